@@ -1,0 +1,56 @@
+# Everything a person does with the project. Needs python3 (3.11 or newer) and make; the rest is set up here.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO ?= demo
+
+export DAGSTER_HOME ?= $(CURDIR)/.dagster
+export DAGSTER_DISABLE_TELEMETRY := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo dev test test-all lint format lock clean
+
+help: ## List the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(VENV)/runtime: requirements.lock pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+$(VENV)/dev: $(VENV)/runtime requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+setup: $(VENV)/runtime ## Install the product and its pinned dependencies into .venv
+
+demo: $(VENV)/runtime ## Build a week of a made-up Twitch and its atlas, in ./demo
+	$(BIN)/vieweratlas demo --root $(DEMO)
+
+dev: $(VENV)/runtime ## Open the Dagster UI (http://127.0.0.1:3000) on the demo's lake
+	VIEWERATLAS_ROOT=$${VIEWERATLAS_ROOT:-$(CURDIR)/$(DEMO)} $(BIN)/vieweratlas dev
+
+test: $(VENV)/dev ## Run the fast tests
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: $(VENV)/dev ## Run all tests: the real dagster dev, Chromium and a real S3 server too
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/dev ## Check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/dev ## Format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: ## Resolve the dependencies anew (needs uv)
+	uv pip compile --universal --python-version 3.11 --no-strip-extras --generate-hashes --no-annotate --no-header \
+	  --upgrade pyproject.toml -o requirements.lock
+	uv pip compile --universal --python-version 3.11 --no-strip-extras --generate-hashes --no-annotate --no-header \
+	  --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+
+clean: ## Remove the demo, the Dagster history and the virtual environment
+	rm -rf $(DEMO) .dagster $(VENV)

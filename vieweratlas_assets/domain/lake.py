@@ -1,0 +1,101 @@
+"""Where everything lies in the lake: every key, relative to VIEWERATLAS_ROOT.
+
+Belongs here: the path of each table and product, and reading a date back out of a path.
+Not here: reading or writing what lies there (storage), what it holds (schemas).
+"""
+
+import datetime as dt
+import re
+from urllib.parse import quote, unquote
+
+PRESENCE = "curated/presence_snapshots"
+VOD_PRESENCE = f"{PRESENCE}/source=vod"
+LIVE_PRESENCE = f"{PRESENCE}/source=live"
+CHANNEL_ROSTER = "curated/channel_roster"
+VOD_CATALOG = "curated/vod_catalog"
+CHANNEL_AUDIENCE = "curated/channel_audience"
+CHANNEL_ACTIVITY = "curated/channel_activity"
+ATLAS = "atlas"
+
+_DATE = re.compile(r"/date=(\d{4}-\d{2}-\d{2})/")
+_VOD = re.compile(r"channel=([^/]+)/vod=([^/]+)/[^/]+\.parquet$")
+
+
+def live_presence(day: dt.date) -> str:
+    """Live presence of a day, cleaned."""
+    return f"{LIVE_PRESENCE}/date={day}/part-0000.parquet"
+
+
+def vod_presence(channel: str, vod_id: str) -> str:
+    """Chat replay of one VOD. Names are percent-encoded, as in every hive layout."""
+    return f"{VOD_PRESENCE}/channel={quote(channel, safe='')}/vod={quote(vod_id, safe='')}/part-0000.parquet"
+
+
+def vod_of(key: str) -> tuple[str, str] | None:
+    """Channel and VOD id that a hive path names (`…/channel=<login>/vod=<id>/….parquet`), or None."""
+    found = _VOD.search(key)
+    return (unquote(found[1]), unquote(found[2])) if found else None
+
+
+def channel_roster_day(day: dt.date) -> str:
+    """Prefix of the hours of a day's roster."""
+    return f"{CHANNEL_ROSTER}/date={day}/"
+
+
+def channel_roster(day: dt.date, hour: int) -> str:
+    """Channels live in one hour (0 to 23, UTC)."""
+    return f"{channel_roster_day(day)}hour={hour:02d}/part-0000.parquet"
+
+
+def vod_catalog(day: dt.date) -> str:
+    """VODs created on a day."""
+    return f"{VOD_CATALOG}/date={day}/part-0000.parquet"
+
+
+def channel_audience(day: dt.date) -> str:
+    """Distinct (channel, viewer) pairs of a day."""
+    return f"{CHANNEL_AUDIENCE}/date={day}/part-0000.parquet"
+
+
+def channel_activity(day: dt.date) -> str:
+    """Figures of every channel on a day."""
+    return f"{CHANNEL_ACTIVITY}/date={day}/part-0000.parquet"
+
+
+def atlas_file(day: dt.date, name: str) -> str:
+    """A product of a day's atlas, such as `graph_nodes.parquet`."""
+    return f"{ATLAS}/date={day}/{name}"
+
+
+def latest_file(name: str) -> str:
+    """The same product of the newest day, under a link that never changes."""
+    return f"{ATLAS}/latest/{name}"
+
+
+def planted_communities() -> str:
+    """The communities that a sandbox world was built with, as JSON."""
+    return "sandbox/planted_communities.json"
+
+
+def partition_record(asset: str, day: dt.date) -> str:
+    """The record that seals an asset's partition: written last, with a digest of each of its files.
+
+    The leading underscore hides it from Athena, Spark and every other reader of hive folders.
+    """
+    folder = f"curated/{asset}" if asset == "channel_audience" else ATLAS
+    return f"{folder}/date={day}/_{asset}.json"
+
+
+def day_of(key: str) -> dt.date | None:
+    """The day that a key's `date=` folder names, or None."""
+    found = _DATE.search(key)
+    return dt.date.fromisoformat(found[1]) if found else None
+
+
+def table_file(table: str, day: dt.date) -> str:
+    """A table of a daily asset, by the table's name in `schemas`."""
+    if table == "channel_audience":
+        return channel_audience(day)
+    if table == "channel_activity":
+        return channel_activity(day)
+    return atlas_file(day, f"{table}.parquet")
