@@ -1,0 +1,161 @@
+"""A lake in a folder.
+
+Belongs here: atomic, durable files. Not here: the contract (objects).
+"""
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+from vieweratlas_assets.storage.objects import (
+    INCOMING,
+    ObjectNotFound,
+    ObjectStore,
+    StorageError,
+    StoredObject,
+    check_folder,
+    check_key,
+    check_prefix,
+    is_key,
+)
+
+
+class LocalStore(ObjectStore):
+    """Objects as files below one folder, under their keys verbatim.
+
+    A file is written in `<root>/.incoming/`, flushed to the disk and renamed into place, so a reader or a
+    crash finds the old file or the new one. A process that is killed may leave its file in `.incoming/`;
+    what lies there while nothing writes can be deleted. The folder is made by the first write. Linked
+    files are listed, linked folders are not entered.
+
+    A file cannot be a folder too: where `a` is an object, `a/b` cannot be written (on S3 it can).
+    """
+
+    def __init__(self, root: Path | str) -> None:
+        """Name the folder; `~` and relative paths are resolved here, the disk is not touched."""
+        self._folder = Path(root).expanduser().absolute()
+        self.root = str(self._folder)
+
+    def upload_bytes(self, key: str, data: bytes) -> str:
+        target = self._path(key)
+        incoming = self._folder / INCOMING / uuid4().hex
+        try:
+            _make_folder(incoming.parent)
+            _make_folder(target.parent)
+            try:
+                with incoming.open("xb") as file:
+                    file.write(data)
+                    file.flush()
+                    os.fsync(file.fileno())
+                incoming.replace(target)
+            finally:
+                incoming.unlink(missing_ok=True)
+            _sync_folder(target.parent)
+        except OSError as error:
+            raise _failure("write", target, error) from error
+        return str(target)
+
+    def download_bytes(self, key: str) -> bytes:
+        path = self._path(key)
+        try:
+            return path.read_bytes()
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+            raise ObjectNotFound(f"{path} does not exist: write it first, or check the root") from error
+        except OSError as error:
+            raise _failure("read", path, error) from error
+
+    def delete(self, key: str) -> None:
+        path = self._path(key)
+        if not self.exists(key):
+            return
+        try:
+            path.unlink(missing_ok=True)
+            _sync_folder(path.parent)
+        except OSError as error:
+            raise _failure("delete", path, error) from error
+
+    def exists(self, key: str) -> bool:
+        path = self._path(key)
+        try:
+            return stat.S_ISREG(path.stat().st_mode)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as error:
+            raise _failure("look at", path, error) from error
+
+    def list_objects(self, prefix: str = "", suffix: str = "") -> list[StoredObject]:
+        folder, _, name = check_prefix(prefix).rpartition("/")
+        found = []
+        for entry in self._files(self._folder / folder, name):
+            key = Path(entry.path).relative_to(self._folder).as_posix()
+            if not is_key(key) or not key.endswith(suffix):
+                continue
+            try:
+                found.append(StoredObject(key, entry.stat().st_size))
+            except FileNotFoundError:
+                continue  # deleted since the folder was read
+        return sorted(found, key=lambda item: item.key)
+
+    def folders(self, prefix: str) -> list[str]:
+        parent = self._folder / check_folder(prefix)
+        # As on S3, a folder is there only while it holds an object.
+        return sorted(
+            entry.name
+            for entry in _entries(parent)
+            if entry.is_dir(follow_symlinks=False)
+            and is_key(f"{prefix}{entry.name}")
+            and any(True for _ in self._files(Path(entry.path)))
+        )
+
+    def _path(self, key: str) -> Path:
+        return self._folder / check_key(key)
+
+    def _files(self, folder: Path, name_start: str = "") -> Iterator[os.DirEntry[str]]:
+        for entry in _entries(folder):
+            if not entry.name.startswith(name_start):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                yield from self._files(Path(entry.path))
+            elif entry.is_file():
+                yield entry
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except (FileNotFoundError, NotADirectoryError):
+        return []  # no such folder is a folder without objects
+    except OSError as error:
+        raise _failure("list", folder, error) from error
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder and those above it so that they outlive a power cut."""
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    _sync_folder(folder.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Bring a folder's names to the disk: a rename is durable only then."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _failure(what: str, path: Path, error: OSError) -> StorageError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        remedy = "free space, or set VIEWERATLAS_ROOT to a larger disk"
+    elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        remedy = "give this user the right to it, or set VIEWERATLAS_ROOT to a folder of its own"
+    else:
+        remedy = "check the disk and VIEWERATLAS_ROOT"
+    return StorageError(f"could not {what} {path}: {error.strerror}; {remedy}")

@@ -1,0 +1,64 @@
+"""Which store a root means.
+
+Belongs here: reading VIEWERATLAS_ROOT. Not here: where that comes from (settings), what a store does.
+"""
+
+import re
+from urllib.parse import unquote, urlsplit
+
+from vieweratlas_assets.storage.local import LocalStore
+from vieweratlas_assets.storage.objects import ObjectStore, StorageError, refuse_credentials
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(/+)")
+
+
+def open_store(root: str, *, region: str | None = None) -> ObjectStore:
+    """Open the lake at a root; nothing is read or written yet.
+
+    Args:
+        root: a folder (`./data`, `~/lake`, `file:///srv/lake`), `s3://bucket/prefix/`, or any other URL that
+            fsspec knows (`gs://bucket/prefix`, which needs `pip install 'vieweratlas[fsspec]'`).
+        region: region of an S3 bucket; None leaves it to AWS_DEFAULT_REGION. AWS_ENDPOINT_URL names another S3
+            server.
+
+    Raises:
+        StorageError: the root is empty, names an unknown protocol or no bucket, or carries credentials.
+
+    >>> open_store("/srv/lake").uri("atlas/latest/layout.parquet")
+    '/srv/lake/atlas/latest/layout.parquet'
+    """
+    if not root.strip():
+        raise StorageError("the root is empty: set VIEWERATLAS_ROOT to a folder or s3://bucket/prefix/")
+    refuse_credentials(root)
+    found = _SCHEME.match(root)
+    if found is None and "://" in root:
+        raise StorageError(f"{root} begins with no protocol: write it as folder, s3://… or another URL")
+    if found is None:
+        return LocalStore(root)
+    scheme, slashes = found[1].lower(), found[2]
+    if scheme == "file":
+        return LocalStore(_folder_of(root))
+    if len(slashes) < 2:
+        # It would make a folder of that name, and a lake that nobody finds again.
+        raise StorageError(f"{root} is neither a folder nor a URL: write {scheme}://, or ./{root}")
+    if scheme == "s3":
+        return _open_s3(root, region)
+    from vieweratlas_assets.storage.fsspec_store import FsspecStore
+
+    return FsspecStore(root)
+
+
+def _open_s3(root: str, region: str | None) -> ObjectStore:
+    bucket, _, prefix = root.partition("://")[2].partition("/")
+    if not bucket:
+        raise StorageError(f"{root} names no bucket: write s3://bucket/prefix/")
+    from vieweratlas_assets.storage.s3 import S3Store
+
+    return S3Store(bucket, prefix, region=region)
+
+
+def _folder_of(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.netloc not in ("", "localhost") or not parts.path:
+        raise StorageError(f"{url} is not a folder of this machine: write file:///absolute/path")
+    return unquote(parts.path)

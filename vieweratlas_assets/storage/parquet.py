@@ -1,0 +1,47 @@
+"""Parquet: frames to bytes and back.
+
+Belongs here: how a table is encoded, and telling a sound file from a broken one.
+Not here: where the bytes go (objects), which columns a table has (domain.schemas).
+"""
+
+import io
+
+import polars as pl
+
+from vieweratlas_assets.storage.objects import CorruptObject
+
+_MAGIC = b"PAR1"
+_REASON_CHARACTERS = 200
+
+
+def encode(frame: pl.DataFrame) -> bytes:
+    """Encode a frame as Parquet with zstd; equal frames of one Polars version give equal bytes."""
+    buffer = io.BytesIO()
+    # One chunk: how a frame was put together must not show in the bytes.
+    frame.rechunk().write_parquet(buffer, compression="zstd")
+    return buffer.getvalue()
+
+
+def decode(data: bytes, *, uri: str) -> pl.DataFrame:
+    """Decode the bytes of a Parquet file.
+
+    Args:
+        data: the whole file.
+        uri: where it came from, for the error.
+
+    Raises:
+        CorruptObject: no bytes, not Parquet, or cut off or damaged where it shows.
+    """
+    if not data:
+        raise CorruptObject(f"{uri} is empty, not a Parquet file: write it again")
+    if not data.startswith(_MAGIC):
+        raise CorruptObject(f"{uri} is not a Parquet file: it does not begin with PAR1")
+    if len(data) < 12 or not data.endswith(_MAGIC):
+        raise CorruptObject(f"{uri} is cut off after {len(data)} bytes: write it again")
+    try:
+        # Polars would take folders such as vod=123 of a path for columns; the columns are in the file.
+        return pl.read_parquet(io.BytesIO(data), hive_partitioning=False)
+    # A damaged page can make Polars panic, which is no Exception and would pass every other handler.
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        reason = str(error).partition("\n")[0][:_REASON_CHARACTERS]
+        raise CorruptObject(f"{uri} is a damaged Parquet file, write it again: {reason}") from error

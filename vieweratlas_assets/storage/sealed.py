@@ -1,0 +1,206 @@
+"""Sealed partitions: an asset's files of one day, and the record that says they are whole.
+
+Belongs here: writing the files of a day so that a crash never leaves half of them, and reading only whole days.
+Not here: bytes to a disk or a bucket (objects and below), what the files hold (domain).
+
+The record of a partition (`domain.lake.partition_record`) holds a digest of each file. It goes first and comes back
+last: a partition with a record is whole, one without is absent, whatever files a killed run left behind.
+"""
+
+import datetime as dt
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from vieweratlas_assets.domain import lake
+from vieweratlas_assets.domain.schemas import Table
+from vieweratlas_assets.storage import parquet
+from vieweratlas_assets.storage.objects import CorruptObject, ObjectNotFound, ObjectStore
+
+COMPUTED = "computed"
+
+
+class MissingPartition(LookupError):
+    """A partition that a step needs is not there, or not whole; the message names it."""
+
+
+@dataclass(frozen=True)
+class PartitionRecord:
+    """What is known about a sealed partition.
+
+    Attributes:
+        origin: "computed", or where an imported partition came from.
+        facts: figures about the partition, JSON-ready.
+        files: SHA-256 of each file by key.
+    """
+
+    asset: str
+    day: dt.date
+    origin: str
+    facts: dict[str, Any]
+    files: dict[str, str]
+
+    @property
+    def imported(self) -> bool:
+        """Whether the partition came from elsewhere and is not to be computed anew unless forced."""
+        return self.origin != COMPUTED
+
+
+def table_files(day: dt.date, tables: Mapping[Table, pl.DataFrame]) -> dict[str, bytes]:
+    """Encode tables of a day to Parquet, by key.
+
+    Raises:
+        SchemaError: a frame does not keep to its table.
+    """
+    return {lake.table_file(table.name, day): parquet.encode(table.conform(frame)) for table, frame in tables.items()}
+
+
+class SealedPartitions:
+    """The sealed partitions of all daily assets in one lake."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self.store = store
+
+    def seal(
+        self,
+        asset: str,
+        day: dt.date,
+        files: Mapping[str, bytes],
+        *,
+        facts: Mapping[str, Any],
+        origin: str = COMPUTED,
+    ) -> PartitionRecord:
+        """Write a partition whole, over an older one if there is one.
+
+        Atlas products of the newest day are also put under `atlas/latest/`.
+        """
+        digests = {key: hashlib.sha256(data).hexdigest() for key, data in files.items()}
+        record = PartitionRecord(asset, day, origin, dict(facts), digests)
+        self._replace(self.record(asset, day), record, files)
+        if self._is_newest(asset, day):
+            for key, data in files.items():
+                if key.startswith(f"{lake.ATLAS}/"):
+                    self.store.upload_bytes(lake.latest_file(key.rpartition("/")[2]), data)
+        return record
+
+    def _replace(self, old: PartitionRecord | None, record: PartitionRecord, files: Mapping[str, bytes]) -> None:
+        key = lake.partition_record(record.asset, record.day)
+        self.store.delete(key)
+        for name, data in files.items():
+            self.store.upload_bytes(name, data)
+        for gone in set(old.files if old else ()) - set(files):
+            self.store.delete(gone)
+        self.store.upload_json(
+            key,
+            {
+                "asset": record.asset,
+                "partition": record.day.isoformat(),
+                "origin": record.origin,
+                "facts": record.facts,
+                "files": record.files,
+            },
+        )
+
+    def _is_newest(self, asset: str, day: dt.date) -> bool:
+        later = (other for other in reversed(self._days_of_atlas()) if other > day)
+        return not any(self.store.exists(lake.partition_record(asset, other)) for other in later)
+
+    def _days_of_atlas(self) -> list[dt.date]:
+        return dates_of(self.store.folders(f"{lake.ATLAS}/"))
+
+    def record(self, asset: str, day: dt.date) -> PartitionRecord | None:
+        """The record of a partition, or None where it is absent or was never finished.
+
+        Raises:
+            CorruptObject: the record is there but is none.
+        """
+        key = lake.partition_record(asset, day)
+        try:
+            found = self.store.download_json(key)
+        except ObjectNotFound:
+            return None
+        try:
+            return PartitionRecord(asset, day, found["origin"], found["facts"], found["files"])
+        except KeyError as error:
+            raise CorruptObject(
+                f"{self.store.uri(key)} is not the record of a partition: {error} is missing"
+            ) from error
+
+    def table(self, record: PartitionRecord, table: Table) -> pl.DataFrame:
+        """Read a table of a sealed partition.
+
+        Raises:
+            ObjectNotFound: the partition has no such table.
+            CorruptObject: the file is not the one that was sealed, or not of this table.
+        """
+        key = lake.table_file(table.name, record.day)
+        frame = parquet.decode(self.file(record, key), uri=self.store.uri(key))
+        if problems := table.differences(frame.schema):
+            raise CorruptObject(f"{self.store.uri(key)} is not a {table.name} table: {'; '.join(problems)}")
+        return frame
+
+    def file(self, record: PartitionRecord, key: str) -> bytes:
+        """Read a file of a sealed partition; raises as `table`."""
+        if key not in record.files:
+            raise ObjectNotFound(f"{record.asset} of {record.day} has no file {self.store.uri(key)}")
+        data = self.store.download_bytes(key)
+        if hashlib.sha256(data).hexdigest() != record.files[key]:
+            remedy = f"materialise {record.asset} of {record.day} again"
+            raise CorruptObject(f"{self.store.uri(key)} is not the file that was sealed: {remedy}")
+        return data
+
+    def imported_days(self, asset: str) -> list[dt.date]:
+        """Days of an atlas asset that were imported, oldest first."""
+        records = (self.record(asset, day) for day in self._days_of_atlas())
+        return [record.day for record in records if record is not None and record.imported]
+
+
+def dates_of(folders: Iterable[str]) -> list[dt.date]:
+    """The days that hive folders `date=YYYY-MM-DD` name, sorted; other folders are passed over."""
+    days = (lake.day_of(f"/{folder}/") for folder in folders)
+    return sorted(day for day in days if day is not None)
+
+
+class AssetDays:
+    """The sealed partitions of one asset among the days that a step asked for.
+
+    A day that is not there is passed over: a window takes the days that exist.
+    """
+
+    def __init__(self, sealed: SealedPartitions, asset: str, days: Iterable[dt.date]) -> None:
+        self.asset = asset
+        self._sealed = sealed
+        self._asked = frozenset(days)
+        self._records: dict[dt.date, PartitionRecord | None] = {}
+
+    def record(self, day: dt.date) -> PartitionRecord | None:
+        """The record of a day, or None where there is no whole partition.
+
+        Raises:
+            LookupError: the day is not among those that the step asked for.
+        """
+        if day not in self._asked:
+            raise LookupError(f"{self.asset} of {day} is not an input of this step")
+        if day not in self._records:
+            self._records[day] = self._sealed.record(self.asset, day)
+        return self._records[day]
+
+    def window(self, day: dt.date, window_days: int) -> list[PartitionRecord]:
+        """The partitions that exist among the window_days days that end with `day`, oldest first."""
+        wanted = [day - dt.timedelta(days=back) for back in reversed(range(window_days))]
+        records = [self.record(each) for each in wanted if each in self._asked]
+        return [record for record in records if record is not None]
+
+    def table(self, day: dt.date, table: Table) -> pl.DataFrame:
+        """Read a table of one day.
+
+        Raises:
+            MissingPartition: there is no whole partition of that day.
+        """
+        record = self.record(day)
+        if record is None:
+            raise MissingPartition(f"{self.asset} of {day} is not there: materialise it first")
+        return self._sealed.table(record, table)
