@@ -1,0 +1,129 @@
+"""Community detectors behind one protocol, and the registry that names them.
+
+Belongs here: the protocol, the registry, python-louvain and scikit-network behind them.
+Not here: choosing weights, numbering communities, stability (detection).
+
+One convention for all: resolution is the gamma of Reichardt and Bornholdt 2006; 1.0 is plain modularity, higher
+is finer.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import networkx as nx
+import numpy as np
+from scipy import sparse
+
+
+@dataclass(frozen=True)
+class WeightedGraph:
+    """An undirected graph of channels, the same whatever the order of its input.
+
+    Attributes:
+        channels: sorted logins; row i of the matrix is channels[i].
+        matrix: symmetric weights > 0, zero diagonal.
+    """
+
+    channels: tuple[str, ...]
+    matrix: sparse.csr_array
+
+
+class CommunityDetector(Protocol):
+    """Finds communities. Must give the same answer for the same graph, resolution and seed."""
+
+    def __call__(self, graph: WeightedGraph, *, resolution: float, seed: int) -> np.ndarray:
+        """Return a whole number for every channel, in the order of `graph.channels`: equal = same community."""
+        ...
+
+
+def louvain(graph: WeightedGraph, *, resolution: float, seed: int) -> np.ndarray:
+    """Louvain by python-louvain, the reference implementation (Blondel et al. 2008).
+
+    Its `resolution` is the time of Lambiotte et al. 2008, the inverse of ours: it multiplies the weight inside
+    communities instead of the weight expected by chance.
+    """
+    import community
+
+    upper = sparse.triu(graph.matrix, format="coo")
+    network = nx.Graph()
+    network.add_nodes_from(range(len(graph.channels)))
+    # The answer of python-louvain depends on the order in which nodes and edges come in.
+    edges = sorted(zip(*(part.tolist() for part in (*upper.coords, upper.data)), strict=True))
+    network.add_weighted_edges_from(edges)
+    partition = community.best_partition(network, resolution=1 / resolution, random_state=seed)
+    return np.array([partition[node] for node in range(len(graph.channels))], dtype=np.int64)
+
+
+def louvain_fast(graph: WeightedGraph, *, resolution: float, seed: int) -> np.ndarray:
+    """Louvain by scikit-network, compiled."""
+    from sknetwork.clustering import Louvain
+
+    detector = Louvain(resolution=resolution, shuffle_nodes=True, random_state=seed, **_TOLERANCES)
+    return np.asarray(detector.fit_predict(sparse.csr_matrix(graph.matrix)), dtype=np.int64)
+
+
+def leiden(graph: WeightedGraph, *, resolution: float, seed: int) -> np.ndarray:
+    """Leiden by scikit-network (Traag, Waltman, van Eck 2019), compiled."""
+    from sknetwork.clustering import Leiden
+
+    detector = Leiden(resolution=resolution, shuffle_nodes=True, random_state=seed, **_TOLERANCES)
+    return np.asarray(detector.fit_predict(sparse.csr_matrix(graph.matrix)), dtype=np.int64)
+
+
+# scikit-network stops at a gain of 0.001 in modularity by default, which is as much as two algorithms differ by.
+_TOLERANCES = {"tol_optimization": 1e-5, "tol_aggregation": 1e-5}
+
+_registry: dict[str, CommunityDetector] = {
+    "leiden": leiden,
+    "louvain": louvain,
+    "louvain_fast": louvain_fast,
+}
+
+
+def register_detector(name: str) -> Callable[[CommunityDetector], CommunityDetector]:
+    """Decorator that makes a detector of your own known by a name, for the setting `algorithm`.
+
+    Raises:
+        ValueError: the name is taken.
+    """
+    if name in _registry:
+        raise ValueError(f"a community detector named {name!r} is registered already")
+
+    def register(detector: CommunityDetector) -> CommunityDetector:
+        _registry[name] = detector
+        return detector
+
+    return register
+
+
+def community_detector(name: str) -> CommunityDetector:
+    """Return the detector of a name.
+
+    Raises:
+        ValueError: unknown name; the message lists the known ones.
+    """
+    if name not in _registry:
+        raise ValueError(f"unknown community detector {name!r}; known are {', '.join(detector_names())}")
+    return _registry[name]
+
+
+def detector_names() -> list[str]:
+    """The registered names, sorted."""
+    return sorted(_registry)
+
+
+def modularity(graph: WeightedGraph, labels: np.ndarray) -> float | None:
+    """Newman's modularity (2004) of a partition at resolution 1; None for a graph without edges.
+
+    Q = sum over communities of (inside / 2m) - (degrees / 2m)^2, with m the sum of the weights.
+    """
+    doubled = float(graph.matrix.sum())
+    if doubled == 0:
+        return None
+    coded = np.unique(labels, return_inverse=True)[1]
+    groups = int(coded.max()) + 1
+    member = sparse.csr_array((np.ones(len(coded)), (np.arange(len(coded)), coded)), shape=(len(coded), groups))
+    inside = (member.T @ graph.matrix @ member).diagonal()
+    degrees = member.T @ graph.matrix.sum(axis=1)
+    return float((inside / doubled - (degrees / doubled) ** 2).sum())

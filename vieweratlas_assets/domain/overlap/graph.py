@@ -1,0 +1,137 @@
+"""The overlap graph: channels of a window, joined by the viewers they share.
+
+Belongs here: nodes, edges, thresholds and figures over both. Not here: which days a window has (defs), communities.
+"""
+
+import datetime as dt
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from vieweratlas_assets.domain.overlap.counting import shared_viewers
+from vieweratlas_assets.domain.overlap.measures import with_measures
+from vieweratlas_assets.domain.schemas import GRAPH_NODES
+
+DENSITY_RANGE = (0.01, 0.10)
+
+
+class EmptyWindow(ValueError):
+    """No day of a window has presence, so that there is nothing to join."""
+
+
+@dataclass(frozen=True)
+class OverlapGraph:
+    """Channels and the viewers they share.
+
+    Attributes:
+        nodes: schema GRAPH_NODES.
+        edges: schema GRAPH_EDGES; both channels of an edge are nodes.
+        channels_below_minimum: channels left out because of min_channel_viewers.
+        total_viewers: distinct viewers in the window, also of channels left out; None when not known.
+    """
+
+    nodes: pl.DataFrame
+    edges: pl.DataFrame
+    channels_below_minimum: int
+    total_viewers: int | None
+
+
+def build_overlap_graph(
+    audience: pl.DataFrame,
+    activity: Mapping[dt.date, pl.DataFrame],
+    *,
+    overlap_threshold: int = 1,
+    min_channel_viewers: int = 10,
+) -> OverlapGraph:
+    """Build the graph of a window of days.
+
+    Args:
+        audience: channel and viewer of every day of the window, one below the other; repeats are fine.
+        activity: schema CHANNEL_ACTIVITY by day, for the days present.
+        overlap_threshold: pairs that share fewer viewers have no edge; >= 1.
+        min_channel_viewers: channels with fewer distinct viewers in the window are left out.
+    """
+    distinct = audience.select("channel", "viewer").unique()
+    known = window_nodes(distinct, activity)
+    nodes = known.filter(pl.col("viewers") >= min_channel_viewers)
+    counted = shared_viewers(
+        distinct.filter(pl.col("channel").is_in(nodes["channel"].implode())), min_shared=overlap_threshold
+    )
+    total = distinct["viewer"].n_unique()
+    edges = with_measures(counted, nodes, total_viewers=total)
+    return OverlapGraph(nodes, edges, known.height - nodes.height, total)
+
+
+def window_nodes(distinct: pl.DataFrame, activity: Mapping[dt.date, pl.DataFrame]) -> pl.DataFrame:
+    """Every channel of a window: schema GRAPH_NODES.
+
+    A channel's game and language are the ones of the days on which it had the most viewer minutes; ties by name.
+    """
+    days = pl.concat(
+        [GRAPH_NODES_SOURCE.to_frame(), *(day.select(list(GRAPH_NODES_SOURCE)) for day in activity.values())]
+    )
+    nodes = (
+        days.group_by("channel")
+        .agg(pl.col("viewer_minutes").sum())
+        .join(distinct.group_by("channel").agg(pl.len().alias("viewers")), on="channel", how="left")
+        .with_columns(pl.col("viewers").fill_null(0))
+    )
+    for column in ("game_name", "language"):
+        nodes = nodes.join(_heaviest(days, column), on="channel", how="left")
+    return GRAPH_NODES.conform(nodes)
+
+
+GRAPH_NODES_SOURCE = pl.Schema(
+    {"channel": pl.String, "viewer_minutes": pl.Int64, "game_name": pl.String, "language": pl.String}
+)
+
+
+def _heaviest(days: pl.DataFrame, column: str) -> pl.DataFrame:
+    """The value of a column by channel that has the most viewer minutes."""
+    return (
+        days.filter(pl.col(column).is_not_null())
+        .group_by("channel", column)
+        .agg(pl.col("viewer_minutes").sum())
+        .sort("channel", -pl.col("viewer_minutes"), column)
+        .unique("channel", keep="first", maintain_order=True)
+        .select("channel", column)
+    )
+
+
+def graph_facts(graph: OverlapGraph) -> dict[str, Any]:
+    """Figures about a graph, JSON-ready."""
+    return {
+        "rows": graph.nodes.height,
+        "nodes": graph.nodes.height,
+        "edges": graph.edges.height,
+        "density": density(graph),
+        "density_advice": density_advice(graph),
+        "total_viewers": graph.total_viewers,
+        "channels_below_minimum": graph.channels_below_minimum,
+    }
+
+
+def density(graph: OverlapGraph) -> float | None:
+    """Share of the possible pairs of channels that have an edge; None below two channels."""
+    channels = graph.nodes.height
+    return None if channels < 2 else graph.edges.height / math.comb(channels, 2)
+
+
+def density_advice(graph: OverlapGraph) -> str | None:
+    """What to do about a density outside 0.01 to 0.10, in one sentence; None when it is inside."""
+    share = density(graph)
+    low, high = DENSITY_RANGE
+    if share is None or low <= share <= high:
+        return None
+    if share < low:
+        return (
+            f"density {share:.4f} is below {low}: few channels are joined; lower overlap_threshold, "
+            "widen the window (window_days) or collect more chat"
+        )
+    wanted = int(high * math.comb(graph.nodes.height, 2))
+    counts = graph.edges["shared_viewers"].drop_nulls().sort(descending=True)
+    hint = f", {counts[wanted] + 1} would bring it to at most {high}" if counts.len() > wanted else ""
+    return f"density {share:.4f} is above {high}: weak overlaps hide the strong; raise overlap_threshold{hint}"

@@ -1,0 +1,123 @@
+"""A day's audience: presence rows reduced to distinct (channel, viewer) pairs.
+
+Belongs here: the reduction, the filters' place in it, and what a channel did that day.
+Not here: which files make up a day (storage.presence), overlap between channels (overlap).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from vieweratlas_assets.domain.presence.filters import AudienceFilters, FilterEffect, apply_filters
+from vieweratlas_assets.domain.schemas import CHANNEL_ACTIVITY, CHANNEL_AUDIENCE
+
+
+@dataclass(frozen=True)
+class DayAudience:
+    """A day's audience.
+
+    Attributes:
+        audience: schema CHANNEL_AUDIENCE, after the filters.
+        activity: schema CHANNEL_ACTIVITY; a channel in whose chat nobody wrote has a row with 0 viewers.
+        filters: what each filter removed, in the order in which they were applied.
+    """
+
+    audience: pl.DataFrame
+    activity: pl.DataFrame
+    filters: tuple[FilterEffect, ...]
+
+
+def build_day_audience(presence: pl.DataFrame, roster: pl.DataFrame, filters: AudienceFilters) -> DayAudience:
+    """Reduce a day's presence to its audience.
+
+    Args:
+        presence: schema PRESENCE, every row of the day, live and VOD.
+        roster: schema CHANNEL_ROSTER, the day's hours one below the other.
+    """
+    audience, effects = apply_filters(distinct_pairs(presence), filters)
+    return DayAudience(audience, channel_activity(presence, roster, audience), effects)
+
+
+def distinct_pairs(presence: pl.DataFrame) -> pl.DataFrame:
+    """Distinct (channel, viewer) of presence rows with the buckets seen.
+
+    A minute that both live chat and a VOD cover counts once. Returns schema CHANNEL_AUDIENCE.
+    """
+    minute = (
+        pl.when(pl.col("bucket_start").is_not_null())
+        .then(pl.col("bucket_start").dt.epoch("s") // 60)
+        # A bucket of unknown time stands for itself: a negative number that no clock time has.
+        .otherwise(-1 - pl.struct("content_id", "timestamp").rank("dense").cast(pl.Int64))
+    )
+    seen = (
+        presence.select(
+            "channel",
+            pl.col("chatters").alias("viewer"),
+            "bucket_start",
+            minute.alias("minute"),
+            (pl.col("source") == "live").alias("live"),
+        )
+        .explode("viewer", empty_as_null=False, keep_nulls=False)
+        .group_by("channel", "viewer", "minute")
+        .agg(
+            pl.col("bucket_start").min(),
+            pl.col("live").any(),
+            (~pl.col("live")).any().alias("vod"),
+        )
+    )
+    pairs = seen.group_by("channel", "viewer").agg(
+        pl.len().alias("buckets"),
+        pl.col("live").any(),
+        pl.col("vod").any(),
+        pl.col("bucket_start").min().alias("first_seen"),
+        pl.col("bucket_start").max().alias("last_seen"),
+    )
+    sources = (
+        pl.when(pl.col("live") & pl.col("vod"))
+        .then(pl.lit("live+vod"))
+        .when(pl.col("live"))
+        .then(pl.lit("live"))
+        .otherwise(pl.lit("vod"))
+    )
+    return CHANNEL_AUDIENCE.conform(pairs.with_columns(sources.alias("sources")))
+
+
+def channel_activity(presence: pl.DataFrame, roster: pl.DataFrame, audience: pl.DataFrame) -> pl.DataFrame:
+    """What each channel did on a day: schema CHANNEL_ACTIVITY.
+
+    Game and language are the most frequent ones; the roster's word counts before live presence, and that before
+    a VOD's, which often knows neither.
+    """
+    channels = presence.group_by("channel").agg(pl.len().alias("snapshots"))
+    viewers = audience.group_by("channel").agg(
+        pl.len().alias("viewers"), pl.col("buckets").cast(pl.Int64).sum().alias("viewer_minutes")
+    )
+    told_by = (
+        roster,
+        presence.filter(pl.col("source") == "live"),
+        presence.filter(pl.col("source") == "vod"),
+    )
+    known = channels.join(viewers, on="channel", how="left").with_columns(
+        pl.col("viewers", "viewer_minutes").fill_null(0)
+    )
+    for column in ("channel_id", "game_name", "language"):
+        known = known.join(_first_known(told_by, column), on="channel", how="left")
+    return CHANNEL_ACTIVITY.conform(known)
+
+
+def _first_known(tables: Sequence[pl.DataFrame], column: str) -> pl.DataFrame:
+    """The most frequent value of a column by channel, from the first table that knows any; ties by name."""
+    counts = [
+        table.filter(pl.col(column).is_not_null() & (pl.col(column) != ""))
+        .group_by("channel", column)
+        .agg(pl.len().alias("rows"))
+        .with_columns(pl.lit(rank).alias("rank"))
+        for rank, table in enumerate(tables)
+    ]
+    return (
+        pl.concat(counts)
+        .sort("channel", "rank", -pl.col("rows").cast(pl.Int64), column)
+        .unique("channel", keep="first", maintain_order=True)
+        .select("channel", column)
+    )

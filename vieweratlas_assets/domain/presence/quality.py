@@ -1,0 +1,82 @@
+"""The quality report: how much a day's audience stands on.
+
+Belongs here: figures over an audience and its sources. Not here: judging them (defs.checks).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from vieweratlas_assets.domain.presence.audience import DayAudience
+from vieweratlas_assets.domain.presence.records import SOURCES
+
+
+@dataclass(frozen=True)
+class RejectedFile:
+    """A file of presence that could not be used, and why."""
+
+    source: str
+    key: str
+    reason: str
+
+
+def quality_report(
+    day: DayAudience, presence: pl.DataFrame, files_read: dict[str, int], rejected: Sequence[RejectedFile]
+) -> dict[str, Any]:
+    """Figures about a day's audience.
+
+    Args:
+        day: the audience after the filters.
+        presence: schema PRESENCE, the rows it was built from.
+        files_read: number of files read, by source.
+        rejected: the files that were not.
+
+    Returns:
+        JSON-ready figures. Averages and the median are over channels with at least one viewer; a viewer is one-off
+        when seen in one channel only. Figures over nothing are null.
+    """
+    viewers = day.activity.filter(pl.col("viewers") > 0)["viewers"]
+    channels_per_viewer = day.audience.group_by("viewer").len()["len"]
+    unique = channels_per_viewer.len()
+    one_off = int((channels_per_viewer == 1).sum())
+    return {
+        "total_channels": day.activity.height,
+        "total_unique_viewers": unique,
+        "total_snapshots": presence.height,
+        "average_viewers_per_channel": _rounded(viewers.mean()),
+        "median_viewers_per_channel": _rounded(viewers.median()),
+        "max_viewers_per_channel": viewers.max(),
+        "min_viewers_per_channel": viewers.min(),
+        "average_channels_per_viewer": _rounded(channels_per_viewer.mean()),
+        "repeat_viewers_2_or_more": int((channels_per_viewer >= 2).sum()),
+        "repeat_viewers_3_or_more": int((channels_per_viewer >= 3).sum()),
+        "one_off_viewers": one_off,
+        "one_off_viewers_percent": _rounded(100 * one_off / unique) if unique else None,
+        "filters": [effect.as_dict() for effect in day.filters],
+        "sources": {source: _source(source, day, presence, files_read, rejected) for source in SOURCES},
+        "rejected_files": [{"file": file.key, "reason": file.reason} for file in rejected],
+    }
+
+
+def _source(
+    source: str,
+    day: DayAudience,
+    presence: pl.DataFrame,
+    files_read: dict[str, int],
+    rejected: Sequence[RejectedFile],
+) -> dict[str, int]:
+    rows = presence.filter(pl.col("source") == source)
+    seen = day.audience.filter(pl.col("sources").str.contains(source, literal=True))
+    return {
+        "channels": rows["channel"].n_unique(),
+        "unique_viewers": seen["viewer"].n_unique(),
+        "snapshots": rows.height,
+        "files_read": files_read.get(source, 0),
+        "files_rejected": sum(file.source == source for file in rejected),
+    }
+
+
+def _rounded(value: Any) -> float | None:
+    return None if value is None else round(float(value), 4)

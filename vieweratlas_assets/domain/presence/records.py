@@ -1,0 +1,77 @@
+"""Canonical presence records: bringing what others wrote into the one shape of PRESENCE.
+
+Belongs here: filling, folding and checking presence rows. Not here: reading files (importers, storage), reducing
+rows to an audience (audience).
+"""
+
+import datetime as dt
+
+import polars as pl
+
+from vieweratlas_assets.domain.schemas import PRESENCE, SchemaError
+
+BUCKET_LEN_S = 60
+REQUIRED = ("channel", "content_id", "offset_s", "chatters")
+SOURCES = ("live", "vod")
+
+
+def complete_vod_presence(rows: pl.DataFrame, *, created_at: dt.datetime | None) -> pl.DataFrame:
+    """Fill what a VOD's presence rows leave out, and fold names to lowercase.
+
+    Args:
+        rows: at least channel, content_id, offset_s (seconds into the VOD) and chatters; any other column of
+            PRESENCE is kept, others are ignored.
+        created_at: start of the recording, UTC; None where it is unknown, and bucket_start stays null.
+
+    Returns:
+        Schema PRESENCE. Chatters are distinct, sorted and lowercase without blanks; viewer_count is their number.
+
+    Raises:
+        SchemaError: a required column is missing or has the wrong type, the bucket is not 60 s long, or an offset
+            is negative or not on a bucket's edge.
+    """
+    missing = [name for name in REQUIRED if name not in rows.columns]
+    if missing:
+        raise SchemaError(f"missing column(s) {', '.join(missing)}; found {', '.join(rows.columns) or 'none'}")
+    if rows.schema["chatters"] != pl.List(pl.String):
+        raise SchemaError(f"column chatters is {rows.schema['chatters']}, not a list of strings")
+    _refuse_other_buckets(rows)
+    offset = pl.col("offset_s").cast(pl.Int32)
+    start = pl.lit(created_at, dtype=PRESENCE.schema["bucket_start"])
+    optional = ("channel_id", "game_name", "language", "title", "started_at")
+    completed = rows.with_columns(
+        pl.lit(None, dtype=PRESENCE.schema[name]).alias(name) for name in optional if name not in rows.columns
+    ).with_columns(
+        pl.lit("twitch").alias("platform"),
+        pl.lit("vod").alias("source"),
+        _folded(pl.col("channel")),
+        pl.lit(BUCKET_LEN_S).alias("bucket_len_s"),
+        (start + pl.duration(seconds=offset)).alias("bucket_start"),
+        pl.format("{}_offset_{}", "content_id", offset).alias("timestamp"),
+        distinct_chatters(pl.col("chatters")),
+    )
+    counted = completed.with_columns(pl.col("chatters").list.len().cast(pl.Int32).alias("viewer_count"))
+    return PRESENCE.conform(counted)
+
+
+def distinct_chatters(chatters: pl.Expr) -> pl.Expr:
+    """Lowercase, strip, drop blanks and nulls, make distinct and sort a list of logins."""
+    name = _folded(pl.element())
+    return chatters.list.eval(name.filter(name.is_not_null() & (name != "")).unique().sort())
+
+
+def _folded(name: pl.Expr) -> pl.Expr:
+    return name.str.strip_chars().str.to_lowercase()
+
+
+def _refuse_other_buckets(rows: pl.DataFrame) -> None:
+    if "bucket_len_s" in rows.columns:
+        other = rows.filter(pl.col("bucket_len_s").ne_missing(BUCKET_LEN_S))
+        if other.height:
+            found = other["bucket_len_s"][0]
+            raise SchemaError(f"bucket_len_s is {found} in {other.height} row(s); only {BUCKET_LEN_S} is supported")
+    if not rows.schema["offset_s"].is_integer():
+        raise SchemaError(f"column offset_s is {rows.schema['offset_s']}, not a whole number of seconds")
+    bad = rows.filter((pl.col("offset_s") < 0) | (pl.col("offset_s") % BUCKET_LEN_S != 0))
+    if bad.height:
+        raise SchemaError(f"offset_s is {bad['offset_s'][0]} in {bad.height} row(s); it must be a multiple of 60")

@@ -1,0 +1,22 @@
+"""Names of languages.
+
+Belongs here: turning a broadcast language's code into a word. Not here: which language a community speaks (labels).
+"""
+
+from functools import cache
+
+from babel import Locale
+
+# Codes that Twitch uses and CLDR does not know under that name.
+TWITCH_CODES = {"asl": "American Sign Language", "zh-hk": "Cantonese"}
+
+
+@cache
+def language_name(code: str) -> str:
+    """English name of an ISO 639 code, such as 'pt' -> 'Portuguese'; an unknown code is returned in capitals."""
+    folded = code.strip().lower()
+    if folded in TWITCH_CODES:
+        return TWITCH_CODES[folded]
+    names = Locale("en").languages
+    name = names.get(folded.replace("-", "_")) or names.get(folded.split("-")[0])
+    return str(name) if name else code.strip().upper()
