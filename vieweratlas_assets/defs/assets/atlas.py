@@ -1,0 +1,303 @@
+"""From audiences to the atlas: graph, communities, labels, positions.
+
+Belongs here: the assets that compute. Not here: what people look at (products), the methods (domain).
+"""
+
+import datetime as dt
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from vieweratlas_assets.defs.assets.collection import OWNERS
+from vieweratlas_assets.defs.checks import Check, Verdict, schema_check
+from vieweratlas_assets.defs.days import DayResult, each_day
+from vieweratlas_assets.defs.io_managers import LakeIOManager
+from vieweratlas_assets.defs.metadata import column_schemas
+from vieweratlas_assets.defs.resources import Analysis
+from vieweratlas_assets.domain.atlas.layout import force_layout
+from vieweratlas_assets.domain.communities.detection import detect_communities
+from vieweratlas_assets.domain.overlap.graph import (
+    DENSITY_RANGE,
+    EmptyWindow,
+    OverlapGraph,
+    build_overlap_graph,
+    density,
+    density_advice,
+    graph_facts,
+)
+from vieweratlas_assets.domain.overlap.measures import usable_weight
+from vieweratlas_assets.domain.schemas import (
+    CHANNEL_ACTIVITY,
+    CHANNEL_AUDIENCE,
+    COMMUNITIES,
+    COMMUNITY_TAGS,
+    GRAPH_EDGES,
+    GRAPH_NODES,
+    LAYOUT,
+)
+from vieweratlas_assets.domain.tagging.labels import tag_communities
+from vieweratlas_assets.partitions import RANGE, Partitions
+from vieweratlas_assets.storage.sealed import AssetDays
+
+GRAPH_TABLES = (GRAPH_NODES, GRAPH_EDGES)
+GRAPH_CHECKS = (
+    schema_check(GRAPH_TABLES),
+    Check("shared_within_sizes", "No pair of channels shares more viewers than the smaller one has.", blocking=True),
+    Check("has_edges", "At least two channels share viewers."),
+    Check("density", f"The share of joined pairs lies between {DENSITY_RANGE[0]} and {DENSITY_RANGE[1]}."),
+)
+COMMUNITY_CHECKS = (
+    schema_check([COMMUNITIES]),
+    Check("modularity_in_range", "Modularity lies between -0.5 and 1, its mathematical limits.", blocking=True),
+    Check("community_count", "There are at least two communities, and fewer than half as many as channels."),
+    Check("stability", "Five seeds agree: mean pairwise adjusted Rand index of at least 0.5."),
+)
+TAG_CHECKS = (
+    schema_check([COMMUNITY_TAGS]),
+    Check("labels_unique", "Every community has a label of its own.", blocking=True),
+)
+LAYOUT_CHECKS = (
+    schema_check([LAYOUT]),
+    Check("positions_in_unit_square", "Every position is a number from 0 to 1.", blocking=True),
+)
+
+
+class GraphConfig(dg.Config):
+    """What may be asked of one run of `overlap_graph`.
+
+    Attributes:
+        force: compute the graph also where an imported one stands, and replace it.
+    """
+
+    force: bool = False
+
+
+def _options(partitions: Partitions, asset: str, checks: tuple[Check, ...], **more: Any) -> dict[str, Any]:
+    return {
+        "partitions_def": partitions.daily,
+        "group_name": "atlas",
+        "owners": OWNERS,
+        "backfill_policy": RANGE,
+        "check_specs": [check.spec(asset) for check in checks],
+        **more,
+    }
+
+
+def overlap_graph_asset(partitions: Partitions) -> dg.AssetsDefinition:
+    """Build the asset `overlap_graph`."""
+    window_days = partitions.window_days
+
+    @dg.asset(
+        ins={"channel_audience": dg.AssetIn(partition_mapping=partitions.window, input_manager_key="lake")},
+        kinds={"scipy", "polars", "parquet"},
+        metadata={**column_schemas(GRAPH_TABLES), "window_days": window_days},
+        **_options(partitions, "overlap_graph", GRAPH_CHECKS),
+    )
+    def overlap_graph(
+        context: dg.AssetExecutionContext,
+        config: GraphConfig,
+        channel_audience: AssetDays,
+        lake: dg.ResourceParam[LakeIOManager],
+        analysis: Analysis,
+    ) -> dg.MaterializeResult:
+        """Channels joined by the viewers they share, over the trailing window of days."""
+
+        def of_day(day: dt.date) -> DayResult:
+            there = lake.sealed.record("overlap_graph", day)
+            if there is not None and there.imported and not config.force:
+                context.log.warning(
+                    f"overlap_graph of {day} came from {there.origin} and is kept; `force` replaces it"
+                )
+                return DayResult(kept=there)
+            return graph_of_day(channel_audience, day, window_days, analysis)
+
+        return each_day(context, lake.sealed, of_day, tables=GRAPH_TABLES, asset_checks=GRAPH_CHECKS)
+
+    return overlap_graph
+
+
+def graph_of_day(audience: AssetDays, day: dt.date, window_days: int, analysis: Analysis) -> DayResult:
+    """Build the graph of the window that ends with a day.
+
+    Raises:
+        EmptyWindow: no day of the window has presence.
+    """
+    present = [record.day for record in audience.window(day, window_days) if record.facts["total_snapshots"]]
+    if not present:
+        first = day - dt.timedelta(days=window_days - 1)
+        raise EmptyWindow(
+            f"no presence from {first} to {day}: import or collect some, or materialise channel_audience of the "
+            "days that have it"
+        )
+    pairs = pl.concat([audience.table(each, CHANNEL_AUDIENCE).select("channel", "viewer") for each in present])
+    graph = build_overlap_graph(
+        pairs,
+        {each: audience.table(each, CHANNEL_ACTIVITY) for each in present},
+        overlap_threshold=analysis.overlap_threshold,
+        min_channel_viewers=analysis.min_channel_viewers,
+    )
+    facts = {
+        **graph_facts(graph),
+        "window_days": window_days,
+        "days_present": len(present),
+        "days": [str(each) for each in present],
+        "overlap_threshold": analysis.overlap_threshold,
+        "min_channel_viewers": analysis.min_channel_viewers,
+    }
+    return DayResult(
+        tables={GRAPH_NODES: graph.nodes, GRAPH_EDGES: graph.edges}, facts=facts, verdicts=_graph_verdicts(graph)
+    )
+
+
+def _graph_verdicts(graph: OverlapGraph) -> dict[str, Verdict]:
+    above = graph.edges.filter(pl.col("overlap_coefficient") > 1).height
+    advice, share = density_advice(graph), density(graph)
+    return {
+        "shared_within_sizes": Verdict(above == 0, f"{above} of {graph.edges.height} edges share too many viewers"),
+        "has_edges": Verdict(graph.edges.height > 0, f"{graph.nodes.height} channels, {graph.edges.height} edges"),
+        "density": Verdict(advice is None, advice or f"density {share}"),
+    }
+
+
+def communities_asset(partitions: Partitions) -> dg.AssetsDefinition:
+    """Build the asset `communities`."""
+
+    @dg.asset(
+        ins={"overlap_graph": dg.AssetIn(input_manager_key="lake")},
+        kinds={"scikitnetwork", "networkx", "parquet"},
+        metadata=column_schemas([COMMUNITIES]),
+        **_options(partitions, "communities", COMMUNITY_CHECKS),
+    )
+    def communities(
+        context: dg.AssetExecutionContext,
+        overlap_graph: AssetDays,
+        lake: dg.ResourceParam[LakeIOManager],
+        analysis: Analysis,
+    ) -> dg.MaterializeResult:
+        """Groups of channels that share viewers among each other more than with the rest."""
+        return each_day(
+            context,
+            lake.sealed,
+            lambda day: communities_of_day(overlap_graph, day, analysis),
+            tables=[COMMUNITIES],
+            asset_checks=COMMUNITY_CHECKS,
+        )
+
+    return communities
+
+
+def communities_of_day(graph: AssetDays, day: dt.date, analysis: Analysis) -> DayResult:
+    """Find the communities of a day's graph."""
+    found = detect_communities(
+        graph.table(day, GRAPH_NODES),
+        graph.table(day, GRAPH_EDGES),
+        algorithm=analysis.algorithm,
+        weight=analysis.weight,
+        resolution=analysis.resolution,
+        min_community_size=analysis.min_community_size,
+        seed=analysis.seed,
+    )
+    channels, count = found.communities.height, len(found.sizes)
+    sane = channels < 2 or 2 <= count < channels / 2
+    facts = {
+        "rows": channels,
+        "communities": count,
+        "unclustered": found.unclustered,
+        "modularity": found.modularity,
+        "stability": found.stability,
+        "largest": found.sizes[0] if found.sizes else 0,
+        "sizes": list(found.sizes),
+        "algorithm": analysis.algorithm,
+        "resolution": analysis.resolution,
+        "weight": found.weight,
+        "edges_left_out": found.edges_left_out,
+        "seed": analysis.seed,
+    }
+    verdicts = {
+        "modularity_in_range": Verdict(
+            found.modularity is None or -0.5 <= found.modularity <= 1, f"modularity {found.modularity}"
+        ),
+        "community_count": Verdict(sane, f"{count} communities of {channels} channels"),
+        "stability": Verdict(found.stability is None or found.stability >= 0.5, f"stability {found.stability}"),
+    }
+    return DayResult(tables={COMMUNITIES: found.communities}, facts=facts, verdicts=verdicts)
+
+
+def community_tags_asset(partitions: Partitions) -> dg.AssetsDefinition:
+    """Build the asset `community_tags`."""
+
+    @dg.asset(
+        ins={name: dg.AssetIn(input_manager_key="lake") for name in ("overlap_graph", "communities")},
+        kinds={"polars", "parquet"},
+        metadata=column_schemas([COMMUNITY_TAGS]),
+        **_options(partitions, "community_tags", TAG_CHECKS),
+    )
+    def community_tags(
+        context: dg.AssetExecutionContext,
+        overlap_graph: AssetDays,
+        communities: AssetDays,
+        lake: dg.ResourceParam[LakeIOManager],
+        analysis: Analysis,
+    ) -> dg.MaterializeResult:
+        """What each community is about: a label from the games and languages of its channels, and the reason."""
+
+        def of_day(day: dt.date) -> DayResult:
+            tags = tag_communities(
+                overlap_graph.table(day, GRAPH_NODES),
+                communities.table(day, COMMUNITIES),
+                game_threshold=analysis.game_threshold,
+                language_threshold=analysis.language_threshold,
+            )
+            return tags_result(tags, analysis)
+
+        return each_day(context, lake.sealed, of_day, tables=[COMMUNITY_TAGS], asset_checks=TAG_CHECKS)
+
+    return community_tags
+
+
+def tags_result(tags: pl.DataFrame, analysis: Analysis) -> DayResult:
+    """A day's labels with their figures."""
+    repeated = tags.height - tags["label"].n_unique()
+    facts = {
+        "rows": tags.height,
+        "communities_named_by_metadata": tags.filter(pl.col("channels_known") > 0).height,
+        "labels": tags["label"].to_list(),
+        "game_threshold": analysis.game_threshold,
+        "language_threshold": analysis.language_threshold,
+    }
+    verdicts = {"labels_unique": Verdict(repeated == 0, f"{repeated} labels stand more than once")}
+    return DayResult(tables={COMMUNITY_TAGS: tags}, facts=facts, verdicts=verdicts)
+
+
+def atlas_layout_asset(partitions: Partitions) -> dg.AssetsDefinition:
+    """Build the asset `atlas_layout`."""
+
+    @dg.asset(
+        ins={"overlap_graph": dg.AssetIn(input_manager_key="lake")},
+        kinds={"numpy", "parquet"},
+        metadata=column_schemas([LAYOUT]),
+        **_options(partitions, "atlas_layout", LAYOUT_CHECKS),
+    )
+    def atlas_layout(
+        context: dg.AssetExecutionContext,
+        overlap_graph: AssetDays,
+        lake: dg.ResourceParam[LakeIOManager],
+        analysis: Analysis,
+    ) -> dg.MaterializeResult:
+        """Where every channel stands on the map: x and y from 0 to 1."""
+
+        def of_day(day: dt.date) -> DayResult:
+            edges = overlap_graph.table(day, GRAPH_EDGES)
+            weight = usable_weight(edges, analysis.weight)
+            layout = force_layout(overlap_graph.table(day, GRAPH_NODES), edges, weight=weight, seed=analysis.seed)
+            outside = layout.filter(~(pl.col("x").is_between(0, 1) & pl.col("y").is_between(0, 1))).height
+            return DayResult(
+                tables={LAYOUT: layout},
+                facts={"rows": layout.height, "weight": weight, "seed": analysis.seed},
+                verdicts={"positions_in_unit_square": Verdict(outside == 0, f"{outside} channels outside")},
+            )
+
+        return each_day(context, lake.sealed, of_day, tables=[LAYOUT], asset_checks=LAYOUT_CHECKS)
+
+    return atlas_layout

@@ -1,0 +1,94 @@
+"""From presence rows to a day's audience.
+
+Belongs here: the `channel_audience` asset. Not here: the reduction and the filters (domain.presence).
+"""
+
+import datetime as dt
+import json
+
+import dagster as dg
+
+from vieweratlas_assets.defs.assets.collection import OWNERS
+from vieweratlas_assets.defs.checks import Check, Verdict, schema_check
+from vieweratlas_assets.defs.days import DayResult, each_day
+from vieweratlas_assets.defs.io_managers import LakeIOManager
+from vieweratlas_assets.defs.metadata import column_schemas
+from vieweratlas_assets.defs.resources import Analysis
+from vieweratlas_assets.domain.presence.audience import build_day_audience
+from vieweratlas_assets.domain.presence.quality import quality_report
+from vieweratlas_assets.domain.schemas import CHANNEL_ACTIVITY, CHANNEL_AUDIENCE
+from vieweratlas_assets.partitions import RANGE, Partitions
+from vieweratlas_assets.storage.objects import CorruptObject
+from vieweratlas_assets.storage.presence import DayFiles, find_day, read_day
+
+AUDIENCE_TABLES = (CHANNEL_AUDIENCE, CHANNEL_ACTIVITY)
+AUDIENCE_CHECKS = (
+    schema_check(AUDIENCE_TABLES),
+    Check("has_presence", "The day has presence; a day without has an empty audience."),
+    Check("files_readable", "No file of presence or roster was rejected."),
+)
+
+
+def channel_audience_asset(partitions: Partitions) -> dg.AssetsDefinition:
+    """Build the asset `channel_audience`."""
+
+    @dg.asset(
+        partitions_def=partitions.daily,
+        deps=["live_presence", "vod_presence", "vod_catalog", "channel_roster"],
+        group_name="presence",
+        kinds={"polars", "parquet"},
+        owners=OWNERS,
+        backfill_policy=RANGE,
+        check_specs=[check.spec("channel_audience") for check in AUDIENCE_CHECKS],
+        metadata=column_schemas(AUDIENCE_TABLES),
+    )
+    def channel_audience(
+        context: dg.AssetExecutionContext, lake: dg.ResourceParam[LakeIOManager], analysis: Analysis
+    ) -> dg.MaterializeResult:
+        """Distinct viewers of each channel on a day, filtered, with the quality report.
+
+        A day takes in the VODs created on it, whole, and live presence by its minute.
+        """
+        return each_day(
+            context,
+            lake.sealed,
+            lambda day: audience_of_day(lake, analysis, day),
+            tables=AUDIENCE_TABLES,
+            asset_checks=AUDIENCE_CHECKS,
+        )
+
+    return channel_audience
+
+
+def audience_fingerprint(files: DayFiles, analysis: Analysis) -> str:
+    """Tells whether an audience was made of these files with these filters."""
+    return files.fingerprint(str(analysis.filters()))
+
+
+def audience_of_day(lake: LakeIOManager, analysis: Analysis, day: dt.date) -> DayResult:
+    """Read a day's presence and reduce it to its audience.
+
+    Raises:
+        CorruptObject: there are files of presence, and none can be read.
+    """
+    files = find_day(lake.store, day)
+    read = read_day(lake.store, files)
+    if files.has_presence and not read.files_read.keys() & {"live", "vod"}:
+        reasons = "; ".join(file.reason for file in read.rejected)
+        raise CorruptObject(f"none of the {len(read.rejected)} file(s) of {day} can be read: {reasons}")
+    audience = build_day_audience(read.presence, read.roster, analysis.filters())
+    report = quality_report(audience, read.presence, read.files_read, read.rejected)
+    facts = {"rows": audience.audience.height, **report, "inputs": audience_fingerprint(files, analysis)}
+    return DayResult(
+        tables={CHANNEL_AUDIENCE: audience.audience, CHANNEL_ACTIVITY: audience.activity},
+        products={"quality_report.json": json.dumps({"date": str(day), **report}, indent=2).encode()},
+        facts=facts,
+        verdicts={
+            "has_presence": Verdict(files.has_presence, f"{read.presence.height} presence rows"),
+            "files_readable": Verdict(not read.rejected, _told(read.rejected)),
+        },
+    )
+
+
+def _told(rejected: tuple) -> str:
+    return "; ".join(file.reason for file in rejected) or "no file was rejected"

@@ -1,0 +1,155 @@
+"""What people look at and take away: picture, page, Gephi files, results.
+
+Belongs here: the assets that publish. Not here: drawing and writing (domain.atlas), what is drawn (atlas).
+"""
+
+import datetime as dt
+from collections.abc import Callable
+from typing import Any
+
+import dagster as dg
+
+from vieweratlas_assets.defs.assets.collection import OWNERS
+from vieweratlas_assets.defs.days import DayResult, each_day
+from vieweratlas_assets.defs.io_managers import LakeIOManager
+from vieweratlas_assets.defs.resources import Analysis
+from vieweratlas_assets.domain.atlas.exports import gephi_edges_csv, gephi_nodes_csv, gexf
+from vieweratlas_assets.domain.atlas.model import Atlas
+from vieweratlas_assets.domain.atlas.page import draw_html
+from vieweratlas_assets.domain.atlas.picture import draw_png, preview_png
+from vieweratlas_assets.domain.atlas.results import analysis_results
+from vieweratlas_assets.domain.schemas import COMMUNITIES, COMMUNITY_TAGS, GRAPH_EDGES, GRAPH_NODES, LAYOUT
+from vieweratlas_assets.partitions import RANGE, Partitions
+from vieweratlas_assets.storage.sealed import AssetDays
+
+UPSTREAM = ("overlap_graph", "communities", "community_tags", "atlas_layout")
+
+
+def atlas_of_day(day: dt.date, graph: AssetDays, communities: AssetDays, tags: AssetDays, layout: AssetDays) -> Atlas:
+    """Put the tables of a day together."""
+    return Atlas(
+        day=day,
+        nodes=graph.table(day, GRAPH_NODES),
+        edges=graph.table(day, GRAPH_EDGES),
+        communities=communities.table(day, COMMUNITIES),
+        tags=tags.table(day, COMMUNITY_TAGS),
+        layout=layout.table(day, LAYOUT),
+    )
+
+
+def _product(
+    partitions: Partitions, name: str, description: str, kinds: set[str], make: Callable[[Atlas], DayResult]
+) -> dg.AssetsDefinition:
+    """An asset that is made from the whole atlas of a day."""
+
+    @dg.asset(
+        name=name,
+        description=description,
+        kinds=kinds,
+        ins={upstream: dg.AssetIn(input_manager_key="lake") for upstream in UPSTREAM},
+        partitions_def=partitions.daily,
+        group_name="atlas",
+        owners=OWNERS,
+        backfill_policy=RANGE,
+    )
+    def product(
+        context: dg.AssetExecutionContext,
+        overlap_graph: AssetDays,
+        communities: AssetDays,
+        community_tags: AssetDays,
+        atlas_layout: AssetDays,
+        lake: dg.ResourceParam[LakeIOManager],
+    ) -> dg.MaterializeResult:
+        inputs = (overlap_graph, communities, community_tags, atlas_layout)
+        return each_day(context, lake.sealed, lambda day: make(atlas_of_day(day, *inputs)))
+
+    return product
+
+
+def atlas_png_asset(partitions: Partitions) -> dg.AssetsDefinition:
+    """Build the asset `atlas_png`."""
+    return _product(partitions, "atlas_png", "The map as a picture to print.", {"matplotlib", "png"}, _png)
+
+
+def _png(atlas: Atlas) -> DayResult:
+    png = draw_png(atlas)
+    return DayResult(
+        products={"community_graph.png": png},
+        facts={"channels": atlas.nodes.height, "size_bytes": len(png)},
+        pictures={"map": preview_png(png)},
+    )
+
+
+def atlas_html_asset(partitions: Partitions) -> dg.AssetsDefinition:
+    """Build the asset `atlas_html`."""
+    return _product(partitions, "atlas_html", "The map as a page to open in a browser.", {"pyvis", "html"}, _html)
+
+
+def _html(atlas: Atlas) -> DayResult:
+    page = draw_html(atlas).encode()
+    return DayResult(
+        products={"community_graph.html": page}, facts={"channels": atlas.nodes.height, "size_bytes": len(page)}
+    )
+
+
+def gephi_export_asset(partitions: Partitions) -> dg.AssetsDefinition:
+    """Build the asset `gephi_export`."""
+    description = "The graph for Gephi: nodes and edges as CSV, and both as GEXF."
+    return _product(partitions, "gephi_export", description, {"csv", "gexf"}, _gephi)
+
+
+def _gephi(atlas: Atlas) -> DayResult:
+    products = {
+        "graph_nodes.csv": gephi_nodes_csv(atlas),
+        "graph_edges.csv": gephi_edges_csv(atlas),
+        "graph.gexf": gexf(atlas),
+    }
+    facts = {"nodes": atlas.nodes.height, "edges": atlas.edges.height}
+    return DayResult(products=products, facts=facts)
+
+
+def analysis_results_asset(partitions: Partitions) -> dg.AssetsDefinition:
+    """Build the asset `analysis_results`."""
+
+    @dg.asset(
+        name="analysis_results",
+        ins={name: dg.AssetIn(input_manager_key="lake") for name in ("channel_audience", *UPSTREAM)},
+        partitions_def=partitions.daily,
+        group_name="atlas",
+        owners=OWNERS,
+        kinds={"json"},
+        backfill_policy=RANGE,
+    )
+    def results_asset(
+        context: dg.AssetExecutionContext,
+        channel_audience: AssetDays,
+        overlap_graph: AssetDays,
+        communities: AssetDays,
+        community_tags: AssetDays,
+        atlas_layout: AssetDays,
+        lake: dg.ResourceParam[LakeIOManager],
+        analysis: Analysis,
+    ) -> dg.MaterializeResult:
+        """The day's analysis in one JSON file: partition, labels, statistics of every step, settings."""
+        steps = {
+            "aggregation": channel_audience,
+            "graph": overlap_graph,
+            "detection": communities,
+            "tagging": community_tags,
+        }
+        settings = {**analysis.used(), "window_days": partitions.window_days}
+
+        def of_day(day: dt.date) -> DayResult:
+            atlas = atlas_of_day(day, overlap_graph, communities, community_tags, atlas_layout)
+            data = analysis_results(atlas, {step: _facts(days, day) for step, days in steps.items()}, settings)
+            facts = {"channels": atlas.nodes.height, "communities": atlas.tags.height}
+            return DayResult(products={"analysis_results.json": data}, facts=facts)
+
+        return each_day(context, lake.sealed, of_day)
+
+    return results_asset
+
+
+def _facts(days: AssetDays, day: dt.date) -> dict[str, Any] | None:
+    record = days.record(day)
+    return None if record is None else {"origin": record.origin, **record.facts}

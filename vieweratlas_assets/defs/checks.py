@@ -1,0 +1,79 @@
+"""Asset checks: their specs, generated from the table contract where they can be, and their verdicts.
+
+Belongs here: names, severity, and folding the verdicts of many days into one result a run.
+Not here: the figures that are judged (domain).
+"""
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import dagster as dg
+
+from vieweratlas_assets.domain.schemas import Table
+from vieweratlas_assets.storage.sealed import PartitionRecord, SealedPartitions
+
+
+@dataclass(frozen=True)
+class Check:
+    """A check of an asset.
+
+    Attributes:
+        blocking: a failure stops what follows; a check that does not block only warns.
+    """
+
+    name: str
+    description: str
+    blocking: bool = False
+
+    def spec(self, asset: str) -> dg.AssetCheckSpec:
+        """The check as Dagster knows it."""
+        return dg.AssetCheckSpec(self.name, asset=asset, description=self.description, blocking=self.blocking)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a day passes a check, and what was seen."""
+
+    passed: bool
+    seen: str
+
+
+def schema_check(tables: Iterable[Table]) -> Check:
+    """The check that the stored tables of an asset keep to their contract."""
+    names = ", ".join(table.name for table in tables)
+    return Check("schema", f"Columns and types of {names}, read back from the lake, are those of the contract.", True)
+
+
+def schema_verdict(sealed: SealedPartitions, record: PartitionRecord, tables: Iterable[Table]) -> Verdict:
+    """Read the tables of a partition back and hold them against their contract.
+
+    Raises:
+        CorruptObject: a file is not what was sealed, or not of its table.
+        SchemaError: nulls or repeated keys where there must be none.
+    """
+    rows = []
+    for table in tables:
+        frame = sealed.table(record, table)
+        table.validate(frame)
+        rows.append(f"{table.name}: {frame.height} rows")
+    return Verdict(True, "; ".join(rows))
+
+
+def results(checks: Iterable[Check], verdicts: Mapping[dt.date, Mapping[str, Verdict]]) -> list[dg.AssetCheckResult]:
+    """One result a check over all days of a run; it passes when every day does."""
+    return [_result(check, verdicts) for check in checks]
+
+
+def _result(check: Check, verdicts: Mapping[dt.date, Mapping[str, Verdict]]) -> dg.AssetCheckResult:
+    seen = {day: of_day[check.name] for day, of_day in verdicts.items() if check.name in of_day}
+    failed = {day: verdict for day, verdict in seen.items() if not verdict.passed}
+    told = failed or seen
+    metadata = {str(day): dg.MetadataValue.text(verdict.seen) for day, verdict in sorted(told.items())[-20:]}
+    return dg.AssetCheckResult(
+        check_name=check.name,
+        passed=not failed,
+        severity=dg.AssetCheckSeverity.ERROR if check.blocking else dg.AssetCheckSeverity.WARN,
+        description=f"{len(seen) - len(failed)} of {len(seen)} day(s) pass",
+        metadata=metadata,
+    )

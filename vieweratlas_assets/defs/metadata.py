@@ -1,0 +1,61 @@
+"""What a person sees of a partition in the Dagster UI.
+
+Belongs here: figures, tables and pictures as metadata. Not here: computing them (domain).
+"""
+
+import base64
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import dagster as dg
+
+from vieweratlas_assets.domain.schemas import Table
+
+
+def shown(facts: Mapping[str, Any]) -> dict[str, dg.MetadataValue]:
+    """Figures as metadata: numbers are plotted over partitions, lists and dictionaries shown as JSON."""
+    return {name: _value(value) for name, value in facts.items()}
+
+
+def _value(value: Any) -> dg.MetadataValue:
+    match value:
+        case None:
+            return dg.MetadataValue.null()
+        case bool():
+            return dg.MetadataValue.bool(value)
+        case int():
+            return dg.MetadataValue.int(value)
+        case float():
+            return dg.MetadataValue.float(value)
+        case dict() | list():
+            return dg.MetadataValue.json(value)
+        case _:
+            return dg.MetadataValue.text(str(value))
+
+
+def picture(png: bytes) -> dg.MetadataValue:
+    """A small picture, shown in the UI; every partition keeps its own in the event log, so keep it under 60 KB."""
+    return dg.MetadataValue.md(f"![map](data:image/png;base64,{base64.b64encode(png).decode()})")
+
+
+def column_schemas(tables: Iterable[Table]) -> dict[str, Any]:
+    """The columns of an asset's tables: the first as the asset's own, the others beside it."""
+    named = {table.name: _column_schema(table) for table in tables}
+    return {
+        ("dagster/column_schema" if number == 0 else f"columns_of_{name}"): schema
+        for number, (name, schema) in enumerate(named.items())
+    }
+
+
+def _column_schema(table: Table) -> dg.TableSchema:
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                column.name,
+                str(column.dtype),
+                description=column.description,
+                constraints=dg.TableColumnConstraints(nullable=column.nullable),
+            )
+            for column in table.columns
+        ]
+    )

@@ -1,0 +1,131 @@
+"""Settings: every knob of ViewerAtlas, typed and checked, from defaults and the environment.
+
+Belongs here: names, types, limits and defaults. Not here: what a setting does (the module that reads it).
+A setting is read from `VIEWERATLAS_<SECTION>__<KEY>`, such as VIEWERATLAS_ANALYSIS__OVERLAP_THRESHOLD=5.
+"""
+
+import datetime as dt
+import os
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ENVIRONMENT_PREFIX = "VIEWERATLAS_"
+
+# Dagster slows down beyond 100,000 partitions of one asset (docs: limits on partitions per asset).
+MAX_PARTITIONS = 100_000
+
+
+class SettingsError(ValueError):
+    """A setting is unknown or impossible; the message names it, its value and what is allowed."""
+
+
+class AnalysisSettings(BaseModel):
+    """How an audience is cleaned, joined, clustered and named. Can be changed for one run in the launchpad."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    drop_known_bots: bool = Field(True, description="Drop the shipped list of service bots from every audience.")
+    drop_broadcaster: bool = Field(True, description="Drop a channel's owner from the audience of the own channel.")
+    min_buckets_per_viewer: int = Field(
+        1, ge=1, description="Drop a viewer from a channel where they wrote in fewer 60 s buckets of the day."
+    )
+    min_channels_per_viewer: int = Field(
+        1, ge=1, description="Drop viewers seen in fewer channels of the day; 2 keeps repeat viewers only."
+    )
+    max_channels_per_viewer: int = Field(
+        300, ge=1, description="Viewers seen in more channels of the day are reported."
+    )
+    drop_viewers_over_max: bool = Field(False, description="Drop the viewers above max_channels_per_viewer too.")
+    overlap_threshold: int = Field(1, ge=1, description="Pairs of channels that share fewer viewers have no edge.")
+    min_channel_viewers: int = Field(
+        10, ge=0, description="Channels with fewer viewers in the window are left out of the graph."
+    )
+    algorithm: str = Field("leiden", description="Community detector: leiden, louvain, louvain_fast or your own.")
+    weight: Literal["shared_viewers", "jaccard", "overlap_coefficient", "overlap_z"] = Field(
+        "shared_viewers", description="Measure that weighs an edge in community detection and layout."
+    )
+    resolution: float = Field(1.0, gt=0, description="Higher finds more and smaller communities; 1 is modularity.")
+    min_community_size: int = Field(2, ge=1, description="Smaller communities are marked unclustered.")
+    seed: int = Field(42, ge=0, le=2**31, description="Seed of detection and layout.")
+    game_threshold: float = Field(
+        0.60, gt=0, le=1, description="Share of channels from which one game names a community alone."
+    )
+    language_threshold: float = Field(
+        0.40, gt=0, le=1, description="Share of channels from which a game and a language name it together."
+    )
+
+
+class PartitionSettings(BaseModel):
+    """Where partitions begin, and how many days the overlap graph looks back."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    daily_start: dt.date = Field(dt.date(2018, 1, 1), description="First day of the daily partitions.")
+    hourly_start: dt.datetime = Field(
+        dt.datetime(2026, 1, 1, tzinfo=dt.UTC), description="First hour of the hourly partitions, UTC."
+    )
+    window_days: int = Field(30, ge=1, le=366, description="Days of audience in one overlap graph, the day included.")
+
+    @model_validator(mode="after")
+    def _whole_hour(self) -> Self:
+        start = self.hourly_start
+        if start.utcoffset() != dt.timedelta(0) or start.minute or start.second or start.microsecond:
+            raise ValueError(
+                f"hourly_start is {start.isoformat()}; it must be a whole hour in UTC, such as 2026-01-01T00:00Z"
+            )
+        return self
+
+
+class Settings(BaseSettings):
+    """All settings.
+
+    Attributes:
+        root: of the lake: a folder, s3://bucket/prefix/ or another fsspec URL (VIEWERATLAS_ROOT).
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENVIRONMENT_PREFIX,
+        env_nested_delimiter="__",
+        frozen=True,
+        extra="forbid",
+        nested_model_default_partial_update=True,
+    )
+
+    root: str = "./data"
+    analysis: AnalysisSettings = AnalysisSettings()
+    partitions: PartitionSettings = PartitionSettings()
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the settings from the environment, with overrides of whole sections or the root on top.
+
+    Raises:
+        SettingsError: a variable names no setting, or a value is impossible; every fault is named.
+    """
+    unknown = sorted(name for name in os.environ if name.startswith(ENVIRONMENT_PREFIX) and not _is_setting(name))
+    if unknown:
+        raise SettingsError(f"unknown setting(s) in the environment: {', '.join(unknown)}")
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        faults = "; ".join(_fault(detail) for detail in error.errors())
+        raise SettingsError(f"impossible setting(s): {faults}") from error
+
+
+def _is_setting(variable: str) -> bool:
+    section, _, key = variable.removeprefix(ENVIRONMENT_PREFIX).lower().partition("__")
+    field = Settings.model_fields.get(section)
+    if field is None:
+        return False
+    nested = field.annotation
+    if isinstance(nested, type) and issubclass(nested, BaseModel):
+        return key in nested.model_fields
+    return not key
+
+
+def _fault(detail: Any) -> str:
+    """One fault as a person reads it: the variable, its value, what is allowed."""
+    name = ENVIRONMENT_PREFIX + "__".join(str(part).upper() for part in detail["loc"])
+    return f"{name}={detail['input']!r}: {detail['msg']}"
