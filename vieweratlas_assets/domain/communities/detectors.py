@@ -1,6 +1,6 @@
 """Community detectors behind one protocol, and the registry that names them.
 
-Belongs here: the protocol, the registry, python-louvain and scikit-network behind them.
+Belongs here: the protocol, the registry, python-louvain, scikit-network and graspologic-native behind them.
 Not here: choosing weights, numbering communities, stability (detection).
 
 One convention for all: resolution is the gamma of Reichardt and Bornholdt 2006; 1.0 is plain modularity, higher
@@ -59,20 +59,49 @@ def louvain_fast(graph: WeightedGraph, *, resolution: float, seed: int) -> np.nd
     """Louvain by scikit-network, compiled."""
     from sknetwork.clustering import Louvain
 
-    detector = Louvain(resolution=resolution, shuffle_nodes=True, random_state=seed, **_TOLERANCES)
+    detector = Louvain(
+        resolution=resolution,
+        shuffle_nodes=True,
+        random_state=seed,
+        tol_optimization=LOUVAIN_TOLERANCE,
+        tol_aggregation=LOUVAIN_TOLERANCE,
+    )
     return np.asarray(detector.fit_predict(sparse.csr_matrix(graph.matrix)), dtype=np.int64)
 
 
 def leiden(graph: WeightedGraph, *, resolution: float, seed: int) -> np.ndarray:
-    """Leiden by scikit-network (Traag, Waltman, van Eck 2019), compiled."""
-    from sknetwork.clustering import Leiden
+    """Leiden by graspologic-native, compiled (Traag, Waltman, van Eck 2019).
 
-    detector = Leiden(resolution=resolution, shuffle_nodes=True, random_state=seed, **_TOLERANCES)
-    return np.asarray(detector.fit_predict(sparse.csr_matrix(graph.matrix)), dtype=np.int64)
+    scikit-network has a faster one, but it draws from C's rand(), which no seed of ours reaches: the same seed gave
+    another answer at every call.
+    """
+    import graspologic_native
+
+    upper = sparse.triu(graph.matrix, format="coo")
+    left, right = (part.tolist() for part in upper.coords)
+    weights = upper.data.tolist()
+    edges = sorted((graph.channels[a], graph.channels[b], w) for a, b, w in zip(left, right, weights, strict=True))
+    _, partition = graspologic_native.leiden(
+        edges,
+        starting_communities=None,
+        resolution=resolution,
+        randomness=LEIDEN_RANDOMNESS,
+        iterations=LEIDEN_ITERATIONS,
+        use_modularity=True,
+        seed=seed,
+        trials=1,
+    )
+    return np.array([partition[channel] for channel in graph.channels], dtype=np.int64)
 
 
 # scikit-network stops at a gain of 0.001 in modularity by default, which is as much as two algorithms differ by.
-_TOLERANCES = {"tol_optimization": 1e-5, "tol_aggregation": 1e-5}
+LOUVAIN_TOLERANCE = 1e-5
+
+# The authors' own choice of randomness. Five rounds instead of one: on TwitchAtlas 2021-02 modularity rises from
+# 0.611 to 0.613 and the seeds agree, at twice the time.
+LEIDEN_RANDOMNESS = 0.001
+LEIDEN_ITERATIONS = 5
+
 
 _registry: dict[str, CommunityDetector] = {
     "leiden": leiden,

@@ -52,13 +52,18 @@ def with_measures(shared: pl.DataFrame, sizes: pl.DataFrame, *, total_viewers: i
     return GRAPH_EDGES.conform(measured)
 
 
-def usable_weight(edges: pl.DataFrame, weight: str) -> str:
-    """The measure to use: `weight`, or the first that a graph without it has; `weight` again if it has none.
+def usable_weight(edges: pl.DataFrame, weight: str = MEASURES[0]) -> str:
+    """The measure to weigh edges with: `weight`, or where a graph lacks it, as imported ones may, its first.
+
+    Args:
+        edges: schema GRAPH_EDGES; where it has no rows, `weight` will do.
 
     Raises:
-        ValueError: `weight` is no measure.
+        ValueError: `weight` is no measure, or the edges hold none.
     """
     if weight not in MEASURES:
         raise ValueError(f"unknown weight {weight!r}; known are {', '.join(MEASURES)}")
-    preferred = (weight, *MEASURES)
-    return next((name for name in preferred if edges[name].null_count() < edges.height), weight)
+    held = [name for name in (weight, *MEASURES) if edges.is_empty() or edges[name].null_count() < edges.height]
+    if not held:
+        raise ValueError(f"the edges hold none of {', '.join(MEASURES)}")
+    return held[0]
