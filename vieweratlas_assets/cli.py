@@ -8,31 +8,20 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
-import dagster as dg
 
-from vieweratlas_assets import runs, terminal
-from vieweratlas_assets.defs.io_managers import LakeIOManager
-from vieweratlas_assets.defs.metadata import shown
-from vieweratlas_assets.domain import lake as paths
-from vieweratlas_assets.domain.communities.agreement import agreement
-from vieweratlas_assets.domain.communities.detection import compare_resolutions
-from vieweratlas_assets.domain.communities.detectors import detector_names
-from vieweratlas_assets.domain.overlap.graph import graph_facts
-from vieweratlas_assets.domain.schemas import COMMUNITIES, GRAPH_EDGES, GRAPH_NODES, REFERENCE_COMMUNITIES
-from vieweratlas_assets.importers import atlas as atlas_importer
-from vieweratlas_assets.importers import vod_lake
-from vieweratlas_assets.importers.tabular import TableError
-from vieweratlas_assets.runs import NothingToAnalyse
-from vieweratlas_assets.sandbox.presence import write_world
-from vieweratlas_assets.sandbox.world import WorldSpec, build_world
+from vieweratlas_assets import terminal
+from vieweratlas_assets.sandbox.world import WorldSpec
 from vieweratlas_assets.settings import Settings, SettingsError, load_settings
-from vieweratlas_assets.storage.objects import StorageError
-from vieweratlas_assets.storage.sealed import table_files
 
-EXPECTED_ERRORS = (SettingsError, StorageError, TableError, NothingToAnalyse)
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
+    from vieweratlas_assets.defs.io_managers import LakeIOManager
+
+# Commands import what they run inside: loading Dagster takes seconds, and `--help` must not.
 
 DAY = click.DateTime(formats=["%Y-%m-%d"])
 
@@ -48,9 +37,19 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except EXPECTED_ERRORS as error:
+    except Exception as error:
+        if not isinstance(error, _mendable()):
+            raise
         terminal.print_lines("error", [str(error)])
         sys.exit(1)
+
+
+def _mendable() -> tuple[type[Exception], ...]:
+    from vieweratlas_assets.importers.tabular import TableError
+    from vieweratlas_assets.runs import NothingToAnalyse
+    from vieweratlas_assets.storage.objects import StorageError
+
+    return (SettingsError, StorageError, TableError, NothingToAnalyse)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -87,8 +86,12 @@ def demo(root: str, channels: int, viewers: int, days: int, seed: int) -> None:
 
     Ends with how well the planted communities were found, and the paths of what was made.
     """
-    os.environ["VIEWERATLAS_ROOT"] = str(Path(root).absolute())
-    settings = load_settings()
+    from vieweratlas_assets import runs
+    from vieweratlas_assets.defs.io_managers import LakeIOManager
+    from vieweratlas_assets.sandbox.presence import write_world
+    from vieweratlas_assets.sandbox.world import build_world
+
+    settings = load_settings(root=str(Path(root).absolute()))
     lake = LakeIOManager(root=settings.root)
     spec = WorldSpec(seed=seed, channels=channels, viewers=viewers, days=days)
     last = spec.start + dt.timedelta(days=days - 1)
@@ -98,26 +101,35 @@ def demo(root: str, channels: int, viewers: int, days: int, seed: int) -> None:
             write_world(lake.store, build_world(spec), lambda day: progress.update(bar, advance=1, now=str(day)))
         _report_world(instance, lake, spec)
         _analyse(settings, instance, spec.start, last)
-    record = lake.sealed.record("communities", last)
-    planted = lake.store.download_json(paths.planted_communities())["communities"]
-    if record is not None:
-        found = lake.sealed.table(record, COMMUNITIES)
-        same = agreement(found, _planted_frame(planted))
-        terminal.console.print(
-            f"Planted communities recovered: adjusted Rand index {same.adjusted_rand_index:.3f} "
-            f"over {same.channels} of {len(planted)} channels"
-        )
-    terminal.print_products(lake, last)
+    _print_recovery(lake, last)
+    terminal.print_products(lake.sealed, last)
 
 
-def _planted_frame(planted: dict[str, int]) -> Any:
+def _print_recovery(lake: "LakeIOManager", day: dt.date) -> None:
+    """Say how well the communities of a day are the planted ones."""
     import polars as pl
 
-    return pl.DataFrame({"channel": list(planted), "community": list(planted.values())})
+    from vieweratlas_assets.domain.communities.agreement import agreement
+    from vieweratlas_assets.domain.lake import planted_communities
+    from vieweratlas_assets.domain.schemas import COMMUNITIES
+
+    record = lake.sealed.record("communities", day)
+    if record is None:
+        return
+    truth = lake.store.download_json(planted_communities())["communities"]
+    planted = pl.DataFrame({"channel": list(truth), "community": list(truth.values())})
+    same = agreement(lake.sealed.table(record, COMMUNITIES), planted)
+    terminal.console.print(
+        f"Planted communities recovered: adjusted Rand index {same.adjusted_rand_index:.3f} "
+        f"over {same.channels} of {planted.height} channels"
+    )
 
 
-def _report_world(instance: dg.DagsterInstance, lake: LakeIOManager, spec: WorldSpec) -> None:
+def _report_world(instance: "DagsterInstance", lake: "LakeIOManager", spec: WorldSpec) -> None:
     """Tell Dagster of what the generator wrote, as a collector would."""
+    from vieweratlas_assets import runs
+    from vieweratlas_assets.domain import lake as paths
+
     for offset in range(spec.days):
         day = spec.start + dt.timedelta(days=offset)
         for asset, key in (("live_presence", paths.live_presence(day)), ("vod_catalog", paths.vod_catalog(day))):
@@ -145,6 +157,13 @@ def import_vod_lake(settings: Settings, folder: Path, replace: bool) -> None:
 
     A broken file is named and passed over. An import that was cut off goes on where it stopped.
     """
+    import dagster as dg
+
+    from vieweratlas_assets import runs
+    from vieweratlas_assets.defs.io_managers import LakeIOManager
+    from vieweratlas_assets.domain import lake as paths
+    from vieweratlas_assets.importers import vod_lake
+
     lake = LakeIOManager(root=settings.root)
     plan = vod_lake.plan_import(folder, first_day=settings.partitions.daily_start)
     with runs.open_instance() as instance, terminal.progress_bar() as progress:
@@ -175,8 +194,8 @@ def import_vod_lake(settings: Settings, folder: Path, replace: bool) -> None:
 @click.option("--date", "day", required=True, type=DAY, help="The day the overlap stands for.")
 @click.option(
     "--weight",
-    type=click.Choice(atlas_importer.WEIGHTS),
-    default=atlas_importer.WEIGHTS[0],
+    type=click.Choice(["shared_viewers", "overlap_coefficient"]),
+    default="shared_viewers",
     show_default=True,
     help="What the weights are.",
 )
@@ -190,13 +209,20 @@ def import_atlas(settings: Settings, edges: Path, nodes: Path | None, day: dt.da
 
     `vieweratlas analyze --date D` then starts below the imported graph, and only --force replaces it.
     """
+    from vieweratlas_assets import runs
+    from vieweratlas_assets.defs.io_managers import LakeIOManager
+    from vieweratlas_assets.defs.metadata import shown
+    from vieweratlas_assets.domain.overlap.graph import graph_facts
+    from vieweratlas_assets.importers.atlas import read_atlas, tables_of
+    from vieweratlas_assets.storage.sealed import table_files
+
     date = day.date()
     if date < settings.partitions.daily_start:
         raise SettingsError(f"{date} is before the first partition, {settings.partitions.daily_start}")
     lake = LakeIOManager(root=settings.root)
     with terminal.progress_bar() as progress:
         bar = progress.add_task("reading the atlas", total=1, now=edges.name)
-        imported = atlas_importer.read_atlas(
+        imported = read_atlas(
             edges,
             nodes,
             weight=weight,
@@ -204,17 +230,15 @@ def import_atlas(settings: Settings, edges: Path, nodes: Path | None, day: dt.da
             min_channel_viewers=settings.analysis.min_channel_viewers,
         )
         progress.update(bar, advance=1)
-    tables = {GRAPH_NODES: imported.graph.nodes, GRAPH_EDGES: imported.graph.edges}
-    if imported.reference.height:
-        tables[REFERENCE_COMMUNITIES] = imported.reference
     facts = {**graph_facts(imported.graph), "weight": weight, "import": dict(imported.report.counts)}
     origin = f"import atlas {edges.name}"
-    record = lake.sealed.seal("overlap_graph", date, table_files(date, tables), facts=facts, origin=origin)
+    record = lake.sealed.seal(
+        "overlap_graph", date, table_files(date, tables_of(imported)), facts=facts, origin=origin
+    )
     with runs.open_instance() as instance:
         runs.report_partition(instance, "overlap_graph", date, {**shown(facts), "origin": origin})
     terminal.print_import(f"Import of {edges.name} as the overlap graph of {date}", imported.report)
-    for key in record.files:
-        terminal.console.print(f"  {lake.store.uri(key)}", soft_wrap=True, highlight=False)
+    terminal.print_uris(lake.sealed, record.files)
 
 
 @cli.command()
@@ -235,6 +259,9 @@ def analyze(
     Runs the same assets as the Dagster UI, recorded in the same history. Audiences that the window needs and that
     are missing or out of date are made first.
     """
+    from vieweratlas_assets import runs
+    from vieweratlas_assets.defs.io_managers import LakeIOManager
+
     if (first is None) != (last is None) or (day is not None and first is not None):
         raise click.UsageError("give --date, or --from and --to, or neither")
     lake = LakeIOManager(root=settings.root)
@@ -243,13 +270,18 @@ def analyze(
     end = last.date() if last else begin
     with runs.open_instance() as instance:
         analysed = _analyse(settings, instance, begin, end, force=force)
-    terminal.print_products(lake, analysed[-1])
+    terminal.print_products(lake.sealed, analysed[-1])
 
 
 def _analyse(
-    settings: Settings, instance: dg.DagsterInstance, first: dt.date, last: dt.date, *, force: bool = False
+    settings: Settings, instance: "DagsterInstance", first: dt.date, last: dt.date, *, force: bool = False
 ) -> list[dt.date]:
     """Plan, run and report an analysis; the days are printed also where a run fails."""
+    import dagster as dg
+
+    from vieweratlas_assets import runs
+    from vieweratlas_assets.defs.io_managers import LakeIOManager
+
     plan = runs.plan_analysis(settings, first, last, force=force)
     if plan.empty:
         named = ", ".join(f"{a}" if a == b else f"{a} to {b}" for a, b in runs.ranges(plan.empty))
@@ -259,9 +291,9 @@ def _analyse(
         with terminal.step_bars():
             runs.execute(settings, plan, instance, force=force)
     except dg.Failure as failure:
-        terminal.print_days(lake, plan.analysed)
+        terminal.print_days(lake.sealed, plan.analysed)
         raise click.ClickException(failure.description or str(failure)) from failure
-    terminal.print_days(lake, plan.analysed)
+    terminal.print_days(lake.sealed, plan.analysed)
     return plan.analysed
 
 
@@ -286,9 +318,16 @@ def compare(
     Prints, for each algorithm and resolution, the number of communities, modularity, stability over five seeds, the
     adjusted Rand index and the normalised mutual information.
     """
+    from vieweratlas_assets.defs.io_managers import LakeIOManager
+    from vieweratlas_assets.domain.communities.detection import compare_resolutions
+    from vieweratlas_assets.domain.communities.detectors import detector_names
+    from vieweratlas_assets.domain.lake import table_file
+    from vieweratlas_assets.domain.schemas import GRAPH_EDGES, GRAPH_NODES, REFERENCE_COMMUNITIES
+    from vieweratlas_assets.runs import NothingToAnalyse
+
     lake, date = LakeIOManager(root=settings.root), day.date()
     record = lake.sealed.record("overlap_graph", date)
-    if record is None or paths.table_file(REFERENCE_COMMUNITIES.name, date) not in record.files:
+    if record is None or table_file(REFERENCE_COMMUNITIES.name, date) not in record.files:
         raise NothingToAnalyse(f"the lake {lake.store.root} has no imported graph with communities on {date}")
     reference = lake.sealed.table(record, REFERENCE_COMMUNITIES)
     known = reference["community"].drop_nulls()
@@ -310,6 +349,8 @@ def compare(
 @click.pass_obj
 def dev(settings: Settings, options: tuple[str, ...]) -> None:
     """Open the Dagster UI on this lake; OPTIONS go to `dagster dev`, such as --port 3001."""
+    from vieweratlas_assets import runs
+
     runs.prepare_home()
     terminal.console.print(f"Dagster UI on the lake {settings.root}; stop it with Ctrl-C")
     command = [sys.executable, "-m", "dagster", "dev", "-m", "vieweratlas_assets.definitions", *options]

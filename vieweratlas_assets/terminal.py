@@ -8,16 +8,21 @@ import logging
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from vieweratlas_assets.defs.days import PROGRESS, DayDone
-from vieweratlas_assets.defs.io_managers import LakeIOManager
 from vieweratlas_assets.importers.report import ImportReport
 
+if TYPE_CHECKING:
+    from vieweratlas_assets.defs.days import StepProgress
+    from vieweratlas_assets.storage.sealed import SealedPartitions
+
+# The logger on which defs.days tells how far it is; named here, so that `--help` need not load Dagster.
+PROGRESS = logging.getLogger("vieweratlas.progress")
 MOST_REJECTIONS = 20
 
 # In a log or a pipe there is no width to keep to, and a table cut to 80 columns says little.
@@ -45,10 +50,10 @@ class _StepBars(logging.Handler):
         self.bars: dict[str, TaskID] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
-        done: DayDone = record.day_done  # type: ignore[attr-defined]
-        if done.number == 1 or done.asset not in self.bars:
-            self.bars[done.asset] = self.progress.add_task(done.asset, total=done.of, now="")
-        self.progress.update(self.bars[done.asset], completed=done.number, now=str(done.day))
+        step: StepProgress = record.step_progress  # type: ignore[attr-defined]
+        if step.finished == 0:
+            self.bars[step.asset] = self.progress.add_task(step.asset, total=step.of, now="")
+        self.progress.update(self.bars[step.asset], completed=step.finished, now=str(step.day))
 
 
 @contextmanager
@@ -65,7 +70,7 @@ def step_bars() -> Iterator[None]:
             PROGRESS.removeHandler(handler)
 
 
-def print_days(lake: LakeIOManager, days: Sequence[dt.date]) -> None:
+def print_days(sealed: "SealedPartitions", days: Sequence[dt.date]) -> None:
     """Print a row of figures for each day that was analysed."""
     table = Table(title="Atlas by day", title_justify="left")
     for heading in (
@@ -79,25 +84,34 @@ def print_days(lake: LakeIOManager, days: Sequence[dt.date]) -> None:
         "stability",
     ):
         table.add_column(heading, justify="left" if heading == "day" else "right", no_wrap=heading == "day")
+    without: list[str] = []
     for day in days:
-        graph, found = (lake.sealed.record(asset, day) for asset in ("overlap_graph", "communities"))
+        graph, found = (sealed.record(asset, day) for asset in ("overlap_graph", "communities"))
         if graph is None or found is None:
             table.add_row(str(day), "failed")
             continue
-        window = f"{graph.facts['days_present']}/{graph.facts['window_days']}" if not graph.imported else "imported"
+        window = "imported" if graph.imported else f"{graph.facts['days_present']}/{graph.facts['window_days']}"
+        if not graph.imported and str(day) not in graph.facts["days"]:
+            without.append(str(day))
         figures = (graph.facts["nodes"], graph.facts["edges"], graph.facts["density"], found.facts["communities"])
         table.add_row(
             str(day), window, *map(_figure, (*figures, found.facts["modularity"], found.facts["stability"]))
         )
     console.print(table)
+    if without:
+        console.print(f"[yellow]{len(without)} day(s) without presence of their own:[/yellow] {', '.join(without)}")
 
 
-def print_products(lake: LakeIOManager, day: dt.date) -> None:
+def print_products(sealed: "SealedPartitions", day: dt.date) -> None:
     """Print where the products of a day lie."""
     console.print(f"[bold]Products of {day}[/bold]")
-    for key in lake.store.list_files(f"atlas/date={day}/"):
-        if not key.rpartition("/")[2].startswith("_"):
-            console.print(f"  {lake.store.uri(key)}", soft_wrap=True, highlight=False)
+    print_uris(sealed, [key for key in sealed.store.list_files(f"atlas/date={day}/") if "/_" not in key])
+
+
+def print_uris(sealed: "SealedPartitions", keys: Iterable[str]) -> None:
+    """Print where files lie, one a line and never broken, so that they can be copied."""
+    for key in keys:
+        console.print(f"  {sealed.store.uri(key)}", soft_wrap=True, highlight=False, markup=False)
 
 
 def print_import(title: str, report: ImportReport) -> None:

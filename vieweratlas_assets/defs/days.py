@@ -50,14 +50,18 @@ class DayResult:
 
 
 @dataclass(frozen=True)
-class DayDone:
-    """One day of an asset, finished: what progress displays get to know (`record.day_done` on PROGRESS)."""
+class StepProgress:
+    """How far an asset is: what progress displays get to know (`record.step_progress` on PROGRESS).
+
+    Attributes:
+        finished, of: days.
+        day: the day worked on.
+    """
 
     asset: str
-    day: dt.date
-    number: int
+    finished: int
     of: int
-    facts: Mapping[str, Any]
+    day: dt.date
 
 
 @dataclass(frozen=True)
@@ -88,14 +92,14 @@ def each_day(
     days = [dt.date.fromisoformat(key) for key in context.partition_keys]
     made: dict[dt.date, Made] = {}
     failed: dict[dt.date, Exception] = {}
-    for number, day in enumerate(days, start=1):
+    for number, day in enumerate(days):
+        _tell(StepProgress(asset, number, len(days), day))
         try:
-            made[day], facts = _make(asset, day, sealed, compute, tables)
+            made[day] = _make(asset, day, sealed, compute, tables)
         except Exception as error:
             failed[day] = error
             context.log.error(f"{asset} of {day}: {error}", exc_info=not isinstance(error, SPEAKING_FOR_ITSELF))
-        else:
-            PROGRESS.info("", extra={"day_done": DayDone(asset, day, number, len(days), facts)})
+    _tell(StepProgress(asset, len(days), len(days), days[-1]))
     if failed:
         _report_finished(context, made)
         told = "; ".join(f"{day}: {error}" for day, error in failed.items())
@@ -114,7 +118,7 @@ def _make(
     sealed: SealedPartitions,
     compute: Callable[[dt.date], DayResult],
     tables: Sequence[Table],
-) -> tuple[Made, Mapping[str, Any]]:
+) -> Made:
     started = time.process_time()
     result = compute(day)
     record = result.kept
@@ -136,7 +140,11 @@ def _make(
     }
     if "rows" in record.facts:
         told["dagster/row_count"] = dg.MetadataValue.int(record.facts["rows"])
-    return Made(verdicts, told), record.facts
+    return Made(verdicts, told)
+
+
+def _tell(progress: StepProgress) -> None:
+    PROGRESS.info("%s: %d of %d", progress.asset, progress.finished, progress.of, extra={"step_progress": progress})
 
 
 def _report_finished(context: dg.AssetExecutionContext, made: Mapping[dt.date, Made]) -> None:

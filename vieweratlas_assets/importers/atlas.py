@@ -12,7 +12,7 @@ import polars as pl
 
 from vieweratlas_assets.domain.overlap.graph import OverlapGraph
 from vieweratlas_assets.domain.overlap.measures import with_measures
-from vieweratlas_assets.domain.schemas import GRAPH_EDGES, GRAPH_NODES, REFERENCE_COMMUNITIES
+from vieweratlas_assets.domain.schemas import GRAPH_EDGES, GRAPH_NODES, REFERENCE_COMMUNITIES, Table
 from vieweratlas_assets.importers.report import ImportReport
 from vieweratlas_assets.importers.tabular import read_rows
 
@@ -84,6 +84,12 @@ def read_atlas(
     report.counts["channels without known viewers"] = graph.nodes["viewers"].null_count()
     report.counts["edges"] = graph.edges.height
     return ImportedAtlas(graph, reference, report)
+
+
+def tables_of(imported: ImportedAtlas) -> dict[Table, pl.DataFrame]:
+    """The tables of an imported partition: nodes, edges and, where anything was published, the reference."""
+    tables = {GRAPH_NODES: imported.graph.nodes, GRAPH_EDGES: imported.graph.edges}
+    return tables | {REFERENCE_COMMUNITIES: imported.reference} if imported.reference.height else tables
 
 
 def _edge_rows(path: Path, weight: str, report: ImportReport) -> pl.DataFrame:
