@@ -12,9 +12,9 @@ import dagster as dg
 from vieweratlas_assets.defs.assets import atlas, presence, products
 from vieweratlas_assets.defs.assets.collection import collection_specs
 from vieweratlas_assets.defs.io_managers import LakeIOManager
-from vieweratlas_assets.defs.jobs import build_jobs
+from vieweratlas_assets.defs.jobs import JOBS
 from vieweratlas_assets.defs.resources import analysis_resource
-from vieweratlas_assets.defs.schedules import daily_schedule
+from vieweratlas_assets.defs.schedules import DAILY_SCHEDULE
 from vieweratlas_assets.partitions import partitions_of
 from vieweratlas_assets.settings import Settings, load_settings
 
@@ -50,15 +50,14 @@ def build_defs(
 
 def _definitions(settings: Settings, resource_overrides: Mapping[str, Any]) -> dg.Definitions:
     partitions = partitions_of(settings.partitions)
-    jobs = build_jobs(partitions)
     resources: dict[str, Any] = {
         "lake": LakeIOManager(root=settings.root),
         "analysis": analysis_resource(settings.analysis),
     }
     return dg.Definitions(
         assets=[*collection_specs(partitions), *(asset(partitions) for asset in ASSETS)],
-        jobs=jobs.all(),
-        schedules=[daily_schedule(jobs.daily)],
+        jobs=JOBS,
+        schedules=[DAILY_SCHEDULE],
         resources=resources | dict(resource_overrides),
         # Parallelism comes from runs: a process for every step would cost seconds each.
         executor=dg.in_process_executor,

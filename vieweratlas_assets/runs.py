@@ -19,6 +19,7 @@ from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PART
 from vieweratlas_assets.build import build_defs
 from vieweratlas_assets.defs.assets.presence import audience_fingerprint
 from vieweratlas_assets.defs.io_managers import LakeIOManager
+from vieweratlas_assets.defs.jobs import ATLAS_JOB, AUDIENCE_JOB, BELOW_GRAPH_JOB
 from vieweratlas_assets.defs.resources import Analysis, analysis_resource
 from vieweratlas_assets.partitions import RANGE, days_between
 from vieweratlas_assets.settings import Settings
@@ -167,11 +168,11 @@ def execute(
     definitions = build_defs(settings)
     config: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     forced = {**config, "ops": {"overlap_graph": {"config": {"force": force}}}}
-    steps = [("audience", config, each) for each in ranges(plan.audience)]
-    steps += [("atlas", forced, each) for each in ranges(plan.graph)]
-    steps += [("below_graph", config, each) for each in ranges(plan.imported)]
+    steps = [(AUDIENCE_JOB, config, each) for each in ranges(plan.audience)]
+    steps += [(ATLAS_JOB, forced, each) for each in ranges(plan.graph)]
+    steps += [(BELOW_GRAPH_JOB, config, each) for each in ranges(plan.imported)]
     return [
-        definitions.resolve_job_def(job).execute_in_process(
+        definitions.resolve_job_def(job.name).execute_in_process(
             run_config=run_config,
             instance=instance,
             tags={ASSET_PARTITION_RANGE_START_TAG: str(first), ASSET_PARTITION_RANGE_END_TAG: str(last)},

@@ -6,9 +6,9 @@ A setting is read from `VIEWERATLAS_<SECTION>__<KEY>`, such as VIEWERATLAS_ANALY
 
 import datetime as dt
 import os
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ENVIRONMENT_PREFIX = "VIEWERATLAS_"
@@ -46,7 +46,9 @@ class AnalysisSettings(BaseModel):
     weight: Literal["shared_viewers", "jaccard", "overlap_coefficient", "overlap_z"] = Field(
         "shared_viewers", description="Measure that weighs an edge in community detection and layout."
     )
-    resolution: float = Field(1.0, gt=0, description="Higher finds more and smaller communities; 1 is modularity.")
+    resolution: float = Field(
+        1.0, gt=0, allow_inf_nan=False, description="Higher finds more and smaller communities; 1 is modularity."
+    )
     min_community_size: int = Field(2, ge=1, description="Smaller communities are marked unclustered.")
     seed: int = Field(42, ge=0, le=2**31, description="Seed of detection and layout.")
     game_threshold: float = Field(
@@ -68,14 +70,14 @@ class PartitionSettings(BaseModel):
     )
     window_days: int = Field(30, ge=1, le=366, description="Days of audience in one overlap graph, the day included.")
 
-    @model_validator(mode="after")
-    def _whole_hour(self) -> Self:
-        start = self.hourly_start
+    @field_validator("hourly_start")
+    @classmethod
+    def _whole_hour(cls, start: dt.datetime) -> dt.datetime:
         if start.utcoffset() != dt.timedelta(0) or start.minute or start.second or start.microsecond:
             raise ValueError(
                 f"hourly_start is {start.isoformat()}; it must be a whole hour in UTC, such as 2026-01-01T00:00Z"
             )
-        return self
+        return start
 
 
 class Settings(BaseSettings):

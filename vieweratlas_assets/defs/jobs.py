@@ -1,52 +1,30 @@
-"""Jobs: what is run together.
+"""Jobs: what is run together. Each takes one day or a range of days.
 
 Belongs here: selections with names. Not here: when they run (schedules).
 """
 
-from dataclasses import dataclass
-
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from vieweratlas_assets.partitions import Partitions
+_AUDIENCE = dg.AssetSelection.assets("channel_audience")
+_GRAPH = dg.AssetSelection.assets("overlap_graph")
+_BELOW_GRAPH = _GRAPH.downstream(include_self=False)
 
-AUDIENCE = dg.AssetSelection.assets("channel_audience")
-GRAPH = dg.AssetSelection.assets("overlap_graph")
-BELOW_GRAPH = GRAPH.downstream(include_self=False)
-
-
-@dataclass(frozen=True)
-class Jobs:
-    """All jobs; each takes one day or a range of days.
-
-    Attributes:
-        audience: presence to audience.
-        atlas: from audiences that exist to everything that follows.
-        below_graph: from a graph that exists, such as an imported one.
-        daily: a day's audience and everything that follows; what the schedule runs.
-    """
-
-    audience: UnresolvedAssetJobDefinition
-    atlas: UnresolvedAssetJobDefinition
-    below_graph: UnresolvedAssetJobDefinition
-    daily: UnresolvedAssetJobDefinition
-
-    def all(self) -> list[UnresolvedAssetJobDefinition]:
-        """The jobs in the order in which they follow one another."""
-        return [self.audience, self.atlas, self.below_graph, self.daily]
-
-
-def build_jobs(partitions: Partitions) -> Jobs:
-    """Build the jobs over the daily partitions."""
-
-    def job(name: str, selection: dg.AssetSelection, description: str) -> UnresolvedAssetJobDefinition:
-        return dg.define_asset_job(
-            name, selection=selection, description=description, partitions_def=partitions.daily
-        )
-
-    return Jobs(
-        audience=job("audience", AUDIENCE, "Reduce presence to the audience of each day."),
-        atlas=job("atlas", GRAPH | BELOW_GRAPH, "From audiences that exist: graph, communities, labels, products."),
-        below_graph=job("below_graph", BELOW_GRAPH, "From a graph that exists, such as an imported one, downwards."),
-        daily=job("daily_atlas", AUDIENCE | GRAPH | BELOW_GRAPH, "A day's audience and all that follows from it."),
-    )
+AUDIENCE_JOB = dg.define_asset_job(
+    "audience", selection=_AUDIENCE, description="Reduce presence to the audience of each day."
+)
+ATLAS_JOB = dg.define_asset_job(
+    "atlas",
+    selection=_GRAPH | _BELOW_GRAPH,
+    description="From audiences that exist: graph, communities, labels, positions, products.",
+)
+BELOW_GRAPH_JOB = dg.define_asset_job(
+    "below_graph",
+    selection=_BELOW_GRAPH,
+    description="From a graph that exists, such as an imported one: communities, labels, positions, products.",
+)
+DAILY_JOB = dg.define_asset_job(
+    "daily_atlas",
+    selection=_AUDIENCE | _GRAPH | _BELOW_GRAPH,
+    description="A day's audience and all that follows from it.",
+)
+JOBS = (AUDIENCE_JOB, ATLAS_JOB, BELOW_GRAPH_JOB, DAILY_JOB)

@@ -4,7 +4,11 @@ Belongs here: settings as a resource, so that the launchpad can change them for 
 limits (settings), the lake (io_managers).
 """
 
+from copy import copy
+from typing import Any
+
 import dagster as dg
+from pydantic import create_model
 
 from vieweratlas_assets.domain.presence.filters import AudienceFilters
 from vieweratlas_assets.settings import AnalysisSettings
@@ -30,5 +34,14 @@ class Analysis(dg.ConfigurableResource, AnalysisSettings):
 
 
 def analysis_resource(settings: AnalysisSettings) -> Analysis:
-    """The settings as a resource."""
-    return Analysis(**settings.model_dump())
+    """The settings as a resource.
+
+    The values become the defaults of a class of their own: Dagster fills what a run's config leaves out from the
+    class, not from the instance, so that changing one setting in the launchpad would reset all others.
+    """
+    fields: dict[str, Any] = {}
+    for name, field in AnalysisSettings.model_fields.items():
+        configured = copy(field)
+        configured.default = getattr(settings, name)
+        fields[name] = (field.annotation, configured)
+    return create_model("Analysis", __base__=Analysis, **fields)()

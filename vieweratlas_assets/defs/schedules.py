@@ -3,14 +3,15 @@
 Belongs here: the day's atlas once the day is over. Not here: what it runs (jobs).
 """
 
-from typing import Any
-
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
+from vieweratlas_assets.defs.jobs import DAILY_JOB
 
-def daily_schedule(job: UnresolvedAssetJobDefinition) -> Any:
-    """The day before, every day at 02:30 UTC: by then its last minutes and most of its VODs have come in."""
-    return dg.build_schedule_from_partitioned_job(
-        job, name="daily_atlas_schedule", hour_of_day=2, minute_of_hour=30, description=daily_schedule.__doc__
-    )
+# By then the last minutes of the day before and most of its VODs have come in.
+DAILY_SCHEDULE = dg.build_schedule_from_partitioned_job(
+    DAILY_JOB,
+    name="daily_atlas_schedule",
+    hour_of_day=2,
+    minute_of_hour=30,
+    description="The atlas of the day before, every day at 02:30 UTC.",
+)

@@ -87,9 +87,12 @@ def partition_record(asset: str, day: dt.date) -> str:
 
 
 def day_of(key: str) -> dt.date | None:
-    """The day that a key's `date=` folder names, or None."""
+    """The day that a key's `date=` folder names, or None, also where the calendar has no such day."""
     found = _DATE.search(key)
-    return dt.date.fromisoformat(found[1]) if found else None
+    try:
+        return dt.date.fromisoformat(found[1]) if found else None
+    except ValueError:
+        return None
 
 
 def table_file(table: str, day: dt.date) -> str:

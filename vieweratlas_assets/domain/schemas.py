@@ -62,6 +62,17 @@ class Table:
             cast = frame.select(pl.col(column.name).cast(column.dtype) for column in self.columns)
         except pl.exceptions.PolarsError as error:
             raise SchemaError(f"table {self.name}: a column has the wrong type: {error}") from error
+        # Polars casts 1.7 to 1 without a word.
+        cut = [
+            column.name
+            for column in self.columns
+            if column.dtype.is_integer()
+            and not frame.schema[column.name].is_integer()
+            and frame.schema[column.name].is_numeric()
+            and (frame[column.name] != cast[column.name]).any()
+        ]
+        if cut:
+            raise SchemaError(f"table {self.name}: not whole numbers in {', '.join(cut)}")
         self.validate(cast)
         return cast.sort(self.key, maintain_order=True)
 

@@ -14,7 +14,7 @@ from vieweratlas_assets.domain.overlap.graph import OverlapGraph
 from vieweratlas_assets.domain.overlap.measures import with_measures
 from vieweratlas_assets.domain.schemas import GRAPH_EDGES, GRAPH_NODES, REFERENCE_COMMUNITIES, Table
 from vieweratlas_assets.importers.report import ImportReport
-from vieweratlas_assets.importers.tabular import read_rows
+from vieweratlas_assets.importers.tabular import TableError, read_rows
 
 EDGE_COLUMNS = {"source": ("source",), "target": ("target",), "weight": ("weight",)}
 NODE_COLUMNS = {
@@ -25,6 +25,8 @@ NODE_COLUMNS = {
     "y": ("y",),
 }
 WEIGHTS = ("shared_viewers", "overlap_coefficient")
+# Beyond it a float no longer holds every whole number; Twitch has far fewer viewers.
+LARGEST_COUNT = 2**53
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,9 @@ def read_atlas(
         raise ValueError(f"unknown weight {weight!r}; an atlas can be imported by {' or '.join(WEIGHTS)}")
     report = ImportReport()
     listed = _fold_edges(_edge_rows(edges, weight, report), weight, report)
+    if listed.is_empty():
+        first = f", first {report.rejections[0]}" if report.rejections else ""
+        raise TableError(f"{edges}: no row is an edge between two channels; {len(report.rejections)} rejected{first}")
     known, reference = _read_nodes(nodes, report)
     ends = pl.concat([listed["channel_a"], listed["channel_b"]]).unique().alias("channel").to_frame()
     every = known.join(ends, on="channel", how="full", coalesce=True)
@@ -138,7 +143,7 @@ def _read_nodes(path: Path | None, report: ImportReport) -> tuple[pl.DataFrame, 
         viewers = _number(row.get("viewers", ""))
         if not row["channel"]:
             report.reject(name, "the channel is empty", row=line)
-        elif row.get("viewers") and (viewers is None or viewers < 0 or viewers != int(viewers)):
+        elif row.get("viewers") and (viewers is None or not _is_count(viewers)):
             report.reject(name, f"viewers is {row['viewers']!r}, not a whole number", row=line)
         else:
             place = (_number(row.get("x", "")), _number(row.get("y", "")))
@@ -187,5 +192,9 @@ def _number(text: str) -> float | None:
 
 def _impossible(value: float, weight: str) -> bool:
     if weight == "shared_viewers":
-        return value < 1 or value != int(value)
+        return value < 1 or not _is_count(value)
     return not 0 < value <= 1
+
+
+def _is_count(value: float) -> bool:
+    return 0 <= value <= LARGEST_COUNT and value.is_integer()

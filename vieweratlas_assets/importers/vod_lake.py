@@ -83,18 +83,23 @@ def plan_import(folder: Path, *, first_day: dt.date) -> VodImport:
     report = ImportReport()
     known = _read_vods_csv(folder / VODS_CSV, report)
     days: dict[dt.date, list[Vod]] = defaultdict(list)
+    placed: dict[tuple[str, str], str] = {}
     for path in sorted(folder.rglob("*.parquet")):
         name = path.relative_to(folder).as_posix()
         found = lake.vod_of(f"/{name}")
-        row = None if found is None else known.get((found[0].lower(), found[1]))
+        key = ("", "") if found is None else (found[0].lower(), found[1])
+        row = known.get(key)
         if found is None:
             report.reject(name, "the path does not end in channel=<login>/vod=<id>/<file>.parquet")
         elif row is None:
             report.reject(name, f"no usable row in {VODS_CSV}, so its creation time and day are not known")
         elif row[0].date() < first_day:
             report.reject(name, f"created on {row[0].date()}, before daily_start {first_day}")
+        elif key in placed:
+            report.reject(name, f"a second file of the VOD in {placed[key]}; join them to one")
         else:
-            days[row[0].date()].append(Vod(path, found[0].lower(), found[1], *row))
+            placed[key] = name
+            days[row[0].date()].append(Vod(path, *key, *row))
     return VodImport(folder, dict(sorted(days.items())), report)
 
 
@@ -103,8 +108,8 @@ def _read_vods_csv(path: Path, report: ImportReport) -> dict[tuple[str, str], tu
     for line, row in read_rows(path, COLUMNS, ("channel", "vod_id", "created_at")):
         key = (row["channel"].lower(), row["vod_id"])
         try:
-            created_at = dt.datetime.fromisoformat(row["created_at"])
-        except ValueError:
+            created_at = _utc(dt.datetime.fromisoformat(row["created_at"]))
+        except (ValueError, OverflowError):
             report.reject(VODS_CSV, f"created_at is {row['created_at']!r}, not an ISO 8601 time", row=line)
             continue
         if not all(key):
@@ -112,9 +117,12 @@ def _read_vods_csv(path: Path, report: ImportReport) -> dict[tuple[str, str], tu
         elif key in rows:
             report.reject(VODS_CSV, f"VOD {row['vod_id']} of {row['channel']} stands there already", row=line)
         else:
-            zoned = created_at if created_at.tzinfo else created_at.replace(tzinfo=dt.UTC)
-            rows[key] = (zoned.astimezone(dt.UTC), row.get("title") or None)
+            rows[key] = (created_at, row.get("title") or None)
     return rows
+
+
+def _utc(time: dt.datetime) -> dt.datetime:
+    return time.astimezone(dt.UTC) if time.tzinfo else time.replace(tzinfo=dt.UTC)
 
 
 def run_import(

@@ -29,7 +29,7 @@ class Detection:
         modularity: of the partition as detected, at resolution 1; None for a graph without edges.
         stability: mean pairwise adjusted Rand index over five seeds; None for a graph without edges.
         weight: the measure that was used.
-        edges_left_out: edges whose weight is null or not above 0.
+        edges_left_out: edges whose weight is null, not above 0, or no finite number.
     """
 
     communities: pl.DataFrame
@@ -65,7 +65,7 @@ def detect_communities(
     Raises:
         ValueError: unknown algorithm or weight, or resolution <= 0.
     """
-    if resolution <= 0:
+    if not resolution > 0:
         raise ValueError(f"resolution is {resolution}; it must be above 0")
     used = usable_weight(edges, weight)
     detector = community_detector(algorithm)
@@ -87,8 +87,9 @@ def detect_communities(
 
 
 def weighted_graph(edges: pl.DataFrame, weight: str) -> WeightedGraph:
-    """The graph of the edges whose weight is above 0; channels without such an edge are not in it."""
-    kept = edges.select("channel_a", "channel_b", pl.col(weight).alias("weight")).filter(pl.col("weight") > 0)
+    """The graph of the edges whose weight is a number above 0; channels without such an edge are not in it."""
+    usable = pl.col("weight").is_finite() & (pl.col("weight") > 0)
+    kept = edges.select("channel_a", "channel_b", pl.col(weight).alias("weight")).filter(usable)
     channels = pl.concat([kept["channel_a"], kept["channel_b"]]).unique().sort()
     coded = kept.select(
         pl.col("channel_a", "channel_b").cast(pl.Enum(channels)).to_physical(),

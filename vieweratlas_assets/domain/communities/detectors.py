@@ -40,8 +40,11 @@ class CommunityDetector(Protocol):
 def louvain(graph: WeightedGraph, *, resolution: float, seed: int) -> np.ndarray:
     """Louvain by python-louvain, the reference implementation (Blondel et al. 2008).
 
-    Its `resolution` is the time of Lambiotte et al. 2008, the inverse of ours: it multiplies the weight inside
-    communities instead of the weight expected by chance.
+    Its own `resolution` is of no use: documented as the time of Lambiotte et al. 2008, the inverse of ours, it is
+    since 0.16 the inverse only where a level is judged, while nodes move by ours (taynaud/python-louvain, issue 94).
+    So that stays at 1, and the graph carries our gamma: a self-loop of (gamma - 1) k / 2 at every node of degree k
+    makes each degree gamma k and the sum of all weights gamma m. The gain of a move is then d - gamma k K / 2m, and
+    the modularity at gamma divided by gamma, plus a constant. Below 1 the loops are negative, the degrees are not.
     """
     import community
 
@@ -51,7 +54,10 @@ def louvain(graph: WeightedGraph, *, resolution: float, seed: int) -> np.ndarray
     # The answer of python-louvain depends on the order in which nodes and edges come in.
     edges = sorted(zip(*(part.tolist() for part in (*upper.coords, upper.data)), strict=True))
     network.add_weighted_edges_from(edges)
-    partition = community.best_partition(network, resolution=1 / resolution, random_state=seed)
+    if resolution != 1:
+        degrees = graph.matrix.sum(axis=1).tolist()
+        network.add_weighted_edges_from((node, node, (resolution - 1) * k / 2) for node, k in enumerate(degrees))
+    partition = community.best_partition(network, resolution=1.0, random_state=seed)
     return np.array([partition[node] for node in range(len(graph.channels))], dtype=np.int64)
 
 

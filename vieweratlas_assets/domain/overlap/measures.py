@@ -41,7 +41,8 @@ def with_measures(shared: pl.DataFrame, sizes: pl.DataFrame, *, total_viewers: i
             jaccard=s / (a + b - s),
             overlap_coefficient=s / pl.min_horizontal(a, b),
             # The minimum skips nulls; with one size unknown the smaller audience is unknown too.
-            overlap_z=pl.when(variance > 0).then((s - a * b / n) / variance.sqrt()),
+            # For N = 1 the variance is 0 / 0, and NaN counts as above 0.
+            overlap_z=pl.when(variance.is_finite() & (variance > 0)).then((s - a * b / n) / variance.sqrt()),
         )
         .with_columns(
             pl.when(pl.col("size_a").is_not_null() & pl.col("size_b").is_not_null())

@@ -61,7 +61,8 @@ def distinct_pairs(presence: pl.DataFrame) -> pl.DataFrame:
         .explode("viewer", empty_as_null=False, keep_nulls=False)
         .group_by("channel", "viewer", "minute")
         .agg(
-            pl.col("bucket_start").min(),
+            pl.col("bucket_start").min().alias("first_seen"),
+            pl.col("bucket_start").max().alias("last_seen"),
             pl.col("live").any(),
             (~pl.col("live")).any().alias("vod"),
         )
@@ -70,8 +71,8 @@ def distinct_pairs(presence: pl.DataFrame) -> pl.DataFrame:
         pl.len().alias("buckets"),
         pl.col("live").any(),
         pl.col("vod").any(),
-        pl.col("bucket_start").min().alias("first_seen"),
-        pl.col("bucket_start").max().alias("last_seen"),
+        pl.col("first_seen").min(),
+        pl.col("last_seen").max(),
     )
     sources = (
         pl.when(pl.col("live") & pl.col("vod"))

@@ -13,6 +13,7 @@ from vieweratlas_assets.domain.schemas import PRESENCE, SchemaError
 BUCKET_LEN_S = 60
 REQUIRED = ("channel", "content_id", "offset_s", "chatters")
 SOURCES = ("live", "vod")
+MAX_OFFSET_S = 2**31 - 1
 
 
 def complete_vod_presence(rows: pl.DataFrame, *, created_at: dt.datetime | None) -> pl.DataFrame:
@@ -28,13 +29,16 @@ def complete_vod_presence(rows: pl.DataFrame, *, created_at: dt.datetime | None)
 
     Raises:
         SchemaError: a required column is missing or has the wrong type, the bucket is not 60 s long, or an offset
-            is negative or not on a bucket's edge.
+            is negative, not on a bucket's edge or above MAX_OFFSET_S.
     """
     missing = [name for name in REQUIRED if name not in rows.columns]
     if missing:
         raise SchemaError(f"missing column(s) {', '.join(missing)}; found {', '.join(rows.columns) or 'none'}")
     if rows.schema["chatters"] != pl.List(pl.String):
         raise SchemaError(f"column chatters is {rows.schema['chatters']}, not a list of strings")
+    for name in ("channel", "content_id"):
+        if rows.schema[name] != pl.String:
+            raise SchemaError(f"column {name} is {rows.schema[name]}, not text")
     _refuse_other_buckets(rows)
     offset = pl.col("offset_s").cast(pl.Int32)
     start = pl.lit(created_at, dtype=PRESENCE.schema["bucket_start"])
@@ -66,6 +70,8 @@ def _folded(name: pl.Expr) -> pl.Expr:
 
 def _refuse_other_buckets(rows: pl.DataFrame) -> None:
     if "bucket_len_s" in rows.columns:
+        if not rows.schema["bucket_len_s"].is_integer():
+            raise SchemaError(f"column bucket_len_s is {rows.schema['bucket_len_s']}, not a whole number of seconds")
         other = rows.filter(pl.col("bucket_len_s").ne_missing(BUCKET_LEN_S))
         if other.height:
             found = other["bucket_len_s"][0]
@@ -75,3 +81,6 @@ def _refuse_other_buckets(rows: pl.DataFrame) -> None:
     bad = rows.filter((pl.col("offset_s") < 0) | (pl.col("offset_s") % BUCKET_LEN_S != 0))
     if bad.height:
         raise SchemaError(f"offset_s is {bad['offset_s'][0]} in {bad.height} row(s); it must be a multiple of 60")
+    beyond = rows.filter(pl.col("offset_s") > MAX_OFFSET_S)
+    if beyond.height:
+        raise SchemaError(f"offset_s is {beyond['offset_s'][0]} in {beyond.height} row(s); no VOD is that long")

@@ -3,6 +3,7 @@
 Belongs here: the rules, their order and their reasons. Not here: names of languages (languages), drawing (atlas).
 """
 
+import itertools
 import math
 from collections import Counter
 from dataclasses import dataclass
@@ -137,10 +138,17 @@ def _percent(share: float) -> str:
 
 
 def _unique_labels(tags: pl.DataFrame) -> list[str]:
-    """Add the largest channel to labels that stand more than once, and the number where that is not enough."""
+    """Add the largest channel to labels that stand more than once, and the number where that is not enough.
+
+    More than once, because a game may be named as another community's label with its addition. It ends: labels with
+    a number differ from one another, so that each round adds the first number to at least one more.
+    """
     labels = tags["label"].to_list()
-    for addition in (tags["largest_channel"].to_list(), [f"#{number}" for number in tags["community"]]):
+    numbers = [f"#{number}" for number in tags["community"]]
+    for addition in itertools.chain([tags["largest_channel"].to_list()], itertools.repeat(numbers)):
         counts = Counter(labels)
+        if len(counts) == len(labels):
+            break
         labels = [
             f"{label} · {more}" if counts[label] > 1 else label for label, more in zip(labels, addition, strict=True)
         ]

@@ -1,0 +1,66 @@
+"""Take the pictures of the docs anew: `make screenshots`, after `make demo`.
+
+Needs Debian's chromium. Writes into docs/images: the map, the page, the asset graph and two asset pages.
+"""
+
+import io
+import sys
+import tempfile
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Page, sync_playwright
+
+from vieweratlas_assets.domain.lake import latest_file
+from vieweratlas_tests.integration.dagster_dev import dagster_dev
+
+IMAGES = Path(__file__).parent / "images"
+CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+COLOURS = 128
+
+
+def save(png: bytes, name: str, width: int = 1400) -> None:
+    """Shrink a picture for the docs and write it."""
+    picture = Image.open(io.BytesIO(png)).convert("RGB")
+    height = round(picture.height * width / picture.width)
+    small = picture.resize((width, height), Image.Resampling.LANCZOS).quantize(COLOURS)
+    small.save(IMAGES / name, optimize=True)
+
+
+def expand_groups(page: Page) -> None:
+    """Open the groups of the asset graph, one click each."""
+    for group in ("collection", "presence", "atlas"):
+        page.get_by_text(group, exact=True).last.dblclick()
+        page.wait_for_timeout(1500)
+
+
+def main(root: Path, home: Path) -> None:
+    """Take all pictures of a lake that has an atlas, with the Dagster history in `home`."""
+    IMAGES.mkdir(exist_ok=True)
+    save((root / latest_file("community_graph.png")).read_bytes(), "atlas.png")
+    with sync_playwright() as playwright, playwright.chromium.launch(
+        executable_path="/usr/bin/chromium", args=CHROMIUM
+    ) as browser:
+        page = browser.new_page(viewport={"width": 1600, "height": 1000})
+        page.goto((root / latest_file("community_graph.html")).absolute().as_uri())
+        page.wait_for_timeout(2000)
+        save(page.screenshot(), "page.png")
+        with dagster_dev(root, home) as dev:
+            page.goto(f"{dev.url}/asset-groups")
+            page.wait_for_load_state("networkidle")
+            page.wait_for_timeout(3000)
+            expand_groups(page)
+            save(page.screenshot(), "asset_graph.png")
+            page.goto(f"{dev.url}/assets/channel_audience?view=overview")
+            page.wait_for_load_state("networkidle")
+            page.wait_for_timeout(3000)
+            save(page.screenshot(), "asset_page.png")
+            page.goto(f"{dev.url}/assets/atlas_png?view=overview")
+            page.wait_for_load_state("networkidle")
+            page.get_by_text("[Show Markdown]").first.click()
+            page.wait_for_timeout(2000)
+            save(page.screenshot(), "asset_picture.png")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]).absolute(), Path(sys.argv[2]).absolute())

@@ -1,0 +1,307 @@
+"""Assets through Dagster: what they store, report and refuse, on small lakes written out by hand."""
+
+import datetime as dt
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import polars as pl
+import pytest
+
+from vieweratlas_assets.domain import lake
+from vieweratlas_assets.domain.schemas import (
+    CHANNEL_ACTIVITY,
+    CHANNEL_AUDIENCE,
+    COMMUNITIES,
+    COMMUNITY_TAGS,
+    GRAPH_EDGES,
+    GRAPH_NODES,
+    PRESENCE,
+)
+from vieweratlas_assets.storage.local import LocalStore
+from vieweratlas_assets.storage.sealed import SealedPartitions, table_files
+from vieweratlas_tests.lakes import DAY, live_rows, put_live, put_roster, run, settings_for, two_groups
+
+NEXT = DAY + dt.timedelta(days=1)
+PRODUCTS = {
+    "graph_nodes.parquet",
+    "graph_edges.parquet",
+    "communities.parquet",
+    "community_tags.parquet",
+    "layout.parquet",
+    "graph_nodes.csv",
+    "graph_edges.csv",
+    "graph.gexf",
+    "community_graph.png",
+    "community_graph.html",
+    "analysis_results.json",
+    "quality_report.json",
+}
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as ephemeral:
+        yield ephemeral
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> LocalStore:
+    return LocalStore(tmp_path)
+
+
+def checks_of(result: dg.ExecuteInProcessResult, asset: str) -> dict[str, bool]:
+    return {e.check_name: e.passed for e in result.get_asset_check_evaluations() if e.asset_key == dg.AssetKey(asset)}
+
+
+def failure_of(result: dg.ExecuteInProcessResult, asset: str) -> str:
+    failed = [event for event in result.all_events if event.is_step_failure and event.step_key == asset]
+    return str(failed[0].step_failure_data.user_failure_data or failed[0].step_failure_data.error)
+
+
+def table(store: LocalStore, asset: str, day: dt.date, contract) -> pl.DataFrame:
+    sealed = SealedPartitions(store)
+    record = sealed.record(asset, day)
+    assert record is not None
+    return sealed.table(record, contract)
+
+
+def test_a_day_goes_from_presence_to_every_product(store, tmp_path, instance) -> None:
+    put_live(store, DAY, two_groups())
+    put_roster(store, DAY, {c: ("Chess", "en") for c in ("a1", "a2", "a3")} | {"b1": ("Art", "pt")})
+    result = run(settings_for(tmp_path), "daily_atlas", DAY, instance=instance)
+    assert result.success
+    published = {key.rpartition("/")[2] for key in store.list_files(f"atlas/date={DAY}/")}
+    assert {name for name in published if not name.startswith("_")} == PRODUCTS
+    for name in PRODUCTS:
+        assert store.download_bytes(lake.latest_file(name)) == store.download_bytes(lake.atlas_file(DAY, name))
+    found = dict(table(store, "communities", DAY, COMMUNITIES).iter_rows())
+    assert found["a1"] == found["a2"] == found["a3"] != found["b1"] == found["b2"] == found["b3"]
+    labels = dict(table(store, "community_tags", DAY, COMMUNITY_TAGS).select("community", "label").iter_rows())
+    assert labels == {found["a1"]: "Chess", found["b1"]: "Art"}
+
+
+def test_metadata_shows_figures_columns_and_a_picture(store, tmp_path, instance) -> None:
+    put_live(store, DAY, two_groups())
+    assert run(settings_for(tmp_path), "daily_atlas", DAY, instance=instance).success
+
+    def metadata(asset: str):
+        event = instance.get_latest_materialization_event(dg.AssetKey(asset))
+        assert event is not None and event.asset_materialization is not None
+        assert event.asset_materialization.partition == str(DAY)
+        return event.asset_materialization.metadata
+
+    assert metadata("channel_audience")["total_unique_viewers"].value == 16
+    assert metadata("channel_audience")["dagster/row_count"].value == len(
+        table(store, "channel_audience", DAY, CHANNEL_AUDIENCE)
+    )
+    assert metadata("overlap_graph")["days_present"].value == 1
+    assert metadata("overlap_graph")["dagster/uri"].value.endswith("graph_nodes.parquet")
+    assert metadata("atlas_png")["map"].value.startswith("![map](data:image/png;base64,")
+    assert len(metadata("atlas_png")["map"].value) < 100_000
+
+
+def test_a_range_of_days_runs_once_and_reports_each_day(store, tmp_path, instance) -> None:
+    days = [DAY + dt.timedelta(days=n) for n in range(4)]
+    for day in days:
+        put_live(store, day, {"a1": [[f"viewer{day.day}", "regular"]], "a2": [["regular"]]})
+    result = run(settings_for(tmp_path), "daily_atlas", days[0], days[-1], instance=instance)
+    assert result.success
+    for asset in ("channel_audience", "overlap_graph", "analysis_results"):
+        assert instance.get_materialized_partitions(dg.AssetKey(asset)) == {str(day) for day in days}
+    # The window of three days: the fourth day sees days two to four, and no viewer of day one.
+    nodes = table(store, "overlap_graph", days[3], GRAPH_NODES)
+    assert dict(nodes.select("channel", "viewers").iter_rows()) == {"a1": 4, "a2": 1}
+    assert SealedPartitions(store).record("overlap_graph", days[3]).facts["days"] == [str(d) for d in days[1:]]
+
+
+def test_a_window_takes_the_days_that_exist(store, tmp_path, instance) -> None:
+    put_live(store, DAY, two_groups())
+    settings = settings_for(tmp_path)
+    assert run(settings, "audience", DAY, instance=instance).success
+    later = DAY + dt.timedelta(days=2)
+    assert run(settings, "atlas", later, instance=instance).success
+    facts = SealedPartitions(store).record("overlap_graph", later).facts
+    assert (facts["days_present"], facts["window_days"], facts["days"]) == (1, 3, [str(DAY)])
+
+
+def test_a_day_without_presence_is_an_empty_audience_and_a_warning(store, tmp_path, instance) -> None:
+    put_live(store, DAY, two_groups())
+    settings = settings_for(tmp_path)
+    assert run(settings, "daily_atlas", DAY, instance=instance).success
+    before = {key: store.download_bytes(key) for key in store.list_files(f"atlas/date={DAY}/")}
+    result = run(settings, "daily_atlas", NEXT, instance=instance)
+    assert result.success
+    assert table(store, "channel_audience", NEXT, CHANNEL_AUDIENCE).is_empty()
+    assert checks_of(result, "channel_audience") == {"schema": True, "has_presence": False, "files_readable": True}
+    assert before == {key: store.download_bytes(key) for key in store.list_files(f"atlas/date={DAY}/")}
+
+
+def test_a_wholly_empty_window_fails_with_a_word_that_helps(store, tmp_path, instance) -> None:
+    result = run(settings_for(tmp_path), "daily_atlas", DAY, instance=instance)
+    assert not result.success
+    told = failure_of(result, "overlap_graph")
+    assert f"no presence from {DAY - dt.timedelta(days=2)} to {DAY}" in told
+    assert "import or collect some" in told
+    assert SealedPartitions(store).record("overlap_graph", DAY) is None
+    assert SealedPartitions(store).record("channel_audience", DAY) is not None
+
+
+def test_one_failed_day_of_a_range_leaves_the_others_done_and_told(store, tmp_path, instance) -> None:
+    put_live(store, NEXT, two_groups())
+    settings = settings_for(tmp_path)
+    assert run(settings, "audience", DAY, NEXT, instance=instance).success
+    result = run(settings, "atlas", DAY, NEXT, instance=instance)
+    assert not result.success
+    assert f"failed for 1 of 2 day(s): {DAY}: no presence" in failure_of(result, "overlap_graph")
+    assert SealedPartitions(store).record("overlap_graph", NEXT) is not None
+    assert instance.get_materialized_partitions(dg.AssetKey("overlap_graph")) == {str(NEXT)}
+
+
+@pytest.mark.parametrize(
+    ("broken", "reason"),
+    [
+        (b"", "empty"),
+        (b"PAR1 and then nothing", "cut off"),
+        (b"channel,viewer\na,b\n", "not a Parquet file"),
+    ],
+)
+def test_a_broken_file_is_named_and_the_rest_is_read(store, tmp_path, instance, broken, reason) -> None:
+    put_live(store, DAY, two_groups())
+    put_roster(store, DAY, {"a1": ("Chess", "en")})
+    store.upload_bytes(lake.channel_roster(DAY, 13), broken)
+    result = run(settings_for(tmp_path), "audience", DAY, instance=instance)
+    assert result.success
+    assert checks_of(result, "channel_audience")["files_readable"] is False
+    report = store.download_json(lake.atlas_file(DAY, "quality_report.json"))
+    assert report["total_unique_viewers"] == 16
+    assert [item["file"] for item in report["rejected_files"]] == [lake.channel_roster(DAY, 13)]
+    assert reason in report["rejected_files"][0]["reason"]
+
+
+def test_a_day_of_which_nothing_can_be_read_fails_and_keeps_what_was_there(store, tmp_path, instance) -> None:
+    put_live(store, DAY, two_groups())
+    settings = settings_for(tmp_path)
+    assert run(settings, "daily_atlas", DAY, instance=instance).success
+    before = {key: store.download_bytes(key) for key in store.list_files(suffix="")}
+    whole = store.download_bytes(lake.live_presence(DAY))
+    store.upload_bytes(lake.live_presence(DAY), whole[: len(whole) // 2])
+    result = run(settings, "daily_atlas", DAY, instance=instance)
+    assert not result.success
+    told = failure_of(result, "channel_audience")
+    assert "none of the 1 file(s)" in told and "cut off" in told and "part-0000.parquet" in told
+    after = {key: store.download_bytes(key) for key in store.list_files(suffix="")}
+    assert {key for key in before if before[key] != after[key]} == {lake.live_presence(DAY)}
+
+
+def test_a_presence_file_with_wrong_columns_is_named(store, tmp_path, instance) -> None:
+    put_live(store, DAY, two_groups())
+    frame = live_rows(DAY, two_groups()).drop("chatters")
+    frame.write_parquet(tmp_path / lake.live_presence(DAY))
+    told = failure_of(run(settings_for(tmp_path), "audience", DAY, instance=instance), "channel_audience")
+    assert "missing column chatters" in told
+
+
+def test_hostile_names_pass_through_to_every_product(store, tmp_path, instance) -> None:
+    names = ['say "hi"', "a,b", "line\nbreak", "<script>alert(1)</script>", "🎮", "o'neil"]
+    put_live(store, DAY, {name: [["v1", "v2", '"; drop', "<b>", "💬"]] for name in names})
+    assert run(settings_for(tmp_path), "daily_atlas", DAY, instance=instance).success
+    edges = table(store, "overlap_graph", DAY, GRAPH_EDGES)
+    assert edges.height == len(names) * (len(names) - 1) // 2
+    assert edges["shared_viewers"].unique().to_list() == [5]
+    read = pl.read_csv(store.download_bytes(lake.atlas_file(DAY, "graph_nodes.csv")), infer_schema=False)
+    assert sorted(read["id"]) == sorted(names)
+    page = store.download_bytes(lake.atlas_file(DAY, "community_graph.html")).decode()
+    assert "<script>alert(1)" not in page
+    results = store.download_json(lake.atlas_file(DAY, "analysis_results.json"))
+    assert sorted(results["partition"]) == sorted(names)
+
+
+def test_viewer_names_reach_no_product(store, tmp_path, instance) -> None:
+    put_live(store, DAY, {"a1": [["secretviewer1", "secretviewer2"]], "a2": [["secretviewer1"]]})
+    assert run(settings_for(tmp_path), "daily_atlas", DAY, instance=instance).success
+    for key in store.list_files("atlas/"):
+        assert b"secretviewer" not in store.download_bytes(key), key
+
+
+def test_one_channel_and_a_channel_without_viewers(store, tmp_path, instance) -> None:
+    put_live(store, DAY, {"alone": [["v1"]], "silent": [[], []]})
+    result = run(settings_for(tmp_path, min_channel_viewers=0), "daily_atlas", DAY, instance=instance)
+    assert result.success
+    activity = table(store, "channel_audience", DAY, CHANNEL_ACTIVITY)
+    assert dict(activity.select("channel", "viewers").iter_rows()) == {"alone": 1, "silent": 0}
+    assert table(store, "communities", DAY, COMMUNITIES)["community"].to_list() == [None, None]
+    assert checks_of(result, "overlap_graph")["has_edges"] is False
+
+
+def test_running_a_day_again_replaces_it_and_gives_the_same_bytes(store, tmp_path, instance) -> None:
+    put_live(store, DAY, two_groups())
+    settings = settings_for(tmp_path)
+    assert run(settings, "daily_atlas", DAY, instance=instance).success
+    first = {key: store.download_bytes(key) for key in store.list_files()}
+    assert run(settings, "daily_atlas", DAY, instance=instance).success
+    assert first == {key: store.download_bytes(key) for key in store.list_files()}
+    put_live(store, DAY, {"a1": [["only"]], "a2": [["only"]]})
+    assert run(settings, "daily_atlas", DAY, instance=instance).success
+    assert table(store, "overlap_graph", DAY, GRAPH_NODES)["viewers"].to_list() == [1, 1]
+
+
+def seal_imported(store: LocalStore, day: dt.date) -> None:
+    nodes = pl.DataFrame({"channel": ["x", "y"], "viewers": [10, None]}, schema_overrides={"viewers": pl.Int64})
+    nodes = nodes.with_columns(
+        viewer_minutes=pl.lit(None, pl.Int64), game_name=pl.lit(None, pl.String), language=pl.lit(None, pl.String)
+    )
+    edges = GRAPH_EDGES.empty().vstack(
+        pl.DataFrame(
+            {"channel_a": ["x"], "channel_b": ["y"], "shared_viewers": [5]},
+            schema_overrides={"shared_viewers": pl.Int64},
+        ).with_columns(
+            pl.lit(None, pl.Float64).alias(name) for name in ("jaccard", "overlap_coefficient", "overlap_z")
+        )
+    )
+    files = table_files(day, {GRAPH_NODES: nodes, GRAPH_EDGES: edges})
+    facts = {"nodes": 2, "edges": 1, "density": 1.0}
+    SealedPartitions(store).seal("overlap_graph", day, files, facts=facts, origin="import atlas other.csv")
+
+
+def test_an_imported_graph_is_kept_unless_forced(store, tmp_path, instance) -> None:
+    put_live(store, DAY, two_groups())
+    seal_imported(store, DAY)
+    settings = settings_for(tmp_path)
+    assert run(settings, "daily_atlas", DAY, instance=instance).success
+    assert table(store, "overlap_graph", DAY, GRAPH_NODES)["channel"].to_list() == ["x", "y"]
+    results = json.loads(store.download_bytes(lake.atlas_file(DAY, "analysis_results.json")))
+    assert results["statistics"]["graph"]["origin"] == "import atlas other.csv"
+    assert run(settings, "daily_atlas", DAY, instance=instance, force=True).success
+    assert table(store, "overlap_graph", DAY, GRAPH_NODES)["channel"].to_list() == sorted(two_groups())
+
+
+def test_settings_can_be_changed_for_one_run_in_the_launchpad(store, tmp_path, instance) -> None:
+    from vieweratlas_assets.build import build_defs
+
+    put_live(store, DAY, two_groups())
+    job = build_defs(settings_for(tmp_path)).resolve_job_def("daily_atlas")
+    config = {"resources": {"analysis": {"config": {"overlap_threshold": 4}}}}
+    assert job.execute_in_process(run_config=config, instance=instance, partition_key=str(DAY)).success
+    edges = table(store, "overlap_graph", DAY, GRAPH_EDGES)
+    assert edges.height and edges["shared_viewers"].min() >= 4
+    facts = SealedPartitions(store).record("overlap_graph", DAY).facts
+    assert facts["overlap_threshold"] == 4
+
+
+def test_a_vod_counts_whole_on_the_day_it_was_created(store, tmp_path, instance) -> None:
+    from vieweratlas_assets.domain.presence.records import complete_vod_presence
+    from vieweratlas_assets.domain.schemas import VOD_CATALOG
+
+    created = dt.datetime.combine(DAY, dt.time(23, 59), dt.UTC)
+    rows = pl.DataFrame(
+        {"channel": "c", "content_id": "vod:7", "offset_s": [0, 60, 120], "chatters": [["v1"], ["v1", "v2"], ["v3"]]}
+    )
+    store.upload_parquet(lake.vod_presence("c", "7"), complete_vod_presence(rows, created_at=created), PRESENCE)
+    catalog = pl.DataFrame([{"channel": "c", "vod_id": "7", "created_at": created}], schema=VOD_CATALOG.schema)
+    store.upload_parquet(lake.vod_catalog(DAY), catalog, VOD_CATALOG)
+    assert run(settings_for(tmp_path), "audience", DAY, NEXT, instance=instance).success
+    audience = table(store, "channel_audience", DAY, CHANNEL_AUDIENCE)
+    assert dict(audience.select("viewer", "buckets").iter_rows()) == {"v1": 2, "v2": 1, "v3": 1}
+    assert table(store, "channel_audience", NEXT, CHANNEL_AUDIENCE).is_empty()

@@ -1,0 +1,190 @@
+import datetime as dt
+from collections import Counter, defaultdict
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vieweratlas_assets.domain.presence.audience import build_day_audience, channel_activity, distinct_pairs
+from vieweratlas_assets.domain.presence.filters import AudienceFilters
+from vieweratlas_assets.domain.schemas import CHANNEL_ACTIVITY, CHANNEL_AUDIENCE
+from vieweratlas_tests.domain.presence.samples import (
+    NOON,
+    WEIRD,
+    audience,
+    days,
+    presence,
+    roster,
+    snapshot,
+)
+
+MINUTE = dt.timedelta(minutes=1)
+
+
+def _pairs_by_hand(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    minutes: dict[tuple[str, str], set[object]] = defaultdict(set)
+    starts: dict[tuple[str, str], list[dt.datetime]] = defaultdict(list)
+    sources: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for row in rows:
+        start = row["bucket_start"]
+        minute = start.replace(second=0) if start else (row["content_id"], row["timestamp"])
+        for viewer in row["chatters"]:
+            pair = (row["channel"], viewer)
+            minutes[pair].add(minute)
+            sources[pair].add(row["source"])
+            starts[pair] += [start] if start else []
+    return [
+        {
+            "channel": pair[0],
+            "viewer": pair[1],
+            "buckets": len(minutes[pair]),
+            "sources": "+".join(sorted(sources[pair])),
+            "first_seen": min(starts[pair], default=None),
+            "last_seen": max(starts[pair], default=None),
+        }
+        for pair in sorted(minutes)
+    ]
+
+
+@given(days)
+def test_pairs_are_those_counted_by_hand(rows: list[dict[str, Any]]) -> None:
+    found = distinct_pairs(presence(*rows))
+    assert found.schema == CHANNEL_AUDIENCE.schema
+    assert found.to_dicts() == _pairs_by_hand(rows)
+
+
+@given(days, st.randoms(use_true_random=False))
+def test_order_and_repeats_of_rows_do_not_matter(rows: list[dict[str, Any]], random: Any) -> None:
+    mixed = rows + rows[:3]
+    random.shuffle(mixed)
+    assert distinct_pairs(presence(*mixed)).equals(distinct_pairs(presence(*rows)))
+
+
+def test_a_minute_seen_live_and_in_the_vod_counts_once() -> None:
+    live = snapshot("alpha", ["ann", "bob"])
+    vod = snapshot(
+        "alpha", ["ann", "cid"], source="vod", content_id="vod:1", bucket_start=NOON + dt.timedelta(seconds=31)
+    )
+    later = snapshot("alpha", ["ann"], source="vod", content_id="vod:1", bucket_start=NOON + MINUTE)
+    found = distinct_pairs(presence(live, vod, later))
+    assert found.select("viewer", "buckets", "sources").rows() == [
+        ("ann", 2, "live+vod"),
+        ("bob", 1, "live"),
+        ("cid", 1, "vod"),
+    ]
+    assert found.row(0, named=True)["first_seen"] == NOON
+    assert found.row(0, named=True)["last_seen"] == NOON + MINUTE
+
+
+def test_buckets_of_unknown_time_count_each_and_have_no_first_seen() -> None:
+    rows = [
+        snapshot("alpha", ["ann"], source="vod", content_id=content, bucket_start=None, timestamp=f"{content}_{step}")
+        for content in ("vod:1", "vod:2")
+        for step in range(3)
+    ]
+    assert distinct_pairs(presence(*rows)).rows() == [("alpha", "ann", 6, "vod", None, None)]
+
+
+def test_weird_names_come_through_untouched() -> None:
+    found = distinct_pairs(presence(*(snapshot(name, list(WEIRD)) for name in WEIRD)))
+    assert found.select("channel", "viewer").rows() == sorted((a, b) for a in WEIRD for b in WEIRD)
+
+
+@pytest.mark.parametrize("rows", [[], [snapshot("alpha", [])]])
+def test_where_nobody_wrote_there_are_no_pairs(rows: list[dict[str, Any]]) -> None:
+    found = distinct_pairs(presence(*rows))
+    assert found.is_empty() and found.schema == CHANNEL_AUDIENCE.schema
+
+
+def test_a_channel_without_viewers_keeps_its_row() -> None:
+    rows = presence(
+        snapshot("quiet", []), snapshot("quiet", [], bucket_start=NOON + MINUTE), snapshot("loud", ["ann"])
+    )
+    activity = channel_activity(rows, roster(), audience(("loud", "ann", 3), ("loud", "bob", 4)))
+    assert activity.select("channel", "viewers", "viewer_minutes", "snapshots").rows() == [
+        ("loud", 2, 7, 1),
+        ("quiet", 0, 0, 2),
+    ]
+
+
+def test_the_roster_speaks_before_live_and_live_before_vod() -> None:
+    def row(channel: str, source: str, game: str | None, minute: int = 0) -> dict[str, object]:
+        return snapshot(channel, [], source=source, game_name=game, bucket_start=NOON + minute * MINUTE)
+
+    rows = presence(
+        *(row("rostered", "live", "Chess", minute) for minute in range(5)),
+        row("rostered", "vod", "Go"),
+        row("live", "live", "Chess"),
+        *(row("live", "vod", "Go", minute) for minute in range(5)),
+        row("vod", "live", None),
+        row("vod", "vod", "Go"),
+        row("unknown", "live", ""),
+        row("unknown", "vod", None),
+    )
+    told = roster(("rostered", "Art", None), ("live", None, None), ("vod", "", None), ("absent", "Art", "en"))
+    activity = channel_activity(rows, told, CHANNEL_AUDIENCE.empty())
+    assert dict(activity.select("channel", "game_name").iter_rows()) == {
+        "rostered": "Art",
+        "live": "Chess",
+        "vod": "Go",
+        "unknown": None,
+    }
+    assert activity["language"].null_count() == 4
+
+
+def test_the_most_frequent_word_wins_and_ties_go_by_name() -> None:
+    rows = presence(snapshot("a", []), snapshot("b", []))
+    told = roster(
+        ("a", "Chess", "de"), ("a", "Go", "en"), ("a", "Chess", "en"), ("b", "Go", "en"), ("b", "Art", "de")
+    )
+    for frame in (told, told.reverse()):
+        activity = channel_activity(rows, frame, CHANNEL_AUDIENCE.empty())
+        assert activity.select("channel", "game_name", "language").rows() == [
+            ("a", "Chess", "en"),
+            ("b", "Art", "de"),
+        ]
+
+
+@given(days)
+def test_activity_is_that_counted_by_hand(rows: list[dict[str, Any]]) -> None:
+    day = build_day_audience(presence(*rows), roster(), AudienceFilters(False, False))
+    pairs = _pairs_by_hand(rows)
+    assert day.activity.schema == CHANNEL_ACTIVITY.schema
+    assert day.activity["channel"].to_list() == sorted({row["channel"] for row in rows})
+    for found in day.activity.iter_rows(named=True):
+        own = [row for row in rows if row["channel"] == found["channel"]]
+        seen = [pair for pair in pairs if pair["channel"] == found["channel"]]
+        assert found["snapshots"] == len(own)
+        assert (found["viewers"], found["viewer_minutes"]) == (len(seen), sum(pair["buckets"] for pair in seen))
+        for column in ("game_name", "language"):
+            told = [
+                Counter(row[column] for row in own if row["source"] == s and row[column]) for s in ("live", "vod")
+            ]
+            counts = next((counted for counted in told if counted), None)
+            expected = min(counts, key=lambda name: (-counts[name], name)) if counts else None
+            assert found[column] == expected
+
+
+def test_filters_bear_on_viewers_and_minutes_but_not_on_snapshots() -> None:
+    rows = presence(snapshot("alpha", ["alpha", "ann", "nightbot"]), snapshot("beta", ["beta", "nightbot"]))
+    day = build_day_audience(rows, roster(), AudienceFilters())
+    assert day.audience.select("channel", "viewer").rows() == [("alpha", "ann")]
+    assert day.activity.select("channel", "viewers", "viewer_minutes", "snapshots").rows() == [
+        ("alpha", 1, 1, 1),
+        ("beta", 0, 0, 1),
+    ]
+    assert [(effect.name, effect.pairs) for effect in day.filters][:2] == [("known_bots", 2), ("broadcaster", 2)]
+
+
+def test_an_empty_day_is_an_empty_audience() -> None:
+    day = build_day_audience(presence(), roster(("a", "Chess", "en")), AudienceFilters())
+    assert day.audience.equals(CHANNEL_AUDIENCE.empty()) and day.activity.equals(CHANNEL_ACTIVITY.empty())
+    assert [effect.pairs for effect in day.filters] == [0] * 5
+
+
+def test_weird_channels_keep_their_figures() -> None:
+    rows = presence(*(snapshot(name, ["ann"], language="en") for name in WEIRD))
+    day = build_day_audience(rows, roster(), AudienceFilters())
+    assert dict(day.activity.select("channel", pl.col("viewers")).iter_rows()) == dict.fromkeys(WEIRD, 1)

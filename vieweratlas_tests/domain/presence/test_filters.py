@@ -1,0 +1,186 @@
+import json
+import string
+from collections import defaultdict
+from importlib import resources
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vieweratlas_assets.domain.presence.bots import known_bots
+from vieweratlas_assets.domain.presence.filters import AudienceFilters, FilterEffect, apply_filters
+from vieweratlas_assets.domain.schemas import CHANNEL_AUDIENCE
+from vieweratlas_tests.domain.presence.samples import CHANNELS, VIEWERS, audience
+
+NAMES = (
+    "known_bots",
+    "broadcaster",
+    "min_buckets_per_viewer",
+    "min_channels_per_viewer",
+    "max_channels_per_viewer",
+)
+KEEP_ALL = AudienceFilters(drop_known_bots=False, drop_broadcaster=False)
+
+DAY = audience(
+    ("alpha", "alpha", 9),
+    ("alpha", "ann", 5),
+    ("alpha", "bob", 1),
+    ("alpha", "nightbot", 9),
+    ("beta", "alpha", 2),
+    ("beta", "ann", 1),
+    ("beta", "nightbot", 9),
+    ("gamma", "ann", 2),
+)
+
+
+def _left(frame: pl.DataFrame) -> list[tuple[str, str]]:
+    return frame.select("channel", "viewer").rows()
+
+
+def _by_hand(
+    pairs: list[tuple[str, str, int]], filters: AudienceFilters
+) -> tuple[list[tuple[str, str, int]], list[tuple[int, int]]]:
+    def times(viewer: str) -> int:
+        return sum(other == viewer for _, other, _ in pairs)
+
+    counts = []
+    for drops, test in (
+        (filters.drop_known_bots, lambda c, v, b: v in known_bots()),
+        (filters.drop_broadcaster, lambda c, v, b: c == v),
+        (True, lambda c, v, b: b < filters.min_buckets_per_viewer),
+        (True, lambda c, v, b: times(v) < filters.min_channels_per_viewer),
+        (filters.drop_viewers_over_max, lambda c, v, b: times(v) > filters.max_channels_per_viewer),
+    ):
+        found = [pair for pair in pairs if test(*pair)]
+        counts.append((len(found), len({viewer for _, viewer, _ in found})))
+        if drops:
+            pairs = [pair for pair in pairs if pair not in found]
+    return pairs, counts
+
+
+small_days = st.dictionaries(
+    st.tuples(st.sampled_from(CHANNELS), st.sampled_from(VIEWERS)), st.integers(1, 4), max_size=20
+).map(lambda day: sorted((channel, viewer, buckets) for (channel, viewer), buckets in day.items()))
+
+settings_of_filters = st.builds(
+    AudienceFilters,
+    st.booleans(),
+    st.booleans(),
+    st.integers(1, 3),
+    st.integers(1, 3),
+    st.integers(1, 3),
+    st.booleans(),
+)
+
+
+@given(small_days, settings_of_filters)
+def test_every_mix_of_filters_leaves_what_is_left_by_hand(
+    pairs: list[tuple[str, str, int]], filters: AudienceFilters
+) -> None:
+    left, effects = apply_filters(audience(*pairs) if pairs else CHANNEL_AUDIENCE.empty(), filters)
+    expected, counts = _by_hand(pairs, filters)
+    assert left.schema == CHANNEL_AUDIENCE.schema
+    assert left.select("channel", "viewer", "buckets").rows() == expected
+    assert [effect.name for effect in effects] == list(NAMES)
+    assert [(effect.pairs, effect.viewers) for effect in effects] == counts
+
+
+@pytest.mark.parametrize(
+    ("filters", "effect", "gone"),
+    [
+        (
+            AudienceFilters(drop_broadcaster=False),
+            FilterEffect("known_bots", True, 2, 1),
+            {("alpha", "nightbot"), ("beta", "nightbot")},
+        ),
+        (
+            AudienceFilters(drop_known_bots=False),
+            FilterEffect("broadcaster", True, 1, 1),
+            {("alpha", "alpha")},
+        ),
+        (
+            AudienceFilters(False, False, min_buckets_per_viewer=2),
+            FilterEffect("min_buckets_per_viewer", True, 2, 2),
+            {("alpha", "bob"), ("beta", "ann")},
+        ),
+        (
+            AudienceFilters(False, False, min_channels_per_viewer=2),
+            FilterEffect("min_channels_per_viewer", True, 1, 1),
+            {("alpha", "bob")},
+        ),
+        (
+            AudienceFilters(False, False, max_channels_per_viewer=2, drop_viewers_over_max=True),
+            FilterEffect("max_channels_per_viewer", True, 3, 1),
+            {("alpha", "ann"), ("beta", "ann"), ("gamma", "ann")},
+        ),
+    ],
+)
+def test_each_filter_drops_its_pairs_and_says_so(
+    filters: AudienceFilters, effect: FilterEffect, gone: set[tuple[str, str]]
+) -> None:
+    left, effects = apply_filters(DAY, filters)
+    assert effect in effects
+    assert _left(left) == [pair for pair in _left(DAY) if pair not in gone]
+
+
+def test_a_filter_that_is_off_only_reports() -> None:
+    left, effects = apply_filters(DAY, AudienceFilters(False, False, max_channels_per_viewer=2))
+    assert left.equals(DAY)
+    assert [(effect.removed, effect.pairs, effect.viewers) for effect in effects] == [
+        (False, 2, 1),
+        (False, 1, 1),
+        (True, 0, 0),
+        (True, 0, 0),
+        (False, 3, 1),
+    ]
+
+
+def test_a_later_filter_sees_what_earlier_ones_left() -> None:
+    day = audience(("alpha", "alpha", 5), ("beta", "alpha", 5), ("alpha", "ann", 5), ("beta", "ann", 1))
+    left, effects = apply_filters(day, AudienceFilters(min_buckets_per_viewer=2, min_channels_per_viewer=2))
+    # Without the broadcaster and the single bucket both viewers are left with one channel.
+    assert left.is_empty() and effects[3] == FilterEffect("min_channels_per_viewer", True, 2, 2)
+
+
+def test_the_bounds_themselves_stay() -> None:
+    day = audience(("alpha", "ann", 2), ("beta", "ann", 2))
+    left, _ = apply_filters(
+        day,
+        AudienceFilters(
+            min_buckets_per_viewer=2,
+            min_channels_per_viewer=2,
+            max_channels_per_viewer=2,
+            drop_viewers_over_max=True,
+        ),
+    )
+    assert left.equals(day)
+
+
+def test_defaults_are_those_of_the_issue() -> None:
+    _, effects = apply_filters(DAY, AudienceFilters())
+    assert {effect.name: effect.removed for effect in effects} == dict(zip(NAMES, [True] * 4 + [False], strict=True))
+    assert apply_filters(DAY, KEEP_ALL)[0].equals(DAY)
+
+
+def test_effects_are_json() -> None:
+    _, effects = apply_filters(DAY, AudienceFilters())
+    assert json.loads(json.dumps([effect.as_dict() for effect in effects]))[0] == {
+        "name": "known_bots",
+        "removed": True,
+        "pairs": 2,
+        "viewers": 1,
+    }
+
+
+def test_the_shipped_list_of_bots_is_well_formed() -> None:
+    text = resources.files("vieweratlas_assets.domain.presence").joinpath("known_bots.txt").read_text("utf-8")
+    listed = [line for line in text.splitlines() if line and not line.startswith("#")]
+    repeats: dict[str, int] = defaultdict(int)
+    for login in listed:
+        repeats[login] += 1
+        assert set(login) <= set(string.ascii_lowercase + string.digits + "_"), login
+        assert 3 <= len(login) <= 25, login
+    assert {login for login, times in repeats.items() if times > 1} == set()
+    assert known_bots() == set(listed)
+    assert known_bots() >= {"nightbot", "streamelements", "streamlabs", "moobot", "fossabot", "wizebot"}

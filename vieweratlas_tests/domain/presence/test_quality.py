@@ -1,0 +1,126 @@
+import json
+import statistics
+from collections import defaultdict
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from vieweratlas_assets.domain.presence.audience import build_day_audience
+from vieweratlas_assets.domain.presence.filters import AudienceFilters
+from vieweratlas_assets.domain.presence.quality import RejectedFile, quality_report
+from vieweratlas_tests.domain.presence.samples import WEIRD, days, presence, roster, snapshot
+
+
+def _report(rows: list[dict[str, Any]], **given_files: Any) -> dict[str, Any]:
+    frame = presence(*rows)
+    day = build_day_audience(frame, roster(), AudienceFilters(False, False))
+    return quality_report(day, frame, given_files.get("files_read", {}), given_files.get("rejected", []))
+
+
+def _rounded(value: float) -> float:
+    return round(value, 4)
+
+
+@given(days)
+def test_figures_are_those_counted_by_hand(rows: list[dict[str, Any]]) -> None:
+    found = _report(rows)
+    viewers_of: dict[str, set[str]] = defaultdict(set)
+    channels_of: dict[str, set[str]] = defaultdict(set)
+    seen_in: dict[str, set[str]] = {"live": set(), "vod": set()}
+    for row in rows:
+        for viewer in row["chatters"]:
+            viewers_of[row["channel"]].add(viewer)
+            channels_of[viewer].add(row["channel"])
+            seen_in[row["source"]].add(viewer)
+    sizes, spread = [len(v) for v in viewers_of.values()], [len(c) for c in channels_of.values()]
+    one_off = sum(n == 1 for n in spread)
+
+    assert found["total_channels"] == len({row["channel"] for row in rows})
+    assert found["total_unique_viewers"] == len(channels_of)
+    assert found["total_snapshots"] == len(rows)
+    assert found["repeat_viewers_2_or_more"] == sum(n >= 2 for n in spread)
+    assert found["repeat_viewers_3_or_more"] == sum(n >= 3 for n in spread)
+    assert found["one_off_viewers"] == one_off
+    expected = (
+        {
+            "average_viewers_per_channel": _rounded(statistics.fmean(sizes)),
+            "median_viewers_per_channel": _rounded(statistics.median(sizes)),
+            "max_viewers_per_channel": max(sizes),
+            "min_viewers_per_channel": min(sizes),
+            "average_channels_per_viewer": _rounded(statistics.fmean(spread)),
+            "one_off_viewers_percent": _rounded(100 * one_off / len(spread)),
+        }
+        if spread
+        else dict.fromkeys(
+            (
+                "average_viewers_per_channel",
+                "median_viewers_per_channel",
+                "max_viewers_per_channel",
+                "min_viewers_per_channel",
+                "average_channels_per_viewer",
+                "one_off_viewers_percent",
+            )
+        )
+    )
+    assert {name: found[name] for name in expected} == pytest.approx(expected, abs=1e-4)
+    for source, seen in seen_in.items():
+        own = [row for row in rows if row["source"] == source]
+        assert found["sources"][source] == {
+            "channels": len({row["channel"] for row in own}),
+            "unique_viewers": len(seen),
+            "snapshots": len(own),
+            "files_read": 0,
+            "files_rejected": 0,
+        }
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+
+
+def test_an_empty_day_has_nulls_where_there_is_nothing_to_average() -> None:
+    found = _report([])
+    figures = {name: value for name, value in found.items() if name not in ("filters", "sources", "rejected_files")}
+    assert figures == {
+        "total_channels": 0,
+        "total_unique_viewers": 0,
+        "total_snapshots": 0,
+        "average_viewers_per_channel": None,
+        "median_viewers_per_channel": None,
+        "max_viewers_per_channel": None,
+        "min_viewers_per_channel": None,
+        "average_channels_per_viewer": None,
+        "repeat_viewers_2_or_more": 0,
+        "repeat_viewers_3_or_more": 0,
+        "one_off_viewers": 0,
+        "one_off_viewers_percent": None,
+    }
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+
+
+def test_a_channel_without_viewers_counts_as_a_channel_but_not_in_the_averages() -> None:
+    found = _report([snapshot("quiet", []), snapshot("loud", ["ann", "bob"])])
+    assert (found["total_channels"], found["min_viewers_per_channel"]) == (2, 2)
+    assert found["average_viewers_per_channel"] == 2.0
+
+
+def test_files_are_counted_by_source_and_named_with_their_reason() -> None:
+    rejected = [RejectedFile("vod", f"a/{name}", f"no <{name}>") for name in WEIRD[:2]]
+    rejected.append(RejectedFile("live", "b", "truncated"))
+    found = _report([snapshot("alpha", ["ann"])], files_read={"vod": 5}, rejected=rejected)
+    sources = found["sources"]
+    assert (sources["vod"]["files_read"], sources["vod"]["files_rejected"]) == (5, 2)
+    assert (sources["live"]["files_read"], sources["live"]["files_rejected"]) == (0, 1)
+    assert found["rejected_files"] == [{"file": each.key, "reason": each.reason} for each in rejected]
+    assert json.loads(json.dumps(found)) == found
+
+
+def test_filters_stand_in_the_report_with_their_settings_effect() -> None:
+    frame = presence(snapshot("alpha", ["alpha", "ann", "nightbot"]))
+    found = quality_report(build_day_audience(frame, roster(), AudienceFilters()), frame, {}, [])
+    assert found["total_unique_viewers"] == 1
+    assert {each["name"]: (each["removed"], each["pairs"]) for each in found["filters"]} == {
+        "known_bots": (True, 1),
+        "broadcaster": (True, 1),
+        "min_buckets_per_viewer": (True, 0),
+        "min_channels_per_viewer": (True, 0),
+        "max_channels_per_viewer": (False, 0),
+    }

@@ -1,0 +1,90 @@
+"""Folders of VOD presence as somebody else would leave them, and lakes as a whole."""
+
+import csv
+import datetime as dt
+from collections.abc import Iterable
+from pathlib import Path
+from urllib.parse import quote
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from vieweratlas_assets.importers.report import ImportReport
+from vieweratlas_assets.importers.vod_lake import DayImported, Vod, plan_import, run_import
+from vieweratlas_assets.storage.local import LocalStore
+from vieweratlas_assets.storage.objects import ObjectStore
+
+FIRST_DAY = dt.date(2018, 1, 1)
+
+
+def vod_path(folder: Path, channel: str, vod_id: str) -> Path:
+    """Where the file of a VOD lies in a folder to import."""
+    return folder / f"channel={quote(channel, safe='')}/vod={vod_id}/part-0000.parquet"
+
+
+def write_vod(
+    folder: Path, channel: str, vod_id: str, buckets: dict[int, list[str]], *, inside: str | None = None
+) -> Path:
+    """Write a VOD's presence with PyArrow, with the columns that an importer cannot do without.
+
+    Args:
+        inside: the channel's name in the rows; the one in the path where None.
+    """
+    table = pa.table(
+        {
+            "channel": pa.array([inside or channel] * len(buckets), pa.string()),
+            "content_id": pa.array([f"vod:{vod_id}"] * len(buckets), pa.string()),
+            "offset_s": pa.array(list(buckets), pa.int64()),
+            "chatters": pa.array(list(buckets.values()), pa.list_(pa.string())),
+        }
+    )
+    path = vod_path(folder, channel, vod_id)
+    path.parent.mkdir(parents=True)
+    pq.write_table(table, path)
+    return path
+
+
+def write_csv(folder: Path, rows: Iterable[tuple[str, ...]]) -> None:
+    """Write vods.csv: channel, vod_id, created_at and, where given, title."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "vods.csv").open("w", encoding="utf-8", newline="") as handle:
+        writer = csv.writer(handle)
+        writer.writerow(("channel", "vod_id", "created_at", "title"))
+        writer.writerows(rows)
+
+
+def take_in(
+    folder: Path, store: ObjectStore, *, replace: bool = False, first_day: dt.date = FIRST_DAY
+) -> tuple[ImportReport, list[DayImported], list[Vod]]:
+    """Import a folder; the report, and what the callbacks were told."""
+    days: list[DayImported] = []
+    vods: list[Vod] = []
+    plan = plan_import(folder, first_day=first_day)
+    report = run_import(plan, store, replace=replace, on_vod=vods.append, on_day=days.append)
+    return report, days, vods
+
+
+def contents(store: ObjectStore) -> dict[str, bytes]:
+    """Every object of a lake with its bytes."""
+    return {key: store.download_bytes(key) for key in store.list_files()}
+
+
+def three_days(folder: Path) -> Path:
+    """Six VODs of three channels on three days."""
+    rows = []
+    for number, (channel, day) in enumerate(
+        [("alpha", 1), ("beta", 1), ("gamma", 1), ("alpha", 2), ("beta", 3), ("alpha", 3)]
+    ):
+        vod_id = str(500 + number)
+        write_vod(folder, channel, vod_id, {0: ["ann", "bob"], 60 * (number + 1): ["cid"]})
+        rows.append((channel, vod_id, f"2020-03-0{day}T20:00:00Z", f"stream {number}"))
+    write_csv(folder, rows)
+    return folder
+
+
+def presence_of(store: LocalStore, key: str) -> pl.DataFrame:
+    """A Parquet file of the lake, read with PyArrow, independent of our codec."""
+    frame = pl.from_arrow(pq.read_table(pa.BufferReader(store.download_bytes(key))))
+    assert isinstance(frame, pl.DataFrame)
+    return frame

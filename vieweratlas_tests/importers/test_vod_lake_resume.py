@@ -1,0 +1,247 @@
+"""An import that is cut off, repeated or spread over several folders ends as one that went through."""
+
+import datetime as dt
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from vieweratlas_assets.domain import lake
+from vieweratlas_assets.domain.schemas import VOD_CATALOG
+from vieweratlas_assets.importers.vod_lake import DayImported, Vod, plan_import, run_import
+from vieweratlas_assets.storage.local import LocalStore
+from vieweratlas_assets.storage.objects import CorruptObject
+from vieweratlas_tests.importers.samples import (
+    FIRST_DAY,
+    contents,
+    presence_of,
+    take_in,
+    three_days,
+    vod_path,
+    write_csv,
+    write_vod,
+)
+
+DAYS = [dt.date(2020, 3, day) for day in (1, 2, 3)]
+
+
+class CutOff(Exception):
+    """The import is stopped here."""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return three_days(tmp_path / "theirs")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> LocalStore:
+    return LocalStore(tmp_path / "lake")
+
+
+@pytest.fixture
+def whole(tmp_path: Path, folder: Path) -> dict[str, bytes]:
+    """The lake of an import that went through."""
+    store = LocalStore(tmp_path / "whole")
+    take_in(folder, store)
+    return contents(store)
+
+
+def test_again_finds_all_there_and_leaves_every_byte(
+    folder: Path, store: LocalStore, whole: dict[str, bytes]
+) -> None:
+    take_in(folder, store)
+    written = {path: path.stat().st_mtime_ns for path in Path(store.root).rglob("*.parquet")}
+
+    report, days, vods = take_in(folder, store)
+
+    assert report.counts == {
+        "VODs already there": 6,
+        "VODs accepted": 0,
+        "presence rows accepted": 0,
+        "days": 3,
+    }
+    assert days == [DayImported(day, 0, 0, rows) for day, rows in zip(DAYS, (3, 1, 2), strict=True)]
+    assert len(vods) == 6
+    assert contents(store) == whole
+    assert {path: path.stat().st_mtime_ns for path in Path(store.root).rglob("*.parquet")} == written
+
+
+@pytest.mark.parametrize("after", range(1, 7))
+def test_cut_off_after_any_vod_and_run_again_it_is_as_if_it_went_through(
+    folder: Path, store: LocalStore, whole: dict[str, bytes], after: int
+) -> None:
+    seen: list[Vod] = []
+
+    def stop(vod: Vod) -> None:
+        seen.append(vod)
+        if len(seen) == after:
+            raise CutOff
+
+    with pytest.raises(CutOff):
+        plan = plan_import(folder, first_day=FIRST_DAY)
+        run_import(plan, store, on_vod=stop, on_day=lambda day: None)
+    assert len(store.list_files(lake.VOD_PRESENCE)) == after
+    assert len(contents(store)) < len(whole)
+
+    report, days, _ = take_in(folder, store)
+
+    assert contents(store) == whole
+    assert report.counts["VODs accepted"] + report.counts["VODs already there"] == 6
+    # Only a day whose catalogue was written counts as done.
+    assert report.counts["VODs already there"] == {1: 0, 2: 0, 3: 0, 4: 3, 5: 4, 6: 4}[after]
+    assert [day.catalog_rows for day in days] == [3, 1, 2]
+
+
+def test_cut_off_between_catalogue_and_report_the_day_is_told_again(
+    folder: Path, store: LocalStore, whole: dict[str, bytes]
+) -> None:
+    def stop(day: DayImported) -> None:
+        raise CutOff
+
+    with pytest.raises(CutOff):
+        run_import(plan_import(folder, first_day=FIRST_DAY), store, on_vod=lambda vod: None, on_day=stop)
+
+    _, days, _ = take_in(folder, store)
+
+    assert days[0] == DayImported(DAYS[0], 0, 0, 3)
+    assert contents(store) == whole
+
+
+def test_a_vod_whose_presence_was_lost_is_imported_again(
+    folder: Path, store: LocalStore, whole: dict[str, bytes]
+) -> None:
+    take_in(folder, store)
+    store.delete(lake.vod_presence("beta", "501"))
+
+    report, days, _ = take_in(folder, store)
+
+    assert (report.counts["VODs accepted"], report.counts["VODs already there"]) == (1, 5)
+    assert [day.vods for day in days] == [1, 0, 0]
+    assert contents(store) == whole
+
+
+def test_a_mended_file_is_all_that_the_next_import_takes(
+    folder: Path, store: LocalStore, whole: dict[str, bytes]
+) -> None:
+    path = vod_path(folder, "gamma", "502")
+    sound = path.read_bytes()
+    path.write_bytes(sound[:-50])
+    report, days, _ = take_in(folder, store)
+    assert [rejection.file for rejection in report.rejections] == ["channel=gamma/vod=502/part-0000.parquet"]
+    assert [day.catalog_rows for day in days] == [2, 1, 2]
+    path.write_bytes(sound)
+
+    report, days, _ = take_in(folder, store)
+
+    assert report.rejections == []
+    assert [day.vods for day in days] == [1, 0, 0]
+    assert contents(store) == whole
+
+
+def test_a_changed_source_is_taken_only_with_replace(folder: Path, store: LocalStore) -> None:
+    take_in(folder, store)
+    vod_path(folder, "alpha", "500").unlink()
+    vod_path(folder, "alpha", "500").parent.rmdir()
+    write_vod(folder, "alpha", "500", {0: ["zoe"]})
+    key = lake.vod_presence("alpha", "500")
+
+    take_in(folder, store)
+    assert presence_of(store, key).height == 2
+
+    report, days, _ = take_in(folder, store, replace=True)
+    assert presence_of(store, key)["chatters"].to_list() == [["zoe"]]
+    assert report.counts == {"VODs accepted": 6, "presence rows accepted": 11, "days": 3}
+    assert [(day.vods, day.catalog_rows) for day in days] == [(3, 3), (1, 1), (2, 2)]
+
+
+def test_replacing_what_did_not_change_changes_nothing(
+    folder: Path, store: LocalStore, whole: dict[str, bytes]
+) -> None:
+    take_in(folder, store)
+
+    take_in(folder, store, replace=True)
+
+    assert contents(store) == whole
+
+
+def test_replacing_by_a_broken_file_keeps_what_the_lake_has(
+    folder: Path, store: LocalStore, whole: dict[str, bytes]
+) -> None:
+    take_in(folder, store)
+    vod_path(folder, "alpha", "500").write_bytes(b"")
+
+    report, _, _ = take_in(folder, store, replace=True)
+
+    assert len(report.rejections) == 1
+    assert contents(store) == whole
+
+
+def test_the_catalogue_keeps_what_it_knows_of_other_vods_and_more_of_these(folder: Path, store: LocalStore) -> None:
+    known = pl.DataFrame(
+        {
+            "channel": ["alpha", "zulu"],
+            "channel_id": ["42", "43"],
+            "vod_id": ["500", "900"],
+            "created_at": [dt.datetime(2020, 3, 1, 20, tzinfo=dt.UTC), dt.datetime(2020, 3, 1, 2, tzinfo=dt.UTC)],
+            "title": ["an older title", "kept"],
+            "language": ["de", None],
+            "duration_s": [3600, 60],
+            "view_count": [7, None],
+        }
+    )
+    store.upload_parquet(lake.vod_catalog(DAYS[0]), known, VOD_CATALOG)
+
+    _, days, _ = take_in(folder, store)
+
+    catalog = store.download_parquet(lake.vod_catalog(DAYS[0]), VOD_CATALOG)
+    assert catalog.select("channel", "vod_id").rows() == [
+        ("alpha", "500"),
+        ("beta", "501"),
+        ("gamma", "502"),
+        ("zulu", "900"),
+    ]
+    start = known["created_at"][0]
+    assert catalog.row(0) == ("alpha", "42", "500", start, "stream 0", "de", 3600, 7)
+    assert catalog.row(3) == known.select(VOD_CATALOG.schema.names()).row(1)
+    assert days[0] == DayImported(DAYS[0], 3, 6, 4)
+
+
+def test_a_title_that_is_not_given_does_not_blot_out_a_known_one(tmp_path: Path, store: LocalStore) -> None:
+    for number, title in enumerate(("a title", "")):
+        folder = tmp_path / str(number)
+        write_vod(folder, "alpha", "1", {0: ["ann"]})
+        write_csv(folder, [("alpha", "1", "2020-03-01T00:00:00Z", title)])
+        take_in(folder, store, replace=True)
+
+    assert presence_of(store, lake.vod_catalog(DAYS[0]))["title"].to_list() == ["a title"]
+
+
+def test_folders_one_after_the_other_end_as_one_folder(
+    tmp_path: Path, folder: Path, store: LocalStore, whole: dict[str, bytes]
+) -> None:
+    listed = (folder / "vods.csv").read_text().splitlines(keepends=True)
+    for part in (listed[4:], listed[1:4]):  # later days first
+        half = tmp_path / f"part {len(part)} {part[0][:9]}"
+        half.mkdir()
+        (half / "vods.csv").write_text("".join([listed[0], *part]))
+        for row in part:
+            channel, vod_id = row.split(",")[:2]
+            target = vod_path(half, channel, vod_id)
+            target.parent.mkdir(parents=True)
+            target.write_bytes(vod_path(folder, channel, vod_id).read_bytes())
+        assert take_in(half, store)[0].rejections == []
+
+    assert contents(store) == whole
+
+
+def test_a_catalogue_that_cannot_be_read_stops_the_import_and_is_named(folder: Path, store: LocalStore) -> None:
+    key = lake.vod_catalog(DAYS[1])
+    store.upload_bytes(key, b"PAR1 and no more")
+
+    with pytest.raises(CorruptObject) as raised:
+        take_in(folder, store)
+
+    assert store.uri(key) in str(raised.value)
+    assert store.download_bytes(key) == b"PAR1 and no more"
+    assert presence_of(store, lake.vod_catalog(DAYS[0])).height == 3

@@ -1,0 +1,94 @@
+"""A real `dagster dev` for tests and screenshots: started, asked through GraphQL, stopped."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+REPOSITORY = Path(__file__).parents[2]
+START_SECONDS = 180
+
+
+@dataclass(frozen=True)
+class DagsterDev:
+    """A running `dagster dev`."""
+
+    url: str
+
+    def graphql(self, query: str, **variables: Any) -> Any:
+        """Send a query and return its data.
+
+        Raises:
+            AssertionError: the answer holds errors.
+        """
+        body = json.dumps({"query": query, "variables": variables}).encode()
+        request = urllib.request.Request(f"{self.url}/graphql", body, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            found = json.load(answer)
+        assert "errors" not in found, found["errors"]
+        return found["data"]
+
+
+@contextmanager
+def dagster_dev(root: Path, home: Path, **settings: str) -> Iterator[DagsterDev]:
+    """Run `dagster dev` on a lake, with the project's own workspace.yaml and dagster.yaml.
+
+    Args:
+        settings: more environment variables.
+
+    Raises:
+        RuntimeError: it did not come up; the end of its log is told.
+    """
+    home.mkdir(parents=True, exist_ok=True)
+    (home / "dagster.yaml").write_text((REPOSITORY / "dagster.yaml").read_text())
+    port = _free_port()
+    environment = os.environ | {"DAGSTER_HOME": str(home), "VIEWERATLAS_ROOT": str(root)} | settings
+    command = [sys.executable, "-m", "dagster", "dev", "-w", "workspace.yaml", "--port", str(port)]
+    with (home / "dev.log").open("w") as log:
+        process = subprocess.Popen(
+            command, cwd=REPOSITORY, env=environment, stdout=log, stderr=log, start_new_session=True
+        )
+        try:
+            _wait(process, f"http://127.0.0.1:{port}/server_info", home / "dev.log")
+            yield DagsterDev(f"http://127.0.0.1:{port}")
+        finally:
+            _stop(process)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    for _ in range(START_SECONDS):
+        if process.poll() is not None:
+            break
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            time.sleep(1)
+    raise RuntimeError(f"dagster dev did not come up:\n{log.read_text()[-3000:]}")
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """Ask the whole process group to end, then make it."""
+    os.killpg(process.pid, signal.SIGINT)
+    try:
+        process.wait(timeout=60)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
