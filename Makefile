@@ -8,7 +8,7 @@ export DAGSTER_HOME ?= $(CURDIR)/.dagster
 export DAGSTER_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test test-all lint format lock clean
+.PHONY: help setup demo dev test test-slow test-all lint format screenshots lock clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -34,6 +34,9 @@ dev: $(VENV)/runtime ## Open the Dagster UI (http://127.0.0.1:3000) on the demo'
 test: $(VENV)/dev ## Run the fast tests
 	$(BIN)/python -m pytest -m "not slow"
 
+test-slow: $(VENV)/dev ## Run the slow tests alone
+	$(BIN)/python -m pytest -m slow
+
 test-all: $(VENV)/dev ## Run all tests: the real dagster dev, Chromium and a real S3 server too
 	$(BIN)/python -m pytest
 
@@ -45,6 +48,9 @@ lint: $(VENV)/dev ## Check style and types
 format: $(VENV)/dev ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+screenshots: $(VENV)/dev ## Take the pictures of the docs anew, of the demo (needs Debian's chromium)
+	PYTHONPATH=. $(BIN)/python docs/screenshots.py $(DEMO) $(DAGSTER_HOME)
 
 lock: ## Resolve the dependencies anew (needs uv)
 	uv pip compile --universal --python-version 3.11 --no-strip-extras --generate-hashes --no-annotate --no-header \

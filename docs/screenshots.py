@@ -5,7 +5,6 @@ Needs Debian's chromium. Writes into docs/images: the map, the page, the asset g
 
 import io
 import sys
-import tempfile
 from pathlib import Path
 
 from PIL import Image
@@ -38,9 +37,10 @@ def main(root: Path, home: Path) -> None:
     """Take all pictures of a lake that has an atlas, with the Dagster history in `home`."""
     IMAGES.mkdir(exist_ok=True)
     save((root / latest_file("community_graph.png")).read_bytes(), "atlas.png")
-    with sync_playwright() as playwright, playwright.chromium.launch(
-        executable_path="/usr/bin/chromium", args=CHROMIUM
-    ) as browser:
+    with (
+        sync_playwright() as playwright,
+        playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM) as browser,
+    ):
         page = browser.new_page(viewport={"width": 1600, "height": 1000})
         page.goto((root / latest_file("community_graph.html")).absolute().as_uri())
         page.wait_for_timeout(2000)

@@ -93,7 +93,10 @@ def demo(root: str, channels: int, viewers: int, days: int, seed: int) -> None:
 
     settings = load_settings(root=str(Path(root).absolute()))
     lake = LakeIOManager(root=settings.root)
-    spec = WorldSpec(seed=seed, channels=channels, viewers=viewers, days=days)
+    try:
+        spec = WorldSpec(seed=seed, channels=channels, viewers=viewers, days=days)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
     last = spec.start + dt.timedelta(days=days - 1)
     with runs.open_instance() as instance:
         with terminal.progress_bar() as progress:

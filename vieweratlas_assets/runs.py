@@ -64,7 +64,7 @@ class Plan:
             missing or was made of other files or filters.
         graph: days from whose audience windows a graph is built, and all below it.
         imported: days whose graph was imported: only what lies below it.
-        empty: days asked for in whose window there is no presence; nothing is done for them.
+        empty: days asked for in whose window there is no presence; no graph is built for them.
     """
 
     audience: tuple[dt.date, ...]
@@ -79,7 +79,7 @@ class Plan:
 
 
 def newest_day(lake: LakeIOManager) -> dt.date:
-    """The newest day with presence or an imported graph.
+    """The newest day with presence or an imported graph, of those that are over where there is one.
 
     Raises:
         NothingToAnalyse: the lake is empty.
@@ -89,7 +89,8 @@ def newest_day(lake: LakeIOManager) -> dt.date:
         raise NothingToAnalyse(
             f"the lake {lake.store.root} has no presence: import some first (vieweratlas import --help)"
         )
-    return max(days)
+    today = dt.datetime.now(dt.UTC).date()
+    return max([day for day in days if day < today] or days)
 
 
 def plan_analysis(settings: Settings, first: dt.date, last: dt.date, *, force: bool = False) -> Plan:

@@ -78,8 +78,6 @@ def settings_for(root: Path, *, window_days: int = 3, **analysis: Any) -> Settin
     )
 
 
-
-
 def run(
     settings: Settings,
     job: str,

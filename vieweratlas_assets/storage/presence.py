@@ -60,7 +60,7 @@ def find_day(store: ObjectStore, day: dt.date) -> DayFiles:
         CorruptObject: the day's VOD catalogue cannot be read; without it its VODs are not known.
     """
     return DayFiles(
-        live=tuple(store.list_objects(lake.live_presence(day))),
+        live=tuple(_exactly(store, lake.live_presence(day))),
         vod=tuple(_vods_of(store, day)),
         roster=tuple(store.list_objects(lake.channel_roster_day(day), ".parquet")),
     )
@@ -73,8 +73,13 @@ def _vods_of(store: ObjectStore, day: dt.date) -> list[StoredObject]:
     catalog = store.download_parquet(key, VOD_CATALOG)
     files: list[StoredObject] = []
     for channel, vod_id in catalog.select("channel", "vod_id").iter_rows():
-        files += store.list_objects(lake.vod_presence(channel, vod_id))
+        files += _exactly(store, lake.vod_presence(channel, vod_id))
     return files
+
+
+def _exactly(store: ObjectStore, key: str) -> list[StoredObject]:
+    """The object under a key, without those whose names only begin so, such as copies."""
+    return [item for item in store.list_objects(key) if item.key == key]
 
 
 def read_day(store: ObjectStore, files: DayFiles) -> DayPresence:

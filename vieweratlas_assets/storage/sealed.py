@@ -73,17 +73,23 @@ class SealedPartitions:
         facts: Mapping[str, Any],
         origin: str = COMPUTED,
     ) -> PartitionRecord:
-        """Write a partition whole, over an older one if there is one.
+        """Write a partition whole, over an older one if there is one, be it damaged.
 
-        Atlas products of the newest day are also put under `atlas/latest/`.
+        Atlas products of the newest day are also put under `atlas/latest/`, in place of those of the day before.
         """
         digests = {key: hashlib.sha256(data).hexdigest() for key, data in files.items()}
         record = PartitionRecord(asset, day, origin, dict(facts), digests)
-        self._replace(self.record(asset, day), record, files)
+        old = self._sound_record(asset, day)
+        latest = {}
         if self._is_newest(asset, day):
-            for key, data in files.items():
-                if key.startswith(f"{lake.ATLAS}/"):
-                    self.store.upload_bytes(lake.latest_file(key.rpartition("/")[2]), data)
+            latest = _latest_of(files)
+            shown = old or self._newest_before(asset, day)
+            # Before all else: what the shown partition had is known only as long as its record is there.
+            for gone in sorted(_latest_of(shown.files if shown else {}).keys() - latest):
+                self.store.delete(gone)
+        self._replace(old, record, files)
+        for key, name in latest.items():
+            self.store.upload_bytes(key, files[name])
         return record
 
     def _replace(self, old: PartitionRecord | None, record: PartitionRecord, files: Mapping[str, bytes]) -> None:
@@ -104,6 +110,16 @@ class SealedPartitions:
             },
         )
 
+    def _sound_record(self, asset: str, day: dt.date) -> PartitionRecord | None:
+        try:
+            return self.record(asset, day)
+        except CorruptObject:
+            return None
+
+    def _newest_before(self, asset: str, day: dt.date) -> PartitionRecord | None:
+        earlier = (other for other in reversed(self._days_of_atlas()) if other < day)
+        return next(filter(None, (self._sound_record(asset, other) for other in earlier)), None)
+
     def _is_newest(self, asset: str, day: dt.date) -> bool:
         later = (other for other in reversed(self._days_of_atlas()) if other > day)
         return not any(self.store.exists(lake.partition_record(asset, other)) for other in later)
@@ -122,12 +138,14 @@ class SealedPartitions:
             found = self.store.download_json(key)
         except ObjectNotFound:
             return None
-        try:
-            return PartitionRecord(asset, day, found["origin"], found["facts"], found["files"])
-        except KeyError as error:
-            raise CorruptObject(
-                f"{self.store.uri(key)} is not the record of a partition: {error} is missing"
-            ) from error
+        except CorruptObject as error:
+            raise CorruptObject(f"{error}; {_mend(asset, day)}") from error
+        expected = {"origin": str, "facts": dict, "files": dict}
+        wrong = [name for name, kind in expected.items() if not isinstance(found.get(name), kind)]
+        if wrong:
+            told = f"{self.store.uri(key)} is not the record of a partition: {', '.join(wrong)} missing or wrong"
+            raise CorruptObject(f"{told}; {_mend(asset, day)}")
+        return PartitionRecord(asset, day, found["origin"], found["facts"], found["files"])
 
     def table(self, record: PartitionRecord, table: Table) -> pl.DataFrame:
         """Read a table of a sealed partition.
@@ -156,6 +174,15 @@ class SealedPartitions:
         """Days of an atlas asset that were imported, oldest first."""
         records = (self.record(asset, day) for day in self._days_of_atlas())
         return [record.day for record in records if record is not None and record.imported]
+
+
+def _latest_of(files: Iterable[str]) -> dict[str, str]:
+    """Where the atlas products among these keys lie in `atlas/latest/` -> their own keys."""
+    return {lake.latest_file(key.rpartition("/")[2]): key for key in files if key.startswith(f"{lake.ATLAS}/")}
+
+
+def _mend(asset: str, day: dt.date) -> str:
+    return f"delete it and materialise {asset} of {day} again"
 
 
 def dates_of(folders: Iterable[str]) -> list[dt.date]:

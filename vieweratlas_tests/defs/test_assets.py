@@ -69,7 +69,7 @@ def table(store: LocalStore, asset: str, day: dt.date, contract) -> pl.DataFrame
 
 def test_a_day_goes_from_presence_to_every_product(store, tmp_path, instance) -> None:
     put_live(store, DAY, two_groups())
-    put_roster(store, DAY, {c: ("Chess", "en") for c in ("a1", "a2", "a3")} | {"b1": ("Art", "pt")})
+    put_roster(store, DAY, dict.fromkeys(("a1", "a2", "a3"), ("Chess", "en")) | {"b1": ("Art", "pt")})
     result = run(settings_for(tmp_path), "daily_atlas", DAY, instance=instance)
     assert result.success
     published = {key.rpartition("/")[2] for key in store.list_files(f"atlas/date={DAY}/")}

@@ -266,7 +266,7 @@ def test_an_atlas_without_one_edge_between_two_channels_is_refused(folder: Path,
 
 
 def test_files_that_are_none_and_unknown_weights_are_refused(folder: Path) -> None:
-    with pytest.raises(ValueError, match="unknown weight 'jaccard'; .* shared_viewers or overlap_coefficient"):
+    with pytest.raises(ValueError, match=r"unknown weight 'jaccard'; .* shared_viewers or overlap_coefficient"):
         _read(folder, [("ann", "bob", 1)], weight="jaccard")
     with pytest.raises(TableError, match=r"missing column\(s\) weight; the header has from, source, target"):
         read_atlas(_write(folder / "e.csv", "from,source,target", []), None)

@@ -14,7 +14,7 @@ GEPHI = "twitchatlas_02.27.2021.15.11.23"
 
 def _rows(path: Path) -> list[list[str]]:
     with path.open(encoding="utf-8-sig", newline="") as handle:
-        return list(csv.reader(handle))[1:]
+        return [row for row in csv.reader(handle) if row][1:]
 
 
 def _folded(rows: list[list[str]]) -> dict[tuple[str, str], float]:

@@ -133,5 +133,5 @@ def density_advice(graph: OverlapGraph) -> str | None:
         )
     wanted = int(high * math.comb(graph.nodes.height, 2))
     counts = graph.edges["shared_viewers"].drop_nulls().sort(descending=True)
-    hint = f", {counts[wanted] + 1} would bring it to at most {high}" if counts.len() > wanted else ""
+    hint = f", {counts[wanted] + 1} would bring it to at most {high}" if 0 < wanted < counts.len() else ""
     return f"density {share:.4f} is above {high}: weak overlaps hide the strong; raise overlap_threshold{hint}"

@@ -29,7 +29,7 @@ def complete_vod_presence(rows: pl.DataFrame, *, created_at: dt.datetime | None)
 
     Raises:
         SchemaError: a required column is missing or has the wrong type, the bucket is not 60 s long, or an offset
-            is negative, not on a bucket's edge or above MAX_OFFSET_S.
+            is negative, not on a bucket's edge or above MAX_OFFSET_S, or a channel is blank.
     """
     missing = [name for name in REQUIRED if name not in rows.columns]
     if missing:
@@ -54,6 +54,8 @@ def complete_vod_presence(rows: pl.DataFrame, *, created_at: dt.datetime | None)
         pl.format("{}_offset_{}", "content_id", offset).alias("timestamp"),
         distinct_chatters(pl.col("chatters")),
     )
+    if (completed["channel"] == "").any():
+        raise SchemaError("column channel is empty in some row(s)")
     counted = completed.with_columns(pl.col("chatters").list.len().cast(pl.Int32).alias("viewer_count"))
     return PRESENCE.conform(counted)
 

@@ -82,7 +82,8 @@ def tag_communities(
 def profile(group: pl.DataFrame) -> Profile:
     """Count the games and languages of one community's channels (schema GRAPH_NODES, at least one row)."""
     games = [name for name in group["game_name"] if name]
-    languages = [code for code in group["language"] if code is not None and code.lower() not in NO_LANGUAGE]
+    spoken = [code.lower() for code in group["language"] if code is not None]
+    languages = [code for code in spoken if code not in NO_LANGUAGE]
     told = (pl.col("game_name").fill_null("") != "") | (
         ~pl.col("language").fill_null("").str.to_lowercase().is_in(NO_LANGUAGE)
     )

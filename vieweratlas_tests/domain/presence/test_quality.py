@@ -44,21 +44,21 @@ def test_figures_are_those_counted_by_hand(rows: list[dict[str, Any]]) -> None:
     assert found["one_off_viewers"] == one_off
     expected = (
         {
-            "average_viewers_per_channel": _rounded(statistics.fmean(sizes)),
+            "avg_viewers_per_channel": _rounded(statistics.fmean(sizes)),
             "median_viewers_per_channel": _rounded(statistics.median(sizes)),
             "max_viewers_per_channel": max(sizes),
             "min_viewers_per_channel": min(sizes),
-            "average_channels_per_viewer": _rounded(statistics.fmean(spread)),
+            "avg_channels_per_viewer": _rounded(statistics.fmean(spread)),
             "one_off_viewers_percent": _rounded(100 * one_off / len(spread)),
         }
         if spread
         else dict.fromkeys(
             (
-                "average_viewers_per_channel",
+                "avg_viewers_per_channel",
                 "median_viewers_per_channel",
                 "max_viewers_per_channel",
                 "min_viewers_per_channel",
-                "average_channels_per_viewer",
+                "avg_channels_per_viewer",
                 "one_off_viewers_percent",
             )
         )
@@ -83,11 +83,11 @@ def test_an_empty_day_has_nulls_where_there_is_nothing_to_average() -> None:
         "total_channels": 0,
         "total_unique_viewers": 0,
         "total_snapshots": 0,
-        "average_viewers_per_channel": None,
+        "avg_viewers_per_channel": None,
         "median_viewers_per_channel": None,
         "max_viewers_per_channel": None,
         "min_viewers_per_channel": None,
-        "average_channels_per_viewer": None,
+        "avg_channels_per_viewer": None,
         "repeat_viewers_2_or_more": 0,
         "repeat_viewers_3_or_more": 0,
         "one_off_viewers": 0,
@@ -99,7 +99,7 @@ def test_an_empty_day_has_nulls_where_there_is_nothing_to_average() -> None:
 def test_a_channel_without_viewers_counts_as_a_channel_but_not_in_the_averages() -> None:
     found = _report([snapshot("quiet", []), snapshot("loud", ["ann", "bob"])])
     assert (found["total_channels"], found["min_viewers_per_channel"]) == (2, 2)
-    assert found["average_viewers_per_channel"] == 2.0
+    assert found["avg_viewers_per_channel"] == 2.0
 
 
 def test_files_are_counted_by_source_and_named_with_their_reason() -> None:

@@ -134,6 +134,7 @@ def test_a_file_without_columns_is_refused() -> None:
         ({"chatters": pl.Series([None, ["ann"]], dtype=pl.List(pl.String))}, "nulls in chatters"),
         ({"channel": 5}, "column channel is Int32"),
         ({"channel": pl.Series([None, "a"], dtype=pl.String)}, "nulls in channel"),
+        ({"channel": ["a", " "]}, "column channel is empty"),
         ({"content_id": [7, 8]}, "column content_id is Int64"),
         ({"title": [["a"], ["b"]], "game_name": [[1], [2]]}, "wrong type"),
     ],

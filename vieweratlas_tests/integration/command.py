@@ -1,0 +1,50 @@
+"""The command `vieweratlas`, run as a person runs it: another process, its own lake and history."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+COMMAND = [sys.executable, "-c", "from vieweratlas_assets.cli import main; main()"]
+
+
+@dataclass(frozen=True)
+class Command:
+    """The command in a folder of its own."""
+
+    folder: Path
+
+    @property
+    def root(self) -> Path:
+        """The folder of the lake."""
+        return self.folder / "lake"
+
+    def environment(self, **settings: str) -> dict[str, str]:
+        """The environment of a run, with nothing of ours left in it."""
+        kept = {
+            name: value for name, value in os.environ.items() if not name.startswith(("VIEWERATLAS_", "DAGSTER_"))
+        }
+        return kept | {"VIEWERATLAS_ROOT": str(self.root), "DAGSTER_HOME": str(self.folder / "home")} | settings
+
+    def start(self, *arguments: str, **settings: str) -> subprocess.Popen[str]:
+        """Start a run and return at once."""
+        return subprocess.Popen(
+            [*COMMAND, *arguments],
+            env=self.environment(**settings),
+            cwd=self.folder,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+
+    def run(self, *arguments: str, fails: bool = False, **settings: str) -> str:
+        """Run to the end and return what it printed.
+
+        Raises:
+            AssertionError: it failed, or did not although it should.
+        """
+        with self.start(*arguments, **settings) as process:
+            printed = process.communicate()[0]
+        assert (process.returncode != 0) == fails, printed
+        return printed

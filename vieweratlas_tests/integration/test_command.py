@@ -1,0 +1,153 @@
+"""The command line as a stranger meets it: what it prints, refuses and leaves."""
+
+import datetime as dt
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from vieweratlas_assets.domain.schemas import COMMUNITIES
+from vieweratlas_assets.storage.local import LocalStore
+from vieweratlas_assets.storage.sealed import SealedPartitions
+from vieweratlas_tests.integration.command import Command
+from vieweratlas_tests.lakes import DAY, put_live, two_groups
+
+SMALL = {"VIEWERATLAS_ANALYSIS__MIN_CHANNEL_VIEWERS": "1", "VIEWERATLAS_PARTITIONS__WINDOW_DAYS": "3"}
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> Command:
+    return Command(tmp_path)
+
+
+def test_help_teaches(command: Command) -> None:
+    printed = command.run("--help")
+    for name in ("demo", "import", "analyze", "compare", "dev", "VIEWERATLAS_ROOT"):
+        assert name in printed
+    assert "vods.csv" in command.run("import", "vod-lake", "--help")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "settings", "told"),
+    [
+        (["analyze"], {}, "has no presence: import some first"),
+        (["analyze", "--date", "2026-03-10"], {}, "no presence in the lake"),
+        (["analyze", "--from", "2026-03-10"], {}, "give --date, or --from and --to"),
+        (["analyze", "--from", "2026-03-10", "--to", "2026-03-09"], {}, "ends before it begins"),
+        (["analyze", "--date", "2017-12-31"], {}, "before the first partition 2018-01-01"),
+        (["analyze", "--date", "2026-13-01"], {}, "does not match the format"),
+        (["analyze"], {"VIEWERATLAS_ANALYSIS__RESOLUTION": "-1"}, "VIEWERATLAS_ANALYSIS__RESOLUTION='-1'"),
+        (["analyze"], {"VIEWERATLAS_ANALISYS__SEED": "1"}, "VIEWERATLAS_ANALISYS__SEED"),
+        (["demo", "--channels", "3"], {}, "channels is 3; allowed"),
+        (["compare", "--date", "2026-03-10"], {}, "no imported graph with communities on 2026-03-10"),
+    ],
+)
+def test_bad_input_is_one_clear_line(command: Command, arguments, settings, told) -> None:
+    printed = command.run(*arguments, fails=True, **settings)
+    assert told in printed
+    assert "Traceback" not in printed
+
+
+def test_analyze_takes_the_newest_day_and_makes_the_audiences_it_needs(command: Command) -> None:
+    store = LocalStore(command.root)
+    for day in (DAY, DAY + dt.timedelta(days=1)):
+        put_live(store, day, two_groups())
+    printed = command.run("analyze", **SMALL)
+    assert "Atlas by day" in printed and str(DAY + dt.timedelta(days=1)) in printed and "2/3" in printed
+    assert str(command.root / f"atlas/date={DAY + dt.timedelta(days=1)}/community_graph.png") in printed
+    sealed = SealedPartitions(store)
+    assert sealed.record("channel_audience", DAY) is not None
+    assert sealed.record("overlap_graph", DAY) is None
+
+
+def test_a_day_without_data_leaves_earlier_results_untouched(command: Command) -> None:
+    store = LocalStore(command.root)
+    put_live(store, DAY, two_groups())
+    command.run("analyze", **SMALL)
+    before = {key: store.download_bytes(key) for key in store.list_files()}
+    printed = command.run("analyze", "--date", "2026-06-01", fails=True, **SMALL)
+    assert "no presence in the lake" in printed and f"its presence reaches from {DAY} to {DAY}" in printed
+    assert "Traceback" not in printed
+    assert before == {key: store.download_bytes(key) for key in store.list_files()}
+
+
+def test_a_range_passes_over_days_with_an_empty_window_and_names_those_without_presence(command: Command) -> None:
+    store = LocalStore(command.root)
+    put_live(store, DAY, two_groups())
+    first, last = DAY - dt.timedelta(days=2), DAY + dt.timedelta(days=1)
+    printed = command.run("analyze", "--from", str(first), "--to", str(last), **SMALL)
+    assert f"no presence in the window of {first} to {DAY - dt.timedelta(days=1)}" in printed
+    assert f"1 day(s) without presence of their own: {last}" in printed
+
+
+def test_broken_presence_is_told_without_a_traceback(command: Command) -> None:
+    store = LocalStore(command.root)
+    put_live(store, DAY, two_groups())
+    path = command.root / f"curated/presence_snapshots/source=live/date={DAY}/part-0000.parquet"
+    path.write_bytes(path.read_bytes()[:300])
+    printed = command.run("analyze", "--date", str(DAY), fails=True, **SMALL)
+    assert "cut off after 300 bytes" in printed and "part-0000.parquet" in printed
+    assert "Traceback" not in printed
+
+
+def whole(sealed: SealedPartitions, day: dt.date) -> dict[str, bool]:
+    """Read every sealed partition of a day; reading raises where a file is not the one that was sealed."""
+    found = {}
+    for asset in (
+        "channel_audience",
+        "overlap_graph",
+        "communities",
+        "community_tags",
+        "atlas_layout",
+        "gephi_export",
+    ):
+        record = sealed.record(asset, day)
+        found[asset] = record is not None
+        for key in record.files if record else ():
+            sealed.file(record, key)
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_killed_run_leaves_no_half_partition_and_the_next_completes(command: Command) -> None:
+    store = LocalStore(command.root)
+    days = [DAY + dt.timedelta(days=n) for n in range(5)]
+    for day in days:
+        put_live(store, day, two_groups())
+    sealed = SealedPartitions(store)
+    span = ("--from", str(days[0]), "--to", str(days[-1]))
+    states = []
+    # Killed when a step has begun, at another place every time: what is sealed must be whole, what is not absent.
+    for asset in ("channel_audience", "overlap_graph", "communities", "gephi_export"):
+        process = command.start("analyze", *span, **SMALL)
+        while sealed.record(asset, days[0]) is None and process.poll() is None:
+            time.sleep(0.002)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        states.append([whole(sealed, day) for day in days])
+    assert any(not all(state.values()) for round_ in states for state in round_), "nothing was cut off"
+    command.run("analyze", *span, **SMALL)
+    assert all(all(whole(sealed, day).values()) for day in days)
+    untouched = Command(command.folder / "untouched")
+    untouched.folder.mkdir()
+    for day in days:
+        put_live(LocalStore(untouched.root), day, two_groups())
+    untouched.run("analyze", *span, **SMALL)
+    other = LocalStore(untouched.root)
+    assert {key: store.download_bytes(key) for key in store.list_files("atlas/")} == {
+        key: other.download_bytes(key) for key in other.list_files("atlas/")
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_the_demo_recovers_its_planted_communities(command: Command) -> None:
+    printed = command.run("demo", "--root", str(command.root))
+    index = float(printed.partition("adjusted Rand index ")[2].split()[0])
+    assert index >= 0.9
+    assert str(command.root) in printed and "community_graph.png" in printed
+    sealed = SealedPartitions(LocalStore(command.root))
+    record = sealed.record("communities", dt.date(2026, 10, 11))
+    assert record is not None and sealed.table(record, COMMUNITIES)["community"].n_unique() == 12

@@ -1,0 +1,118 @@
+"""The whole chain on data that nobody here wrote: 823 real VODs, and a published atlas."""
+
+import csv
+import datetime as dt
+from collections import defaultdict
+from itertools import combinations
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from vieweratlas_assets.domain.presence.bots import known_bots
+from vieweratlas_assets.domain.schemas import COMMUNITIES, GRAPH_EDGES, GRAPH_NODES
+from vieweratlas_assets.storage.local import LocalStore
+from vieweratlas_assets.storage.sealed import SealedPartitions
+from vieweratlas_tests.integration.command import Command
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+LAST = dt.date(2020, 4, 30)
+FIRST = dt.date(2020, 3, 1)
+DAYS = [FIRST + dt.timedelta(days=n) for n in range((LAST - FIRST).days + 1)]
+ASSETS = (
+    "channel_audience",
+    "overlap_graph",
+    "communities",
+    "community_tags",
+    "atlas_layout",
+    "atlas_png",
+    "atlas_html",
+    "gephi_export",
+    "analysis_results",
+)
+
+
+@pytest.fixture(scope="module")
+def imported(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Command:
+    command = Command(tmp_path_factory.mktemp("real"))
+    printed = command.run("import", "vod-lake", str(shared_data / "vod_lake"))
+    assert "823" in printed and "188,125" in printed
+    return command
+
+
+def audiences_of_window(folder: Path, last: dt.date, days: int) -> dict[str, set[str]]:
+    """Distinct viewers by channel of the VODs created in a window, with Python sets and PyArrow only."""
+    first = last - dt.timedelta(days=days - 1)
+    viewers: dict[str, set[str]] = defaultdict(set)
+    bots = known_bots()
+    with (folder / "vods.csv").open(newline="") as handle:
+        for vod in csv.DictReader(handle):
+            if first <= dt.date.fromisoformat(vod["created_at"][:10]) <= last:
+                place = f"channel={vod['channel']}/vod={vod['vod_id']}/part-0000.parquet"
+                file = folder / "curated/presence_snapshots/source=vod" / place
+                for chatters in pq.ParquetFile(file).read(columns=["chatters"])["chatters"].to_pylist():
+                    names = {name.strip().lower() for name in chatters}
+                    viewers[vod["channel"].lower()] |= names - bots - {vod["channel"].lower()}
+    return viewers
+
+
+def test_two_months_make_61_partitions_equal_to_a_brute_force(imported: Command, shared_data: Path) -> None:
+    every = {"VIEWERATLAS_ANALYSIS__MIN_CHANNEL_VIEWERS": "0"}
+    printed = imported.run("analyze", "--from", str(FIRST), "--to", str(LAST), **every)
+    assert "13 day(s) without presence of their own" in printed
+    sealed = SealedPartitions(LocalStore(imported.root))
+    assert [(asset, day) for asset in ASSETS for day in DAYS if sealed.record(asset, day) is None] == []
+    record = sealed.record("overlap_graph", LAST)
+    viewers = audiences_of_window(shared_data / "vod_lake", LAST, 30)
+    nodes = sealed.table(record, GRAPH_NODES)
+    assert dict(nodes.select("channel", "viewers").iter_rows()) == {name: len(who) for name, who in viewers.items()}
+    expected = {
+        (a, b): len(viewers[a] & viewers[b]) for a, b in combinations(sorted(viewers), 2) if viewers[a] & viewers[b]
+    }
+    edges = sealed.table(record, GRAPH_EDGES)
+    assert {(a, b): n for a, b, n in edges.select(*edges.columns[:3]).iter_rows()} == expected
+    assert len(expected) >= 10 and max(expected.values()) > 100
+
+
+def test_the_published_atlas_is_analysed_below_its_imported_graph(shared_data: Path, tmp_path: Path) -> None:
+    command = Command(tmp_path)
+    atlas = shared_data / "atlas"
+    printed = command.run(
+        "import",
+        "atlas",
+        "--edges",
+        str(atlas / "twitchatlas_2021-02_edges.csv"),
+        "--nodes",
+        str(atlas / "twitchatlas_2021-02_nodes.csv"),
+        "--date",
+        "2021-02-27",
+    )
+    for figure in ("67,939", "1,814", "1,809", "67,747", "330"):
+        assert figure in printed
+    day = dt.date(2021, 2, 27)
+    store = LocalStore(command.root)
+    graph = store.download_bytes(f"atlas/date={day}/graph_edges.parquet")
+    assert "imported" in command.run("analyze", "--date", str(day))
+    assert store.download_bytes(f"atlas/date={day}/graph_edges.parquet") == graph
+    sealed = SealedPartitions(store)
+    assert sealed.record("channel_audience", day) is None
+    for asset in ASSETS[1:]:
+        assert sealed.record(asset, day) is not None, asset
+    assert sealed.table(sealed.record("communities", day), COMMUNITIES)["community"].n_unique() > 10
+    forced = command.run("analyze", "--date", str(day), "--force", fails=True)
+    assert "no presence" in forced and "Traceback" not in forced
+
+
+def test_leiden_finds_the_published_communities(shared_data: Path, tmp_path: Path) -> None:
+    command = Command(tmp_path)
+    atlas = shared_data / "atlas"
+    files = [f"--{kind}={atlas / f'twitchatlas_2021-02_{kind}.csv'}" for kind in ("edges", "nodes")]
+    command.run("import", "atlas", *files, "--date", "2021-02-27")
+    printed = command.run("compare", "--date", "2021-02-27")
+    assert "32 published communities" in printed
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in printed.splitlines() if line.startswith("│")]
+    best = {
+        name: max(float(row[5]) for row in rows if row[0] == name) for name in ("leiden", "louvain", "louvain_fast")
+    }
+    assert best["leiden"] >= 0.84, best
+    assert {row[1] for row in rows if row[0] == "louvain"} >= {"0.5000", "4.0000"}

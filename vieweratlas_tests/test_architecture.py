@@ -1,0 +1,71 @@
+"""The house: arrows point down only, and the lower floors load without Dagster."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "vieweratlas_assets"
+# What each floor may import, besides itself.
+ALLOWED = {
+    "domain": set(),
+    "storage": {"domain"},
+    "sandbox": {"domain", "storage"},
+    "importers": {"domain", "storage"},
+    "settings": set(),
+    "partitions": {"settings"},
+    "defs": {"domain", "storage", "settings", "partitions"},
+    "build": {"defs", "settings", "partitions"},
+    "definitions": {"build"},
+    "terminal": {"importers", "defs", "storage"},
+    "runs": {"build", "defs", "partitions", "settings", "storage"},
+    "cli": {"runs", "terminal", "defs", "domain", "importers", "sandbox", "settings", "storage"},
+}
+WITHOUT_DAGSTER = ("domain", "storage", "sandbox", "importers", "settings", "terminal", "cli")
+LONGEST_MODULE = 400
+
+
+def modules() -> list[Path]:
+    return sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py")
+
+
+def floor_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported_floors(path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+    own = (name.split(".") for name in names)
+    return {parts[1] for parts in own if parts[0] == PACKAGE.name and len(parts) > 1}
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_a_module_imports_only_from_the_floors_below(path: Path) -> None:
+    floor = floor_of(path)
+    assert imported_floors(path) - {floor} <= ALLOWED[floor]
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_a_module_says_what_belongs_in_it_and_stays_readable(path: Path) -> None:
+    text = path.read_text()
+    docstring = ast.get_docstring(ast.parse(text))
+    assert docstring, f"{path} has no docstring"
+    assert len(text.splitlines()) <= LONGEST_MODULE
+
+
+def test_the_lower_floors_do_not_load_dagster() -> None:
+    names = [
+        ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
+        for path in modules()
+        if floor_of(path) in WITHOUT_DAGSTER
+    ]
+    code = f"import sys\nfor name in {names!r}: __import__(name)\nassert 'dagster' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert len(names) > 30
