@@ -15,8 +15,9 @@ from vieweratlas_assets.defs.io_managers import LakeIOManager
 from vieweratlas_assets.defs.jobs import JOBS
 from vieweratlas_assets.defs.resources import analysis_resource
 from vieweratlas_assets.defs.schedules import DAILY_SCHEDULE
+from vieweratlas_assets.domain.communities.detectors import community_detector
 from vieweratlas_assets.partitions import partitions_of
-from vieweratlas_assets.settings import Settings, load_settings
+from vieweratlas_assets.settings import Settings, SettingsError, load_settings
 
 ASSETS = (
     presence.channel_audience_asset,
@@ -39,8 +40,15 @@ def build_defs(
     Args:
         settings: None reads them from the environment.
         resource_overrides: resources that replace ours by key, as tests do.
+
+    Raises:
+        SettingsError: the settings are impossible, or name a community detector that is not registered.
     """
     settings = settings or load_settings()
+    try:
+        community_detector(settings.analysis.algorithm)
+    except ValueError as error:
+        raise SettingsError(f"setting analysis.algorithm: {error}") from error
     with warnings.catch_warnings():
         # Backfill policies and windows that reach before the first partition are "beta" in Dagster 1.13, and said
         # to be at every asset; the version is pinned, and both are held by tests.

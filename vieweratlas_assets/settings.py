@@ -95,7 +95,7 @@ class Settings(BaseSettings):
         nested_model_default_partial_update=True,
     )
 
-    root: str = "./data"
+    root: str = Field("./data", min_length=1)
     analysis: AnalysisSettings = AnalysisSettings()
     partitions: PartitionSettings = PartitionSettings()
 

@@ -17,7 +17,7 @@ ALLOWED = {
     "settings": set(),
     "partitions": {"settings"},
     "defs": {"domain", "storage", "settings", "partitions"},
-    "build": {"defs", "settings", "partitions"},
+    "build": {"defs", "domain", "settings", "partitions"},
     "definitions": {"build"},
     "terminal": {"importers", "defs", "storage"},
     "runs": {"build", "defs", "partitions", "settings", "storage"},

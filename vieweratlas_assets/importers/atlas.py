@@ -184,7 +184,8 @@ def _edges(listed: pl.DataFrame, channels: pl.DataFrame, weight: str, report: Im
 
 def _number(text: str) -> float | None:
     try:
-        value = float(text)
+        # Python reads 1_000 as a number; a table that says so means something else.
+        value = float(text.replace("_", " "))
     except ValueError:
         return None
     return value if math.isfinite(value) else None

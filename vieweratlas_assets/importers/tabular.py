@@ -35,7 +35,8 @@ def read_rows(
     csv.field_size_limit(FIELD_LIMIT)
     try:
         with path.open(encoding="utf-8-sig", newline="") as handle:
-            reader = csv.reader(handle)
+            # Strict: a stray quote must not swallow the rows that follow it without a word.
+            reader = csv.reader(handle, strict=True)
             header = [name.strip().lower() for name in next(reader, [])]
             places = _places(path, header, columns, required)
             for values in reader:

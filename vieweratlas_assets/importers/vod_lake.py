@@ -84,11 +84,16 @@ def plan_import(folder: Path, *, first_day: dt.date) -> VodImport:
     known = _read_vods_csv(folder / VODS_CSV, report)
     days: dict[dt.date, list[Vod]] = defaultdict(list)
     placed: dict[tuple[str, str], str] = {}
+    with_file: set[tuple[str, str]] = set()
     for path in sorted(folder.rglob("*.parquet")):
+        if path.name.startswith((".", "_")):
+            # What systems put beside a file, as macOS its ._part-0000.parquet; every hive reader passes it over.
+            continue
         name = path.relative_to(folder).as_posix()
         found = lake.vod_of(f"/{name}")
         key = ("", "") if found is None else (found[0].lower(), found[1])
         row = known.get(key)
+        with_file.add(key)
         if found is None:
             report.reject(name, "the path does not end in channel=<login>/vod=<id>/<file>.parquet")
         elif row is None:
@@ -100,6 +105,8 @@ def plan_import(folder: Path, *, first_day: dt.date) -> VodImport:
         else:
             placed[key] = name
             days[row[0].date()].append(Vod(path, *key, *row))
+    if without_file := len(known.keys() - with_file):
+        report.counts[f"VODs in {VODS_CSV} without a file"] = without_file
     return VodImport(folder, dict(sorted(days.items())), report)
 
 

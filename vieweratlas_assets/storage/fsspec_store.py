@@ -101,7 +101,10 @@ class FsspecStore(ObjectStore):
         folder = check_prefix(prefix).rpartition("/")[0]
         with self._reporting("list", f"{self.root}/{prefix}"):
             found = self._find(self._base + folder)
-        items = (StoredObject(path.removeprefix(self._base), int(info["size"])) for path, info in found.items())
+        items = (
+            StoredObject(path.removeprefix(self._base), int(info["size"]), _version(info))
+            for path, info in found.items()
+        )
         kept = (i for i in items if is_key(i.key) and i.key.startswith(prefix) and i.key.endswith(suffix))
         return sorted(kept, key=lambda item: item.key)
 
@@ -151,3 +154,8 @@ class FsspecStore(ObjectStore):
             raise StorageError(
                 f"could not {what} {uri}: {type(error).__name__}; check the backend's credentials and the network"
             ) from error
+
+
+def _version(info: dict[str, Any]) -> str:
+    """What tells a new object from the old one; each backend calls it by another name."""
+    return next((str(info[name]) for name in ("ETag", "etag", "mtime", "created") if info.get(name)), "")

@@ -94,7 +94,8 @@ class LocalStore(ObjectStore):
             if not is_key(key) or not key.endswith(suffix):
                 continue
             try:
-                found.append(StoredObject(key, entry.stat().st_size))
+                status = entry.stat()
+                found.append(StoredObject(key, status.st_size, str(status.st_mtime_ns)))
             except FileNotFoundError:
                 continue  # deleted since the folder was read
         return sorted(found, key=lambda item: item.key)

@@ -7,7 +7,7 @@ where a table lies (domain.lake).
 
 import json
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 import polars as pl
@@ -32,10 +32,16 @@ class CorruptObject(StorageError):
 
 @dataclass(frozen=True)
 class StoredObject:
-    """One object of a store: its key, relative to the root, and its length in bytes."""
+    """One object of a store.
+
+    Attributes:
+        key: relative to the root.
+        version: changes when the object is written anew: the ETag on S3, the time of the last change in a folder.
+    """
 
     key: str
     size_bytes: int
+    version: str = field(default="", compare=False)
 
 
 def is_key(key: str) -> bool:
@@ -106,6 +112,17 @@ def _objection(key: str) -> str | None:
     return next((text for applies, text in objections if applies), None)
 
 
+def to_json(data: dict[str, Any]) -> bytes:
+    """Encode a JSON object, the same bytes for the same data.
+
+    Raises:
+        ValueError: a number is NaN or infinite, or a text is not Unicode.
+        TypeError: a value has no form in JSON.
+    """
+    text = json.dumps(data, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False)
+    return f"{text}\n".encode()
+
+
 class ObjectStore(ABC):
     """Objects under one root, each read and written whole.
 
@@ -168,14 +185,8 @@ class ObjectStore(ABC):
         return [item.key for item in self.list_objects(prefix, suffix)]
 
     def upload_json(self, key: str, data: dict[str, Any]) -> str:
-        """Write a JSON object, the same bytes for the same data, and return its uri.
-
-        Raises:
-            ValueError: a number is NaN or infinite, or a text is not Unicode.
-            TypeError: a value has no form in JSON.
-        """
-        text = json.dumps(data, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False)
-        return self.upload_bytes(key, f"{text}\n".encode())
+        """Write a JSON object and return its uri; raises as `to_json`."""
+        return self.upload_bytes(key, to_json(data))
 
     def download_json(self, key: str) -> dict[str, Any]:
         """Read a JSON object.

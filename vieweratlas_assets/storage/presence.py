@@ -31,8 +31,8 @@ class DayFiles:
         return bool(self.live or self.vod)
 
     def fingerprint(self, settings: str) -> str:
-        """A digest of the files' names and sizes and of the settings that they are read with."""
-        listed = sorted((item.key, item.size_bytes) for item in (*self.live, *self.vod, *self.roster))
+        """A digest of which files there are, in which version, and of the settings that they are read with."""
+        listed = sorted((item.key, item.size_bytes, item.version) for item in (*self.live, *self.vod, *self.roster))
         return hashlib.sha256(f"{listed}{settings}".encode()).hexdigest()[:16]
 
 

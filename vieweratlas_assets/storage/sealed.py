@@ -18,7 +18,7 @@ import polars as pl
 from vieweratlas_assets.domain import lake
 from vieweratlas_assets.domain.schemas import Table
 from vieweratlas_assets.storage import parquet
-from vieweratlas_assets.storage.objects import CorruptObject, ObjectNotFound, ObjectStore
+from vieweratlas_assets.storage.objects import CorruptObject, ObjectNotFound, ObjectStore, to_json
 
 COMPUTED = "computed"
 
@@ -58,6 +58,17 @@ def table_files(day: dt.date, tables: Mapping[Table, pl.DataFrame]) -> dict[str,
     return {lake.table_file(table.name, day): parquet.encode(table.conform(frame)) for table, frame in tables.items()}
 
 
+def _encoded(record: PartitionRecord) -> bytes:
+    document = {
+        "asset": record.asset,
+        "partition": record.day.isoformat(),
+        "origin": record.origin,
+        "facts": record.facts,
+        "files": record.files,
+    }
+    return to_json(document)
+
+
 class SealedPartitions:
     """The sealed partitions of all daily assets in one lake."""
 
@@ -79,6 +90,8 @@ class SealedPartitions:
         """
         digests = {key: hashlib.sha256(data).hexdigest() for key, data in files.items()}
         record = PartitionRecord(asset, day, origin, dict(facts), digests)
+        # Encoded before anything is touched: figures that are no JSON must not cost the partition that is there.
+        encoded = _encoded(record)
         old = self._sound_record(asset, day)
         latest = {}
         if self._is_newest(asset, day):
@@ -87,28 +100,21 @@ class SealedPartitions:
             # Before all else: what the shown partition had is known only as long as its record is there.
             for gone in sorted(_latest_of(shown.files if shown else {}).keys() - latest):
                 self.store.delete(gone)
-        self._replace(old, record, files)
+        self._replace(old, record, files, encoded)
         for key, name in latest.items():
             self.store.upload_bytes(key, files[name])
         return record
 
-    def _replace(self, old: PartitionRecord | None, record: PartitionRecord, files: Mapping[str, bytes]) -> None:
+    def _replace(
+        self, old: PartitionRecord | None, record: PartitionRecord, files: Mapping[str, bytes], encoded: bytes
+    ) -> None:
         key = lake.partition_record(record.asset, record.day)
         self.store.delete(key)
         for name, data in files.items():
             self.store.upload_bytes(name, data)
         for gone in set(old.files if old else ()) - set(files):
             self.store.delete(gone)
-        self.store.upload_json(
-            key,
-            {
-                "asset": record.asset,
-                "partition": record.day.isoformat(),
-                "origin": record.origin,
-                "facts": record.facts,
-                "files": record.files,
-            },
-        )
+        self.store.upload_bytes(key, encoded)
 
     def _sound_record(self, asset: str, day: dt.date) -> PartitionRecord | None:
         try:

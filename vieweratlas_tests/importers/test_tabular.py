@@ -114,3 +114,8 @@ def test_no_file_and_a_folder_are_named(tmp_path: Path) -> None:
         with pytest.raises(TableError, match="cannot be read") as raised:
             list(read_rows(path, COLUMNS, ("channel",)))
         assert str(path) in str(raised.value)
+
+
+def test_a_stray_quote_does_not_swallow_the_rows_after_it(tmp_path: Path) -> None:
+    with pytest.raises(TableError, match="is not CSV"):
+        _read(tmp_path, b'channel\na\n"b\nc\nd\n')

@@ -39,6 +39,7 @@ def test_help_teaches(command: Command) -> None:
         (["analyze", "--date", "2026-13-01"], {}, "does not match the format"),
         (["analyze"], {"VIEWERATLAS_ANALYSIS__RESOLUTION": "-1"}, "VIEWERATLAS_ANALYSIS__RESOLUTION='-1'"),
         (["analyze"], {"VIEWERATLAS_ANALISYS__SEED": "1"}, "VIEWERATLAS_ANALISYS__SEED"),
+        (["analyze"], {"VIEWERATLAS_ROOT": ""}, "VIEWERATLAS_ROOT=''"),
         (["demo", "--channels", "3"], {}, "channels is 3; allowed"),
         (["compare", "--date", "2026-03-10"], {}, "no imported graph with communities on 2026-03-10"),
     ],
