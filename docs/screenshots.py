@@ -15,15 +15,15 @@ from vieweratlas_tests.integration.dagster_dev import dagster_dev
 
 IMAGES = Path(__file__).parent / "images"
 CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-COLOURS = 128
+COLOURS = 255
 
 
 def save(png: bytes, name: str, width: int = 1400) -> None:
     """Shrink a picture for the docs and write it."""
     picture = Image.open(io.BytesIO(png)).convert("RGB")
     height = round(picture.height * width / picture.width)
-    small = picture.resize((width, height), Image.Resampling.LANCZOS).quantize(COLOURS)
-    small.save(IMAGES / name, optimize=True)
+    small = picture.resize((width, height), Image.Resampling.LANCZOS)
+    small.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(IMAGES / name, optimize=True)
 
 
 def expand_groups(page: Page) -> None:
@@ -42,15 +42,16 @@ def main(root: Path, home: Path) -> None:
         playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM) as browser,
     ):
         page = browser.new_page(viewport={"width": 1600, "height": 1000})
+        wide = browser.new_page(viewport={"width": 2400, "height": 1300})
         page.goto((root / latest_file("community_graph.html")).absolute().as_uri())
         page.wait_for_timeout(2000)
         save(page.screenshot(), "page.png")
         with dagster_dev(root, home) as dev:
-            page.goto(f"{dev.url}/asset-groups")
-            page.wait_for_load_state("networkidle")
-            page.wait_for_timeout(3000)
-            expand_groups(page)
-            save(page.screenshot(), "asset_graph.png")
+            wide.goto(f"{dev.url}/asset-groups")
+            wide.wait_for_load_state("networkidle")
+            wide.wait_for_timeout(3000)
+            expand_groups(wide)
+            save(wide.screenshot(), "asset_graph.png", width=2000)
             page.goto(f"{dev.url}/assets/channel_audience?view=overview")
             page.wait_for_load_state("networkidle")
             page.wait_for_timeout(3000)

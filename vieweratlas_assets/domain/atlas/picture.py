@@ -163,7 +163,8 @@ def preview_png(png: bytes, width_px: int = 480) -> bytes:
         height_px = max(1, round(full.height * width_px / full.width))
         small = full.resize((width_px, height_px), Image.Resampling.LANCZOS)
         stream = io.BytesIO()
-        small.quantize(128, dither=Image.Dither.NONE).save(stream, "PNG", optimize=True)
+        # Maximum coverage keeps the colours of the communities, of which the default makes shades of paper.
+        small.quantize(128, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(stream, "PNG", optimize=True)
         if stream.tell() < PREVIEW_LIMIT_BYTES:
             return stream.getvalue()
         width_px = width_px * 4 // 5
@@ -205,7 +206,7 @@ def _place_discs(canvas: _Canvas, atlas: Atlas, colours: dict[int | None, str]) 
     """Fit the map into the sheet beside the legend and below the title."""
     channels = atlas.channels_by_size
     scale = canvas.scale
-    width, height = canvas.width - (LEGEND_WIDTH + 96) * scale, canvas.height - 150 * scale
+    width, height = canvas.width - (LEGEND_WIDTH + 96) * scale, canvas.height - 216 * scale
     x, y = channels["x"].to_numpy(), channels["y"].to_numpy()
     across, up = (float(np.ptp(values)) + 2 * MAX_RADIUS for values in (x, y))
     unit = min(width / across, height / up, max(width, height))

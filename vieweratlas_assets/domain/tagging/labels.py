@@ -105,7 +105,7 @@ def label_of(found: Profile, game_threshold: float, language_threshold: float) -
             f"Around {found.largest_channel}",
             "no channel's game or language is known: named after the largest",
         )
-    of_known = f"of the {found.known} of {found.channels} channels whose game or language is known"
+    of_known = f"of the {found.known} channels with a known game or language"
     game, language = found.share(found.games), found.share(found.languages)
     top_game = found.games[0][0] if found.games else ""
     spoken = language_name(found.languages[0][0]) if found.languages else ""

@@ -87,7 +87,7 @@ def test_shares_are_of_the_channels_whose_game_or_language_is_known() -> None:
     assert (tag["channels"], tag["channels_known"]) == (40, 10)
     assert (tag["top_game"], tag["top_game_share"]) == ("Chess", 0.6)
     assert (tag["top_language"], tag["top_language_share"]) == ("en", 0.4)
-    assert tag["reason"].startswith("60 % of the 10 of 40 channels")
+    assert tag["reason"].startswith("60 % of the 10 channels")
 
 
 @pytest.mark.parametrize("nothing", ["", "other", "Other", "OTHER", None])
@@ -117,7 +117,7 @@ def test_languages_are_named_and_kept_as_codes_beside(code: str, name: str) -> N
 @pytest.mark.parametrize(
     ("members", "parts"),
     [
-        ([("Chess", "en")] * 2 + [("Go", "de")], ["66 %", "3 of 3", "Chess", "at least 60 %"]),
+        ([("Chess", "en")] * 2 + [("Go", "de")], ["66 %", "the 3 channels", "Chess", "at least 60 %"]),
         (
             _mixed(_games(("Chess", 596), ("Go", 404)), ["en"] * 1000),
             ["59 % play Chess", "100 % speak", "40 %"],
