@@ -139,9 +139,7 @@ def _refuse_impossible(settings: Settings, first: dt.date, last: dt.date) -> Non
 def _is_current(lake: LakeIOManager, analysis: Analysis, day: dt.date) -> bool:
     """Whether the audience of a day is there, and was made of the files and filters of now."""
     record = lake.sealed.record("channel_audience", day)
-    return record is not None and record.facts.get("inputs") == audience_fingerprint(
-        find_day(lake.store, day), analysis
-    )
+    return record is not None and record.made_from == audience_fingerprint(find_day(lake.store, day), analysis)
 
 
 def ranges(days: Iterable[dt.date]) -> list[tuple[dt.date, dt.date]]:

@@ -69,7 +69,7 @@ def two_groups() -> dict[str, list[list[str]]]:
     }
 
 
-def settings_for(root: Path, *, window_days: int = 3, **analysis: Any) -> Settings:
+def settings_for(root: Path | str, *, window_days: int = 3, **analysis: Any) -> Settings:
     """Settings of a lake in a folder, with nothing from the environment."""
     return Settings(
         root=str(root),

@@ -62,7 +62,7 @@ def _seal_audience(lake: LakeIOManager, settings: Settings, *numbers: int) -> No
         day = _day(number)
         inputs = audience_fingerprint(find_day(lake.store, day), analysis_resource(settings.analysis))
         files = table_files(day, {CHANNEL_AUDIENCE: CHANNEL_AUDIENCE.empty()})
-        lake.sealed.seal("channel_audience", day, files, facts={"inputs": inputs})
+        lake.sealed.seal("channel_audience", day, files, facts={}, made_from=inputs)
 
 
 def _import_graph(lake: LakeIOManager, *numbers: int, origin: str = "import atlas e.csv") -> None:

@@ -38,6 +38,7 @@ class DayResult:
         facts: figures, JSON-ready; kept in the partition's record and shown in the UI.
         verdicts: of the asset's checks, by name; the schema check judges itself.
         pictures: small PNGs for the UI.
+        made_from: fingerprint of the inputs, kept in the record too.
         kept: the partition as it was, where it is to stay; nothing is written.
     """
 
@@ -46,6 +47,7 @@ class DayResult:
     facts: Mapping[str, Any] = field(default_factory=dict)
     verdicts: Mapping[str, Verdict] = field(default_factory=dict)
     pictures: Mapping[str, bytes] = field(default_factory=dict)
+    made_from: str = ""
     kept: PartitionRecord | None = None
 
 
@@ -125,7 +127,7 @@ def _make(
     if record is None:
         files = table_files(day, result.tables)
         files |= {lake.atlas_file(day, name): data for name, data in result.products.items()}
-        record = sealed.seal(asset, day, files, facts=result.facts)
+        record = sealed.seal(asset, day, files, facts=result.facts, made_from=result.made_from)
     verdicts = dict(result.verdicts)
     if tables:
         verdicts["schema"] = checks.schema_verdict(sealed, record, tables)

@@ -35,6 +35,8 @@ class PartitionRecord:
         origin: "computed", or where an imported partition came from.
         facts: figures about the partition, JSON-ready.
         files: SHA-256 of each file by key.
+        made_from: fingerprint of what it was made of, where somebody wants to know whether it is out of date; no
+            figure, as it tells of when files were written.
     """
 
     asset: str
@@ -42,6 +44,7 @@ class PartitionRecord:
     origin: str
     facts: dict[str, Any]
     files: dict[str, str]
+    made_from: str = ""
 
     @property
     def imported(self) -> bool:
@@ -65,6 +68,7 @@ def _encoded(record: PartitionRecord) -> bytes:
         "origin": record.origin,
         "facts": record.facts,
         "files": record.files,
+        "made_from": record.made_from,
     }
     return to_json(document)
 
@@ -83,13 +87,14 @@ class SealedPartitions:
         *,
         facts: Mapping[str, Any],
         origin: str = COMPUTED,
+        made_from: str = "",
     ) -> PartitionRecord:
         """Write a partition whole, over an older one if there is one, be it damaged.
 
         Atlas products of the newest day are also put under `atlas/latest/`, in place of those of the day before.
         """
         digests = {key: hashlib.sha256(data).hexdigest() for key, data in files.items()}
-        record = PartitionRecord(asset, day, origin, dict(facts), digests)
+        record = PartitionRecord(asset, day, origin, dict(facts), digests, made_from)
         # Encoded before anything is touched: figures that are no JSON must not cost the partition that is there.
         encoded = _encoded(record)
         old = self._sound_record(asset, day)
@@ -146,12 +151,12 @@ class SealedPartitions:
             return None
         except CorruptObject as error:
             raise CorruptObject(f"{error}; {_mend(asset, day)}") from error
-        expected = {"origin": str, "facts": dict, "files": dict}
+        expected = {"origin": str, "facts": dict, "files": dict, "made_from": str}
         wrong = [name for name, kind in expected.items() if not isinstance(found.get(name), kind)]
         if wrong:
             told = f"{self.store.uri(key)} is not the record of a partition: {', '.join(wrong)} missing or wrong"
             raise CorruptObject(f"{told}; {_mend(asset, day)}")
-        return PartitionRecord(asset, day, found["origin"], found["facts"], found["files"])
+        return PartitionRecord(asset, day, *(found[name] for name in expected))
 
     def table(self, record: PartitionRecord, table: Table) -> pl.DataFrame:
         """Read a table of a sealed partition.

@@ -210,8 +210,8 @@ def test_a_sealed_file_of_other_columns_is_no_table(sealed: SealedPartitions) ->
         b'{"origin": "computed", "facts": {}}',
         b'{"origin": "computed", "files": {}}',
         b'{"facts": {}, "files": {}}',
-        b'{"origin": "computed", "facts": [], "files": {}}',
-        b'{"origin": "computed", "facts": {}, "files": ["a"]}',
+        b'{"origin": "computed", "facts": [], "files": {}, "made_from": ""}',
+        b'{"origin": "computed", "facts": {}, "files": ["a"], "made_from": ""}',
     ],
 )
 def test_a_damaged_record_is_named_with_what_to_do_and_sealing_again_mends_it(
@@ -338,7 +338,9 @@ def test_a_day_is_read_missed_or_refused(some_days: AssetDays) -> None:
 
 
 def test_a_record_is_plain_json_with_a_digest_for_every_file(sealed: SealedPartitions) -> None:
-    sealed.seal("atlas_layout", DAY, {lake.atlas_file(DAY, "a"): b"abc"}, facts={"n": 1}, origin="a log")
+    sealed.seal(
+        "atlas_layout", DAY, {lake.atlas_file(DAY, "a"): b"abc"}, facts={"n": 1}, origin="a log", made_from="x"
+    )
 
     found = json.loads(sealed.store.download_bytes(RECORD))
 
@@ -347,5 +349,6 @@ def test_a_record_is_plain_json_with_a_digest_for_every_file(sealed: SealedParti
         "partition": "2020-03-10",
         "origin": "a log",
         "facts": {"n": 1},
+        "made_from": "x",
         "files": {lake.atlas_file(DAY, "a"): "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
     }

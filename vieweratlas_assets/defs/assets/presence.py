@@ -78,11 +78,11 @@ def audience_of_day(lake: LakeIOManager, analysis: Analysis, day: dt.date) -> Da
         raise CorruptObject(f"none of the {len(read.rejected)} file(s) of {day} can be read: {reasons}")
     audience = build_day_audience(read.presence, read.roster, analysis.filters())
     report = quality_report(audience, read.presence, read.files_read, read.rejected)
-    facts = {"rows": audience.audience.height, **report, "inputs": audience_fingerprint(files, analysis)}
     return DayResult(
         tables={CHANNEL_AUDIENCE: audience.audience, CHANNEL_ACTIVITY: audience.activity},
         products={"quality_report.json": json.dumps({"date": str(day), **report}, indent=2).encode()},
-        facts=facts,
+        facts={"rows": audience.audience.height, **report},
+        made_from=audience_fingerprint(files, analysis),
         verdicts={
             "has_presence": Verdict(files.has_presence, f"{read.presence.height} presence rows"),
             "files_readable": Verdict(not read.rejected, _told(read.rejected)),
