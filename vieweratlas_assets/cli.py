@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance
 
     from vieweratlas_assets.defs.io_managers import LakeIOManager
+    from vieweratlas_assets.runs import Plan
 
 # Commands import what they run inside: loading Dagster takes seconds, and `--help` must not.
 
@@ -29,10 +30,9 @@ DAY = click.DateTime(formats=["%Y-%m-%d"])
 def main() -> None:
     """Run the command; faults that a person can mend are one line, not a traceback."""
     try:
-        cli(standalone_mode=False)
-    except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
-    except click.Abort:
+        # Without standalone mode click returns the code of an Exit, and what a command returns, which is None.
+        sys.exit(cli(standalone_mode=False))
+    except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
     except click.ClickException as error:
         error.show()
@@ -71,17 +71,17 @@ def cli(context: click.Context, root: str | None) -> None:
     """
     if root is not None:
         os.environ["VIEWERATLAS_ROOT"] = root
-    if context.invoked_subcommand != "demo":
-        context.obj = load_settings()
+    context.obj = root if context.invoked_subcommand == "demo" else load_settings()
 
 
 @cli.command()
-@click.option("--root", default="demo", show_default=True, help="Folder of the demo's lake.")
+@click.option("--root", help="The demo's lake. Default: ./demo; VIEWERATLAS_ROOT is left alone.")
 @click.option("--channels", default=WorldSpec.channels, show_default=True, help="Channels of the made-up Twitch.")
 @click.option("--viewers", default=WorldSpec.viewers, show_default=True, help="Viewers.")
 @click.option("--days", default=WorldSpec.days, show_default=True, help="Days.")
 @click.option("--seed", default=WorldSpec.seed, show_default=True, help="Another seed is another Twitch.")
-def demo(root: str, channels: int, viewers: int, days: int, seed: int) -> None:
+@click.pass_obj
+def demo(chosen: str | None, root: str | None, channels: int, viewers: int, days: int, seed: int) -> None:
     """Build a made-up week of Twitch with planted communities, and its atlas.
 
     Ends with how well the planted communities were found, and the paths of what was made.
@@ -91,7 +91,8 @@ def demo(root: str, channels: int, viewers: int, days: int, seed: int) -> None:
     from vieweratlas_assets.sandbox.presence import write_world
     from vieweratlas_assets.sandbox.world import build_world
 
-    settings = load_settings(root=str(Path(root).absolute()))
+    # Made-up viewers must never land among collected ones: the environment's lake has to be named to be used.
+    settings = load_settings(root=root or chosen or "demo")
     lake = LakeIOManager(root=settings.root)
     try:
         spec = WorldSpec(seed=seed, channels=channels, viewers=viewers, days=days)
@@ -103,9 +104,10 @@ def demo(root: str, channels: int, viewers: int, days: int, seed: int) -> None:
             bar = progress.add_task("made-up Twitch", total=days, now="")
             write_world(lake.store, build_world(spec), lambda day: progress.update(bar, advance=1, now=str(day)))
         _report_world(instance, lake, spec)
-        _analyse(settings, instance, spec.start, last)
+        failures = _analyse(settings, instance, spec.start, last)
     _print_recovery(lake, last)
     terminal.print_products(lake.sealed, last)
+    _fail_for(failures)
 
 
 def _print_recovery(lake: "LakeIOManager", day: dt.date) -> None:
@@ -132,6 +134,7 @@ def _report_world(instance: "DagsterInstance", lake: "LakeIOManager", spec: Worl
     """Tell Dagster of what the generator wrote, as a collector would."""
     from vieweratlas_assets import runs
     from vieweratlas_assets.domain import lake as paths
+    from vieweratlas_assets.partitions import hour_key
 
     for offset in range(spec.days):
         day = spec.start + dt.timedelta(days=offset)
@@ -140,6 +143,11 @@ def _report_world(instance: "DagsterInstance", lake: "LakeIOManager", spec: Worl
                 runs.report_partition(instance, asset, day, {"dagster/uri": lake.store.uri(key)})
         if lake.store.exists(paths.vod_catalog(day)):
             runs.report_partition(instance, "vod_presence", day, {"origin": "demo"})
+        for hour in range(24):
+            key = paths.channel_roster(day, hour)
+            if lake.store.exists(key):
+                uri = {"dagster/uri": lake.store.uri(key)}
+                runs.report_partition(instance, "channel_roster", hour_key(day, hour), uri)
 
 
 @cli.group("import")
@@ -168,7 +176,8 @@ def import_vod_lake(settings: Settings, folder: Path, replace: bool) -> None:
     from vieweratlas_assets.importers import vod_lake
 
     lake = LakeIOManager(root=settings.root)
-    plan = vod_lake.plan_import(folder, first_day=settings.partitions.daily_start)
+    today = dt.datetime.now(dt.UTC).date()
+    plan = vod_lake.plan_import(folder, first_day=settings.partitions.daily_start, last_day=today)
     with runs.open_instance() as instance, terminal.progress_bar() as progress:
         known = set(instance.get_materialized_partitions(dg.AssetKey("vod_presence")))
         bar = progress.add_task("importing VODs", total=plan.vods, now="")
@@ -189,6 +198,8 @@ def import_vod_lake(settings: Settings, folder: Path, replace: bool) -> None:
             on_day=on_day,
         )
     terminal.print_import(f"Import of {folder} into {lake.store.root}", report)
+    if report.rejections and not report.counts["VODs accepted"] + report.counts["VODs already there"]:
+        raise click.ClickException("nothing was imported")
 
 
 @import_group.command("atlas")
@@ -238,10 +249,16 @@ def import_atlas(settings: Settings, edges: Path, nodes: Path | None, day: dt.da
     record = lake.sealed.seal(
         "overlap_graph", date, table_files(date, tables_of(imported)), facts=facts, origin=origin
     )
-    with runs.open_instance() as instance:
-        runs.report_partition(instance, "overlap_graph", date, {**shown(facts), "origin": origin})
     terminal.print_import(f"Import of {edges.name} as the overlap graph of {date}", imported.report)
     terminal.print_uris(lake.sealed, record.files)
+    failures: list[str] = []
+    with runs.open_instance() as instance:
+        runs.report_partition(instance, "overlap_graph", date, {**shown(facts), "origin": origin})
+        if lake.sealed.record("communities", date) is not None:
+            # What was made of the graph that stood here would otherwise stand beside the new one.
+            terminal.console.print(f"A graph of {date} was replaced; what follows from it is made anew")
+            failures = _run(settings, instance, runs.Plan((), (), (date,), ()))
+    _fail_for(failures)
 
 
 @cli.command()
@@ -272,32 +289,47 @@ def analyze(
     begin = chosen.date() if chosen else runs.newest_day(lake)
     end = last.date() if last else begin
     with runs.open_instance() as instance:
-        analysed = _analyse(settings, instance, begin, end, force=force)
-    terminal.print_products(lake.sealed, analysed[-1])
+        failures = _analyse(settings, instance, begin, end, force=force)
+    terminal.print_products(lake.sealed, end)
+    _fail_for(failures)
 
 
 def _analyse(
     settings: Settings, instance: "DagsterInstance", first: dt.date, last: dt.date, *, force: bool = False
-) -> list[dt.date]:
-    """Plan, run and report an analysis; the days are printed also where a run fails."""
-    import dagster as dg
-
+) -> list[str]:
+    """Plan and run an analysis; returns why steps failed."""
     from vieweratlas_assets import runs
-    from vieweratlas_assets.defs.io_managers import LakeIOManager
 
     plan = runs.plan_analysis(settings, first, last, force=force)
     if plan.empty:
         named = ", ".join(f"{a}" if a == b else f"{a} to {b}" for a, b in runs.ranges(plan.empty))
         terminal.print_lines("passed over", [f"no presence in the window of {named}"])
-    lake = LakeIOManager(root=settings.root)
+    return _run(settings, instance, plan, force=force)
+
+
+def _run(settings: Settings, instance: "DagsterInstance", plan: "Plan", *, force: bool = False) -> list[str]:
+    """Run a plan and print its days, also where a step fails; returns why steps failed."""
+    import dagster as dg
+
+    from vieweratlas_assets import runs
+    from vieweratlas_assets.defs.io_managers import LakeIOManager
+
+    sealed = LakeIOManager(root=settings.root).sealed
     try:
         with terminal.step_bars():
-            runs.execute(settings, plan, instance, force=force)
-    except dg.Failure as failure:
-        terminal.print_days(lake.sealed, plan.analysed)
-        raise click.ClickException(failure.description or str(failure)) from failure
-    terminal.print_days(lake.sealed, plan.analysed)
-    return plan.analysed
+            failures = runs.execute(settings, plan, instance, force=force)
+    except dg.DagsterExecutionInterruptedError as stop:
+        terminal.print_days(sealed, plan.analysed)
+        raise click.Abort from stop
+    terminal.print_days(sealed, plan.analysed)
+    return failures
+
+
+def _fail_for(failures: list[str]) -> None:
+    """Print why steps failed, and end the command as failed, if any did."""
+    terminal.print_lines("failed", failures)
+    if failures:
+        raise click.exceptions.Exit(1)
 
 
 @cli.command()
@@ -333,18 +365,24 @@ def compare(
     if record is None or table_file(REFERENCE_COMMUNITIES.name, date) not in record.files:
         raise NothingToAnalyse(f"the lake {lake.store.root} has no imported graph with communities on {date}")
     reference = lake.sealed.table(record, REFERENCE_COMMUNITIES)
-    known = reference["community"].drop_nulls()
-    title = f"{record.origin}: {known.n_unique()} published communities of {known.len()} channels"
+    known = reference.drop_nulls("community")
+    nodes = lake.sealed.table(record, GRAPH_NODES)
+    if known.join(nodes, on="channel").is_empty():
+        raise NothingToAnalyse(f"no channel of the graph of {date} has a published community")
+    if unknown := set(algorithms) - set(detector_names()):
+        raise click.UsageError(f"unknown algorithm {', '.join(unknown)}; known are {', '.join(detector_names())}")
+    title = f"{record.origin}: {known['community'].n_unique()} published communities of {known.height} channels"
+    chosen = algorithms or tuple(detector_names())
     rows = compare_resolutions(
-        lake.sealed.table(record, GRAPH_NODES),
+        nodes,
         lake.sealed.table(record, GRAPH_EDGES),
         reference,
-        algorithms=algorithms or detector_names(),
+        algorithms=chosen,
         resolutions=resolutions,
         weight=settings.analysis.weight,
         seed=settings.analysis.seed,
     )
-    terminal.print_rows(title, rows)
+    terminal.print_rows(title, rows, of=len(chosen) * len(resolutions))
 
 
 @cli.command(context_settings={"ignore_unknown_options": True})

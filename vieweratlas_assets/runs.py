@@ -6,10 +6,10 @@ Belongs here: which days need what, and running the jobs for them in this proces
 
 import datetime as dt
 import os
-import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,9 @@ from vieweratlas_assets.defs.jobs import ATLAS_JOB, AUDIENCE_JOB, BELOW_GRAPH_JO
 from vieweratlas_assets.defs.resources import Analysis, analysis_resource
 from vieweratlas_assets.partitions import RANGE, days_between
 from vieweratlas_assets.settings import Settings
+from vieweratlas_assets.storage.objects import CorruptObject
 from vieweratlas_assets.storage.presence import days_with_presence, find_day
+from vieweratlas_assets.storage.sealed import SealedPartitions
 
 INSTANCE_FILE = "dagster.yaml"
 
@@ -33,12 +35,13 @@ class NothingToAnalyse(ValueError):
 
 
 def prepare_home() -> Path:
-    """Make DAGSTER_HOME (default ./.dagster) and put the project's dagster.yaml there where there is none."""
-    home = Path(os.environ.setdefault("DAGSTER_HOME", str(Path.cwd() / ".dagster")))
+    """Make DAGSTER_HOME (default ./.dagster) and put our dagster.yaml there where there is none."""
+    home = Path(os.environ.get("DAGSTER_HOME", ".dagster")).absolute()
+    os.environ["DAGSTER_HOME"] = str(home)
     home.mkdir(parents=True, exist_ok=True)
-    source = Path.cwd() / INSTANCE_FILE
-    if source.exists() and not (home / INSTANCE_FILE).exists():
-        shutil.copyfile(source, home / INSTANCE_FILE)
+    if not (home / INSTANCE_FILE).exists():
+        shipped = resources.files("vieweratlas_assets").joinpath(INSTANCE_FILE)
+        (home / INSTANCE_FILE).write_text(shipped.read_text(encoding="utf-8"), encoding="utf-8")
     return home
 
 
@@ -84,7 +87,9 @@ def newest_day(lake: LakeIOManager) -> dt.date:
     Raises:
         NothingToAnalyse: the lake is empty.
     """
-    days = [*days_with_presence(lake.store), *lake.sealed.imported_days("overlap_graph")]
+    present = days_with_presence(lake.store)
+    after = present[-1] if present else dt.date.min
+    days = [*present, *lake.sealed.imported_days("overlap_graph", after=after)]
     if not days:
         raise NothingToAnalyse(
             f"the lake {lake.store.root} has no presence: import some first (vieweratlas import --help)"
@@ -104,10 +109,10 @@ def plan_analysis(settings: Settings, first: dt.date, last: dt.date, *, force: b
     """
     lake = LakeIOManager(root=settings.root)
     _refuse_impossible(settings, first, last)
-    imported = set() if force else set(lake.sealed.imported_days("overlap_graph"))
     present = days_with_presence(lake.store)
     look_back = dt.timedelta(days=settings.partitions.window_days - 1)
     asked = list(days_between(first, last))
+    imported = {day for day in asked if not force and _is_imported(lake, day)}
     graph = [day for day in asked if day not in imported and any(day - look_back <= seen <= day for seen in present)]
     below = [day for day in asked if day in imported]
     if not graph and not below:
@@ -136,10 +141,19 @@ def _refuse_impossible(settings: Settings, first: dt.date, last: dt.date) -> Non
         raise NothingToAnalyse(f"{last} is not over yet: a day can be analysed from the next on, UTC")
 
 
+def _is_imported(lake: LakeIOManager, day: dt.date) -> bool:
+    record = lake.sealed.record("overlap_graph", day)
+    return record is not None and record.imported
+
+
 def _is_current(lake: LakeIOManager, analysis: Analysis, day: dt.date) -> bool:
     """Whether the audience of a day is there, and was made of the files and filters of now."""
-    record = lake.sealed.record("channel_audience", day)
-    return record is not None and record.made_from == audience_fingerprint(find_day(lake.store, day), analysis)
+    try:
+        record = lake.sealed.record("channel_audience", day)
+        return record is not None and record.made_from == audience_fingerprint(find_day(lake.store, day), analysis)
+    except CorruptObject:
+        # The run that makes the audience anew mends a damaged record, and names a catalogue that it cannot read.
+        return False
 
 
 def ranges(days: Iterable[dt.date]) -> list[tuple[dt.date, dt.date]]:
@@ -156,25 +170,43 @@ def ranges(days: Iterable[dt.date]) -> list[tuple[dt.date, dt.date]]:
 _LONGEST = RANGE.max_partitions_per_run or 1
 
 
-def execute(
-    settings: Settings, plan: Plan, instance: dg.DagsterInstance, *, force: bool = False
-) -> Sequence[dg.ExecuteInProcessResult]:
+def execute(settings: Settings, plan: Plan, instance: dg.DagsterInstance, *, force: bool = False) -> list[str]:
     """Run a plan in this process, recorded by the instance as any other run.
 
-    Raises:
-        dg.DagsterExecutionStepExecutionError and kin: a step failed; what was finished before stays.
+    A day that fails does not stop the others: a window takes the audiences that exist.
+
+    Returns:
+        Why steps failed, one text a failure; none when all went well.
     """
     definitions = build_defs(settings)
     config: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     forced = {**config, "ops": {"overlap_graph": {"config": {"force": force}}}}
-    steps = [(AUDIENCE_JOB, config, each) for each in ranges(plan.audience)]
-    steps += [(ATLAS_JOB, forced, each) for each in ranges(plan.graph)]
-    steps += [(BELOW_GRAPH_JOB, config, each) for each in ranges(plan.imported)]
-    return [
-        definitions.resolve_job_def(job.name).execute_in_process(
-            run_config=run_config,
-            instance=instance,
-            tags={ASSET_PARTITION_RANGE_START_TAG: str(first), ASSET_PARTITION_RANGE_END_TAG: str(last)},
-        )
-        for job, run_config, (first, last) in steps
-    ]
+
+    def run(job: str, days: Iterable[dt.date], run_config: dict[str, Any]) -> Iterator[str]:
+        for first, last in ranges(days):
+            tags = {ASSET_PARTITION_RANGE_START_TAG: str(first), ASSET_PARTITION_RANGE_END_TAG: str(last)}
+            result = definitions.resolve_job_def(job).execute_in_process(
+                run_config=run_config, instance=instance, tags=tags, raise_on_error=False
+            )
+            yield from (_reason(event) for event in result.all_events if event.is_step_failure)
+
+    failures = list(run(AUDIENCE_JOB.name, plan.audience, config))
+    sealed = LakeIOManager(root=settings.root).sealed
+    graph = [day for day in plan.graph if not failures or _has_audience(sealed, day, settings.partitions.window_days)]
+    failures += run(ATLAS_JOB.name, graph, forced)
+    failures += run(BELOW_GRAPH_JOB.name, plan.imported, config)
+    return failures
+
+
+def _has_audience(sealed: SealedPartitions, day: dt.date, window_days: int) -> bool:
+    window = days_between(day - dt.timedelta(days=window_days - 1), day)
+    records = (sealed.record("channel_audience", each) for each in window)
+    return any(record is not None and record.facts["total_snapshots"] for record in records)
+
+
+def _reason(event: dg.DagsterEvent) -> str:
+    """What a failed step says of itself: our own word where there is one, else the error's."""
+    data = event.step_failure_data
+    if data.user_failure_data is not None and data.user_failure_data.description:
+        return data.user_failure_data.description
+    return data.error.message.strip() if data.error is not None else f"{event.step_key} failed"

@@ -13,9 +13,6 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ENVIRONMENT_PREFIX = "VIEWERATLAS_"
 
-# Dagster slows down beyond 100,000 partitions of one asset (docs: limits on partitions per asset).
-MAX_PARTITIONS = 100_000
-
 
 class SettingsError(ValueError):
     """A setting is unknown or impossible; the message names it, its value and what is allowed."""
@@ -106,9 +103,12 @@ def load_settings(**overrides: Any) -> Settings:
     Raises:
         SettingsError: a variable names no setting, or a value is impossible; every fault is named.
     """
-    unknown = sorted(name for name in os.environ if name.startswith(ENVIRONMENT_PREFIX) and not _is_setting(name))
+    known = set(_variables())
+    unknown = sorted(name for name in os.environ if name.startswith(ENVIRONMENT_PREFIX) and name.upper() not in known)
     if unknown:
-        raise SettingsError(f"unknown setting(s) in the environment: {', '.join(unknown)}")
+        raise SettingsError(
+            f"unknown setting(s) in the environment: {', '.join(unknown)}; known are {', '.join(_variables())}"
+        )
     try:
         return Settings(**overrides)
     except ValidationError as error:
@@ -116,15 +116,16 @@ def load_settings(**overrides: Any) -> Settings:
         raise SettingsError(f"impossible setting(s): {faults}") from error
 
 
-def _is_setting(variable: str) -> bool:
-    section, _, key = variable.removeprefix(ENVIRONMENT_PREFIX).lower().partition("__")
-    field = Settings.model_fields.get(section)
-    if field is None:
-        return False
-    nested = field.annotation
-    if isinstance(nested, type) and issubclass(nested, BaseModel):
-        return key in nested.model_fields
-    return not key
+def _variables() -> list[str]:
+    """Every environment variable that is a setting."""
+    names = []
+    for section, field in Settings.model_fields.items():
+        nested = field.annotation
+        if isinstance(nested, type) and issubclass(nested, BaseModel):
+            names += [f"{ENVIRONMENT_PREFIX}{section}__{key}".upper() for key in nested.model_fields]
+        else:
+            names.append(f"{ENVIRONMENT_PREFIX}{section}".upper())
+    return names
 
 
 def _fault(detail: Any) -> str:

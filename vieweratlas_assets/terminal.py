@@ -15,6 +15,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from vieweratlas_assets.domain.lake import atlas_file
 from vieweratlas_assets.importers.report import ImportReport
 
 if TYPE_CHECKING:
@@ -103,9 +104,11 @@ def print_days(sealed: "SealedPartitions", days: Sequence[dt.date]) -> None:
 
 
 def print_products(sealed: "SealedPartitions", day: dt.date) -> None:
-    """Print where the products of a day lie."""
-    console.print(f"[bold]Products of {day}[/bold]")
-    print_uris(sealed, [key for key in sealed.store.list_files(f"atlas/date={day}/") if "/_" not in key])
+    """Print where the products of a day lie, if it has any."""
+    keys = [key for key in sealed.store.list_files(atlas_file(day, "")) if "/_" not in key]
+    if keys:
+        console.print(f"[bold]Products of {day}[/bold]")
+    print_uris(sealed, keys)
 
 
 def print_uris(sealed: "SealedPartitions", keys: Iterable[str]) -> None:
@@ -132,9 +135,14 @@ def print_lines(heading: str, lines: Sequence[str]) -> None:
         console.print(f"[red]{heading}[/red] … and {len(lines) - MOST_REJECTIONS} more")
 
 
-def print_rows(title: str, rows: Iterable[dict[str, str | float | int | None]]) -> None:
-    """Print dictionaries with the same keys as a table, row by row as they come."""
-    listed = list(rows)
+def print_rows(title: str, rows: Iterable[dict[str, str | float | int | None]], *, of: int) -> None:
+    """Print dictionaries with the same keys as a table, with a bar while the `of` rows are being computed."""
+    listed = []
+    with progress_bar() as progress:
+        bar = progress.add_task("trials", total=of, now="")
+        for row in rows:
+            listed.append(row)
+            progress.update(bar, advance=1)
     table = Table(title=title, title_justify="left")
     for heading in listed[0] if listed else ():
         table.add_column(heading.replace("_", " "), justify="left" if heading == "algorithm" else "right")

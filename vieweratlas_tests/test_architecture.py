@@ -19,9 +19,9 @@ ALLOWED = {
     "defs": {"domain", "storage", "settings", "partitions"},
     "build": {"defs", "domain", "settings", "partitions"},
     "definitions": {"build"},
-    "terminal": {"importers", "defs", "storage"},
+    "terminal": {"domain", "importers", "defs", "storage"},
     "runs": {"build", "defs", "partitions", "settings", "storage"},
-    "cli": {"runs", "terminal", "defs", "domain", "importers", "sandbox", "settings", "storage"},
+    "cli": {"runs", "partitions", "terminal", "defs", "domain", "importers", "sandbox", "settings", "storage"},
 }
 WITHOUT_DAGSTER = ("domain", "storage", "sandbox", "importers", "settings", "terminal", "cli")
 LONGEST_MODULE = 400

@@ -88,7 +88,9 @@ def test_a_variable_that_names_no_setting_is_refused_by_name(monkeypatch: pytest
     with pytest.raises(SettingsError) as raised:
         load_settings()
 
-    assert str(raised.value) == f"unknown setting(s) in the environment: {variable}"
+    told, known = str(raised.value).split("; known are ")
+    assert told == f"unknown setting(s) in the environment: {variable}"
+    assert {"VIEWERATLAS_ROOT", "VIEWERATLAS_ANALYSIS__SEED"} <= set(known.split(", "))
 
 
 def test_all_unknown_variables_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

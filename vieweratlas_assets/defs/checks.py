@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import dagster as dg
 
-from vieweratlas_assets.domain.schemas import Table
+from vieweratlas_assets.domain.schemas import SchemaError, Table
+from vieweratlas_assets.storage.objects import StorageError
 from vieweratlas_assets.storage.sealed import PartitionRecord, SealedPartitions
 
 
@@ -46,16 +47,14 @@ def schema_check(tables: Iterable[Table]) -> Check:
 
 
 def schema_verdict(sealed: SealedPartitions, record: PartitionRecord, tables: Iterable[Table]) -> Verdict:
-    """Read the tables of a partition back and hold them against their contract.
-
-    Raises:
-        CorruptObject: a file is not what was sealed, or not of its table.
-        SchemaError: nulls or repeated keys where there must be none.
-    """
+    """Read the tables of a partition back and hold them against their contract."""
     rows = []
     for table in tables:
-        frame = sealed.table(record, table)
-        table.validate(frame)
+        try:
+            frame = sealed.table(record, table)
+            table.validate(frame)
+        except (StorageError, SchemaError) as error:
+            return Verdict(False, str(error))
         rows.append(f"{table.name}: {frame.height} rows")
     return Verdict(True, "; ".join(rows))
 
@@ -74,6 +73,6 @@ def _result(check: Check, verdicts: Mapping[dt.date, Mapping[str, Verdict]]) -> 
         check_name=check.name,
         passed=not failed,
         severity=dg.AssetCheckSeverity.ERROR if check.blocking else dg.AssetCheckSeverity.WARN,
-        description=f"{len(seen) - len(failed)} of {len(seen)} day(s) pass",
+        description=f"{len(seen) - len(failed)} of {len(seen)} day(s) pass" if seen else "no day to judge",
         metadata=metadata,
     )

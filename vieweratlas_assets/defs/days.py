@@ -25,6 +25,9 @@ from vieweratlas_assets.storage.sealed import MissingPartition, PartitionRecord,
 # Errors whose message says what to do; a traceback would only hide it.
 SPEAKING_FOR_ITSELF = (EmptyWindow, MissingPartition, SchemaError, StorageError)
 
+# Failed days told one by one in the step's failure; all stand in the run's log.
+MOST_TOLD = 10
+
 PROGRESS = logging.getLogger("vieweratlas.progress")
 
 
@@ -104,7 +107,8 @@ def each_day(
     _tell(StepProgress(asset, len(days), len(days), days[-1]))
     if failed:
         _report_finished(context, made)
-        told = "; ".join(f"{day}: {error}" for day, error in failed.items())
+        told = "; ".join(f"{day}: {error}" for day, error in list(failed.items())[:MOST_TOLD])
+        told += f"; and {len(failed) - MOST_TOLD} more" if len(failed) > MOST_TOLD else ""
         raise dg.Failure(
             f"{asset} failed for {len(failed)} of {len(days)} day(s): {told}", allow_retries=False
         ) from next(iter(failed.values()))

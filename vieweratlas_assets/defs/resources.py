@@ -28,9 +28,9 @@ class Analysis(dg.ConfigurableResource, AnalysisSettings):
             drop_viewers_over_max=self.drop_viewers_over_max,
         )
 
-    def used(self) -> dict[str, str | int | float | bool]:
-        """The settings as JSON, for the record of what a partition was made with."""
-        return {name: getattr(self, name) for name in AnalysisSettings.model_fields}
+    def used(self, *names: str) -> dict[str, str | int | float | bool]:
+        """Settings by name as JSON, for the record of what a partition was made with."""
+        return {name: getattr(self, name) for name in names}
 
 
 def analysis_resource(settings: AnalysisSettings) -> Analysis:

@@ -32,13 +32,15 @@ class Table:
     Attributes:
         name: as used in the catalogue and in error messages.
         columns: in the order in which they are stored.
-        key: columns that identify a row; stored tables are sorted by them.
+        key: columns that identify a row.
+        order: columns by which stored tables are sorted; the key where there are none.
     """
 
     name: str
     description: str
     columns: tuple[Column, ...]
     key: tuple[str, ...]
+    order: tuple[str, ...] = ()
 
     @property
     def schema(self) -> pl.Schema:
@@ -50,7 +52,7 @@ class Table:
         return pl.DataFrame(schema=self.schema)
 
     def conform(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """Return the frame with exactly this table's columns and types, sorted by its key.
+        """Return the frame with exactly this table's columns and types, in its order.
 
         Raises:
             SchemaError: a column is missing, cannot be cast without loss, or holds nulls that it must not.
@@ -61,7 +63,7 @@ class Table:
         try:
             cast = frame.select(pl.col(column.name).cast(column.dtype) for column in self.columns)
         except pl.exceptions.PolarsError as error:
-            raise SchemaError(f"table {self.name}: a column has the wrong type: {error}") from error
+            raise SchemaError(f"table {self.name}: a column has the wrong type: {_first_line(error)}") from error
         # Polars casts 1.7 to 1 without a word.
         cut = [
             column.name
@@ -74,7 +76,7 @@ class Table:
         if cut:
             raise SchemaError(f"table {self.name}: not whole numbers in {', '.join(cut)}")
         self.validate(cast)
-        return cast.sort(self.key, maintain_order=True)
+        return cast.sort(self.order or self.key, maintain_order=True)
 
     def validate(self, frame: pl.DataFrame) -> None:
         """Check names, types, order of columns, nulls and uniqueness of the key.
@@ -103,6 +105,11 @@ class Table:
         if not problems and list(schema) != list(self.schema):
             problems.append(f"columns in the order {', '.join(schema)}")
         return problems
+
+
+def _first_line(error: Exception) -> str:
+    """What Polars says, without the hints about code that follow."""
+    return str(error).partition("\n")[0]
 
 
 CHANNEL = Column("channel", pl.String, "Twitch login of the channel, lowercase")
@@ -134,6 +141,8 @@ PRESENCE = Table(
         STARTED_AT,
     ),
     key=("channel", "content_id", "timestamp"),
+    # By time: as text, second 120 of a VOD comes before second 60.
+    order=("channel", "content_id", "offset_s", "timestamp"),
 )
 
 CHANNEL_ROSTER = Table(

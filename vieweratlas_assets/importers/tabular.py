@@ -33,6 +33,7 @@ def read_rows(
         TableError: no such file, empty, not UTF-8, not CSV, or a required column is missing.
     """
     csv.field_size_limit(FIELD_LIMIT)
+    reader = None
     try:
         with path.open(encoding="utf-8-sig", newline="") as handle:
             # Strict: a stray quote must not swallow the rows that follow it without a word.
@@ -53,7 +54,7 @@ def read_rows(
     except UnicodeDecodeError as error:
         raise TableError(f"{path}: is not UTF-8: {error.reason} at byte {error.start}") from error
     except csv.Error as error:
-        raise TableError(f"{path}: is not CSV: {error}") from error
+        raise TableError(f"{path}: is not CSV at line {reader.line_num if reader else 1}: {error}") from error
 
 
 def _places(

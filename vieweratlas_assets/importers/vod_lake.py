@@ -69,13 +69,13 @@ class VodImport:
         return sum(map(len, self.days.values()))
 
 
-def plan_import(folder: Path, *, first_day: dt.date) -> VodImport:
+def plan_import(folder: Path, *, first_day: dt.date, last_day: dt.date) -> VodImport:
     """Find the VODs of a folder and the day of each.
 
     Args:
         folder: holds `vods.csv` (channel, vod_id, created_at in ISO 8601, UTC where no zone is given, title) and,
             at any depth, `channel=<login>/vod=<id>/<name>.parquet`.
-        first_day: VODs created before it are rejected.
+        first_day, last_day: VODs created before or after are rejected.
 
     Raises:
         TableError: `vods.csv` is missing or cannot be used.
@@ -100,6 +100,8 @@ def plan_import(folder: Path, *, first_day: dt.date) -> VodImport:
             report.reject(name, f"no usable row in {VODS_CSV}, so its creation time and day are not known")
         elif row[0].date() < first_day:
             report.reject(name, f"created on {row[0].date()}, before daily_start {first_day}")
+        elif row[0].date() > last_day:
+            report.reject(name, f"created on {row[0].date()}, which is to come")
         elif key in placed:
             report.reject(name, f"a second file of the VOD in {placed[key]}; join them to one")
         else:
@@ -151,7 +153,7 @@ def run_import(
     """
     report = plan.report
     for day, vods in plan.days.items():
-        catalog = _catalog(store, day)
+        catalog = _catalog(store, day, report)
         there = set() if replace else set(catalog.select("channel", "vod_id").iter_rows())
         imported: list[Vod] = []
         snapshots = 0
@@ -195,9 +197,13 @@ def _refuse_strangers(rows: pl.DataFrame, vod: Vod) -> None:
             raise SchemaError(f"{others.height} row(s) have {column} {others[column][0]!r}, the path says {value!r}")
 
 
-def _catalog(store: ObjectStore, day: dt.date) -> pl.DataFrame:
+def _catalog(store: ObjectStore, day: dt.date, report: ImportReport) -> pl.DataFrame:
     key = lake.vod_catalog(day)
-    return store.download_parquet(key, VOD_CATALOG) if store.exists(key) else VOD_CATALOG.empty()
+    try:
+        return store.download_parquet(key, VOD_CATALOG) if store.exists(key) else VOD_CATALOG.empty()
+    except CorruptObject as error:
+        report.reject(key, f"made anew from this import, other VODs of the day must be imported again: {error}")
+        return VOD_CATALOG.empty()
 
 
 def _add_to_catalog(store: ObjectStore, day: dt.date, catalog: pl.DataFrame, vods: list[Vod]) -> pl.DataFrame:

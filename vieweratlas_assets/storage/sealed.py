@@ -152,6 +152,8 @@ class SealedPartitions:
         except CorruptObject as error:
             raise CorruptObject(f"{error}; {_mend(asset, day)}") from error
         expected = {"origin": str, "facts": dict, "files": dict, "made_from": str}
+        # Records of earlier versions tell nothing of it: what they seal is whole, and out of date.
+        found.setdefault("made_from", "")
         wrong = [name for name, kind in expected.items() if not isinstance(found.get(name), kind)]
         if wrong:
             told = f"{self.store.uri(key)} is not the record of a partition: {', '.join(wrong)} missing or wrong"
@@ -181,9 +183,9 @@ class SealedPartitions:
             raise CorruptObject(f"{self.store.uri(key)} is not the file that was sealed: {remedy}")
         return data
 
-    def imported_days(self, asset: str) -> list[dt.date]:
-        """Days of an atlas asset that were imported, oldest first."""
-        records = (self.record(asset, day) for day in self._days_of_atlas())
+    def imported_days(self, asset: str, *, after: dt.date = dt.date.min) -> list[dt.date]:
+        """Days of an atlas asset, later than `after`, that were imported, oldest first."""
+        records = (self.record(asset, day) for day in self._days_of_atlas() if day > after)
         return [record.day for record in records if record is not None and record.imported]
 
 

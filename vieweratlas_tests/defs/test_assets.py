@@ -287,7 +287,7 @@ def test_settings_can_be_changed_for_one_run_in_the_launchpad(store, tmp_path, i
     edges = table(store, "overlap_graph", DAY, GRAPH_EDGES)
     assert edges.height and edges["shared_viewers"].min() >= 4
     facts = SealedPartitions(store).record("overlap_graph", DAY).facts
-    assert facts["overlap_threshold"] == 4
+    assert facts["settings"]["overlap_threshold"] == 4
 
 
 def test_a_vod_counts_whole_on_the_day_it_was_created(store, tmp_path, instance) -> None:
@@ -305,3 +305,29 @@ def test_a_vod_counts_whole_on_the_day_it_was_created(store, tmp_path, instance)
     audience = table(store, "channel_audience", DAY, CHANNEL_AUDIENCE)
     assert dict(audience.select("viewer", "buckets").iter_rows()) == {"v1": 2, "v2": 1, "v3": 1}
     assert table(store, "channel_audience", NEXT, CHANNEL_AUDIENCE).is_empty()
+
+
+def test_results_tell_the_settings_of_each_step_and_a_mixed_window_is_told(store, tmp_path, instance) -> None:
+    put_live(store, DAY, two_groups())
+    put_live(store, NEXT, two_groups())
+    assert run(settings_for(tmp_path, min_buckets_per_viewer=2), "audience", DAY, instance=instance).success
+    result = run(settings_for(tmp_path, resolution=1.5), "daily_atlas", NEXT, instance=instance)
+    assert result.success
+    assert checks_of(result, "overlap_graph")["same_filters"] is False
+    results = store.download_json(lake.atlas_file(NEXT, "analysis_results.json"))
+    assert results["settings"]["aggregation"]["min_buckets_per_viewer"] == 1
+    assert results["settings"]["detection"]["resolution"] == 1.5
+    assert results["settings"]["graph"] == {"window_days": 3, "overlap_threshold": 1, "min_channel_viewers": 1}
+    assert results["statistics"]["graph"]["window"]["snapshots"] == 16
+
+
+def test_a_failing_blocking_check_stops_what_follows(store, tmp_path, instance, monkeypatch) -> None:
+    from vieweratlas_assets.defs.assets import atlas
+
+    put_live(store, DAY, two_groups())
+    wrong = atlas.Verdict(False, "planted")
+    monkeypatch.setattr(atlas, "_graph_verdicts", lambda graph: {"shared_within_sizes": wrong})
+    result = run(settings_for(tmp_path), "daily_atlas", DAY, instance=instance)
+    assert not result.success
+    assert checks_of(result, "overlap_graph")["shared_within_sizes"] is False
+    assert SealedPartitions(store).record("communities", DAY) is None

@@ -16,6 +16,7 @@ from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.objects import ObjectStore
 
 FIRST_DAY = dt.date(2018, 1, 1)
+LAST_DAY = dt.date(2026, 11, 22)
 
 
 def vod_path(folder: Path, channel: str, vod_id: str) -> Path:
@@ -60,7 +61,7 @@ def take_in(
     """Import a folder; the report, and what the callbacks were told."""
     days: list[DayImported] = []
     vods: list[Vod] = []
-    plan = plan_import(folder, first_day=first_day)
+    plan = plan_import(folder, first_day=first_day, last_day=LAST_DAY)
     report = run_import(plan, store, replace=replace, on_vod=vods.append, on_day=days.append)
     return report, days, vods
 

@@ -86,7 +86,7 @@ def test_a_missing_column_names_the_file_what_it_may_be_called_and_the_header(tm
         (b"\xef\xbb\xbf", "is empty"),
         (b"channel\na\nM\xfcnchen\n", "is not UTF-8"),
         ("channel\na\n".encode("utf-16"), "is not UTF-8"),
-        (b'channel\na\n"' + b"x" * 1_200_000, "is not CSV: field larger than field limit"),
+        (b'channel\na\n"' + b"x" * 1_200_000, "is not CSV at line 3: field larger than field limit"),
         (b"PAR1\x15\x04\x15", "missing column"),
     ],
     ids=["empty", "only a byte order mark", "latin-1", "utf-16", "huge unterminated quote", "binary"],

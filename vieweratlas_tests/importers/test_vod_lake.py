@@ -15,6 +15,7 @@ from vieweratlas_assets.importers.vod_lake import DayImported, plan_import
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_tests.importers.samples import (
     FIRST_DAY,
+    LAST_DAY,
     presence_of,
     take_in,
     three_days,
@@ -66,8 +67,8 @@ def test_good_vods_land_complete_and_sorted(folder: Path, store: LocalStore) -> 
     found = store.download_parquet(lake.vod_presence("alpha", "77"), PRESENCE)
     assert found.select("offset_s", "chatters", "viewer_count", "bucket_start", "timestamp").rows() == [
         (0, ["cid"], 1, start, "vod:77_offset_0"),
-        (120, ["ann", "bob"], 2, start + dt.timedelta(seconds=120), "vod:77_offset_120"),
         (60, [], 0, start + dt.timedelta(seconds=60), "vod:77_offset_60"),
+        (120, ["ann", "bob"], 2, start + dt.timedelta(seconds=120), "vod:77_offset_120"),
     ]
     same = found.select("platform", "source", "channel", "content_id", "bucket_len_s").unique()
     assert same.rows() == [("twitch", "vod", "alpha", "vod:77", 60)]
@@ -250,7 +251,7 @@ def test_the_zone_of_created_at_decides_the_day_and_naive_is_utc(
 def test_a_time_that_is_none_is_rejected_with_its_row(folder: Path, created_at: str) -> None:
     _one(folder, created_at, {0: ["ann"]})
 
-    plan = plan_import(folder, first_day=FIRST_DAY)
+    plan = plan_import(folder, first_day=FIRST_DAY, last_day=LAST_DAY)
 
     assert plan.vods == 0
     assert [(each.file, each.row) for each in plan.report.rejections] == [
@@ -282,11 +283,11 @@ def test_the_first_day_is_a_day_of_the_import(folder: Path, store: LocalStore) -
 def test_a_folder_without_a_usable_list_is_refused(folder: Path) -> None:
     folder.mkdir()
     with pytest.raises(TableError, match=r"vods\.csv: cannot be read"):
-        plan_import(folder, first_day=FIRST_DAY)
+        plan_import(folder, first_day=FIRST_DAY, last_day=LAST_DAY)
 
     (folder / "vods.csv").write_text("channel,vod\na,1\n")
     with pytest.raises(TableError, match=r"missing column\(s\) vod_id, created_at; the header has channel, vod"):
-        plan_import(folder, first_day=FIRST_DAY)
+        plan_import(folder, first_day=FIRST_DAY, last_day=LAST_DAY)
 
 
 def test_a_vod_without_chat_is_taken_in_without_rows(folder: Path, store: LocalStore) -> None:
@@ -310,3 +311,40 @@ def test_the_days_come_in_order_with_what_each_got(folder: Path, store: LocalSto
     assert [vod.created_at.day for vod in vods] == [1, 1, 1, 2, 3, 3]
     assert report.counts == {"VODs accepted": 6, "presence rows accepted": 12, "days": 3}
     assert pl.concat(presence_of(store, key) for key in store.list_files(lake.VOD_CATALOG)).height == 6
+
+
+def test_a_vod_in_which_nobody_wrote_is_taken_in_whatever_type_its_empty_lists_have(
+    folder: Path, store: LocalStore
+) -> None:
+    path = write_vod(folder, "alpha", "1", {0: [], 60: []})
+    table = pq.read_table(path)
+    pq.write_table(table.set_column(3, "chatters", pa.array([[], []], pa.list_(pa.null()))), path)
+    write_csv(folder, [("alpha", "1", "2020-03-01T00:00:00Z")])
+
+    report, _, _ = take_in(folder, store)
+
+    assert report.rejections == []
+    assert presence_of(store, lake.vod_presence("alpha", "1"))["viewer_count"].to_list() == [0, 0]
+
+
+def test_a_vod_from_the_future_is_rejected(folder: Path, store: LocalStore) -> None:
+    write_vod(folder, "alpha", "1", {0: ["ann"]})
+    write_csv(folder, [("alpha", "1", "2099-01-01T00:00:00Z")])
+
+    report, days, _ = take_in(folder, store)
+
+    assert days == []
+    assert [rejection.reason for rejection in report.rejections] == ["created on 2099-01-01, which is to come"]
+
+
+def test_a_damaged_catalogue_is_named_and_made_anew(folder: Path, store: LocalStore) -> None:
+    write_vod(folder, "alpha", "1", {0: ["ann"]})
+    write_csv(folder, [("alpha", "1", "2020-03-01T00:00:00Z")])
+    take_in(folder, store)
+    store.upload_bytes(lake.vod_catalog(DAY), b"PAR1 cut off")
+
+    report, days, _ = take_in(folder, store)
+
+    assert [rejection.file for rejection in report.rejections] == [lake.vod_catalog(DAY)]
+    assert days == [DayImported(DAY, 1, 1, 1)]
+    assert store.download_parquet(lake.vod_catalog(DAY), VOD_CATALOG)["vod_id"].to_list() == ["1"]

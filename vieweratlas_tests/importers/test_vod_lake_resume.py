@@ -10,9 +10,9 @@ from vieweratlas_assets.domain import lake
 from vieweratlas_assets.domain.schemas import VOD_CATALOG
 from vieweratlas_assets.importers.vod_lake import DayImported, Vod, plan_import, run_import
 from vieweratlas_assets.storage.local import LocalStore
-from vieweratlas_assets.storage.objects import CorruptObject
 from vieweratlas_tests.importers.samples import (
     FIRST_DAY,
+    LAST_DAY,
     contents,
     presence_of,
     take_in,
@@ -79,7 +79,7 @@ def test_cut_off_after_any_vod_and_run_again_it_is_as_if_it_went_through(
             raise CutOff
 
     with pytest.raises(CutOff):
-        plan = plan_import(folder, first_day=FIRST_DAY)
+        plan = plan_import(folder, first_day=FIRST_DAY, last_day=LAST_DAY)
         run_import(plan, store, on_vod=stop, on_day=lambda day: None)
     assert len(store.list_files(lake.VOD_PRESENCE)) == after
     assert len(contents(store)) < len(whole)
@@ -100,7 +100,9 @@ def test_cut_off_between_catalogue_and_report_the_day_is_told_again(
         raise CutOff
 
     with pytest.raises(CutOff):
-        run_import(plan_import(folder, first_day=FIRST_DAY), store, on_vod=lambda vod: None, on_day=stop)
+        run_import(
+            plan_import(folder, first_day=FIRST_DAY, last_day=LAST_DAY), store, on_vod=lambda vod: None, on_day=stop
+        )
 
     _, days, _ = take_in(folder, store)
 
@@ -233,15 +235,3 @@ def test_folders_one_after_the_other_end_as_one_folder(
         assert take_in(half, store)[0].rejections == []
 
     assert contents(store) == whole
-
-
-def test_a_catalogue_that_cannot_be_read_stops_the_import_and_is_named(folder: Path, store: LocalStore) -> None:
-    key = lake.vod_catalog(DAYS[1])
-    store.upload_bytes(key, b"PAR1 and no more")
-
-    with pytest.raises(CorruptObject) as raised:
-        take_in(folder, store)
-
-    assert store.uri(key) in str(raised.value)
-    assert store.download_bytes(key) == b"PAR1 and no more"
-    assert presence_of(store, lake.vod_catalog(DAYS[0])).height == 3

@@ -92,6 +92,34 @@ def test_broken_presence_is_told_without_a_traceback(command: Command) -> None:
     assert "Traceback" not in printed
 
 
+def test_a_broken_day_in_the_window_is_told_and_the_atlas_made_of_the_others(command: Command) -> None:
+    store = LocalStore(command.root)
+    for day in (DAY - dt.timedelta(days=1), DAY, DAY + dt.timedelta(days=1)):
+        put_live(store, day, two_groups())
+    store.upload_bytes(f"curated/presence_snapshots/source=live/date={DAY}/part-0000.parquet", b"PAR1 broken")
+    store.upload_bytes(f"curated/channel_audience/date={DAY - dt.timedelta(days=1)}/_channel_audience.json", b"{")
+    printed = command.run("analyze", fails=True, **SMALL)
+    assert f"failed channel_audience failed for 1 of 3 day(s): {DAY}" in " ".join(printed.split())
+    assert "2/3" in printed and "Traceback" not in printed
+    sealed = SealedPartitions(store)
+    assert sealed.record("gephi_export", DAY + dt.timedelta(days=1)) is not None
+
+
+def test_an_atlas_imported_over_an_analysed_day_takes_the_products_with_it(command: Command) -> None:
+    put_live(LocalStore(command.root), DAY, two_groups())
+    command.run("analyze", **SMALL)
+    edges = command.folder / "edges.csv"
+    edges.write_text("source,target,weight\nx,y,5\ny,z,7\n")
+    printed = command.run("import", "atlas", "--edges", str(edges), "--date", str(DAY), **SMALL)
+    assert "what follows from it is made anew" in printed
+    store = LocalStore(command.root)
+    for place in (f"date={DAY}", "latest"):
+        results = store.download_json(f"atlas/{place}/analysis_results.json")
+        assert sorted(results["partition"]) == ["x", "y", "z"]
+    assert results["settings"]["graph"] is None
+    assert results["settings"]["detection"]["algorithm"] == "leiden"
+
+
 def whole(sealed: SealedPartitions, day: dt.date) -> dict[str, bool]:
     """Read every sealed partition of a day; reading raises where a file is not the one that was sealed."""
     found = {}
@@ -145,7 +173,8 @@ def test_a_killed_run_leaves_no_half_partition_and_the_next_completes(command: C
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_the_demo_recovers_its_planted_communities(command: Command) -> None:
-    printed = command.run("demo", "--root", str(command.root))
+    printed = command.run("--root", str(command.root), "demo", VIEWERATLAS_ROOT=str(command.folder / "another"))
+    assert not (command.folder / "another").exists()
     index = float(printed.partition("adjusted Rand index ")[2].split()[0])
     assert index >= 0.9
     assert str(command.root) in printed and "community_graph.png" in printed

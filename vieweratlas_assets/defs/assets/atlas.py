@@ -4,6 +4,8 @@ Belongs here: the assets that compute. Not here: what people look at (products),
 """
 
 import datetime as dt
+import json
+from collections import Counter
 from typing import Any
 
 import dagster as dg
@@ -38,12 +40,13 @@ from vieweratlas_assets.domain.schemas import (
 )
 from vieweratlas_assets.domain.tagging.labels import tag_communities
 from vieweratlas_assets.partitions import RANGE, Partitions
-from vieweratlas_assets.storage.sealed import AssetDays
+from vieweratlas_assets.storage.sealed import AssetDays, PartitionRecord
 
 GRAPH_TABLES = (GRAPH_NODES, GRAPH_EDGES)
 GRAPH_CHECKS = (
     schema_check(GRAPH_TABLES),
     Check("shared_within_sizes", "No pair of channels shares more viewers than the smaller one has.", blocking=True),
+    Check("same_filters", "All audiences of the window were made with the same filters."),
     Check("has_edges", "At least two channels share viewers."),
     Check("density", f"The share of joined pairs lies between {DENSITY_RANGE[0]} and {DENSITY_RANGE[1]}."),
 )
@@ -109,7 +112,8 @@ def overlap_graph_asset(partitions: Partitions) -> dg.AssetsDefinition:
                 context.log.warning(
                     f"overlap_graph of {day} came from {there.origin} and is kept; `force` replaces it"
                 )
-                return DayResult(kept=there)
+                nodes, edges = (lake.sealed.table(there, table) for table in GRAPH_TABLES)
+                return DayResult(kept=there, verdicts=_graph_verdicts(OverlapGraph(nodes, edges, 0, None)))
             return graph_of_day(channel_audience, day, window_days, analysis)
 
         return each_day(context, lake.sealed, of_day, tables=GRAPH_TABLES, asset_checks=GRAPH_CHECKS)
@@ -123,7 +127,8 @@ def graph_of_day(audience: AssetDays, day: dt.date, window_days: int, analysis: 
     Raises:
         EmptyWindow: no day of the window has presence.
     """
-    present = [record.day for record in audience.window(day, window_days) if record.facts["total_snapshots"]]
+    window = [record for record in audience.window(day, window_days) if record.facts["total_snapshots"]]
+    present = [record.day for record in window]
     if not present:
         first = day - dt.timedelta(days=window_days - 1)
         raise EmptyWindow(
@@ -142,12 +147,29 @@ def graph_of_day(audience: AssetDays, day: dt.date, window_days: int, analysis: 
         "window_days": window_days,
         "days_present": len(present),
         "days": [str(each) for each in present],
-        "overlap_threshold": analysis.overlap_threshold,
-        "min_channel_viewers": analysis.min_channel_viewers,
+        "window": _window_facts(window),
+        "settings": {"window_days": window_days, **analysis.used("overlap_threshold", "min_channel_viewers")},
     }
-    return DayResult(
-        tables={GRAPH_NODES: graph.nodes, GRAPH_EDGES: graph.edges}, facts=facts, verdicts=_graph_verdicts(graph)
-    )
+    used = {json.dumps(record.facts["settings"], sort_keys=True) for record in window}
+    verdicts = {
+        **_graph_verdicts(graph),
+        "same_filters": Verdict(len(used) == 1, " | ".join(sorted(used))),
+    }
+    return DayResult(tables={GRAPH_NODES: graph.nodes, GRAPH_EDGES: graph.edges}, facts=facts, verdicts=verdicts)
+
+
+def _window_facts(window: list[PartitionRecord]) -> dict[str, Any]:
+    """What the audiences of the window stand on, summed over its days."""
+    sources = [source for record in window for source in record.facts["sources"].values()]
+    removed: Counter[str] = Counter()
+    for effect in (effect for record in window for effect in record.facts["filters"] if effect["removed"]):
+        removed[effect["name"]] += effect["pairs"]
+    return {
+        "snapshots": sum(source["snapshots"] for source in sources),
+        "files_read": sum(source["files_read"] for source in sources),
+        "files_rejected": sum(source["files_rejected"] for source in sources),
+        "pairs_removed_by_filter": dict(removed),
+    }
 
 
 def _graph_verdicts(graph: OverlapGraph) -> dict[str, Verdict]:
@@ -165,7 +187,7 @@ def communities_asset(partitions: Partitions) -> dg.AssetsDefinition:
 
     @dg.asset(
         ins={"overlap_graph": dg.AssetIn(input_manager_key="lake")},
-        kinds={"scikitnetwork", "networkx", "parquet"},
+        kinds={"graspologic", "networkx", "parquet"},
         metadata=column_schemas([COMMUNITIES]),
         **_options(partitions, "communities", COMMUNITY_CHECKS),
     )
@@ -208,11 +230,9 @@ def communities_of_day(graph: AssetDays, day: dt.date, analysis: Analysis) -> Da
         "stability": found.stability,
         "largest": found.sizes[0] if found.sizes else 0,
         "sizes": list(found.sizes),
-        "algorithm": analysis.algorithm,
-        "resolution": analysis.resolution,
-        "weight": found.weight,
+        "weight_used": found.weight,
         "edges_left_out": found.edges_left_out,
-        "seed": analysis.seed,
+        "settings": analysis.used("algorithm", "weight", "resolution", "min_community_size", "seed"),
     }
     verdicts = {
         "modularity_in_range": Verdict(
@@ -263,8 +283,7 @@ def tags_result(tags: pl.DataFrame, analysis: Analysis) -> DayResult:
         "rows": tags.height,
         "communities_named_by_metadata": tags.filter(pl.col("channels_known") > 0).height,
         "labels": tags["label"].to_list(),
-        "game_threshold": analysis.game_threshold,
-        "language_threshold": analysis.language_threshold,
+        "settings": analysis.used("game_threshold", "language_threshold"),
     }
     verdicts = {"labels_unique": Verdict(repeated == 0, f"{repeated} labels stand more than once")}
     return DayResult(tables={COMMUNITY_TAGS: tags}, facts=facts, verdicts=verdicts)
@@ -294,7 +313,7 @@ def atlas_layout_asset(partitions: Partitions) -> dg.AssetsDefinition:
             outside = layout.filter(~(pl.col("x").is_between(0, 1) & pl.col("y").is_between(0, 1))).height
             return DayResult(
                 tables={LAYOUT: layout},
-                facts={"rows": layout.height, "weight": weight, "seed": analysis.seed},
+                facts={"rows": layout.height, "weight_used": weight, "settings": analysis.used("weight", "seed")},
                 verdicts={"positions_in_unit_square": Verdict(outside == 0, f"{outside} channels outside")},
             )
 

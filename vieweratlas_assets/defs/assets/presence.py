@@ -5,6 +5,8 @@ Belongs here: the `channel_audience` asset. Not here: the reduction and the filt
 
 import datetime as dt
 import json
+from collections.abc import Sequence
+from dataclasses import asdict
 
 import dagster as dg
 
@@ -15,12 +17,14 @@ from vieweratlas_assets.defs.io_managers import LakeIOManager
 from vieweratlas_assets.defs.metadata import column_schemas
 from vieweratlas_assets.defs.resources import Analysis
 from vieweratlas_assets.domain.presence.audience import build_day_audience
-from vieweratlas_assets.domain.presence.quality import quality_report
+from vieweratlas_assets.domain.presence.bots import known_bots
+from vieweratlas_assets.domain.presence.quality import RejectedFile, quality_report
 from vieweratlas_assets.domain.schemas import CHANNEL_ACTIVITY, CHANNEL_AUDIENCE
 from vieweratlas_assets.partitions import RANGE, Partitions
 from vieweratlas_assets.storage.objects import CorruptObject
 from vieweratlas_assets.storage.presence import DayFiles, find_day, read_day
 
+MOST_REASONS = 5
 AUDIENCE_TABLES = (CHANNEL_AUDIENCE, CHANNEL_ACTIVITY)
 AUDIENCE_CHECKS = (
     schema_check(AUDIENCE_TABLES),
@@ -61,8 +65,8 @@ def channel_audience_asset(partitions: Partitions) -> dg.AssetsDefinition:
 
 
 def audience_fingerprint(files: DayFiles, analysis: Analysis) -> str:
-    """Tells whether an audience was made of these files with these filters."""
-    return files.fingerprint(str(analysis.filters()))
+    """Tells whether an audience was made of these files with these filters and this list of bots."""
+    return files.fingerprint(f"{analysis.filters()} {sorted(known_bots())}")
 
 
 def audience_of_day(lake: LakeIOManager, analysis: Analysis, day: dt.date) -> DayResult:
@@ -74,14 +78,13 @@ def audience_of_day(lake: LakeIOManager, analysis: Analysis, day: dt.date) -> Da
     files = find_day(lake.store, day)
     read = read_day(lake.store, files)
     if files.has_presence and not read.files_read.keys() & {"live", "vod"}:
-        reasons = "; ".join(file.reason for file in read.rejected)
-        raise CorruptObject(f"none of the {len(read.rejected)} file(s) of {day} can be read: {reasons}")
+        raise CorruptObject(f"none of the {len(read.rejected)} file(s) of {day} can be read: {_told(read.rejected)}")
     audience = build_day_audience(read.presence, read.roster, analysis.filters())
     report = quality_report(audience, read.presence, read.files_read, read.rejected)
     return DayResult(
         tables={CHANNEL_AUDIENCE: audience.audience, CHANNEL_ACTIVITY: audience.activity},
         products={"quality_report.json": json.dumps({"date": str(day), **report}, indent=2).encode()},
-        facts={"rows": audience.audience.height, **report},
+        facts={"rows": audience.audience.height, **report, "settings": asdict(analysis.filters())},
         made_from=audience_fingerprint(files, analysis),
         verdicts={
             "has_presence": Verdict(files.has_presence, f"{read.presence.height} presence rows"),
@@ -90,5 +93,8 @@ def audience_of_day(lake: LakeIOManager, analysis: Analysis, day: dt.date) -> Da
     )
 
 
-def _told(rejected: tuple) -> str:
-    return "; ".join(file.reason for file in rejected) or "no file was rejected"
+def _told(rejected: Sequence[RejectedFile]) -> str:
+    """The reasons of the first few; all stand in the quality report."""
+    reasons = [file.reason for file in rejected[:MOST_REASONS]]
+    more = [f"and {len(rejected) - MOST_REASONS} more"] if len(rejected) > MOST_REASONS else []
+    return "; ".join(reasons + more) or "no file was rejected"

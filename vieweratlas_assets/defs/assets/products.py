@@ -12,7 +12,6 @@ import dagster as dg
 from vieweratlas_assets.defs.assets.collection import OWNERS
 from vieweratlas_assets.defs.days import DayResult, each_day
 from vieweratlas_assets.defs.io_managers import LakeIOManager
-from vieweratlas_assets.defs.resources import Analysis
 from vieweratlas_assets.domain.atlas.exports import gephi_edges_csv, gephi_nodes_csv, gexf
 from vieweratlas_assets.domain.atlas.model import Atlas
 from vieweratlas_assets.domain.atlas.page import draw_html
@@ -128,7 +127,6 @@ def analysis_results_asset(partitions: Partitions) -> dg.AssetsDefinition:
         community_tags: AssetDays,
         atlas_layout: AssetDays,
         lake: dg.ResourceParam[LakeIOManager],
-        analysis: Analysis,
     ) -> dg.MaterializeResult:
         """The day's analysis in one JSON file: partition, labels, statistics of every step, settings."""
         steps = {
@@ -136,12 +134,12 @@ def analysis_results_asset(partitions: Partitions) -> dg.AssetsDefinition:
             "graph": overlap_graph,
             "detection": communities,
             "tagging": community_tags,
+            "layout": atlas_layout,
         }
-        settings = {**analysis.used(), "window_days": partitions.window_days}
 
         def of_day(day: dt.date) -> DayResult:
             atlas = atlas_of_day(day, overlap_graph, communities, community_tags, atlas_layout)
-            data = analysis_results(atlas, {step: _facts(days, day) for step, days in steps.items()}, settings)
+            data = analysis_results(atlas, {step: _facts(days, day) for step, days in steps.items()})
             facts = {"channels": atlas.nodes.height, "communities": atlas.tags.height}
             return DayResult(products={"analysis_results.json": data}, facts=facts)
 

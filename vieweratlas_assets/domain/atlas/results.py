@@ -12,26 +12,31 @@ import polars as pl
 from vieweratlas_assets.domain.atlas.model import Atlas
 
 
-def analysis_results(atlas: Atlas, statistics: Mapping[str, Any], settings: Mapping[str, Any]) -> bytes:
+def analysis_results(atlas: Atlas, statistics: Mapping[str, Mapping[str, Any] | None]) -> bytes:
     """Put a day's analysis together as JSON.
 
     Args:
         atlas: the day.
-        statistics: figures of the steps: graph, detection, tagging, aggregation (null where a step did not run).
-        settings: the settings used.
+        statistics: figures by step: aggregation (of the day's own presence; the window's stand under graph), graph,
+            detection, tagging, layout; None where a step did not run. What a step was set to stands under its
+            "settings", and comes out beside the figures.
 
     Returns:
-        UTF-8 JSON: date, settings, statistics, communities (with label, reason and shares), partition (channel ->
-        community, null = unclustered).
+        UTF-8 JSON: date, settings by step (null where none applied, as for an imported graph), statistics by step,
+        communities (with label, reason and shares), partition (channel -> community, null = unclustered).
     """
     tags = atlas.tags.sort("community").to_dicts()
     members = atlas.communities.drop_nulls().sort("channel").group_by("community").agg("channel")
     channels = dict(members.iter_rows())
     document = {
         "date": atlas.day.isoformat(),
-        "settings": dict(settings),
-        "statistics": dict(statistics),
+        "settings": {step: (facts or {}).get("settings") for step, facts in statistics.items()},
+        "statistics": {step: _without_settings(facts) for step, facts in statistics.items()},
         "communities": [{**tag, "members": channels[tag["community"]]} for tag in tags],
         "partition": dict(atlas.communities.sort("channel").select("channel", pl.col("community")).iter_rows()),
     }
     return (json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def _without_settings(facts: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    return None if facts is None else {name: value for name, value in facts.items() if name != "settings"}

@@ -34,6 +34,9 @@ def complete_vod_presence(rows: pl.DataFrame, *, created_at: dt.datetime | None)
     missing = [name for name in REQUIRED if name not in rows.columns]
     if missing:
         raise SchemaError(f"missing column(s) {', '.join(missing)}; found {', '.join(rows.columns) or 'none'}")
+    # In a chat in which nobody wrote all lists are empty, and writers leave their type open.
+    if rows.schema["chatters"] == pl.List(pl.Null):
+        rows = rows.with_columns(pl.col("chatters").cast(pl.List(pl.String)))
     if rows.schema["chatters"] != pl.List(pl.String):
         raise SchemaError(f"column chatters is {rows.schema['chatters']}, not a list of strings")
     for name in ("channel", "content_id"):

@@ -23,12 +23,12 @@ def _refuse(constant: str) -> None:
 
 
 def _read(atlas: Atlas) -> dict:
-    return json.loads(analysis_results(atlas, {}, {}), parse_constant=_refuse)
+    return json.loads(analysis_results(atlas, {}), parse_constant=_refuse)
 
 
 @every_atlas
 def test_row_order_does_not_matter(make: Callable[[], Atlas]) -> None:
-    assert analysis_results(shuffled(make()), {}, {}) == analysis_results(make(), {}, {})
+    assert analysis_results(shuffled(make()), {}) == analysis_results(make(), {})
 
 
 @every_atlas
@@ -62,23 +62,23 @@ def test_hostile_names_read_back_and_stay_readable() -> None:
     found = _read(hostile_atlas())
     assert set(found["partition"]) == set(HOSTILE)
     assert [each["label"] for each in found["communities"]] == list(HOSTILE[1:6])
-    assert "emoji 😀👩‍👩‍👧 flag 🇩🇪".encode() in analysis_results(hostile_atlas(), {}, {})
+    assert "emoji 😀👩‍👩‍👧 flag 🇩🇪".encode() in analysis_results(hostile_atlas(), {})
 
 
-def test_statistics_and_settings_are_passed_on() -> None:
-    statistics = {"graph": {"density": 0.5}, "detection": {"modularity": None}, "tagging": None}
-    settings = {"resolution": 1.0, "algorithm": "leiden"}
-    found = json.loads(analysis_results(empty_atlas(), statistics, settings))
-    assert (found["statistics"], found["settings"]) == (statistics, settings)
+def test_statistics_and_settings_stand_beside_one_another_by_step() -> None:
+    steps = {"graph": {"density": 0.5}, "detection": {"modularity": None, "settings": {"seed": 1}}, "tagging": None}
+    found = json.loads(analysis_results(empty_atlas(), steps))
+    assert found["statistics"] == {"graph": {"density": 0.5}, "detection": {"modularity": None}, "tagging": None}
+    assert found["settings"] == {"graph": None, "detection": {"seed": 1}, "tagging": None}
     assert (found["communities"], found["partition"]) == ([], {})
 
 
 def test_the_file_ends_with_a_line_end() -> None:
-    text = analysis_results(small_atlas(), {}, {})
+    text = analysis_results(small_atlas(), {})
     assert text.endswith(b"}\n") and not text.endswith(b"\n\n")
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])
 def test_what_json_cannot_hold_is_refused(number: float) -> None:
     with pytest.raises(ValueError, match="JSON compliant"):
-        analysis_results(small_atlas(), {"graph": {"density": number}}, {})
+        analysis_results(small_atlas(), {"graph": {"density": number}})
