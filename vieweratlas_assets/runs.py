@@ -1,7 +1,7 @@
 """Running the assets without the UI: the instance, the plan of an analysis, its runs.
 
 Belongs here: which days need what, and running the jobs for them in this process. Not here: options and displays
-(cli, terminal), the jobs (defs).
+(commands, terminal), the jobs (defs).
 """
 
 import datetime as dt

@@ -21,9 +21,10 @@ ALLOWED = {
     "definitions": {"build"},
     "terminal": {"domain", "importers", "defs", "storage"},
     "runs": {"build", "defs", "partitions", "settings", "storage"},
-    "cli": {"runs", "partitions", "terminal", "defs", "domain", "importers", "sandbox", "settings", "storage"},
+    "commands": {"runs", "partitions", "terminal", "defs", "domain", "importers", "sandbox", "settings", "storage"},
+    "cli": {"commands", "runs", "terminal", "importers", "settings", "storage"},
 }
-WITHOUT_DAGSTER = ("domain", "storage", "sandbox", "importers", "settings", "terminal", "cli")
+WITHOUT_DAGSTER = ("domain", "storage", "sandbox", "importers", "settings", "terminal", "commands", "cli")
 LONGEST_MODULE = 400
 
 

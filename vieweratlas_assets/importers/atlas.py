@@ -1,7 +1,7 @@
 """Another atlas's overlap: its edge list, and its nodes where it has them, as an overlap graph.
 
 Belongs here: reading the two CSV shapes, folding names, keeping account. Not here: measures (domain.overlap),
-where the graph is written (cli).
+where the graph is written (commands).
 """
 
 import math

@@ -1,6 +1,6 @@
 """What an import took in and what it could not.
 
-Belongs here: counting and naming. Not here: showing it (cli).
+Belongs here: counting and naming. Not here: showing it (commands).
 """
 
 from collections import Counter

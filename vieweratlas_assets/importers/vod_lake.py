@@ -1,7 +1,7 @@
 """Canonical VOD presence from a folder: Parquet in the hive layout, with `vods.csv` beside it.
 
 Belongs here: finding the files, placing each VOD on its day, writing presence and catalogue. Not here: completing
-rows (domain.presence.records), telling Dagster (cli).
+rows (domain.presence.records), telling Dagster (commands).
 """
 
 import datetime as dt

@@ -1,0 +1,145 @@
+"""The commands `analyze` and `compare`, and running a plan with its displays.
+
+Belongs here: options, and what is printed of a run. Not here: planning, running (runs), displays (terminal).
+"""
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+import click
+
+from vieweratlas_assets import terminal
+from vieweratlas_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
+    from vieweratlas_assets.runs import Plan
+
+# Commands import what they run inside: loading Dagster takes seconds, and `--help` must not.
+
+DAY = click.DateTime(formats=["%Y-%m-%d"])
+
+
+@click.command()
+@click.option("--date", "day", type=DAY, help="One day. Default: the newest with data.")
+@click.option("--from", "first", type=DAY, help="First day of a range.")
+@click.option("--to", "last", type=DAY, help="Last day of a range.")
+@click.option("--force", is_flag=True, help="Replace imported graphs by computed ones.")
+@click.pass_obj
+def analyze(
+    settings: Settings,
+    day: dt.datetime | None,
+    first: dt.datetime | None,
+    last: dt.datetime | None,
+    force: bool,
+) -> None:
+    """Make the atlas of a day or of a range of days.
+
+    Runs the same assets as the Dagster UI, recorded in the same history. Audiences that the window needs and that
+    are missing or out of date are made first.
+    """
+    from vieweratlas_assets import runs
+    from vieweratlas_assets.defs.io_managers import LakeIOManager
+
+    if (first is None) != (last is None) or (day is not None and first is not None):
+        raise click.UsageError("give --date, or --from and --to, or neither")
+    lake = LakeIOManager(root=settings.root)
+    chosen = day or first
+    begin = chosen.date() if chosen else runs.newest_day(lake)
+    end = last.date() if last else begin
+    with runs.open_instance() as instance:
+        failures = analyse(settings, instance, begin, end, force=force)
+    terminal.print_products(lake.sealed, end)
+    fail_for(failures)
+
+
+@click.command()
+@click.option("--date", "day", required=True, type=DAY, help="A day whose graph was imported with its communities.")
+@click.option("--algorithm", "algorithms", multiple=True, help="Detector; can be repeated. Default: all.")
+@click.option(
+    "--resolution",
+    "resolutions",
+    multiple=True,
+    type=click.FloatRange(min=0, min_open=True),
+    default=(0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0),
+    show_default=True,
+    help="Resolution; can be repeated.",
+)
+@click.pass_obj
+def compare(
+    settings: Settings, day: dt.datetime, algorithms: tuple[str, ...], resolutions: tuple[float, ...]
+) -> None:
+    """Compare detected communities with the ones that an imported atlas published.
+
+    Prints, for each algorithm and resolution, the number of communities, modularity, stability over five seeds, the
+    adjusted Rand index and the normalised mutual information.
+    """
+    from vieweratlas_assets.defs.io_managers import LakeIOManager
+    from vieweratlas_assets.domain.communities.detection import compare_resolutions
+    from vieweratlas_assets.domain.communities.detectors import detector_names
+    from vieweratlas_assets.domain.lake import table_file
+    from vieweratlas_assets.domain.schemas import GRAPH_EDGES, GRAPH_NODES, REFERENCE_COMMUNITIES
+    from vieweratlas_assets.runs import NothingToAnalyse
+
+    lake, date = LakeIOManager(root=settings.root), day.date()
+    record = lake.sealed.record("overlap_graph", date)
+    if record is None or table_file(REFERENCE_COMMUNITIES.name, date) not in record.files:
+        raise NothingToAnalyse(f"the lake {lake.store.root} has no imported graph with communities on {date}")
+    reference = lake.sealed.table(record, REFERENCE_COMMUNITIES)
+    known = reference.drop_nulls("community")
+    nodes = lake.sealed.table(record, GRAPH_NODES)
+    if known.join(nodes, on="channel").is_empty():
+        raise NothingToAnalyse(f"no channel of the graph of {date} has a published community")
+    if unknown := set(algorithms) - set(detector_names()):
+        raise click.UsageError(f"unknown algorithm {', '.join(unknown)}; known are {', '.join(detector_names())}")
+    title = f"{record.origin}: {known['community'].n_unique()} published communities of {known.height} channels"
+    chosen = algorithms or tuple(detector_names())
+    rows = compare_resolutions(
+        nodes,
+        lake.sealed.table(record, GRAPH_EDGES),
+        reference,
+        algorithms=chosen,
+        resolutions=resolutions,
+        weight=settings.analysis.weight,
+        seed=settings.analysis.seed,
+    )
+    terminal.print_rows(title, rows, of=len(chosen) * len(resolutions))
+
+
+def analyse(
+    settings: Settings, instance: "DagsterInstance", first: dt.date, last: dt.date, *, force: bool = False
+) -> list[str]:
+    """Plan and run an analysis; returns why steps failed."""
+    from vieweratlas_assets import runs
+
+    plan = runs.plan_analysis(settings, first, last, force=force)
+    if plan.empty:
+        named = ", ".join(f"{a}" if a == b else f"{a} to {b}" for a, b in runs.ranges(plan.empty))
+        terminal.print_lines("passed over", [f"no presence in the window of {named}"])
+    return run_plan(settings, instance, plan, force=force)
+
+
+def run_plan(settings: Settings, instance: "DagsterInstance", plan: "Plan", *, force: bool = False) -> list[str]:
+    """Run a plan and print its days, also where a step fails; returns why steps failed."""
+    import dagster as dg
+
+    from vieweratlas_assets import runs
+    from vieweratlas_assets.defs.io_managers import LakeIOManager
+
+    sealed = LakeIOManager(root=settings.root).sealed
+    try:
+        with terminal.step_bars():
+            failures = runs.execute(settings, plan, instance, force=force)
+    except dg.DagsterExecutionInterruptedError as stop:
+        terminal.print_days(sealed, plan.analysed)
+        raise click.Abort from stop
+    terminal.print_days(sealed, plan.analysed)
+    return failures
+
+
+def fail_for(failures: list[str]) -> None:
+    """Print why steps failed, and end the command as failed, if any did."""
+    terminal.print_lines("failed", failures)
+    if failures:
+        raise click.exceptions.Exit(1)
