@@ -5,11 +5,13 @@ import signal
 import time
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from vieweratlas_assets.domain.schemas import COMMUNITIES
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.sealed import SealedPartitions
+from vieweratlas_tests.importers.samples import three_days, vod_path
 from vieweratlas_tests.integration.command import Command
 from vieweratlas_tests.lakes import DAY, put_live, two_groups
 
@@ -103,6 +105,30 @@ def test_a_broken_day_in_the_window_is_told_and_the_atlas_made_of_the_others(com
     assert "2/3" in printed and "Traceback" not in printed
     sealed = SealedPartitions(store)
     assert sealed.record("gephi_export", DAY + dt.timedelta(days=1)) is not None
+
+
+def materialized(command: Command, asset: str) -> set[str]:
+    with dg.DagsterInstance.from_config(str(command.folder / "home")) as instance:
+        return set(instance.get_materialized_partitions(dg.AssetKey(asset)))
+
+
+def test_an_import_is_told_to_dagster_and_goes_on_past_broken_files(command: Command) -> None:
+    folder = three_days(command.folder / "vods")
+    broken = vod_path(folder, "gamma", "502")
+    broken.write_bytes(broken.read_bytes()[:100])
+    printed = command.run("import", "vod-lake", str(folder))
+    assert "channel=gamma/vod=502/part-0000.parquet" in printed and "cut off after 100 bytes" in printed
+    days = {"2020-03-01", "2020-03-02", "2020-03-03"}
+    assert materialized(command, "vod_presence") == materialized(command, "vod_catalog") == days
+    assert "VODs already there     │ 5" in command.run("import", "vod-lake", str(folder))
+
+
+def test_an_imported_atlas_is_told_to_dagster(command: Command) -> None:
+    edges = command.folder / "edges.csv"
+    edges.write_text("Source,Target,Weight\nA,b,5\nb,a,7\nb,b,9\nc,d,many\n")
+    printed = command.run("import", "atlas", "--edges", str(edges), "--date", "2021-02-27")
+    assert "edges.csv, row 5: weight is 'many'" in printed
+    assert materialized(command, "overlap_graph") == {"2021-02-27"}
 
 
 def test_an_atlas_imported_over_an_analysed_day_takes_the_products_with_it(command: Command) -> None:
