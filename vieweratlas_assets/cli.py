@@ -5,7 +5,6 @@ sandbox), displays (terminal).
 """
 
 import os
-import subprocess
 import sys
 
 import click
@@ -74,7 +73,8 @@ def dev(settings: Settings, options: tuple[str, ...]) -> None:
     runs.prepare_home()
     terminal.console.print(f"Dagster UI on the lake {settings.root}; stop it with Ctrl-C")
     command = [sys.executable, "-m", "dagster", "dev", "-m", "vieweratlas_assets.definitions", *options]
-    sys.exit(subprocess.run(command, check=False).returncode)
+    # In place of this process, so that whoever stops it, a container too, stops Dagster.
+    os.execv(sys.executable, command)
 
 
 for command in (demo, import_group, analyze, compare):
