@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from vieweratlas_assets.domain import lake
+from vieweratlas_assets.domain.presence.records import BUCKET_LEN_S
 from vieweratlas_assets.domain.schemas import CHANNEL_ROSTER, PRESENCE, TIMESTAMP, VOD_CATALOG
 from vieweratlas_assets.sandbox.chat import stream_chat
 from vieweratlas_assets.sandbox.world import World
@@ -19,7 +20,6 @@ from vieweratlas_assets.sandbox.world import World
 if TYPE_CHECKING:
     from vieweratlas_assets.storage.objects import ObjectStore
 
-BUCKET_LEN_S = 60
 _DAY = dt.timedelta(days=1)
 _ROSTER_DRAW = 2
 """Keeps the random numbers of rosters apart from those of chats."""

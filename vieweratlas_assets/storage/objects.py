@@ -215,9 +215,7 @@ class ObjectStore(ABC):
         return self.upload_bytes(key, parquet.encode(table.conform(frame)))
 
     def download_parquet(self, key: str, table: Table) -> pl.DataFrame:
-        """Read a Parquet object that has the table's columns and types.
-
-        Nulls and unique keys are checked when writing only: on a large read they cost more than the read.
+        """Read a Parquet object that has the table's columns and types (see `parquet.decode_table`).
 
         Raises:
             ObjectNotFound: there is none.
@@ -225,11 +223,7 @@ class ObjectStore(ABC):
         """
         from vieweratlas_assets.storage import parquet
 
-        uri = self.uri(key)
-        frame = parquet.decode(self.download_bytes(key), uri=uri)
-        if differences := table.differences(frame.schema):
-            raise CorruptObject(f"{uri} does not hold the table {table.name}: {'; '.join(differences)}")
-        return frame
+        return parquet.decode_table(self.download_bytes(key), table, uri=self.uri(key))
 
 
 def _refuse_constant(name: str) -> NoReturn:

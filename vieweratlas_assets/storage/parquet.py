@@ -8,6 +8,7 @@ import io
 
 import polars as pl
 
+from vieweratlas_assets.domain.schemas import Table
 from vieweratlas_assets.storage.objects import CorruptObject
 
 _MAGIC = b"PAR1"
@@ -45,3 +46,17 @@ def decode(data: bytes, *, uri: str) -> pl.DataFrame:
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         reason = str(error).partition("\n")[0][:_REASON_CHARACTERS]
         raise CorruptObject(f"{uri} is a damaged Parquet file, write it again: {reason}") from error
+
+
+def decode_table(data: bytes, table: Table, *, uri: str) -> pl.DataFrame:
+    """Decode the bytes of a Parquet file that has the columns and types of a table.
+
+    Nulls and unique keys are checked when writing only: on a large read they cost more than the read.
+
+    Raises:
+        CorruptObject: as `decode`, or other columns.
+    """
+    frame = decode(data, uri=uri)
+    if differences := table.differences(frame.schema):
+        raise CorruptObject(f"{uri} is not a {table.name} table: {'; '.join(differences)}")
+    return frame

@@ -168,10 +168,7 @@ class SealedPartitions:
             CorruptObject: the file is not the one that was sealed, or not of this table.
         """
         key = lake.table_file(table.name, record.day)
-        frame = parquet.decode(self.file(record, key), uri=self.store.uri(key))
-        if problems := table.differences(frame.schema):
-            raise CorruptObject(f"{self.store.uri(key)} is not a {table.name} table: {'; '.join(problems)}")
-        return frame
+        return parquet.decode_table(self.file(record, key), table, uri=self.store.uri(key))
 
     def file(self, record: PartitionRecord, key: str) -> bytes:
         """Read a file of a sealed partition; raises as `table`."""
