@@ -1,9 +1,14 @@
-"""Where the real data lies."""
+"""Where the real data lies, and how property tests run."""
 
 import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# No example is timed: the first one compiles the engine's loops.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

@@ -5,8 +5,12 @@ Not here: where the bytes go (objects), which columns a table has (domain.schema
 """
 
 import io
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from vieweratlas_assets.domain.schemas import Table
 from vieweratlas_assets.storage.objects import CorruptObject
@@ -33,17 +37,49 @@ def decode(data: bytes, *, uri: str) -> pl.DataFrame:
     Raises:
         CorruptObject: no bytes, not Parquet, or cut off or damaged where it shows.
     """
+    _refuse_other_formats(data, uri)
+    with _telling_damage(uri):
+        # Polars would take folders such as vod=123 of a path for columns; the columns are in the file.
+        return pl.read_parquet(io.BytesIO(data), hive_partitioning=False)
+
+
+def decode_row_groups(data: bytes, table: Table, columns: Sequence[str], *, uri: str) -> Iterator[pl.DataFrame]:
+    """Decode columns of a Parquet file of a table one row group after another, so that only one is in memory.
+
+    Raises:
+        CorruptObject: as `decode_table`; damage shows when its row group is reached.
+    """
+    _refuse_other_formats(data, uri)
+    with _telling_damage(uri):
+        metadata = pq.read_metadata(io.BytesIO(data))
+        schema = pl.read_parquet_schema(io.BytesIO(data))
+    if differences := table.differences(pl.Schema(schema)):
+        raise CorruptObject(f"{uri} is not a {table.name} table: {'; '.join(differences)}")
+    rows = pl.scan_parquet(io.BytesIO(data), hive_partitioning=False).select(columns)
+    begin = 0
+    for number in range(metadata.num_row_groups):
+        height = metadata.row_group(number).num_rows
+        with _telling_damage(uri):
+            group = rows.slice(begin, height).collect()
+        yield group
+        begin += height
+
+
+def _refuse_other_formats(data: bytes, uri: str) -> None:
     if not data:
         raise CorruptObject(f"{uri} is empty, not a Parquet file: write it again")
     if not data.startswith(_MAGIC):
         raise CorruptObject(f"{uri} is not a Parquet file: it does not begin with PAR1")
     if len(data) < 12 or not data.endswith(_MAGIC):
         raise CorruptObject(f"{uri} is cut off after {len(data)} bytes: write it again")
+
+
+@contextmanager
+def _telling_damage(uri: str) -> Iterator[None]:
     try:
-        # Polars would take folders such as vod=123 of a path for columns; the columns are in the file.
-        return pl.read_parquet(io.BytesIO(data), hive_partitioning=False)
+        yield
     # A damaged page can make Polars panic, which is no Exception and would pass every other handler.
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, pa.ArrowException, OSError) as error:
         reason = str(error).partition("\n")[0][:_REASON_CHARACTERS]
         raise CorruptObject(f"{uri} is a damaged Parquet file, write it again: {reason}") from error
 

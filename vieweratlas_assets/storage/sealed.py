@@ -9,7 +9,7 @@ last: a partition with a record is whole, one without is absent, whatever files 
 
 import datetime as dt
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -170,6 +170,11 @@ class SealedPartitions:
         key = lake.table_file(table.name, record.day)
         return parquet.decode_table(self.file(record, key), table, uri=self.store.uri(key))
 
+    def row_groups(self, record: PartitionRecord, table: Table, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
+        """Read columns of a table of a sealed partition piece by piece; raises as `table`."""
+        key = lake.table_file(table.name, record.day)
+        return parquet.decode_row_groups(self.file(record, key), table, columns, uri=self.store.uri(key))
+
     def file(self, record: PartitionRecord, key: str) -> bytes:
         """Read a file of a sealed partition; raises as `table`."""
         if key not in record.files:
@@ -237,7 +242,14 @@ class AssetDays:
         Raises:
             MissingPartition: there is no whole partition of that day.
         """
+        return self._sealed.table(self._sure(day), table)
+
+    def row_groups(self, day: dt.date, table: Table, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
+        """Read columns of a table of one day piece by piece; raises as `table`."""
+        return self._sealed.row_groups(self._sure(day), table, columns)
+
+    def _sure(self, day: dt.date) -> PartitionRecord:
         record = self.record(day)
         if record is None:
             raise MissingPartition(f"{self.asset} of {day} is not there: materialise it first")
-        return self._sealed.table(record, table)
+        return record

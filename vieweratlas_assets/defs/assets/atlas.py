@@ -19,6 +19,7 @@ from vieweratlas_assets.defs.metadata import column_schemas
 from vieweratlas_assets.defs.resources import Analysis
 from vieweratlas_assets.domain.atlas.layout import force_layout
 from vieweratlas_assets.domain.communities.detection import detect_communities
+from vieweratlas_assets.domain.overlap.counting import MEMORY_BYTES, count_overlap
 from vieweratlas_assets.domain.overlap.graph import (
     DENSITY_RANGE,
     EmptyWindow,
@@ -29,6 +30,7 @@ from vieweratlas_assets.domain.overlap.graph import (
     graph_facts,
 )
 from vieweratlas_assets.domain.overlap.measures import usable_weight
+from vieweratlas_assets.domain.overlap.pairs import WindowPairs, code_audience
 from vieweratlas_assets.domain.schemas import (
     CHANNEL_ACTIVITY,
     CHANNEL_AUDIENCE,
@@ -105,6 +107,7 @@ def overlap_graph_asset(partitions: Partitions) -> dg.AssetsDefinition:
         analysis: Analysis,
     ) -> dg.MaterializeResult:
         """Channels joined by the viewers they share, over the trailing window of days."""
+        pairs = WindowPairs(MEMORY_BYTES)
 
         def of_day(day: dt.date) -> DayResult:
             there = lake.sealed.record("overlap_graph", day)
@@ -114,32 +117,49 @@ def overlap_graph_asset(partitions: Partitions) -> dg.AssetsDefinition:
                 )
                 nodes, edges = (lake.sealed.table(there, table) for table in GRAPH_TABLES)
                 return DayResult(kept=there, verdicts=_graph_verdicts(OverlapGraph(nodes, edges, 0, None)))
-            return graph_of_day(channel_audience, day, window_days, analysis)
+            return graph_of_day(channel_audience, day, window_days, analysis, pairs)
 
-        return each_day(context, lake.sealed, of_day, tables=GRAPH_TABLES, asset_checks=GRAPH_CHECKS)
+        with pairs:
+            return each_day(context, lake.sealed, of_day, tables=GRAPH_TABLES, asset_checks=GRAPH_CHECKS)
 
     return overlap_graph
 
 
-def graph_of_day(audience: AssetDays, day: dt.date, window_days: int, analysis: Analysis) -> DayResult:
+def graph_of_day(
+    audience: AssetDays, day: dt.date, window_days: int, analysis: Analysis, pairs: WindowPairs
+) -> DayResult:
     """Build the graph of the window that ends with a day.
+
+    Args:
+        pairs: of the days that an earlier window had too; moves on to this one.
 
     Raises:
         EmptyWindow: no day of the window has presence.
     """
+    first = day - dt.timedelta(days=window_days - 1)
     window = [record for record in audience.window(day, window_days) if record.facts["total_snapshots"]]
     present = [record.day for record in window]
     if not present:
-        first = day - dt.timedelta(days=window_days - 1)
         raise EmptyWindow(
             f"no presence from {first} to {day}: import or collect some, or materialise channel_audience of the "
             "days that have it"
         )
-    pairs = pl.concat([audience.table(each, CHANNEL_AUDIENCE).select("channel", "viewer") for each in present])
-    graph = build_overlap_graph(
+    pairs.drop_before(first)
+    for each in present:
+        if each not in pairs.days:
+            groups = audience.row_groups(each, CHANNEL_AUDIENCE, ("channel", "viewer"))
+            pairs.add(each, (code_audience(group, pairs.codes) for group in groups))
+    overlap = count_overlap(
         pairs,
+        present,
+        min_shared=analysis.overlap_threshold,
+        min_channel_viewers=analysis.min_channel_viewers,
+        max_channels_per_viewer=analysis.max_channels_per_viewer if analysis.drop_viewers_over_max else None,
+        memory_bytes=pairs.memory_bytes,
+    )
+    graph = build_overlap_graph(
+        overlap,
         {each: audience.table(each, CHANNEL_ACTIVITY) for each in present},
-        overlap_threshold=analysis.overlap_threshold,
         min_channel_viewers=analysis.min_channel_viewers,
     )
     facts = {

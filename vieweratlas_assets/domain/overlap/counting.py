@@ -1,78 +1,195 @@
-"""Shared viewers between channels, as a sparse product.
+"""Shared viewers between channels, exactly, within a limit of memory.
 
-Belongs here: counting. Not here: measures over the counts (measures), the graph around them (graph).
+Belongs here: counting. Not here: pairs in memory and on disk (pairs), the loops (kernels), measures over the counts
+(measures), the graph around them (graph).
+
+With B the binary viewer x channel matrix, shared = BᵀB; only the upper triangle is formed, by adding one for each
+pair of channels of each viewer.
 """
+
+import datetime as dt
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from scipy import sparse
 
-# Entries of one block of the product, upper bound: 8 bytes each, so about 256 MB.
-BLOCK_ENTRIES = 32_000_000
+from vieweratlas_assets.domain.overlap import kernels
+from vieweratlas_assets.domain.overlap.pairs import WindowPairs, code_audience
 
 SHARED = pl.Schema({"channel_a": pl.String, "channel_b": pl.String, "shared_viewers": pl.Int64})
+SIZES = pl.Schema({"channel": pl.String, "viewers": pl.Int64})
+MEMORY_BYTES = 512 * 2**20
+_NO_LIMIT = np.iinfo(np.int32).max
+_BYTES_A_COUNT = 4
 
 
-def shared_viewers(pairs: pl.DataFrame, *, min_shared: int = 1) -> pl.DataFrame:
-    """Count the viewers that each pair of channels shares.
+@dataclass(frozen=True)
+class Overlap:
+    """What channels of a window share.
+
+    Attributes:
+        sizes: columns channel and viewers (distinct), every channel with a viewer, sorted.
+        shared: columns channel_a < channel_b and shared_viewers (exact), sorted; channels with too few viewers and
+            pairs that share too few are left out.
+        viewers: distinct viewers of all channels.
+        viewers_left_out: distinct viewers of too many channels, counted nowhere else.
+    """
+
+    sizes: pl.DataFrame
+    shared: pl.DataFrame
+    viewers: int
+    viewers_left_out: int
+
+
+class _Viewers:
+    """The viewers of some days with their channels, as ranks by name; can be gone through again.
+
+    Attributes:
+        channels: names, sorted.
+        sizes, kept, left_out: viewers of each channel, viewers in all, and viewers of too many channels, as the last
+            time through has found them.
+    """
+
+    def __init__(self, pairs: WindowPairs, days: Iterable[dt.date] | None, most: int | None) -> None:
+        names = np.array(pairs.codes.names(), dtype=object)
+        order = np.argsort(names, kind="stable")
+        self.channels = pl.Series("channel", names[order], dtype=pl.String)
+        self.rank = np.empty(order.size, np.int32)
+        self.rank[order] = np.arange(order.size, dtype=np.int32)
+        self.most = _NO_LIMIT if most is None else most
+        self.pairs = pairs
+        self.days = None if days is None else list(days)
+        self.sizes = np.zeros(order.size, np.int64)
+        self.kept = self.left_out = 0
+
+    def __iter__(self) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+        self.sizes = np.zeros(self.rank.size, np.int64)
+        self.kept = self.left_out = 0
+        for names, channels in self.pairs.parts(self.days):
+            slots = 1 << max(4, names.size.bit_length() + 1)
+            table = np.empty(slots, np.uint64), np.full(slots, -1, np.int32)
+            viewer_of, grouped = np.empty(names.size, np.int32), np.empty(names.size, np.int32)
+            starts = np.empty(names.size + 2, np.int64)
+            kept, left_out = kernels.group_by_viewer(
+                names, channels, self.rank, self.most, *table, viewer_of, starts, grouped
+            )
+            self.sizes += np.bincount(grouped[: starts[kept]], minlength=self.rank.size)
+            self.kept += kept
+            self.left_out += left_out
+            yield kept, starts, grouped
+
+
+def count_overlap(
+    pairs: WindowPairs,
+    days: Iterable[dt.date] | None = None,
+    *,
+    min_shared: int = 1,
+    min_channel_viewers: int = 0,
+    max_channels_per_viewer: int | None = None,
+    memory_bytes: int = MEMORY_BYTES,
+) -> Overlap:
+    """Count the viewers that each pair of channels shares over days.
 
     Args:
-        pairs: columns channel and viewer; a pair that stands there twice counts once.
+        pairs: of all days.
+        days: those to take in; None = all.
         min_shared: pairs of channels that share fewer are left out; >= 1.
-
-    Returns:
-        channel_a < channel_b, shared_viewers (exact), sorted by the channels.
+        min_channel_viewers: channels with fewer distinct viewers share nothing.
+        max_channels_per_viewer: viewers of more channels are left out; None = nobody is.
+        memory_bytes: for the counts, 4 bytes a pair of channels. Where they do not fit, the viewers are gone through
+            again for each block of rows that does.
 
     Raises:
         ValueError: min_shared < 1.
-
-    With B the binary viewer x channel matrix, shared = B^T B. The product is formed in blocks of channels against
-    the channels that follow them, so that the lower triangle is never computed.
     """
     if min_shared < 1:
         raise ValueError(f"min_shared is {min_shared}; it must be at least 1")
-    distinct = pairs.select("channel", "viewer").unique()
-    # A viewer of one channel is shared by none; dropping them first leaves a fraction of the pairs.
-    distinct = distinct.filter(pl.len().over("viewer") > 1)
-    if distinct.is_empty():
-        return SHARED.to_frame()
-    channels = distinct["channel"].unique().sort()
-    by_channel = _membership(distinct, channels)
-    blocks = [_block(by_channel, start, stop, min_shared) for start, stop in _spans(by_channel)]
+    viewers = _Viewers(pairs, days, max_channels_per_viewer)
+    most_counts = max(1, memory_bytes // _BYTES_A_COUNT)
+    if _counts_of_rows(0, len(pairs.codes), len(pairs.codes)) > most_counts:
+        # Only the sizes: what is below the minimum must not take a row.
+        for _ in viewers:
+            pass
+        kept = np.flatnonzero(viewers.sizes >= min_channel_viewers)
+    else:
+        kept = np.arange(len(pairs.codes))
+    blocks = [
+        _count_rows(viewers, kept, first, stop, min_shared) for first, stop in _row_blocks(kept.size, most_counts)
+    ]
     left, right, counts = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
-    return pl.DataFrame(
+    enough = viewers.sizes >= min_channel_viewers
+    both = enough[left] & enough[right]
+    shared = pl.DataFrame(
         {
-            "channel_a": channels.gather(left),
-            "channel_b": channels.gather(right),
-            "shared_viewers": counts.astype(np.int64),
+            "channel_a": viewers.channels.gather(left[both]),
+            "channel_b": viewers.channels.gather(right[both]),
+            "shared_viewers": counts[both],
         },
-        schema=SHARED,
-    ).sort("channel_a", "channel_b")
-
-
-def _membership(distinct: pl.DataFrame, channels: pl.Series) -> sparse.csr_array:
-    """Binary channel x viewer matrix; row i is channels[i]."""
-    viewers = distinct.select(pl.col("viewer").unique()).with_row_index("viewer_code")
-    coded = distinct.join(viewers, on="viewer").select(
-        "viewer_code", pl.col("channel").cast(pl.Enum(channels)).to_physical().alias("channel_code")
+        schema_overrides=SHARED,
     )
-    ones = np.ones(coded.height, dtype=np.int32)
-    indices = (coded["channel_code"].to_numpy(), coded["viewer_code"].to_numpy())
-    return sparse.csr_array((ones, indices), shape=(channels.len(), viewers.height))
+    sizes = viewers.channels.to_frame().with_columns(viewers=pl.Series(viewers.sizes, dtype=pl.Int64))
+    return Overlap(sizes.filter(pl.col("viewers") > 0), shared, viewers.kept, viewers.left_out)
 
 
-def _spans(by_channel: sparse.csr_array) -> list[tuple[int, int]]:
-    """Ranges of channels whose rows of the product stay under BLOCK_ENTRIES."""
-    channels = by_channel.shape[0]
-    rows = max(1, min(channels, BLOCK_ENTRIES // channels))
-    return [(start, min(start + rows, channels)) for start in range(0, channels, rows)]
-
-
-def _block(
-    by_channel: sparse.csr_array, start: int, stop: int, min_shared: int
+def _count_rows(
+    viewers: _Viewers, kept: np.ndarray, first: int, stop: int, min_shared: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Row index, column index and count of the product's upper triangle for channels start to stop."""
-    product = (by_channel[start:stop] @ by_channel[start:].T).tocoo()
-    left, right = product.coords
-    keep = (right > left) & (product.data >= min_shared)
-    return left[keep] + start, right[keep] + start, product.data[keep]
+    """Ranks and count of the pairs whose first channel is one of kept[first:stop]; in their order."""
+    code_of = np.full(viewers.rank.size, -1, np.int32)
+    code_of[kept] = np.arange(kept.size, dtype=np.int32)
+    lengths = kept.size - 1 - np.arange(first, stop)
+    ends = np.cumsum(lengths, dtype=np.int64)
+    counts = np.zeros(_counts_of_rows(first, stop, kept.size), np.uint32)
+    # Where row a would begin if it had a column for every channel, so that column b is found by adding b.
+    row_starts = ends - lengths - np.arange(first + 1, stop + 1)
+    for number, starts, grouped in viewers:
+        kernels.add_shared(number, starts, grouped, code_of, first, stop, row_starts, counts)
+    found = np.flatnonzero(counts >= min_shared)
+    row = np.searchsorted(ends, found, side="right")
+    return kept[row + first], kept[found - row_starts[row]], counts[found]
+
+
+def _counts_of_rows(first: int, stop: int, channels: int) -> int:
+    """Pairs of channels in rows first to stop of the upper triangle."""
+    return (stop - first) * (2 * channels - first - stop - 1) // 2
+
+
+def _row_blocks(channels: int, most_counts: int) -> Iterator[tuple[int, int]]:
+    """Ranges of rows with at most so many counts each, or of one row."""
+    first = 0
+    while True:
+        stop = first + 1
+        while stop < channels and _counts_of_rows(first, stop + 1, channels) <= most_counts:
+            stop += 1
+        yield first, min(stop, channels)
+        if stop >= channels:
+            return
+        first = stop
+
+
+def overlap_of(
+    audience: pl.DataFrame,
+    *,
+    min_shared: int = 1,
+    min_channel_viewers: int = 0,
+    max_channels_per_viewer: int | None = None,
+) -> Overlap:
+    """Count the viewers that channels share in one audience that is in memory.
+
+    Args:
+        audience: columns channel and viewer; a pair that stands there twice counts once.
+        min_shared, min_channel_viewers, max_channels_per_viewer: as in `count_overlap`.
+
+    >>> audience = pl.DataFrame({"channel": ["a", "a", "b"], "viewer": ["ann", "bob", "ann"]})
+    >>> overlap_of(audience).shared.rows()
+    [('a', 'b', 1)]
+    """
+    with WindowPairs(MEMORY_BYTES) as pairs:
+        pairs.add(dt.date.min, [code_audience(audience.select("channel", "viewer").sort("channel"), pairs.codes)])
+        return count_overlap(
+            pairs,
+            min_shared=min_shared,
+            min_channel_viewers=min_channel_viewers,
+            max_channels_per_viewer=max_channels_per_viewer,
+        )

@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from vieweratlas_assets.domain.overlap.counting import shared_viewers
+from vieweratlas_assets.domain.overlap.counting import Overlap
 from vieweratlas_assets.domain.overlap.measures import with_measures
 from vieweratlas_assets.domain.schemas import GRAPH_NODES
 
@@ -40,33 +40,29 @@ class OverlapGraph:
 
 
 def build_overlap_graph(
-    audience: pl.DataFrame,
-    activity: Mapping[dt.date, pl.DataFrame],
-    *,
-    overlap_threshold: int = 1,
-    min_channel_viewers: int = 10,
+    overlap: Overlap, activity: Mapping[dt.date, pl.DataFrame], *, min_channel_viewers: int = 10
 ) -> OverlapGraph:
     """Build the graph of a window of days.
 
     Args:
-        audience: channel and viewer of every day of the window, one below the other; repeats are fine.
+        overlap: what the channels of the window share.
         activity: schema CHANNEL_ACTIVITY by day, for the days present.
-        overlap_threshold: pairs that share fewer viewers have no edge; >= 1.
         min_channel_viewers: channels with fewer distinct viewers in the window are left out.
     """
-    distinct = audience.select("channel", "viewer").unique()
-    known = window_nodes(distinct, activity)
+    known = window_nodes(overlap.sizes, activity)
     nodes = known.filter(pl.col("viewers") >= min_channel_viewers)
-    counted = shared_viewers(
-        distinct.filter(pl.col("channel").is_in(nodes["channel"].implode())), min_shared=overlap_threshold
-    )
-    total = distinct["viewer"].n_unique()
-    edges = with_measures(counted, nodes, total_viewers=total)
-    return OverlapGraph(nodes, edges, known.height - nodes.height, total)
+    inside = nodes["channel"].implode()
+    shared = overlap.shared.filter(pl.col("channel_a").is_in(inside) & pl.col("channel_b").is_in(inside))
+    edges = with_measures(shared, nodes, total_viewers=overlap.viewers)
+    return OverlapGraph(nodes, edges, known.height - nodes.height, overlap.viewers)
 
 
-def window_nodes(distinct: pl.DataFrame, activity: Mapping[dt.date, pl.DataFrame]) -> pl.DataFrame:
+def window_nodes(sizes: pl.DataFrame, activity: Mapping[dt.date, pl.DataFrame]) -> pl.DataFrame:
     """Every channel of a window: schema GRAPH_NODES.
+
+    Args:
+        sizes: columns channel and viewers; a channel that is not in it has none.
+        activity: schema CHANNEL_ACTIVITY by day.
 
     A channel's game and language are the ones of the days on which it had the most viewer minutes; ties by name.
     """
@@ -76,7 +72,7 @@ def window_nodes(distinct: pl.DataFrame, activity: Mapping[dt.date, pl.DataFrame
     nodes = (
         days.group_by("channel")
         .agg(pl.col("viewer_minutes").sum())
-        .join(distinct.group_by("channel").agg(pl.len().alias("viewers")), on="channel", how="left")
+        .join(sizes, on="channel", how="left")
         .with_columns(pl.col("viewers").fill_null(0))
     )
     for column in ("game_name", "language"):

@@ -6,11 +6,14 @@ Not here: which files make up a day (storage.presence), overlap between channels
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
+import numpy as np
 import polars as pl
 
+from vieweratlas_assets.domain.presence import kernels
 from vieweratlas_assets.domain.presence.filters import AudienceFilters, FilterEffect, apply_filters
-from vieweratlas_assets.domain.schemas import CHANNEL_ACTIVITY, CHANNEL_AUDIENCE
+from vieweratlas_assets.domain.schemas import CHANNEL_ACTIVITY, CHANNEL_AUDIENCE, TIMESTAMP
 
 
 @dataclass(frozen=True)
@@ -50,38 +53,67 @@ def distinct_pairs(presence: pl.DataFrame) -> pl.DataFrame:
         # A bucket of unknown time stands for itself: a negative number that no clock time has.
         .otherwise(-1 - pl.struct("content_id", "timestamp").rank("dense").cast(pl.Int64))
     )
-    seen = (
-        presence.select(
-            "channel",
-            pl.col("chatters").alias("viewer"),
-            "bucket_start",
-            minute.alias("minute"),
-            (pl.col("source") == "live").alias("live"),
-        )
-        .explode("viewer", empty_as_null=False, keep_nulls=False)
-        .group_by("channel", "viewer", "minute")
-        .agg(
-            pl.col("bucket_start").min().alias("first_seen"),
-            pl.col("bucket_start").max().alias("last_seen"),
-            pl.col("live").any(),
-            (~pl.col("live")).any().alias("vod"),
-        )
+    listed = pl.col("chatters").list.len().cast(pl.Int64)
+    # The order of rows is sorted, not the rows: their lists would be copied.
+    rows = presence.select(
+        "channel",
+        minute.alias("minute"),
+        pl.col("bucket_start").dt.epoch("us").fill_null(kernels.UNKNOWN).alias("time"),
+        pl.when(pl.col("source") == "live").then(kernels.LIVE).otherwise(kernels.VOD).cast(pl.Int8).alias("source"),
+        (listed.cum_sum() - listed).alias("begin"),
+        listed.cum_sum().alias("stop"),
+    ).sort("channel", "minute")
+    channels = rows["channel"].rle().struct.unnest()
+    ends = channels["len"].cast(pl.Int64).cum_sum().to_numpy().copy()
+    names = presence["chatters"].explode(empty_as_null=False, keep_nulls=False)
+    seen = _viewers_by_channel(rows, ends, names)
+    runs = pl.Series(np.diff(ends, prepend=0), dtype=pl.Int64)
+    pairs = pl.DataFrame(
+        {
+            "channel": channels["value"].repeat_by(runs).explode(empty_as_null=False),
+            "viewer": names.gather(seen.position),
+            "buckets": seen.minutes,
+            "sources": pl.Series(seen.source).replace_strict(SOURCES_TOLD, return_dtype=pl.String),
+            "first_seen": _times(seen.first),
+            "last_seen": _times(seen.last),
+        }
     )
-    pairs = seen.group_by("channel", "viewer").agg(
-        pl.len().alias("buckets"),
-        pl.col("live").any(),
-        pl.col("vod").any(),
-        pl.col("first_seen").min(),
-        pl.col("last_seen").max(),
+    return CHANNEL_AUDIENCE.conform(pairs)
+
+
+SOURCES_TOLD = {kernels.LIVE: "live", kernels.VOD: "vod", kernels.LIVE | kernels.VOD: "live+vod"}
+
+
+class _Seen(NamedTuple):
+    """Viewers in the order of their channels, as `kernels.viewers_of_channels` finds them."""
+
+    position: np.ndarray
+    minutes: np.ndarray
+    latest: np.ndarray
+    first: np.ndarray
+    last: np.ndarray
+    source: np.ndarray
+
+
+def _viewers_by_channel(rows: pl.DataFrame, ends: np.ndarray, names: pl.Series) -> _Seen:
+    """Run the loop; `ends` are moved from the rows of the channels to their viewers."""
+    most = int(np.diff((rows["stop"] - rows["begin"]).cum_sum().to_numpy()[ends - 1], prepend=0).max(initial=1))
+    slots = 1 << (2 * most).bit_length()
+    seen = _Seen(*(np.empty(names.len(), np.int64) for _ in _Seen._fields))
+    written = kernels.viewers_of_channels(
+        ends,
+        *(rows[name].to_numpy() for name in ("begin", "stop", "minute", "time", "source")),
+        names.hash().to_numpy(),
+        np.empty(slots, np.uint64),
+        np.full(slots, -1, np.int64),
+        tuple(seen),
     )
-    sources = (
-        pl.when(pl.col("live") & pl.col("vod"))
-        .then(pl.lit("live+vod"))
-        .when(pl.col("live"))
-        .then(pl.lit("live"))
-        .otherwise(pl.lit("vod"))
-    )
-    return CHANNEL_AUDIENCE.conform(pairs.with_columns(sources.alias("sources")))
+    return _Seen(*(column[:written] for column in seen))
+
+
+def _times(microseconds: np.ndarray) -> pl.Series:
+    times = pl.Series(microseconds)
+    return times.set(times == kernels.UNKNOWN, None).cast(TIMESTAMP)
 
 
 def channel_activity(presence: pl.DataFrame, roster: pl.DataFrame, audience: pl.DataFrame) -> pl.DataFrame:

@@ -1,67 +1,173 @@
+import datetime as dt
+import itertools
 import random
+import string
+from collections import Counter
+from collections.abc import Iterator
 
 import polars as pl
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from vieweratlas_assets.domain.overlap import counting
-from vieweratlas_assets.domain.overlap.counting import SHARED, shared_viewers
-from vieweratlas_tests.domain.overlap.samples import CHANNELS, Pairs, pair_lists, pairs_frame, shared_by_hand
+from vieweratlas_assets.domain.overlap.counting import SHARED, SIZES, Overlap, count_overlap, overlap_of
+from vieweratlas_assets.domain.overlap.pairs import CodedPairs, WindowPairs, code_audience, code_presence
+from vieweratlas_tests.domain.overlap.samples import (
+    CHANNELS,
+    Pairs,
+    audiences,
+    pair_lists,
+    pairs_frame,
+    shared_by_hand,
+)
 
 EVERYBODY = [(channel, "ann") for channel in CHANNELS]
+FIRST = dt.date(2026, 3, 1)
+PLENTY = 2**20
 
 
-@given(pair_lists, st.integers(1, 4), st.sampled_from((1, 7, 12, 30, 32_000_000)))
-@example([], 1, 1)
-@example([("alpha", "ann"), ("alpha", "bob")], 1, 1)
-@example(EVERYBODY, 1, 1)
-@example(EVERYBODY, 2, 12)
-@example([("alpha", "ann"), ("beta", "bob")], 1, 1)
-@example([("b", "ann"), ("a", "ann")] * 5, 1, 32_000_000)
-def test_every_pair_of_channels_is_counted_as_by_hand(pairs: Pairs, min_shared: int, block_entries: int) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(counting, "BLOCK_ENTRIES", block_entries)
-        found = shared_viewers(pairs_frame(pairs), min_shared=min_shared)
-    assert found.schema == SHARED
-    assert found.rows() == shared_by_hand(pairs, min_shared)
+def _window(days: list[Pairs], memory_bytes: int = PLENTY) -> WindowPairs:
+    """Days of pairs, each in two chunks."""
+    window = WindowPairs(memory_bytes)
+    for number, pairs in enumerate(days):
+        half = len(pairs) // 2
+        chunks = [code_audience(pairs_frame(part), window.codes) for part in (pairs[:half], pairs[half:])]
+        window.add(FIRST + dt.timedelta(days=number), chunks)
+    return window
+
+
+def _without_the_busiest(pairs: Pairs, most: int) -> Pairs:
+    channels = Counter(viewer for _, viewer in set(pairs))
+    return [pair for pair in pairs if channels[pair[1]] <= most]
+
+
+@given(
+    st.lists(pair_lists, max_size=3),
+    st.integers(1, 4),
+    st.integers(0, 4),
+    st.none() | st.integers(1, 4),
+    st.sampled_from((1, 40, 100, PLENTY)),
+)
+@example([], 1, 0, None, 1)
+@example([[]], 1, 0, None, 1)
+@example([[("alpha", "ann"), ("alpha", "bob")]], 1, 0, None, 1)
+@example([[("alpha", "ann")]], 1, 0, None, 1)
+@example([EVERYBODY], 1, 0, None, 1)
+@example([EVERYBODY, EVERYBODY], 2, 0, 4, 40)
+@example([[("b", "ann"), ("a", "ann")] * 5], 1, 2, 1, PLENTY)
+def test_a_window_of_days_is_counted_as_by_hand(
+    days: list[Pairs], min_shared: int, minimum: int, most: int | None, memory_bytes: int
+) -> None:
+    with _window(days, memory_bytes) as window:
+        found = count_overlap(
+            window,
+            min_shared=min_shared,
+            min_channel_viewers=minimum,
+            max_channels_per_viewer=most,
+            memory_bytes=memory_bytes,
+        )
+    everything = [pair for day in days for pair in day]
+    kept = everything if most is None else _without_the_busiest(everything, most)
+    viewers = audiences(kept)
+    assert found.sizes.schema == SIZES and found.shared.schema == SHARED
+    assert found.sizes.rows() == [(channel, len(viewers[channel])) for channel in sorted(viewers)]
+    large = [pair for pair in kept if len(viewers[pair[0]]) >= minimum]
+    assert found.shared.rows() == shared_by_hand(large, min_shared)
+    assert found.viewers == len({viewer for _, viewer in kept})
+    assert found.viewers + found.viewers_left_out == len({viewer for _, viewer in everything})
 
 
 @given(pair_lists, st.randoms(use_true_random=False))
 def test_the_order_of_rows_does_not_matter(pairs: Pairs, shuffler: random.Random) -> None:
     mixed = list(pairs)
     shuffler.shuffle(mixed)
-    assert shared_viewers(pairs_frame(mixed)).equals(shared_viewers(pairs_frame(pairs)))
+    _equal(overlap_of(pairs_frame(mixed)), overlap_of(pairs_frame(pairs)))
 
 
-@pytest.mark.parametrize("block_entries", [1, 300, 100_000])
-def test_a_larger_world_in_many_blocks(block_entries: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@given(
+    st.lists(st.tuples(st.sampled_from(CHANNELS), st.lists(st.sampled_from(["ann", "bob", "", "😀"]))), max_size=20)
+)
+def test_presence_gives_what_its_pairs_give(rows: list[tuple[str, list[str]]]) -> None:
+    presence = pl.DataFrame(rows, schema={"channel": pl.String, "chatters": pl.List(pl.String)}, orient="row")
+    window = WindowPairs(PLENTY)
+    window.add(FIRST, [code_presence(presence[:7], window.codes), code_presence(presence[7:], window.codes)])
+    pairs = [(channel, name) for channel, chatters in rows for name in chatters]
+    _equal(count_overlap(window), overlap_of(pairs_frame(pairs)))
+
+
+def _equal(found: Overlap, expected: Overlap) -> None:
+    assert found.sizes.equals(expected.sizes) and found.shared.equals(expected.shared)
+    assert found.viewers == expected.viewers
+
+
+@pytest.mark.parametrize("memory_bytes", [400, 20_000, PLENTY])
+def test_a_larger_window_in_many_rounds_and_on_disk(memory_bytes: int) -> None:
     draw = random.Random(7)
     # Squared: a few channels that most viewers visit and many that few do.
-    pairs = [(f"c{int(120 * draw.random() ** 2)}", f"v{draw.randrange(400)}") for _ in range(6000)]
-    monkeypatch.setattr(counting, "BLOCK_ENTRIES", block_entries)
-    expected = shared_by_hand(pairs, 3)
+    days = [[(f"c{int(120 * draw.random() ** 2)}", f"v{draw.randrange(400)}") for _ in range(3000)] for _ in range(3)]
+    expected = shared_by_hand(itertools.chain(*days), 3)
     assert len(expected) > 1000
-    assert shared_viewers(pairs_frame(pairs), min_shared=3).rows() == expected
+    with _window(days, memory_bytes) as window:
+        assert count_overlap(window, min_shared=3, memory_bytes=memory_bytes).shared.rows() == expected
+
+
+def test_more_viewers_than_go_together_are_counted_in_parts() -> None:
+    draw = random.Random(3)
+    names = ["".join(draw.choices(string.ascii_lowercase, k=9)) for _ in range(60_000)]
+    pairs = [(f"c{draw.randrange(8)}", name) for name in names for _ in range(3)]
+    assert overlap_of(pairs_frame(pairs)).shared.rows() == shared_by_hand(pairs)
+
+
+def test_a_window_moves_on_over_the_days_it_holds() -> None:
+    days = [[("a", "ann"), ("b", "ann")], [("a", "bob"), ("b", "bob")], [("c", "ann"), ("a", "bob")]]
+    window = _window(days)
+    first, second, third = (FIRST + dt.timedelta(days=number) for number in range(3))
+    assert count_overlap(window, [first, second]).shared.rows() == [("a", "b", 2)]
+    assert count_overlap(window, [second, third]).shared.rows() == [("a", "b", 1)]
+    window.drop_before(third)
+    assert window.days == {third} and window.pairs == 2
+    left = count_overlap(window)
+    assert left.sizes.rows() == [("a", 1), ("c", 1)] and left.shared.is_empty()
+
+
+def test_a_day_that_breaks_off_is_not_there() -> None:
+    with _window([[("a", "ann")]], memory_bytes=1) as window:
+        chunk = code_audience(pairs_frame([("b", "ann")]), window.codes)
+
+        def broken() -> Iterator[CodedPairs]:
+            yield chunk
+            raise OSError("the disk is gone")
+
+        with pytest.raises(OSError, match="the disk is gone"):
+            window.add(FIRST + dt.timedelta(days=1), broken())
+        assert window.days == {FIRST} and window.pairs == 1
+        assert count_overlap(window).sizes.rows() == [("a", 1)]
+
+
+def test_what_memory_may_not_hold_waits_on_disk_and_is_given_back() -> None:
+    pairs = [(f"c{number % 7}", f"v{number % 50}") for number in range(350)]
+    with _window([pairs] * 4) as held, _window([pairs] * 4, memory_bytes=1) as spilled:
+        assert spilled.pairs_in_memory == 0 and held.pairs_in_memory == held.pairs == spilled.pairs
+        _equal(count_overlap(spilled), count_overlap(held))
 
 
 def test_other_columns_and_repeats_do_not_count() -> None:
     pairs = pairs_frame([("a", "ann"), ("b", "ann"), ("a", "ann")]).with_columns(buckets=pl.int_range(3))
-    assert shared_viewers(pairs).rows() == [("a", "b", 1)]
+    assert overlap_of(pairs).shared.rows() == [("a", "b", 1)]
 
 
 def test_a_count_beyond_16_bits_is_exact() -> None:
     viewers = [str(number) for number in range(70_000)]
     pairs = pl.DataFrame({"channel": ["a"] * 70_000 + ["b"] * 70_000, "viewer": viewers * 2})
-    assert shared_viewers(pairs).rows() == [("a", "b", 70_000)]
+    assert overlap_of(pairs).shared.rows() == [("a", "b", 70_000)]
 
 
 def test_the_smallest_count_stays_and_the_one_below_goes() -> None:
     pairs = [(channel, str(viewer)) for channel, size in (("a", 9), ("b", 5), ("c", 4)) for viewer in range(size)]
-    assert shared_viewers(pairs_frame(pairs), min_shared=5).rows() == [("a", "b", 5)]
+    assert overlap_of(pairs_frame(pairs), min_shared=5).shared.rows() == [("a", "b", 5)]
 
 
 @pytest.mark.parametrize("min_shared", [0, -1])
 def test_a_minimum_below_one_is_refused(min_shared: int) -> None:
     with pytest.raises(ValueError, match=f"min_shared is {min_shared}; it must be at least 1"):
-        shared_viewers(pairs_frame([]), min_shared=min_shared)
+        overlap_of(pairs_frame([]), min_shared=min_shared)

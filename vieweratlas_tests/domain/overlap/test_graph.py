@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vieweratlas_assets.domain.overlap.counting import overlap_of
 from vieweratlas_assets.domain.overlap.graph import (
     OverlapGraph,
     build_overlap_graph,
@@ -35,6 +36,13 @@ def _activity_of(pairs: Pairs) -> pl.DataFrame:
     return activity(*((channel, len(viewers), None, None) for channel, viewers in sorted(audiences(pairs).items())))
 
 
+def _graph(
+    pairs: Pairs, days: dict[dt.date, pl.DataFrame], *, overlap_threshold: int = 1, min_channel_viewers: int = 10
+) -> OverlapGraph:
+    overlap = overlap_of(pairs_frame(pairs), min_shared=overlap_threshold, min_channel_viewers=min_channel_viewers)
+    return build_overlap_graph(overlap, days, min_channel_viewers=min_channel_viewers)
+
+
 def _complete(channels: int, shared: list[int | None]) -> OverlapGraph:
     """A graph whose first pairs are joined, with these counts."""
     names = [f"c{number:03}" for number in range(channels)]
@@ -47,8 +55,8 @@ def _complete(channels: int, shared: list[int | None]) -> OverlapGraph:
 def test_a_window_is_that_counted_by_hand(window: list[Pairs], threshold: int, minimum: int) -> None:
     everything = [pair for day in window for pair in day]
     viewers = audiences(everything)
-    graph = build_overlap_graph(
-        pairs_frame(everything),
+    graph = _graph(
+        everything,
         {DAYS[number]: _activity_of(day) for number, day in enumerate(window)},
         overlap_threshold=threshold,
         min_channel_viewers=minimum,
@@ -67,16 +75,14 @@ def test_a_window_is_that_counted_by_hand(window: list[Pairs], threshold: int, m
 
 def test_a_viewer_of_several_days_counts_once() -> None:
     day = [("a", "ann"), ("a", "bob"), ("b", "ann")]
-    graph = build_overlap_graph(
-        pairs_frame(day * 3), {each: _activity_of(day) for each in DAYS[:3]}, min_channel_viewers=1
-    )
+    graph = _graph(day * 3, {each: _activity_of(day) for each in DAYS[:3]}, min_channel_viewers=1)
     assert graph.nodes.select("viewers", "viewer_minutes").rows() == [(2, 6), (1, 3)]
     assert graph.edges.select("shared_viewers", "jaccard", "overlap_coefficient").rows() == [(1, 0.5, 1.0)]
 
 
 def test_two_viewers_who_never_met_on_one_day_still_count() -> None:
-    graph = build_overlap_graph(
-        pairs_frame([("a", "ann"), ("b", "ann")]),
+    graph = _graph(
+        [("a", "ann"), ("b", "ann")],
         {DAYS[0]: activity(("a", 1, None, None)), DAYS[4]: activity(("b", 1, None, None))},
         min_channel_viewers=1,
     )
@@ -85,16 +91,16 @@ def test_two_viewers_who_never_met_on_one_day_still_count() -> None:
 
 def test_the_thresholds_themselves_stay() -> None:
     pairs = [(channel, str(viewer)) for channel, size in (("a", 12), ("b", 10), ("c", 9)) for viewer in range(size)]
-    graph = build_overlap_graph(pairs_frame(pairs), {FIRST: _activity_of(pairs)}, overlap_threshold=10)
+    graph = _graph(pairs, {FIRST: _activity_of(pairs)}, overlap_threshold=10)
     assert graph.nodes["channel"].to_list() == ["a", "b"] and graph.channels_below_minimum == 1
     assert graph.edges["shared_viewers"].to_list() == [10]
-    above = build_overlap_graph(pairs_frame(pairs), {FIRST: _activity_of(pairs)}, overlap_threshold=11)
+    above = _graph(pairs, {FIRST: _activity_of(pairs)}, overlap_threshold=11)
     assert above.nodes.equals(graph.nodes) and above.edges.is_empty()
 
 
 def test_the_score_stands_on_all_viewers_also_of_small_channels() -> None:
     pairs = [(channel, str(viewer)) for channel in "ab" for viewer in range(10)] + [("small", "x")]
-    graph = build_overlap_graph(pairs_frame(pairs), {FIRST: _activity_of(pairs)})
+    graph = _graph(pairs, {FIRST: _activity_of(pairs)})
     assert graph.total_viewers == 11 and graph.edges["overlap_z"][0] > 0
 
 
@@ -105,21 +111,21 @@ def test_games_and_languages_go_by_viewer_minutes_not_by_days() -> None:
         DAYS[2]: activity(("a", 50, "Go", "de"), ("c", 0, None, None)),
         DAYS[3]: activity(("a", 200, None, None)),
     }
-    nodes = window_nodes(pairs_frame([("a", "ann")]), days)
+    nodes = window_nodes(overlap_of(pairs_frame([("a", "ann")])).sizes, days)
     assert nodes.rows() == [("a", 1, 390, "Chess", "en"), ("b", 0, 10, "Art", "de"), ("c", 0, 0, None, None)]
-    assert window_nodes(pairs_frame([("a", "ann")]), dict(reversed(days.items()))).equals(nodes)
+    assert window_nodes(overlap_of(pairs_frame([("a", "ann")])).sizes, dict(reversed(days.items()))).equals(nodes)
 
 
 def test_a_channel_without_viewers_stays_where_no_minimum_asks_for_any() -> None:
     days = {FIRST: activity(("quiet", 0, None, None))}
-    graph = build_overlap_graph(pairs_frame([]), days, min_channel_viewers=0)
+    graph = _graph([], days, min_channel_viewers=0)
     assert graph.nodes["viewers"].to_list() == [0] and graph.edges.is_empty()
-    assert build_overlap_graph(pairs_frame([]), days, min_channel_viewers=1).channels_below_minimum == 1
+    assert _graph([], days, min_channel_viewers=1).channels_below_minimum == 1
 
 
 @pytest.mark.parametrize("days", [{}, {FIRST: activity()}])
 def test_a_window_of_nothing_is_an_empty_graph(days: dict[dt.date, pl.DataFrame]) -> None:
-    graph = build_overlap_graph(pairs_frame([]), days)
+    graph = _graph([], days)
     assert (graph.nodes.height, graph.edges.height, graph.total_viewers) == (0, 0, 0)
     assert density(graph) is None and density_advice(graph) is None
 
@@ -127,7 +133,7 @@ def test_a_window_of_nothing_is_an_empty_graph(days: dict[dt.date, pl.DataFrame]
 @pytest.mark.parametrize("threshold", [0, -2])
 def test_a_threshold_below_one_is_refused(threshold: int) -> None:
     with pytest.raises(ValueError, match="at least 1"):
-        build_overlap_graph(pairs_frame([]), {}, overlap_threshold=threshold)
+        _graph([], {}, overlap_threshold=threshold)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,66 @@
+"""The compiled loop that reduces a channel's minutes to its viewers.
+
+Belongs here: loops over plain arrays. Not here: frames (audience). See domain.overlap.kernels for how they compile.
+"""
+
+import numba as nb
+import numpy as np
+
+UNKNOWN = np.iinfo(np.int64).min
+LIVE = 1
+VOD = 2
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+
+
+@nb.njit(cache=True, nogil=True)
+def viewers_of_channels(ends, begins, stops, minutes, times, sources, names, keys, slots_of, out):  # type: ignore[no-untyped-def]
+    """Distinct viewers of each channel with the minutes in which they wrote.
+
+    Args:
+        ends: int64; channel c has the rows ends[c - 1]:ends[c], in the order of their minute. Rewritten to the ends
+            of the channels in `out`.
+        begins, stops: int64; row r has the chatters names[begins[r]:stops[r]].
+        minutes: int64, a number for each minute.
+        times: int64, start of the bucket; UNKNOWN where it is.
+        sources: int8, LIVE or VOD.
+        names: uint64 digests.
+        keys, slots_of: uint64 and int64 hash table, a power of two long and at least twice the most chatters of a
+            channel; slots_of all -1.
+        out: tuple of (position in names of the first sighting, minutes, last minute seen, first time, last time,
+            sources), int64 each and as long as names.
+    """
+    position, count, latest, first, last, source = out
+    mask = np.uint64(keys.shape[0] - 1)
+    written = 0
+    row = 0
+    for channel in range(ends.shape[0]):
+        begin = written
+        while row < ends[channel]:
+            for at in range(begins[row], stops[row]):
+                name = names[at]
+                slot = (name * _GOLDEN) >> np.uint64(20) & mask
+                while slots_of[slot] >= begin and keys[slot] != name:
+                    slot = (slot + np.uint64(1)) & mask
+                viewer = slots_of[slot]
+                if viewer < begin:
+                    viewer = written
+                    written += 1
+                    slots_of[slot] = viewer
+                    keys[slot] = name
+                    position[viewer] = at
+                    count[viewer] = 1
+                    latest[viewer] = minutes[row]
+                    first[viewer] = last[viewer] = UNKNOWN
+                    source[viewer] = 0
+                elif latest[viewer] != minutes[row]:
+                    latest[viewer] = minutes[row]
+                    count[viewer] += 1
+                source[viewer] |= sources[row]
+                time = times[row]
+                if time != UNKNOWN:
+                    if first[viewer] == UNKNOWN or time < first[viewer]:
+                        first[viewer] = time
+                    last[viewer] = max(last[viewer], time)
+            row += 1
+        ends[channel] = written
+    return written
