@@ -1,0 +1,158 @@
+"""RESULTS.md and its plot, from results.json.
+
+Belongs here: tables and words. Not here: measuring (measure, run).
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+Section = Mapping[str, Any]
+
+TOLD = {
+    "decode": "bare decode of the same columns (PyArrow)",
+    "engine": "**our engine**",
+    "engine, 1 GB": "**our engine**, `memory_limit` 1 GB",
+    "polars": "Polars: distinct, self-join, group",
+    "duckdb_sql": "DuckDB: one SQL statement",
+    "duckdb_scipy": "DuckDB distinct + scipy.sparse",
+    "engine_pairs": "**our engine**",
+    "scipy": "scipy.sparse product",
+    "sets": "Python sets over all pairs of channels",
+    "rows": "rows read again",
+    "audiences": "daily audiences",
+}
+
+
+def write(results: Mapping[str, Section], folder: Path) -> None:
+    """Write RESULTS.md, and the plot where the growth was measured."""
+    pages = {"rows_to_edges": _rows_to_edges, "windows": _windows, "growth": _growth, "large": _large}
+    parts = [INTRODUCTION]
+    for name, page in pages.items():
+        if name in results:
+            parts += [page(results), _measured_on(results[name]["machine"])]
+    (folder / "RESULTS.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    if "growth" in results:
+        _plot(results, folder / "growth.png")
+
+
+INTRODUCTION = """# Benchmarks
+
+Written by `make bench` (about ten minutes), `make bench-large` for the world of 10,000 channels and `make
+bench-communities`. CPU seconds are those of whole processes, start-up and loading of compiled code included, unless
+a table says otherwise; numba compiles once for a machine, which takes about 5 CPU-s more. Medians of interleaved
+runs. Within a table all ways gave the same edges, by digest. The worlds are seeded and made up (`world.py`); their
+presence is in the lake's own table."""
+
+
+def _rows_to_edges(results: Mapping[str, Section]) -> str:
+    section = results["rows_to_edges"]
+    return "\n\n".join(
+        [
+            f"## From presence to edges, 1,000 channels\n\n{_world(section['world'])}",
+            _table(section["ways"]),
+            f"From distinct pairs in memory, the step alone:\n\n{_steps(section['steps'])}",
+        ]
+    )
+
+
+def _large(results: Mapping[str, Section]) -> str:
+    section = results["large"]
+    return "\n\n".join(
+        [
+            f"## From presence to edges, 10,000 channels\n\n{_world(section['world'])} Viewers of more than 300 channels "
+            "are left out, edges have 10 shared viewers or more. Single runs.",
+            _table(section["ways"]),
+            f"From distinct pairs in memory, the step alone, nobody left out:\n\n{_steps(section['steps'])}",
+        ]
+    )
+
+
+def _windows(results: Mapping[str, Section]) -> str:
+    section = results["windows"]
+    lines = ["| window | rows read again, CPU-s | daily audiences, CPU-s | ratio |", "|---|---:|---:|---:|"]
+    for days in ("7", "30"):
+        rows, audiences = (section[days][way]["cpu_s"] for way in ("rows", "audiences"))
+        lines.append(f"| {days} days | {rows:.1f} | {audiences:.1f} | {rows / audiences:.1f} |")
+    daily = section["daily"]
+    return "\n".join(
+        [
+            "## Windows, 1,000 channels",
+            "",
+            f"Making the seven audiences (distinct pairs with their minutes, sorted and stored) took {daily['cpu_s']:.1f} "
+            f"CPU-s, once. The month is the week over and over. A range of windows in one run reads each day once.",
+            "",
+            *lines,
+        ]
+    )
+
+
+def _growth(results: Mapping[str, Section]) -> str:
+    rows = [
+        "| channels | viewers | distinct pairs | chatters listed | CPU-s | peak MB |",
+        "|---:|---:|---:|---:|---:|---:|",
+    ]
+    for world, figures in _sizes(results):
+        told = " | ".join(f"{world[name]:,}" for name in ("channels", "viewers", "distinct_pairs", "chatters_listed"))
+        rows.append(f"| {told} | {figures['cpu_s']:.1f} | {figures['peak_mb']:,.0f} |")
+    return "\n".join(["## Growth", "", "![growth](growth.png)", "", *rows])
+
+
+def _sizes(results: Mapping[str, Section]) -> list[tuple[Section, Section]]:
+    """World and figures of our engine, by size."""
+    sizes = [(section["world"], section) for name, section in results["growth"].items() if name != "machine"]
+    if "large" in results:
+        sizes.append((results["large"]["world"], results["large"]["ways"]["engine"]))
+    return sorted(sizes, key=lambda size: size[0]["channels"])
+
+
+def _world(world: Section) -> str:
+    return (
+        f"{world['channels']:,} channels, {world['viewers']:,} viewers, {world['distinct_pairs']:,} distinct pairs, a week "
+        f"of presence: {world['chatters_listed']:,} chatters in {world['presence_rows']:,} rows, "
+        f"{world['parquet_bytes'] / 1e6:,.0f} MB of Parquet."
+    )
+
+
+def _table(ways: Section) -> str:
+    engine = ways["engine"]["cpu_s"]
+    lines = ["| way | CPU-s | wall s | peak MB | CPU of our engine / of this |", "|---|---:|---:|---:|---:|"]
+    lines += [
+        f"| {TOLD[name]} | {each['cpu_s']:.1f} | {each['wall_s']:.1f} | {each['peak_mb']:,.0f} | "
+        f"{engine / each['cpu_s']:.2f} |"
+        for name, each in ways.items()
+    ]
+    return "\n".join(lines)
+
+
+def _steps(steps: Section) -> str:
+    engine = steps["engine_pairs"]["result"]["step_cpu_s"]
+    lines = ["| way | CPU-s | times our engine |", "|---|---:|---:|"]
+    for name, each in steps.items():
+        seconds = each["result"]["step_cpu_s"]
+        lines.append(f"| {TOLD[name]} | {seconds:.2f} | {seconds / engine:.1f} |")
+    return "\n".join(lines)
+
+
+def _measured_on(machine: Section) -> str:
+    libraries = [f"{name} {version}" for name, version in machine.items() if name not in ("date", "processor")]
+    return f"*{machine['date']}, {machine['processor']}; {', '.join(libraries)}.*"
+
+
+def _plot(results: Mapping[str, Section], path: Path) -> None:
+    """CPU seconds over chatters, both logarithmic, beside a straight line."""
+    from matplotlib.figure import Figure
+
+    sizes = _sizes(results)
+    chatters = [world["chatters_listed"] for world, _ in sizes]
+    seconds = [figures["cpu_s"] for _, figures in sizes]
+    figure = Figure(figsize=(6, 4), dpi=120, layout="constrained")
+    axes = figure.subplots()
+    axes.loglog(chatters, seconds, "o-", label="our engine")
+    last = seconds[-1] / chatters[-1]
+    axes.loglog(chatters, [last * number for number in chatters], "--", color="grey", label="in proportion")
+    for (world, _), x, y in zip(sizes, chatters, seconds, strict=True):
+        axes.annotate(f"{world['channels']:,} channels", (x, y), textcoords="offset points", xytext=(6, -12))
+    axes.set(xlabel="chatters in a week of presence", ylabel="CPU seconds, rows to edges")
+    axes.legend()
+    figure.savefig(path, metadata={"Software": None})

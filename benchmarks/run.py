@@ -1,0 +1,107 @@
+"""`make bench`: measure, keep the figures in results.json, and write RESULTS.md from them.
+
+Belongs here: what is measured against what. Not here: the ways (paths), the page (report).
+"""
+
+import argparse
+import json
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks import report
+from benchmarks.measure import Figures, as_json, interleaved, machine, measured
+from benchmarks.world import SIZES, draw_pairs, write_world
+
+HERE = Path(__file__).parent
+WAYS = "benchmarks.paths"
+LARGE = ("--most-channels", "300", "--min-shared", "10")
+
+
+def world(name: str, folder: Path) -> tuple[list[str], str, dict[str, int]]:
+    """The files of a world's days and of its distinct pairs, and its figures; made unless they are there."""
+    folder /= name
+    if not (folder / "pairs.npz").exists():
+        write_world(name, folder)
+        pairs = draw_pairs(SIZES[name], 7)
+        order = np.lexsort((pairs.viewer, pairs.channel))
+        np.savez(folder / "pairs.npz", viewer=pairs.viewer[order], channel=pairs.channel[order])
+    days = sorted(str(path) for path in folder.glob("date=*/part-0000.parquet"))
+    return days, str(folder / "pairs.npz"), json.loads((folder / "world.json").read_text())
+
+
+def rows_to_edges(folder: Path, times: int) -> dict[str, Any]:
+    """World M: the whole way, and from distinct pairs."""
+    days, pairs, figures = world("M", folder)
+    ways = ("decode", "engine", "polars", "duckdb_sql", "duckdb_scipy")
+    steps = ("engine_pairs", "scipy", "sets")
+    return {
+        "world": figures,
+        "ways": as_json(interleaved({way: (way, *days) for way in ways}, WAYS, times=times)),
+        "steps": as_json(interleaved({way: (way, pairs) for way in steps}, WAYS, times=times)),
+    }
+
+
+def windows(folder: Path, times: int) -> dict[str, Any]:
+    """World M: windows from the daily audiences beside reading the rows again; the week stands for a month."""
+    days, _, _ = world("M", folder)
+    made = measured(WAYS, "daily", *days)
+    found: dict[str, Any] = {"daily": as_json({"daily": made})["daily"]}
+    for length in (7, 30):
+        files = (days * 5)[:length]
+        runs = {"rows": ("engine", *files), "audiences": ("window", *files)}
+        found[str(length)] = as_json(interleaved(runs, WAYS, times=times))
+    return found
+
+
+def growth(folder: Path, times: int) -> dict[str, Any]:
+    """Our engine at 100 and 1,000 channels; `large` adds 10,000."""
+    found = {}
+    for name in ("S", "M"):
+        days, _, figures = world(name, folder)
+        run: Mapping[str, Figures] = interleaved({name: ("engine", *days)}, WAYS, times=times)
+        found[name] = {"world": figures, **as_json(run)[name]}
+    return found
+
+
+def large(folder: Path, times: int) -> dict[str, Any]:
+    """World L, each way once: it takes most of an hour."""
+    del times
+    days, pairs, figures = world("L", folder)
+    runs = {
+        "decode": ("decode", *days),
+        "engine": ("engine", *days, *LARGE),
+        "engine, 1 GB": ("engine", *days, *LARGE, "--memory-mb", "1024"),
+        "duckdb_scipy": ("duckdb_scipy", *days, *LARGE),
+    }
+    steps = {way: (way, pairs, "--min-shared", "10") for way in ("engine_pairs", "scipy")}
+    return {
+        "world": figures,
+        "ways": as_json(interleaved(runs, WAYS, times=1)),
+        "steps": as_json(interleaved(steps, WAYS, times=1)),
+    }
+
+
+SECTIONS = {"rows_to_edges": rows_to_edges, "windows": windows, "growth": growth, "large": large}
+
+
+def main() -> None:
+    """Measure the chosen sections; the others stay as they were measured last."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("sections", nargs="*", help=f"of {', '.join(SECTIONS)}; default: all but large")
+    parser.add_argument("--times", type=int, default=3, help="runs of each way, taken in turn")
+    parser.add_argument("--worlds", type=Path, default=Path(tempfile.gettempdir()) / "vieweratlas-bench")
+    options = parser.parse_args()
+    kept_in = HERE / "results.json"
+    results = json.loads(kept_in.read_text()) if kept_in.exists() else {}
+    for name in options.sections or [name for name in SECTIONS if name != "large"]:
+        results[name] = {"machine": machine(), **SECTIONS[name](options.worlds, options.times)}
+        kept_in.write_text(json.dumps(results, indent=2) + "\n")
+    report.write(results, HERE)
+
+
+if __name__ == "__main__":
+    main()
