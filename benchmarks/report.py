@@ -60,8 +60,8 @@ def _large(results: Mapping[str, Section]) -> str:
     section = results["large"]
     return "\n\n".join(
         [
-            f"## From presence to edges, 10,000 channels\n\n{_world(section['world'])} Viewers of more than 300 channels "
-            "are left out, edges have 10 shared viewers or more. Single runs.",
+            f"## From presence to edges, 10,000 channels\n\n{_world(section['world'])} Viewers of more than 300 "
+            "channels are left out, edges have 10 shared viewers or more. Single runs.",
             _table(section["ways"]),
             f"From distinct pairs in memory, the step alone, nobody left out:\n\n{_steps(section['steps'])}",
         ]
@@ -79,8 +79,8 @@ def _windows(results: Mapping[str, Section]) -> str:
         [
             "## Windows, 1,000 channels",
             "",
-            f"Making the seven audiences (distinct pairs with their minutes, sorted and stored) took {daily['cpu_s']:.1f} "
-            f"CPU-s, once. The month is the week over and over. A range of windows in one run reads each day once.",
+            "Making the seven audiences (distinct pairs with their minutes, sorted and stored) took "
+            f"{daily['cpu_s']:.1f} CPU-s, once. The month is the week over and over. A range of windows in one run reads each day once.",
             "",
             *lines,
         ]
@@ -108,8 +108,8 @@ def _sizes(results: Mapping[str, Section]) -> list[tuple[Section, Section]]:
 
 def _world(world: Section) -> str:
     return (
-        f"{world['channels']:,} channels, {world['viewers']:,} viewers, {world['distinct_pairs']:,} distinct pairs, a week "
-        f"of presence: {world['chatters_listed']:,} chatters in {world['presence_rows']:,} rows, "
+        f"{world['channels']:,} channels, {world['viewers']:,} viewers, {world['distinct_pairs']:,} distinct pairs, "
+        f"a week of presence: {world['chatters_listed']:,} chatters in {world['presence_rows']:,} rows, "
         f"{world['parquet_bytes'] / 1e6:,.0f} MB of Parquet."
     )
 

@@ -24,8 +24,9 @@ LARGE = ("--most-channels", "300", "--min-shared", "10")
 def world(name: str, folder: Path) -> tuple[list[str], str, dict[str, int]]:
     """The files of a world's days and of its distinct pairs, and its figures; made unless they are there."""
     folder /= name
-    if not (folder / "pairs.npz").exists():
+    if not (folder / "world.json").exists():
         write_world(name, folder)
+    if not (folder / "pairs.npz").exists():
         pairs = draw_pairs(SIZES[name], 7)
         order = np.lexsort((pairs.viewer, pairs.channel))
         np.savez(folder / "pairs.npz", viewer=pairs.viewer[order], channel=pairs.channel[order])
