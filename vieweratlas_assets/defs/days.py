@@ -155,7 +155,8 @@ def _make(
 def _figures(facts: Mapping[str, Any]) -> str:
     """The plain numbers among a partition's facts; no name of a viewer or channel is one."""
     numbers = {name: value for name, value in facts.items() if isinstance(value, int | float)}
-    return ", ".join(f"{name} {value}" for name, value in numbers.items()) or "no figures"
+    told = (f"{name} {round(value, 4)}" for name, value in numbers.items())
+    return ", ".join(told) or "no figures"
 
 
 def _tell(progress: StepProgress) -> None:

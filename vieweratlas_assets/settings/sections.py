@@ -20,6 +20,7 @@ from pydantic import (
     SecretStr,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 from pydantic.fields import FieldInfo
 
@@ -252,14 +253,30 @@ class EngineSettings(Section):
     memory_limit: Annotated[str, BeforeValidator(_size)] = Field(
         "2GB", description="Memory that counting may take, such as 2GB or 500MB; above it, work goes to disk."
     )
-    overlap_engine: Literal["local", "spark"] = Field("local", description="Count on this machine or on Spark.")
-    spark_launcher: Literal["local", "emr_serverless"] = Field("local", description="Where Spark runs.")
-    emr_serverless_application_id: str | None = Field(
-        None, min_length=1, description="Application of EMR Serverless that runs Spark."
+    overlap_engine: Literal["local", "spark"] = Field(
+        "local", description="What counts the shared viewers: this machine, or Spark."
     )
-    emr_serverless_role_arn: str | None = Field(
-        None, min_length=1, description="Role that the job on EMR Serverless runs as."
+    spark_launcher: Literal["local", "emr_serverless"] = Field("local", description="Where the Spark job runs.")
+    spark_submit_parameters: str = Field(
+        "", description="Parameters of spark-submit, such as --driver-memory 4g; empty takes Spark's own."
     )
+    emr_serverless_application_id: str = Field(
+        "", pattern=r"^[0-9a-z]{0,64}$", description="Application that runs the job, such as 00fabc123def4567."
+    )
+    emr_serverless_role_arn: str = Field(
+        "",
+        pattern=r"^(arn:aws[a-zA-Z0-9-]*:iam::[0-9]{12}:role/\S+)?$",
+        description="Role that the job takes, such as arn:aws:iam::123456789012:role/vieweratlas-spark.",
+    )
+
+    @model_validator(mode="after")
+    def _know_the_application(self) -> "EngineSettings":
+        if self.overlap_engine == "spark" and self.spark_launcher == "emr_serverless":
+            needed = ("emr_serverless_application_id", "emr_serverless_role_arn")
+            missing = [name for name in needed if not getattr(self, name)]
+            if missing:
+                raise ValueError(f"spark_launcher is emr_serverless; set {' and '.join(missing)} too")
+        return self
 
     @property
     def memory_limit_bytes(self) -> int:

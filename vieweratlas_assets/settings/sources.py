@@ -308,12 +308,14 @@ def _validated(layers: Layers) -> Settings:
         return Settings.model_validate(_nested(layers.given))
     except ValidationError as error:
         details = error.errors(include_url=False, include_context=False)
-    sound = dict(layers.given)
+    faulty = set()
     for detail in details:
         key = ".".join(str(part) for part in detail["loc"][: 2 if detail["loc"][0] in sections() else 1])
-        told = f"{_told(key, layers.given[key])}: " if key in layers.given else ""
-        layers.faults.append(told + detail["msg"].removeprefix("Value error, "))
-        sound.pop(key, None)
+        told = _told(key, layers.given[key]) if key in layers.given else key
+        layers.faults.append(f"{told}: {detail['msg'].removeprefix('Value error, ')}")
+        faulty.add(key)
+    # A rule across the keys of a section tells of the section.
+    sound = {key: each for key, each in layers.given.items() if not faulty & {key, key.partition(".")[0]}}
     # The one rule across keys makes the root of storage's, of which one may be gone now.
     return Settings.model_validate(_nested(sound) | {"root": DEFAULT_ROOT})
 
