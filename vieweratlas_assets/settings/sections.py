@@ -86,6 +86,13 @@ def _upper(value: object) -> object:
     return value.upper() if isinstance(value, str) else value
 
 
+def _prefix(text: str) -> str:
+    segments = text.strip("/").split("/")
+    if "\\" in text or (text.strip("/") and {"", ".", ".."} & set(segments)):
+        raise ValueError("write folders with '/' between them, such as vieweratlas/, and no '.', '..' or backslash")
+    return text
+
+
 def _live_bucket(seconds: int) -> int:
     if seconds != LIVE_BUCKET_S:
         raise ValueError(f"it must be {LIVE_BUCKET_S}, the length of a live bucket, so that both can be joined")
@@ -199,10 +206,12 @@ class StorageSettings(Section):
     """Where the lake lies when no root is given, and where products are copied to."""
 
     storage_type: Literal["file", "s3"] = Field(
-        "file", description="file: the lake is ./data; s3: it is s3://<s3_bucket>/<s3_prefix>. A root wins over it."
+        "file", description="file: the lake is ./data; s3: it is s3://{s3_bucket}/{s3_prefix}. A root wins over it."
     )
-    s3_bucket: str | None = Field(None, min_length=1, description="Bucket of the lake.")
-    s3_prefix: str = Field("vieweratlas/", description="Prefix of the lake in its bucket.")
+    s3_bucket: str | None = Field(None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="Bucket of the lake.")
+    s3_prefix: Annotated[str, AfterValidator(_prefix)] = Field(
+        "vieweratlas/", description="Prefix of the lake in its bucket."
+    )
     s3_region: str = Field(
         "us-east-1",
         min_length=1,

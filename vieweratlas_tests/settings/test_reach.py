@@ -254,6 +254,14 @@ def test_a_setting_changes_what_comes_out(
     assert effect.seen(without) == before, "it differs by itself"
 
 
+def test_the_launchpad_starts_from_the_settings_in_effect(bare_environment: pytest.MonkeyPatch) -> None:
+    bare_environment.setenv("VIEWERATLAS_CONFIG", "rigorous")
+    bare_environment.setenv("VIEWERATLAS_ANALYSIS__SEED", "7")
+    # What a run's config leaves out comes from the class, so one changed setting leaves the others.
+    of_a_run = type(build_defs().resources["analysis"])(resolution=3.0)
+    assert (of_a_run.resolution, of_a_run.overlap_threshold, of_a_run.seed) == (3.0, 300, 7)
+
+
 def test_the_length_of_a_bucket_is_refused() -> None:
     with pytest.raises(SettingsError, match="it must be 60"):
         resolve_settings(environment={"VIEWERATLAS_VOD__BUCKET_LEN_S": "120"})
