@@ -5,16 +5,13 @@ what a setting does (the module that reads it).
 """
 
 import datetime as dt
-import re
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast, get_args
-from zoneinfo import ZoneInfo
 
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     SecretStr,
@@ -24,84 +21,28 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 
+from vieweratlas_assets.settings.values import (
+    Logins,
+    LogLevel,
+    Place,
+    PlaceOrNone,
+    Prefix,
+    Secret,
+    Size,
+    TimeZone,
+    size_bytes,
+)
+
 # The live window; a VOD's buckets must be as long, or its minutes would not be those of live chat. A test holds it
 # equal to domain.presence.records.BUCKET_LEN_S, which would load Polars here.
 LIVE_BUCKET_S = 60
 DEFAULT_ROOT = "./data"
-
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(i?)B?", re.IGNORECASE)
-_POWERS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
-
-
-def size_bytes(text: str) -> int:
-    """Read a size such as 2GB (10^9 bytes each), 512MiB (2^20) or 800000000.
-
-    Raises:
-        ValueError: it is none, or nothing.
-
-    >>> size_bytes("1.5 GB"), size_bytes("2GiB")
-    (1500000000, 2147483648)
-    """
-    found = _SIZE.fullmatch(text.strip())
-    size = int(float(found[1]) * (1024 if found[3] else 1000) ** _POWERS[found[2].upper()]) if found else 0
-    if size <= 0:
-        raise ValueError("write a number and a unit, such as 2GB, 500MB or 1.5GiB")
-    return size
-
-
-def _size(value: object) -> str:
-    text = str(value)
-    size_bytes(text)
-    return text
-
-
-def _time_zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ValueError, LookupError, OSError) as error:
-        raise ValueError("write an IANA name, such as UTC, Europe/Berlin or America/New_York") from error
-    return name
-
-
-def _path(value: object) -> object:
-    if isinstance(value, str):
-        if not value.strip():
-            raise ValueError("name a file or folder")
-        return Path(value).expanduser()
-    return value
-
-
-def _path_or_none(value: object) -> object:
-    return None if value == "" else _path(value)
-
-
-def _logins(value: object) -> object:
-    parts = value.split(",") if isinstance(value, str) else value
-    if not isinstance(parts, list | tuple) or not all(isinstance(part, str) for part in parts):
-        raise ValueError("write logins, separated by commas")
-    return tuple(login for login in (part.strip().lower() for part in parts) if login)
-
-
-def _upper(value: object) -> object:
-    return value.upper() if isinstance(value, str) else value
-
-
-def _prefix(text: str) -> str:
-    segments = text.strip("/").split("/")
-    if "\\" in text or (text.strip("/") and {"", ".", ".."} & set(segments)):
-        raise ValueError("write folders with '/' between them, such as vieweratlas/, and no '.', '..' or backslash")
-    return text
 
 
 def _live_bucket(seconds: int) -> int:
     if seconds != LIVE_BUCKET_S:
         raise ValueError(f"it must be {LIVE_BUCKET_S}, the length of a live bucket, so that both can be joined")
     return seconds
-
-
-Place = Annotated[Path, BeforeValidator(_path)]
-Secret = Annotated[SecretStr, Field(min_length=1)]
-LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)]
 
 
 class Section(BaseModel):
@@ -185,13 +126,9 @@ class CollectionSettings(Section):
     collection_interval: int = Field(3600, ge=60, description="Seconds between two rounds of live collection.")
     top_channels_limit: int = Field(1000, ge=1, description="Channels that live collection watches, the largest.")
     batch_size: int = Field(100, ge=1, description="Channels that live collection joins at once.")
-    channels: Annotated[tuple[str, ...], BeforeValidator(_logins)] = Field(
-        (), description="Channels that are always watched, separated by commas."
-    )
+    channels: Logins = Field((), description="Channels that are always watched, separated by commas.")
     channels_file: Place | None = Field(None, description="File of channels that are always watched, one a line.")
-    time_zone: Annotated[str, AfterValidator(_time_zone)] = Field(
-        "UTC", description="IANA time zone of imported times that name none."
-    )
+    time_zone: TimeZone = Field("UTC", description="IANA time zone of imported times that name none.")
 
 
 class TwitchSettings(Section):
@@ -209,15 +146,13 @@ class StorageSettings(Section):
         "file", description="file: the lake is ./data; s3: it is s3://{s3_bucket}/{s3_prefix}. A root wins over it."
     )
     s3_bucket: str | None = Field(None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="Bucket of the lake.")
-    s3_prefix: Annotated[str, AfterValidator(_prefix)] = Field(
-        "vieweratlas/", description="Prefix of the lake in its bucket."
-    )
+    s3_prefix: Prefix = Field("vieweratlas/", description="Prefix of the lake in its bucket.")
     s3_region: str = Field(
         "us-east-1",
         min_length=1,
         description="Region of the bucket. Where it is not set, AWS_DEFAULT_REGION and the AWS profile come first.",
     )
-    output_dir: Annotated[Path | None, BeforeValidator(_path_or_none)] = Field(
+    output_dir: PlaceOrNone = Field(
         Path("community_analysis"),
         description="Folder on this machine into which `analyze` copies the products of each day; empty: no copies.",
     )
@@ -259,7 +194,7 @@ class PrivacySettings(Section):
 class EngineSettings(Section):
     """What counts the overlap, and in how much memory."""
 
-    memory_limit: Annotated[str, BeforeValidator(_size)] = Field(
+    memory_limit: Size = Field(
         "2GB", description="Memory that counting may take, such as 2GB or 500MB; above it, work goes to disk."
     )
     overlap_engine: Literal["local", "spark"] = Field(

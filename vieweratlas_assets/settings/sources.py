@@ -10,7 +10,7 @@ for one run (defs.resources).
 import difflib
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]
 from pydantic import BaseModel, ValidationError
 
+from vieweratlas_assets.settings.files import NotSettings, read_entries
 from vieweratlas_assets.settings.sections import (
     DEFAULT_ROOT,
     NOT_YET_READ,
@@ -194,13 +195,13 @@ def _take_config(layers: Layers, config: str | Path, config_from: str = "") -> N
 
 def _take_preset(layers: Layers, name: str) -> None:
     shipped = resources.files("vieweratlas_assets.settings").joinpath("presets", f"{name}.yaml")
-    for entry in _entries(shipped.read_text(encoding="utf-8")):
+    for entry in read_entries(shipped.read_text(encoding="utf-8")):
         layers.take(entry.key, entry.value, f"preset {name}")
 
 
 def _take_file(layers: Layers, text: str, origin: str) -> None:
     try:
-        entries = _entries(text)
+        entries = read_entries(text)
     except (yaml.YAMLError, NotSettings) as error:
         # Only where and what: YAML's own text shows the line, which may hold a secret.
         mark = getattr(error, "problem_mark", None)
@@ -222,46 +223,6 @@ def _take_file(layers: Layers, text: str, origin: str) -> None:
         elif entry.key != "preset":
             layers.take(entry.key, entry.value, here)
         seen.add(entry.key)
-
-
-class NotSettings(ValueError):
-    """A YAML file holds something else than keys and values."""
-
-
-@dataclass(frozen=True)
-class _Entry:
-    key: str
-    value: Any
-    line: int
-
-
-def _entries(text: str) -> list[_Entry]:
-    """The dotted keys of a YAML text with value and line, in its order.
-
-    Raises:
-        yaml.YAMLError: it is not YAML, or makes objects of Python.
-        NotSettings: it is a list or a single value.
-    """
-    loader = yaml.SafeLoader(text)
-    try:
-        node = loader.get_single_node()
-        if node is None:
-            return []
-        if not isinstance(node, yaml.MappingNode):
-            raise NotSettings("it holds no settings; write a section and below it its keys")
-        return list(_entries_of(loader, node))
-    finally:
-        loader.dispose()
-
-
-def _entries_of(loader: yaml.SafeLoader, node: yaml.MappingNode, section: str = "") -> Iterator[_Entry]:
-    loader.flatten_mapping(node)
-    for name_node, value_node in node.value:
-        key = section + str(loader.construct_object(name_node, deep=True))
-        if isinstance(value_node, yaml.MappingNode) and key in sections():
-            yield from _entries_of(loader, value_node, f"{key}.")
-        else:
-            yield _Entry(key, loader.construct_object(value_node, deep=True), name_node.start_mark.line + 1)
 
 
 def _take_named_preset(layers: Layers, name: Any, origin: str) -> None:

@@ -271,6 +271,11 @@ def test_a_variable_that_names_no_setting_is_refused_with_what_was_meant(variabl
         ("analysis:\n  seed: yes", "analysis.seed is True ({file}, line 2): it cannot be true or false"),
         ("analysis:\n  seed: [1]", "analysis.seed is [1] ({file}, line 2): Input should be a valid integer"),
         ("analysis:\n  seed:", "analysis.seed is None ({file}, line 2): Input should be a valid integer"),
+        (
+            "partitions:\n  daily_start: 2020-02-30",
+            "partitions.daily_start is '2020-02-30' ({file}, line 2): Input should be a valid date",
+        ),
+        ("root: a\0b", "{file} cannot be read: unacceptable character"),
         ("root: {a: b}", "root is {{'a': 'b'}} ({file}, line 1): Input should be a valid string"),
         ("root: ''", "root is '' ({file}, line 1): String should have at least 1 character"),
         ("preset: rigorus", "preset is 'rigorus' ({file}, line 1): did you mean rigorous?; presets are default, "),
