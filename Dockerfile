@@ -13,7 +13,8 @@ RUN python3 -m pip install --no-cache-dir --no-deps . \
  && install -d -o atlas /lake /dagster
 
 USER atlas
-ENV VIEWERATLAS_ROOT=/lake DAGSTER_HOME=/dagster PYTHONUNBUFFERED=1
+ENV VIEWERATLAS_ROOT=/lake VIEWERATLAS_STORAGE__OUTPUT_DIR=/lake/community_analysis \
+    DAGSTER_HOME=/dagster PYTHONUNBUFFERED=1
 VOLUME ["/lake", "/dagster"]
 EXPOSE 3000
 ENTRYPOINT ["vieweratlas"]

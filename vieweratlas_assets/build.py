@@ -11,7 +11,7 @@ import dagster as dg
 
 from vieweratlas_assets.defs.assets import atlas, presence, products
 from vieweratlas_assets.defs.assets.collection import collection_specs
-from vieweratlas_assets.defs.io_managers import LakeIOManager
+from vieweratlas_assets.defs.io_managers import lake_of
 from vieweratlas_assets.defs.jobs import JOBS
 from vieweratlas_assets.defs.resources import analysis_resource
 from vieweratlas_assets.defs.schedules import DAILY_SCHEDULE
@@ -48,7 +48,9 @@ def build_defs(
     try:
         community_detector(settings.analysis.algorithm)
     except ValueError as error:
-        raise SettingsError(f"setting analysis.algorithm: {error}") from error
+        raise SettingsError(
+            f"analysis.algorithm: {error}; `vieweratlas config show` tells where it was set"
+        ) from error
     with warnings.catch_warnings():
         # Backfill policies and windows that reach before the first partition are "beta" in Dagster 1.13, and said
         # to be at every asset; the version is pinned, and both are held by tests.
@@ -59,7 +61,7 @@ def build_defs(
 def _definitions(settings: Settings, resource_overrides: Mapping[str, Any]) -> dg.Definitions:
     partitions = partitions_of(settings.partitions)
     resources: dict[str, Any] = {
-        "lake": LakeIOManager(root=settings.root),
+        "lake": lake_of(settings),
         "analysis": analysis_resource(settings.analysis),
     }
     return dg.Definitions(

@@ -11,9 +11,15 @@ import click
 
 from vieweratlas_assets import terminal
 from vieweratlas_assets.commands.analysis import analyze, compare
+from vieweratlas_assets.commands.config import config_group
 from vieweratlas_assets.commands.demo import demo
 from vieweratlas_assets.commands.imports import import_group
-from vieweratlas_assets.settings import Settings, SettingsError, load_settings
+from vieweratlas_assets.commands.start import start
+from vieweratlas_assets.logs import SHOWN
+from vieweratlas_assets.settings import Settings, SettingsError
+
+# Commands that get the option --root instead of settings: they choose or show what makes them.
+CHOOSING_SETTINGS = ("demo", "config", "analyze")
 
 
 def main() -> None:
@@ -29,7 +35,10 @@ def main() -> None:
     except Exception as error:
         if not isinstance(error, _mendable()):
             raise
-        terminal.print_lines("error", [str(error)])
+        told = error.args if isinstance(error, SettingsError) else [str(error)]
+        terminal.print_lines("error", list(map(str, told)))
+        for fault in told:
+            SHOWN.error("%s", fault)
         sys.exit(1)
 
 
@@ -56,20 +65,23 @@ def cli(context: click.Context, root: str | None) -> None:
       vieweratlas dev                         the same in the Dagster UI
 
     Settings come from the environment, as VIEWERATLAS_<SECTION>__<KEY>, such as
-    VIEWERATLAS_ANALYSIS__OVERLAP_THRESHOLD=5.
+    VIEWERATLAS_ANALYSIS__OVERLAP_THRESHOLD=5, and from the preset (default, rigorous, explorer, debug) or YAML file
+    that VIEWERATLAS_CONFIG names. `vieweratlas config show` tells all and where each comes from.
     """
-    if root is not None:
-        os.environ["VIEWERATLAS_ROOT"] = root
-    context.obj = root if context.invoked_subcommand == "demo" else load_settings()
+    context.obj = root if context.invoked_subcommand in CHOOSING_SETTINGS else start(root)
 
 
 @cli.command(context_settings={"ignore_unknown_options": True})
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
-@click.pass_obj
-def dev(settings: Settings, options: tuple[str, ...]) -> None:
+@click.pass_context
+def dev(context: click.Context, options: tuple[str, ...]) -> None:
     """Open the Dagster UI on this lake; OPTIONS go to `dagster dev`, such as --port 3001."""
     from vieweratlas_assets import runs
 
+    settings: Settings = context.obj
+    if context.find_root().params["root"] is not None:
+        # The code location reads its settings anew.
+        os.environ["VIEWERATLAS_ROOT"] = settings.root
     runs.prepare_home()
     terminal.console.print(f"Dagster UI on the lake {settings.root}; stop it with Ctrl-C")
     command = [sys.executable, "-m", "dagster", "dev", "-m", "vieweratlas_assets.definitions", *options]
@@ -77,5 +89,5 @@ def dev(settings: Settings, options: tuple[str, ...]) -> None:
     os.execv(sys.executable, command)
 
 
-for command in (demo, import_group, analyze, compare):
+for command in (demo, import_group, analyze, compare, config_group):
     cli.add_command(command)

@@ -5,6 +5,7 @@ Belongs here: which days need what, and running the jobs for them in this proces
 """
 
 import datetime as dt
+import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -18,7 +19,7 @@ from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PART
 
 from vieweratlas_assets.build import build_defs
 from vieweratlas_assets.defs.assets.presence import audience_fingerprint
-from vieweratlas_assets.defs.io_managers import LakeIOManager
+from vieweratlas_assets.defs.io_managers import LakeIOManager, lake_of
 from vieweratlas_assets.defs.jobs import ATLAS_JOB, AUDIENCE_JOB, BELOW_GRAPH_JOB
 from vieweratlas_assets.defs.resources import Analysis, analysis_resource
 from vieweratlas_assets.partitions import RANGE, days_between
@@ -28,6 +29,7 @@ from vieweratlas_assets.storage.presence import days_with_presence, find_day
 from vieweratlas_assets.storage.sealed import SealedPartitions
 
 INSTANCE_FILE = "dagster.yaml"
+LOG = logging.getLogger("vieweratlas.runs")
 
 
 class NothingToAnalyse(ValueError):
@@ -107,7 +109,7 @@ def plan_analysis(settings: Settings, first: dt.date, last: dt.date, *, force: b
     Raises:
         NothingToAnalyse: the range is impossible, or not one of its days has presence in its window.
     """
-    lake = LakeIOManager(root=settings.root)
+    lake = lake_of(settings)
     _refuse_impossible(settings, first, last)
     present = days_with_presence(lake.store)
     look_back = dt.timedelta(days=settings.partitions.window_days - 1)
@@ -178,12 +180,14 @@ def execute(settings: Settings, plan: Plan, instance: dg.DagsterInstance, *, for
     Returns:
         Why steps failed, one text a failure; none when all went well.
     """
+    _tell(settings, plan)
     definitions = build_defs(settings)
     config: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     forced = {**config, "ops": {"overlap_graph": {"config": {"force": force}}}}
 
     def run(job: str, days: Iterable[dt.date], run_config: dict[str, Any]) -> Iterator[str]:
         for first, last in ranges(days):
+            LOG.info("running %s from %s to %s", job, first, last)
             tags = {ASSET_PARTITION_RANGE_START_TAG: str(first), ASSET_PARTITION_RANGE_END_TAG: str(last)}
             result = definitions.resolve_job_def(job).execute_in_process(
                 run_config=run_config, instance=instance, tags=tags, raise_on_error=False
@@ -191,11 +195,22 @@ def execute(settings: Settings, plan: Plan, instance: dg.DagsterInstance, *, for
             yield from (_reason(event) for event in result.all_events if event.is_step_failure)
 
     failures = list(run(AUDIENCE_JOB.name, plan.audience, config))
-    sealed = LakeIOManager(root=settings.root).sealed
+    sealed = lake_of(settings).sealed
     graph = [day for day in plan.graph if not failures or _has_audience(sealed, day, settings.partitions.window_days)]
     failures += run(ATLAS_JOB.name, graph, forced)
     failures += run(BELOW_GRAPH_JOB.name, plan.imported, config)
     return failures
+
+
+def _tell(settings: Settings, plan: Plan) -> None:
+    LOG.info(
+        "lake %s: audiences to make %d, graphs to build %d, imported graphs to go on from %d, days passed over %d",
+        settings.root,
+        *map(len, (plan.audience, plan.graph, plan.imported, plan.empty)),
+    )
+    for what, days in (("audiences", plan.audience), ("graphs", plan.graph), ("imported graphs", plan.imported)):
+        if days:
+            LOG.debug("%s of %s", what, ", ".join(f"{first} to {last}" for first, last in ranges(days)))
 
 
 def _has_audience(sealed: SealedPartitions, day: dt.date, window_days: int) -> bool:

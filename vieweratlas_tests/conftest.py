@@ -10,6 +10,8 @@ from hypothesis import settings
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
+from vieweratlas_assets.settings import ENVIRONMENT_PREFIX, LEGACY_VARIABLES
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
@@ -20,3 +22,12 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"real data not found at {folder}")
     return folder
+
+
+@pytest.fixture
+def bare_environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """An environment in which nobody has set anything of ours."""
+    for name in list(os.environ):
+        if name.upper().startswith(ENVIRONMENT_PREFIX) or name in LEGACY_VARIABLES:
+            monkeypatch.delenv(name)
+    return monkeypatch

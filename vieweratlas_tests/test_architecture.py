@@ -15,16 +15,40 @@ ALLOWED = {
     "sandbox": {"domain", "storage"},
     "importers": {"domain", "storage"},
     "settings": set(),
+    "api": {"domain", "storage", "settings"},
+    "logs": {"settings"},
     "partitions": {"settings"},
     "defs": {"domain", "storage", "settings", "partitions"},
     "build": {"defs", "domain", "settings", "partitions"},
     "definitions": {"build"},
     "terminal": {"domain", "importers", "defs", "storage"},
     "runs": {"build", "defs", "partitions", "settings", "storage"},
-    "commands": {"runs", "partitions", "terminal", "defs", "domain", "importers", "sandbox", "settings", "storage"},
-    "cli": {"commands", "runs", "terminal", "importers", "settings", "storage"},
+    "commands": {
+        "runs",
+        "partitions",
+        "terminal",
+        "defs",
+        "domain",
+        "importers",
+        "logs",
+        "sandbox",
+        "settings",
+        "storage",
+    },
+    "cli": {"commands", "runs", "terminal", "importers", "logs", "settings", "storage"},
 }
-WITHOUT_DAGSTER = ("domain", "storage", "sandbox", "importers", "settings", "terminal", "commands", "cli")
+WITHOUT_DAGSTER = (
+    "domain",
+    "storage",
+    "sandbox",
+    "importers",
+    "settings",
+    "api",
+    "logs",
+    "terminal",
+    "commands",
+    "cli",
+)
 LONGEST_MODULE = 400
 
 

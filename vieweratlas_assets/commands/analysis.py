@@ -4,17 +4,21 @@ Belongs here: options, and what is printed of a run. Not here: planning, running
 """
 
 import datetime as dt
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from vieweratlas_assets import terminal
+from vieweratlas_assets.commands.start import start
+from vieweratlas_assets.logs import SHOWN
 from vieweratlas_assets.settings import Settings
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
 
     from vieweratlas_assets.runs import Plan
+    from vieweratlas_assets.storage.sealed import SealedPartitions
 
 # Commands import what they run inside: loading Dagster takes seconds, and `--help` must not.
 
@@ -22,13 +26,15 @@ DAY = click.DateTime(formats=["%Y-%m-%d"])
 
 
 @click.command()
+@click.argument("config", required=False)
 @click.option("--date", "day", type=DAY, help="One day. Default: the newest with data.")
 @click.option("--from", "first", type=DAY, help="First day of a range.")
 @click.option("--to", "last", type=DAY, help="Last day of a range.")
 @click.option("--force", is_flag=True, help="Replace imported graphs by computed ones.")
 @click.pass_obj
 def analyze(
-    settings: Settings,
+    root: str | None,
+    config: str | None,
     day: dt.datetime | None,
     first: dt.datetime | None,
     last: dt.datetime | None,
@@ -36,22 +42,41 @@ def analyze(
 ) -> None:
     """Make the atlas of a day or of a range of days.
 
+    CONFIG is a preset (default, rigorous, explorer, debug) or a YAML file of settings; else VIEWERATLAS_CONFIG says
+    which.
+
     Runs the same assets as the Dagster UI, recorded in the same history. Audiences that the window needs and that
-    are missing or out of date are made first.
+    are missing or out of date are made first. Ends with a copy of the products in the folder of the setting
+    storage.output_dir, by day.
     """
     from vieweratlas_assets import runs
-    from vieweratlas_assets.defs.io_managers import LakeIOManager
+    from vieweratlas_assets.defs.io_managers import lake_of
 
     if (first is None) != (last is None) or (day is not None and first is not None):
         raise click.UsageError("give --date, or --from and --to, or neither")
-    lake = LakeIOManager(root=settings.root)
+    settings = start(root, config)
+    lake = lake_of(settings)
     chosen = day or first
     begin = chosen.date() if chosen else runs.newest_day(lake)
     end = last.date() if last else begin
     with runs.open_instance() as instance:
         failures = analyse(settings, instance, begin, end, force=force)
     terminal.print_products(lake.sealed, end)
+    if settings.storage.output_dir is not None:
+        _copy_for_people(lake.sealed, begin, end, settings.storage.output_dir)
     fail_for(failures)
+
+
+def _copy_for_people(sealed: "SealedPartitions", first: dt.date, last: dt.date, folder: Path) -> None:
+    """Copy the products of the days that have some, and say where."""
+    from vieweratlas_assets.partitions import days_between
+    from vieweratlas_assets.storage.products import copy_products
+
+    copied = {day: copy_products(sealed, day, folder) for day in days_between(first, last)}
+    with_products = [day for day, count in copied.items() if count]
+    if with_products:
+        span = " to ".join(str(folder / f"{day}") for day in dict.fromkeys((with_products[0], with_products[-1])))
+        terminal.console.print(f"Copied {sum(copied.values())} files to {span}", soft_wrap=True, highlight=False)
 
 
 @click.command()
@@ -75,14 +100,14 @@ def compare(
     Prints, for each algorithm and resolution, the number of communities, modularity, stability over five seeds, the
     adjusted Rand index and the normalised mutual information.
     """
-    from vieweratlas_assets.defs.io_managers import LakeIOManager
+    from vieweratlas_assets.defs.io_managers import lake_of
     from vieweratlas_assets.domain.communities.detection import compare_resolutions
     from vieweratlas_assets.domain.communities.detectors import detector_names
     from vieweratlas_assets.domain.lake import table_file
     from vieweratlas_assets.domain.schemas import GRAPH_EDGES, GRAPH_NODES, REFERENCE_COMMUNITIES
     from vieweratlas_assets.runs import NothingToAnalyse
 
-    lake, date = LakeIOManager(root=settings.root), day.date()
+    lake, date = lake_of(settings), day.date()
     record = lake.sealed.record("overlap_graph", date)
     if record is None or table_file(REFERENCE_COMMUNITIES.name, date) not in record.files:
         raise NothingToAnalyse(f"the lake {lake.store.root} has no imported graph with communities on {date}")
@@ -125,9 +150,9 @@ def run_plan(settings: Settings, instance: "DagsterInstance", plan: "Plan", *, f
     import dagster as dg
 
     from vieweratlas_assets import runs
-    from vieweratlas_assets.defs.io_managers import LakeIOManager
+    from vieweratlas_assets.defs.io_managers import lake_of
 
-    sealed = LakeIOManager(root=settings.root).sealed
+    sealed = lake_of(settings).sealed
     try:
         with terminal.step_bars():
             failures = runs.execute(settings, plan, instance, force=force)
@@ -141,5 +166,7 @@ def run_plan(settings: Settings, instance: "DagsterInstance", plan: "Plan", *, f
 def fail_for(failures: list[str]) -> None:
     """Print why steps failed, and end the command as failed, if any did."""
     terminal.print_lines("failed", failures)
+    for failure in failures:
+        SHOWN.error("failed: %s", failure)
     if failures:
         raise click.exceptions.Exit(1)

@@ -10,8 +10,8 @@ import click
 
 from vieweratlas_assets import terminal
 from vieweratlas_assets.commands.analysis import analyse, fail_for
+from vieweratlas_assets.commands.start import start
 from vieweratlas_assets.sandbox.world import WorldSpec
-from vieweratlas_assets.settings import load_settings
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
@@ -34,13 +34,13 @@ def demo(chosen: str | None, root: str | None, channels: int, viewers: int, days
     Ends with how well the planted communities were found, and the paths of what was made.
     """
     from vieweratlas_assets import runs
-    from vieweratlas_assets.defs.io_managers import LakeIOManager
+    from vieweratlas_assets.defs.io_managers import lake_of
     from vieweratlas_assets.sandbox.presence import write_world
     from vieweratlas_assets.sandbox.world import build_world
 
     # Made-up viewers must never land among collected ones: the environment's lake has to be named to be used.
-    settings = load_settings(root=root or chosen or "demo")
-    lake = LakeIOManager(root=settings.root)
+    settings = start(root or chosen or "demo")
+    lake = lake_of(settings)
     try:
         spec = WorldSpec(seed=seed, channels=channels, viewers=viewers, days=days)
     except ValueError as error:

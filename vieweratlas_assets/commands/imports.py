@@ -36,11 +36,11 @@ def import_vod_lake(settings: Settings, folder: Path, replace: bool) -> None:
     import dagster as dg
 
     from vieweratlas_assets import runs
-    from vieweratlas_assets.defs.io_managers import LakeIOManager
+    from vieweratlas_assets.defs.io_managers import lake_of
     from vieweratlas_assets.domain import lake as paths
     from vieweratlas_assets.importers import vod_lake
 
-    lake = LakeIOManager(root=settings.root)
+    lake = lake_of(settings)
     today = dt.datetime.now(dt.UTC).date()
     plan = vod_lake.plan_import(folder, first_day=settings.partitions.daily_start, last_day=today)
     with runs.open_instance() as instance, terminal.progress_bar() as progress:
@@ -89,7 +89,7 @@ def import_atlas(settings: Settings, edges: Path, nodes: Path | None, day: dt.da
     `vieweratlas analyze --date D` then starts below the imported graph, and only --force replaces it.
     """
     from vieweratlas_assets import runs
-    from vieweratlas_assets.defs.io_managers import LakeIOManager
+    from vieweratlas_assets.defs.io_managers import lake_of
     from vieweratlas_assets.defs.metadata import shown
     from vieweratlas_assets.domain.overlap.graph import graph_facts
     from vieweratlas_assets.importers.atlas import read_atlas, tables_of
@@ -98,7 +98,7 @@ def import_atlas(settings: Settings, edges: Path, nodes: Path | None, day: dt.da
     date = day.date()
     if date < settings.partitions.daily_start:
         raise SettingsError(f"{date} is before the first partition, {settings.partitions.daily_start}")
-    lake = LakeIOManager(root=settings.root)
+    lake = lake_of(settings)
     with terminal.progress_bar() as progress:
         bar = progress.add_task("reading the atlas", total=1, now=edges.name)
         imported = read_atlas(

@@ -28,6 +28,7 @@ SPEAKING_FOR_ITSELF = (EmptyWindow, MissingPartition, SchemaError, StorageError)
 # Failed days told one by one in the step's failure; all stand in the run's log.
 MOST_TOLD = 10
 
+LOG = logging.getLogger("vieweratlas.days")
 PROGRESS = logging.getLogger("vieweratlas.progress")
 
 
@@ -144,9 +145,18 @@ def _make(
         "dagster/uri": dg.MetadataValue.text(sealed.store.uri(first)),
         "cpu_seconds": dg.MetadataValue.float(round(time.process_time() - started, 3)),
     }
+    LOG.info("%s of %s %s: %s", asset, day, "kept" if result.kept else "sealed", _figures(record.facts))
+    LOG.debug("%s of %s: %s", asset, day, ", ".join(sealed.store.uri(key) for key in record.files))
     if "rows" in record.facts:
         told["dagster/row_count"] = dg.MetadataValue.int(record.facts["rows"])
     return Made(verdicts, told)
+
+
+def _figures(facts: Mapping[str, Any]) -> str:
+    """The plain numbers among a partition's facts; no name of a viewer or channel is one."""
+    numbers = {name: value for name, value in facts.items() if isinstance(value, int | float)}
+    told = (f"{name} {round(value, 4)}" for name, value in numbers.items())
+    return ", ".join(told) or "no figures"
 
 
 def _tell(progress: StepProgress) -> None:

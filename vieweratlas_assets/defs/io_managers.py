@@ -12,6 +12,7 @@ import dagster as dg
 import polars as pl
 
 from vieweratlas_assets.domain import lake
+from vieweratlas_assets.settings import Settings
 from vieweratlas_assets.storage import parquet
 from vieweratlas_assets.storage.objects import ObjectStore
 from vieweratlas_assets.storage.opening import open_store
@@ -28,11 +29,13 @@ class LakeIOManager(dg.ConfigurableIOManager):
     """
 
     root: str
+    # Of an S3 bucket; None leaves it to AWS_DEFAULT_REGION and the AWS profile.
+    region: str | None = None
 
     @cached_property
     def store(self) -> ObjectStore:
         """The object store under the root."""
-        return open_store(self.root)
+        return open_store(self.root, region=self.region)
 
     @cached_property
     def sealed(self) -> SealedPartitions:
@@ -60,3 +63,8 @@ class LakeIOManager(dg.ConfigurableIOManager):
             day = dt.date.fromisoformat(key)
             files = {lake.table_file(asset, day): parquet.encode(frame)}
             self.sealed.seal(asset, day, files, facts={"rows": frame.height})
+
+
+def lake_of(settings: Settings) -> LakeIOManager:
+    """The lake that the settings name."""
+    return LakeIOManager(root=settings.root, region=settings.storage.region)

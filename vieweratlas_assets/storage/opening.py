@@ -54,7 +54,10 @@ def _open_s3(root: str, region: str | None) -> ObjectStore:
         raise StorageError(f"{root} names no bucket: write s3://bucket/prefix/")
     from vieweratlas_assets.storage.s3 import S3Store
 
-    return S3Store(bucket, prefix, region=region)
+    try:
+        return S3Store(bucket, prefix, region=region)
+    except ValueError as error:
+        raise StorageError(f"{root} has an impossible prefix: {error}") from error
 
 
 def _folder_of(url: str) -> str:

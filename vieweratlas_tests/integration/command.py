@@ -6,6 +6,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from vieweratlas_assets.settings import LEGACY_VARIABLES
+
 COMMAND = [sys.executable, "-c", "from vieweratlas_assets.cli import main; main()"]
 
 
@@ -23,7 +25,9 @@ class Command:
     def environment(self, **settings: str) -> dict[str, str]:
         """The environment of a run, with nothing of ours left in it."""
         kept = {
-            name: value for name, value in os.environ.items() if not name.startswith(("VIEWERATLAS_", "DAGSTER_"))
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("VIEWERATLAS_", "DAGSTER_")) and name not in LEGACY_VARIABLES
         }
         return kept | {"VIEWERATLAS_ROOT": str(self.root), "DAGSTER_HOME": str(self.folder / "home")} | settings
 

@@ -39,9 +39,16 @@ def test_help_teaches(command: Command) -> None:
         (["analyze", "--from", "2026-03-10", "--to", "2026-03-09"], {}, "ends before it begins"),
         (["analyze", "--date", "2017-12-31"], {}, "before the first partition 2018-01-01"),
         (["analyze", "--date", "2026-13-01"], {}, "does not match the format"),
-        (["analyze"], {"VIEWERATLAS_ANALYSIS__RESOLUTION": "-1"}, "VIEWERATLAS_ANALYSIS__RESOLUTION='-1'"),
+        (
+            ["analyze"],
+            {"VIEWERATLAS_ANALYSIS__RESOLUTION": "-1"},
+            "analysis.resolution is '-1' (variable VIEWERATLAS_ANALYSIS__RESOLUTION): Input should be greater than 0",
+        ),
         (["analyze"], {"VIEWERATLAS_ANALISYS__SEED": "1"}, "VIEWERATLAS_ANALISYS__SEED"),
-        (["analyze"], {"VIEWERATLAS_ROOT": ""}, "VIEWERATLAS_ROOT=''"),
+        (["analyze"], {"VIEWERATLAS_ROOT": ""}, "root is '' (variable VIEWERATLAS_ROOT)"),
+        (["analyze"], {"VIEWERATLAS_LOG_FILE": "/dev/null/x.log"}, "log_file is '/dev/null/x.log': it cannot be"),
+        (["analyze", "rigorus"], {}, "did you mean rigorous?"),
+        (["dev"], {"VIEWERATLAS_CONFIG": "none.yaml"}, "none.yaml (variable VIEWERATLAS_CONFIG) cannot be read"),
         (["demo", "--channels", "3"], {}, "channels is 3; allowed"),
         (["compare", "--date", "2026-03-10"], {}, "no imported graph with communities on 2026-03-10"),
     ],
@@ -62,6 +69,43 @@ def test_analyze_takes_the_newest_day_and_makes_the_audiences_it_needs(command: 
     sealed = SealedPartitions(store)
     assert sealed.record("channel_audience", DAY) is not None
     assert sealed.record("overlap_graph", DAY) is None
+
+
+def test_analyze_takes_a_preset_and_a_file_and_copies_the_products(command: Command) -> None:
+    put_live(LocalStore(command.root), DAY, two_groups())
+    (command.folder / "own.yaml").write_text("preset: explorer\nstorage:\n  output_dir: for_people\n")
+    printed = command.run("analyze", "own.yaml", **SMALL)
+    assert f"files to for_people/{DAY}" in printed
+    assert f"channel_audience of {DAY} sealed: rows" in printed, "the preset tells every step"
+    products = {path.name for path in (command.root / f"atlas/date={DAY}").iterdir() if path.name[0] != "_"}
+    copies = {path.name: path.read_bytes() for path in (command.folder / f"for_people/{DAY}").iterdir()}
+    assert set(copies) == products
+    assert copies["community_graph.png"] == (command.root / f"atlas/date={DAY}/community_graph.png").read_bytes()
+    assert b'"resolution": 2.0' in copies["analysis_results.json"]
+    logged = (command.folder / "home/vieweratlas.log").read_text()
+    assert f"gephi_export of {DAY} sealed" in logged
+    everything = (logged + printed).split()
+    assert not any(viewer in everything for viewer in ("ann0", "bob7")), "a viewer's name was told"
+
+
+def test_a_quiet_analysis_copies_to_the_default_folder_and_logs_only_what_failed(command: Command) -> None:
+    put_live(LocalStore(command.root), DAY, two_groups())
+    printed = command.run("analyze", **SMALL)
+    assert (command.folder / f"community_analysis/{DAY}/community_graph.html").exists()
+    assert "sealed" not in printed
+    log = command.folder / "home/vieweratlas.log"
+    assert not log.exists()
+    command.run("analyze", "--date", "2017-12-31", fails=True, **SMALL)
+    assert "ERROR vieweratlas.shown: 2017-12-31 is before the first partition 2018-01-01" in log.read_text()
+
+
+def test_the_settings_in_effect_are_shown(command: Command) -> None:
+    printed = command.run("--root", "elsewhere", "config", "show", "rigorous")
+    assert "option --root" in printed and "preset rigorous" in printed
+    printed = command.run(
+        "config", "validate", fails=True, VIEWERATLAS_CONFIG="rigorous", RESOLUTION="no", LOGS_DIR=""
+    )
+    assert printed.count("error ") == 1 and "analysis.resolution is 'no' (variable RESOLUTION)" in printed
 
 
 def test_a_day_without_data_leaves_earlier_results_untouched(command: Command) -> None:

@@ -57,6 +57,7 @@ def test_two_stores_of_one_memory_root_share_it() -> None:
         ("file://data/lake", "file:///"),
         ("simplecache::gs://bucket", "no protocol"),
         ("nonsense://bucket", "unknown protocol 'nonsense'"),
+        ("s3://bucket/a//b", "s3://bucket/a//b has an impossible prefix"),
     ],
 )
 def test_roots_that_mean_nothing_are_said(root: str, words: str) -> None:

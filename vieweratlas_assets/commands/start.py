@@ -1,0 +1,30 @@
+"""What a command begins with: its settings and its log.
+
+Belongs here: how the options of the command line become settings. Not here: the other layers (settings), the handlers
+(logs).
+"""
+
+from vieweratlas_assets.logs import start_log
+from vieweratlas_assets.settings import Resolved, Settings, resolve_settings
+
+
+def resolve(root: str | None, config: str | None = None, *, refuse_unread: bool = True) -> Resolved:
+    """The settings of a command, with origins.
+
+    Args:
+        root: the option --root.
+        config: a preset or YAML file that the command was given, in place of VIEWERATLAS_CONFIG.
+    """
+    overrides = {} if root is None else {"root": root}
+    return resolve_settings(config, overrides=overrides, overrides_from="option --root", refuse_unread=refuse_unread)
+
+
+def start(root: str | None, config: str | None = None) -> Settings:
+    """Read the settings of a command and start its log.
+
+    Raises:
+        SettingsError: the settings are unknown or impossible.
+    """
+    settings = resolve(root, config).settings
+    start_log(settings)
+    return settings

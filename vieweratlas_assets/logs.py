@@ -1,0 +1,95 @@
+"""The log: what is told at the terminal and kept in a file, by the settings log_level and log_file.
+
+Belongs here: the handlers of the logger `vieweratlas`. Not here: what is told (each module by a logger of its own
+name below it, never with the name of a viewer), displays (terminal).
+"""
+
+import logging
+import os
+import sys
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from typing import TextIO, cast
+
+from vieweratlas_assets.settings import Settings, SettingsError
+
+LOGGER = logging.getLogger("vieweratlas")
+# What the terminal has shown by itself: only the file takes it.
+SHOWN = logging.getLogger("vieweratlas.shown")
+PART_BYTES = 10_000_000
+OLD_PARTS = 5
+WIDTH_OF_A_PIPE = 160
+
+# Without a handler of ours Python prints warnings by itself, beside what the terminal shows.
+LOGGER.addHandler(logging.NullHandler())
+
+
+class _Stderr:
+    """Whatever sys.stderr is at the moment: a progress bar puts itself there, to print lines above it."""
+
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+    def isatty(self) -> bool:
+        return sys.stderr.isatty()
+
+
+class _LogFile(RotatingFileHandler):
+    """Made with the first line; where that fails later on, the command goes on without."""
+
+    def _open(self) -> TextIO:  # type: ignore[override]
+        Path(self.baseFilename).parent.mkdir(parents=True, exist_ok=True)
+        return cast(TextIO, super()._open())
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002
+        print(f"the log file {self.baseFilename} cannot be written: {sys.exc_info()[1]}", file=sys.stderr)
+        LOGGER.removeHandler(self)
+
+
+def log_file_of(settings: Settings) -> Path:
+    """The log file: the one of the settings, else vieweratlas.log in DAGSTER_HOME (default ./.dagster)."""
+    home = Path(os.environ.get("DAGSTER_HOME") or ".dagster")
+    return (settings.log_file or home / "vieweratlas.log").absolute()
+
+
+def start_log(settings: Settings) -> None:
+    """Tell from now on what log_level asks for, on stderr and in the log file; in place of an earlier start.
+
+    Raises:
+        SettingsError: the log file cannot be written.
+    """
+    from rich.console import Console
+    from rich.logging import RichHandler
+
+    path = log_file_of(settings)
+    _refuse_unwritable(path)
+    stop_log()
+    stderr = cast(TextIO, _Stderr())
+    console = Console(file=stderr, width=None if sys.stderr.isatty() else WIDTH_OF_A_PIPE)
+    shown = RichHandler(console=console, show_path=False, rich_tracebacks=False, log_time_format="%H:%M:%S")
+    shown.addFilter(lambda record: record.name != SHOWN.name)
+    shown.setFormatter(logging.Formatter("%(message)s"))
+    kept = _LogFile(path, maxBytes=PART_BYTES, backupCount=OLD_PARTS, encoding="utf-8", delay=True)
+    kept.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    for handler in (shown, kept):
+        LOGGER.addHandler(handler)
+    LOGGER.setLevel(settings.log_level)
+
+
+def stop_log() -> None:
+    """Close the log file and leave the terminal alone."""
+    for handler in [each for each in LOGGER.handlers if not isinstance(each, logging.NullHandler)]:
+        LOGGER.removeHandler(handler)
+        handler.close()
+
+
+def _refuse_unwritable(path: Path) -> None:
+    there = next(place for place in (path, *path.parents) if place.exists())
+    wanted = path.is_file() if there == path else there.is_dir()
+    if not wanted or not os.access(there, os.W_OK):
+        raise SettingsError(
+            f"log_file is {str(path)!r}: it cannot be written there; name a file in a folder of yours"
+        )

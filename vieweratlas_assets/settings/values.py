@@ -1,0 +1,84 @@
+"""Kinds of values that settings share, and how each is read from text.
+
+Belongs here: reading and checking one value. Not here: which settings there are, and their limits (sections).
+"""
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(i?)B?", re.IGNORECASE)
+_POWERS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
+
+
+def size_bytes(text: str) -> int:
+    """Read a size such as 2GB (10^9 bytes each), 512MiB (2^20) or 800000000.
+
+    Raises:
+        ValueError: it is none, or nothing.
+
+    >>> size_bytes("1.5 GB"), size_bytes("2GiB")
+    (1500000000, 2147483648)
+    """
+    found = _SIZE.fullmatch(text.strip())
+    size = int(float(found[1]) * (1024 if found[3] else 1000) ** _POWERS[found[2].upper()]) if found else 0
+    if size <= 0:
+        raise ValueError("write a number and a unit, such as 2GB, 500MB or 1.5GiB")
+    return size
+
+
+def _size(value: object) -> str:
+    text = str(value)
+    size_bytes(text)
+    return text
+
+
+def _time_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ValueError, LookupError, OSError) as error:
+        raise ValueError("write an IANA name, such as UTC, Europe/Berlin or America/New_York") from error
+    return name
+
+
+def _path(value: object) -> object:
+    if isinstance(value, str):
+        if not value.strip():
+            raise ValueError("name a file or folder")
+        return Path(value).expanduser()
+    return value
+
+
+def _path_or_none(value: object) -> object:
+    return None if value == "" else _path(value)
+
+
+def _logins(value: object) -> object:
+    parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, list | tuple) or not all(isinstance(part, str) for part in parts):
+        raise ValueError("write logins, separated by commas")
+    return tuple(login for login in (part.strip().lower() for part in parts) if login)
+
+
+def _upper(value: object) -> object:
+    return value.upper() if isinstance(value, str) else value
+
+
+def _prefix(text: str) -> str:
+    segments = text.strip("/").split("/")
+    if "\\" in text or (text.strip("/") and {"", ".", ".."} & set(segments)):
+        raise ValueError("write folders with '/' between them, such as vieweratlas/, and no '.', '..' or backslash")
+    return text
+
+
+Place = Annotated[Path, BeforeValidator(_path)]
+Secret = Annotated[SecretStr, Field(min_length=1)]
+LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)]
+PlaceOrNone = Annotated[Path | None, BeforeValidator(_path_or_none)]
+Logins = Annotated[tuple[str, ...], BeforeValidator(_logins)]
+TimeZone = Annotated[str, AfterValidator(_time_zone)]
+Size = Annotated[str, BeforeValidator(_size)]
+Prefix = Annotated[str, AfterValidator(_prefix)]

@@ -1,0 +1,267 @@
+"""Every setting is read by something: each changes what comes out, or is refused until somebody reads it."""
+
+import datetime as dt
+import logging
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from vieweratlas_assets import logs
+from vieweratlas_assets.build import build_defs
+from vieweratlas_assets.commands.analysis import analyze
+from vieweratlas_assets.defs.assets.atlas import communities_of_day, graph_of_day
+from vieweratlas_assets.defs.assets.presence import audience_of_day
+from vieweratlas_assets.defs.io_managers import LakeIOManager
+from vieweratlas_assets.defs.resources import Analysis
+from vieweratlas_assets.domain.communities import detectors
+from vieweratlas_assets.domain.schemas import (
+    CHANNEL_AUDIENCE,
+    COMMUNITIES,
+    COMMUNITY_TAGS,
+    GRAPH_EDGES,
+    GRAPH_NODES,
+    LAYOUT,
+)
+from vieweratlas_assets.settings import (
+    NOT_YET_READ,
+    Settings,
+    SettingsError,
+    keys,
+    resolve_settings,
+    value_of,
+    variable_of,
+)
+from vieweratlas_assets.storage.local import LocalStore
+from vieweratlas_assets.storage.sealed import AssetDays, SealedPartitions, table_files
+from vieweratlas_tests.lakes import DAY, put_live, put_roster, run
+
+# Read by the parts of issue 3 that other hands build; empty when they have come together.
+PENDING = {
+    "analysis.resolution_mode",
+    "collection.logs_dir",
+    "collection.time_zone",
+    "privacy.viewer_names",
+    "privacy.pseudonym_key",
+    "privacy.pseudonym_key_file",
+    "privacy.opt_out_file",
+    "privacy.raw_snapshots_days",
+    "privacy.raw_vod_chat_days",
+    "privacy.presence_days",
+    "engine.memory_limit",
+    "engine.overlap_engine",
+    "engine.spark_launcher",
+    "engine.spark_submit_parameters",
+    "engine.emr_serverless_application_id",
+    "engine.emr_serverless_role_arn",
+}
+# Only one value is possible; any other is refused.
+REFUSED = {*NOT_YET_READ, "vod.bucket_len_s"}
+
+
+@pytest.fixture(autouse=True)
+def _own_detector(monkeypatch: pytest.MonkeyPatch) -> None:
+    def alone(graph: detectors.WeightedGraph, *, resolution: float, seed: int) -> np.ndarray:
+        return np.arange(len(graph.channels))
+
+    monkeypatch.setitem(detectors._registry, "alone", alone)
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Path:
+    """Two days of six channels, with a bot, a broadcaster in the own chat, and viewers of all kinds."""
+    store = LocalStore(tmp_path / "lake")
+    left, right = [f"ann{n}" for n in range(12)], [f"bob{n}" for n in range(12)]
+    chat = {
+        "a1": [left[:9], [*left[2:12], "nightbot", "a1"]],
+        "a2": [[*left[:7], "nightbot"]],
+        "a3": [left[4:12]],
+        "b1": [right[:9], [*right[2:12], "ann0", "ann5"]],
+        "b2": [[*right[:7], "loner"]],
+        "b3": [right[4:12]],
+    }
+    put_live(store, DAY, chat)
+    put_live(store, DAY - dt.timedelta(days=1), {channel: [[f"old{n}" for n in range(3)]] for channel in chat})
+    games = {
+        "a1": ("Chess", "en"),
+        "a2": ("Chess", "de"),
+        "a3": ("Go", "en"),
+        "b1": ("Go", "en"),
+        "b2": ("Hades", "en"),
+        "b3": ("Ori", "it"),
+    }
+    put_roster(store, DAY, games)
+    return tmp_path / "lake"
+
+
+def analysis_of(settings: Settings) -> Analysis:
+    """The settings as runs get them."""
+    return build_defs(settings).resources["analysis"]
+
+
+def audience(settings: Settings) -> Any:
+    """Who is in the audience of the day, and what the filters tell."""
+    found = audience_of_day(LakeIOManager(root=settings.root), analysis_of(settings), DAY)
+    return found.tables[CHANNEL_AUDIENCE].rows(), found.facts["filters"]
+
+
+def graph(settings: Settings) -> Any:
+    """Nodes and edges of the window, of audiences made by the same settings."""
+    lake, analysis, window = LakeIOManager(root=settings.root), analysis_of(settings), settings.partitions.window_days
+    days = [DAY - dt.timedelta(days=back) for back in (1, 0)]
+    for day in days:
+        made = audience_of_day(lake, analysis, day)
+        lake.sealed.seal("channel_audience", day, table_files(day, made.tables), facts=made.facts)
+    made = graph_of_day(AssetDays(lake.sealed, "channel_audience", days), DAY, window, analysis)
+    lake.sealed.seal("overlap_graph", DAY, table_files(DAY, made.tables), facts=made.facts)
+    return made.tables[GRAPH_NODES].rows(), made.tables[GRAPH_EDGES].rows()
+
+
+def communities(settings: Settings) -> Any:
+    """The communities of that graph, with their modularity."""
+    graph(settings)
+    sealed = LakeIOManager(root=settings.root).sealed
+    found = communities_of_day(AssetDays(sealed, "overlap_graph", [DAY]), DAY, analysis_of(settings))
+    return found.tables[COMMUNITIES].rows(), found.facts["modularity"]
+
+
+def atlas(settings: Settings) -> Any:
+    """Labels and positions, as a whole run leaves them."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert run(settings, "daily_atlas", DAY, instance=instance).success
+    sealed = SealedPartitions(LocalStore(settings.root))
+    tables = {"community_tags": COMMUNITY_TAGS, "atlas_layout": LAYOUT}
+    return [sealed.table(sealed.record(asset, DAY), table).rows() for asset, table in tables.items()]
+
+
+def partitions(settings: Settings) -> Any:
+    """Where the partitions of the code location begin."""
+    specs = {spec.key.to_user_string(): spec for spec in build_defs(settings).resolve_all_asset_specs()}
+    return [specs[name].partitions_def.get_first_partition_key() for name in ("overlap_graph", "channel_roster")]
+
+
+def lake_of_a_run(settings: Settings) -> Any:
+    """The root and the region of the lake that runs write to."""
+    store = build_defs(settings).resources["lake"].store
+    region = store._client.meta.region_name if store.root.startswith("s3://") else None
+    return store.root, region
+
+
+def log(settings: Settings) -> Any:
+    """The log file, and what is in it."""
+    path = logs.log_file_of(settings)
+    logs.start_log(settings)
+    try:
+        logging.getLogger("vieweratlas.test").info("said in passing")
+        logging.getLogger("vieweratlas.test").error("said aloud")
+    finally:
+        logs.stop_log()
+    said = [line.rpartition(": ")[2] for line in path.read_text().splitlines()]
+    path.unlink()
+    return path, said
+
+
+def copies(settings: Settings) -> Any:
+    """What `analyze` leaves beside the lake."""
+    output = {variable_of("storage.output_dir"): str(settings.storage.output_dir)}
+    result = CliRunner(env=output).invoke(analyze, ["--date", str(DAY)], obj=settings.root, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    found = sorted(Path().glob(f"*/{DAY}/community_graph.png"))
+    for picture in found:
+        shutil.rmtree(picture.parents[1])
+    return found
+
+
+@dataclass(frozen=True)
+class Effect:
+    """How a setting shows.
+
+    Attributes:
+        text: that the environment sets.
+        seen: what differs by it.
+        beside: other settings that it needs, the same with and without it.
+    """
+
+    text: str
+    seen: Callable[[Settings], Any]
+    beside: dict[str, str] = field(default_factory=dict)
+
+
+S3 = {"root": "s3://b/p/"}
+OF_STORAGE = {"storage.storage_type": "s3", "storage.s3_bucket": "b"}
+SMALL = {"analysis.min_channel_viewers": "1"}
+PLAIN = {**SMALL, "analysis.resolution_mode": "absolute"}
+EFFECTS = {
+    "root": Effect("./elsewhere", lake_of_a_run),
+    "log_level": Effect("INFO", log),
+    "log_file": Effect("deep/own.log", log),
+    "analysis.drop_known_bots": Effect("false", audience),
+    "analysis.drop_broadcaster": Effect("false", audience),
+    "analysis.min_buckets_per_viewer": Effect("2", audience),
+    "analysis.min_channels_per_viewer": Effect("2", audience),
+    "analysis.max_channels_per_viewer": Effect("1", audience),
+    "analysis.drop_viewers_over_max": Effect("true", audience, {"analysis.max_channels_per_viewer": "1"}),
+    "analysis.overlap_threshold": Effect("4", graph, SMALL),
+    "analysis.min_channel_viewers": Effect("12", graph),
+    "partitions.window_days": Effect("1", graph, SMALL),
+    "analysis.algorithm": Effect("alone", communities, PLAIN),
+    "analysis.weight": Effect("jaccard", communities, PLAIN),
+    "analysis.resolution": Effect("0.01", communities, PLAIN),
+    "analysis.min_community_size": Effect("4", communities, PLAIN),
+    "analysis.seed": Effect("7", atlas, PLAIN),
+    "analysis.game_threshold": Effect("0.3", atlas, PLAIN),
+    "analysis.language_threshold": Effect("0.9", atlas, {**PLAIN, "analysis.game_threshold": "1"}),
+    "partitions.daily_start": Effect("2020-02-29", partitions),
+    "partitions.hourly_start": Effect("2026-01-02T03:00Z", partitions),
+    "storage.storage_type": Effect("s3", lake_of_a_run, {"root": "", "storage.s3_bucket": "b"}),
+    "storage.s3_bucket": Effect("other", lake_of_a_run, {"root": "", **OF_STORAGE}),
+    "storage.s3_prefix": Effect("deep/", lake_of_a_run, {"root": "", **OF_STORAGE}),
+    "storage.s3_region": Effect("eu-west-3", lake_of_a_run, S3),
+    "storage.output_dir": Effect("for_people", copies, PLAIN),
+}
+
+
+def test_every_setting_is_read_refused_or_pending() -> None:
+    assert set(keys()) == {*EFFECTS, *REFUSED, *PENDING}
+    assert len(keys()) == len(EFFECTS) + len(REFUSED) + len(PENDING), "a setting stands in two tables"
+
+
+@pytest.mark.parametrize("key", EFFECTS)
+def test_a_setting_changes_what_comes_out(
+    key: str, lake: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    effect = EFFECTS[key]
+    monkeypatch.chdir(tmp_path)
+    for name, text in {"DAGSTER_HOME": str(tmp_path / "home"), "AWS_DEFAULT_REGION": "us-west-1"}.items():
+        monkeypatch.setenv(name, text)
+    beside = {"root": str(lake), **effect.beside}
+    variables = {variable_of(name): text for name, text in beside.items() if text}
+    for name, text in variables.items():
+        monkeypatch.setenv(name, text)
+
+    without = resolve_settings(environment=variables).settings
+    with_it = resolve_settings(environment={**variables, variable_of(key): effect.text}).settings
+
+    assert value_of(without, key) != value_of(with_it, key)
+    before, after = effect.seen(without), effect.seen(with_it)
+    assert before != after
+    assert effect.seen(without) == before, "it differs by itself"
+
+
+def test_the_launchpad_starts_from_the_settings_in_effect(bare_environment: pytest.MonkeyPatch) -> None:
+    bare_environment.setenv("VIEWERATLAS_CONFIG", "rigorous")
+    bare_environment.setenv("VIEWERATLAS_ANALYSIS__SEED", "7")
+    # What a run's config leaves out comes from the class, so one changed setting leaves the others.
+    of_a_run = type(build_defs().resources["analysis"])(resolution=3.0)
+    assert (of_a_run.resolution, of_a_run.overlap_threshold, of_a_run.seed) == (3.0, 300, 7)
+
+
+def test_the_length_of_a_bucket_is_refused() -> None:
+    with pytest.raises(SettingsError, match="it must be 60"):
+        resolve_settings(environment={"VIEWERATLAS_VOD__BUCKET_LEN_S": "120"})

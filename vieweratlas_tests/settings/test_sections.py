@@ -1,0 +1,302 @@
+"""What each setting may be: types, limits, and the text of the environment."""
+
+import datetime as dt
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from vieweratlas_assets.domain.presence.records import BUCKET_LEN_S
+from vieweratlas_assets.settings import (
+    NOT_YET_READ,
+    CollectionSettings,
+    EngineSettings,
+    Settings,
+    SettingsError,
+    is_secret,
+    keys,
+    resolve_settings,
+    value_of,
+    variable_of,
+)
+from vieweratlas_assets.settings.sections import LIVE_BUCKET_S
+
+# A text that is no default, for every setting.
+OTHER_TEXT = {
+    "log_level": "error",
+    "log_file": "/tmp/other.log",
+    "root": "s3://other/lake/",
+    "analysis.drop_known_bots": "false",
+    "analysis.drop_broadcaster": "0",
+    "analysis.min_buckets_per_viewer": "2",
+    "analysis.min_channels_per_viewer": "2",
+    "analysis.max_channels_per_viewer": "20",
+    "analysis.drop_viewers_over_max": "true",
+    "analysis.overlap_threshold": "3",
+    "analysis.min_channel_viewers": "0",
+    "analysis.algorithm": "my_own",
+    "analysis.weight": "jaccard",
+    "analysis.resolution": "2.5",
+    "analysis.resolution_mode": "absolute",
+    "analysis.min_community_size": "1",
+    "analysis.seed": "0",
+    "analysis.game_threshold": "1",
+    "analysis.language_threshold": "0.05",
+    "partitions.daily_start": "2016-02-29",
+    "partitions.hourly_start": "2025-06-01T07:00Z",
+    "partitions.window_days": "366",
+    "collection.logs_dir": "~/logs",
+    "collection.collection_interval": "60",
+    "collection.top_channels_limit": "1",
+    "collection.batch_size": "1",
+    "collection.channels": "ann,bob",
+    "collection.channels_file": "channels.txt",
+    "collection.time_zone": "Europe/Berlin",
+    "twitch.client_id": "abc",
+    "twitch.client_secret": "s",
+    "twitch.oauth_token": "t",
+    "storage.storage_type": "s3",
+    "storage.s3_bucket": "b",
+    "storage.s3_prefix": "",
+    "storage.s3_region": "eu-west-1",
+    "storage.output_dir": "",
+    "vod.enabled": "yes",
+    "vod.bucket_len_s": "60",
+    "vod.cli_path": "/opt/cli",
+    "vod.auto_discover": "on",
+    "vod.vod_limit_per_channel": "1",
+    "vod.max_age_days": "60",
+    "vod.min_views": "10",
+    "privacy.viewer_names": "pseudonymous",
+    "privacy.pseudonym_key": "k",
+    "privacy.pseudonym_key_file": "key",
+    "privacy.opt_out_file": "out.txt",
+    "privacy.raw_snapshots_days": "1",
+    "privacy.raw_vod_chat_days": "1",
+    "privacy.presence_days": "400",
+    "engine.memory_limit": "512MiB",
+    "engine.overlap_engine": "spark",
+    "engine.spark_launcher": "emr_serverless",
+    "engine.spark_submit_parameters": "--driver-memory 4g",
+    "engine.emr_serverless_application_id": "00fabc123def4567",
+    "engine.emr_serverless_role_arn": "arn:aws:iam::123456789012:role/spark",
+}
+
+
+def test_the_table_above_has_every_setting() -> None:
+    assert set(OTHER_TEXT) == set(keys())
+
+
+@pytest.mark.parametrize("key", OTHER_TEXT)
+def test_a_variable_changes_its_setting_and_no_other(key: str) -> None:
+    # Under a root of its own storage need not be able to make one.
+    variables = {"VIEWERATLAS_ROOT": "here", variable_of(key): OTHER_TEXT[key]}
+    found = resolve_settings(environment=variables, refuse_unread=False)
+    expected = Settings(root="here")
+    differs = {each for each in keys() if value_of(found.settings, each) != value_of(expected, each)}
+    assert differs == ({key} - {"vod.bucket_len_s"})
+    assert found.origins[key] == f"variable {variable_of(key)}"
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "allowed"),
+    [
+        ("analysis.seed", "many", "integer"),
+        ("analysis.seed", "", "integer"),
+        ("analysis.seed", "-1", "greater than or equal to 0"),
+        ("analysis.drop_broadcaster", "perhaps", "boolean"),
+        ("analysis.overlap_threshold", "0", "greater than or equal to 1"),
+        ("analysis.overlap_threshold", "1.5", "integer"),
+        ("analysis.min_channel_viewers", "-1", "greater than or equal to 0"),
+        ("analysis.resolution", "0", "greater than 0"),
+        ("analysis.resolution", "nan", "finite"),
+        ("analysis.resolution", "inf", "finite"),
+        ("analysis.resolution_mode", "relative", "'natural' or 'absolute'"),
+        ("analysis.game_threshold", "60", "less than or equal to 1"),
+        ("analysis.language_threshold", "0", "greater than 0"),
+        ("analysis.weight", "count", "'shared_viewers', 'jaccard', 'overlap_coefficient' or 'overlap_z'"),
+        ("partitions.window_days", "0", "greater than or equal to 1"),
+        ("partitions.window_days", "367", "less than or equal to 366"),
+        ("partitions.daily_start", "2020-02-30", "date"),
+        ("partitions.daily_start", "01.02.2020", "date"),
+        ("partitions.hourly_start", "soon", "date"),
+        *(
+            ("partitions.hourly_start", text, "it must be a whole hour in UTC, such as 2026-01-01T00:00Z")
+            for text in (
+                "2026-01-01T00:30Z",
+                "2026-01-01T00:00:01Z",
+                "2026-01-01T00:00",
+                "2026-01-01T02:00+02:00",
+                "2026-01-01",
+            )
+        ),
+        ("root", "", "at least 1 character"),
+        ("log_level", "loud", "'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
+        ("log_file", " ", "name a file or folder"),
+        ("storage.storage_type", "gcs", "'file' or 's3'"),
+        ("storage.s3_bucket", "", "match pattern"),
+        ("storage.s3_bucket", "bucket/folder", "match pattern"),
+        ("storage.s3_prefix", "a//b", "write folders with '/' between them"),
+        ("storage.s3_prefix", "../a/", "no '.', '..' or backslash"),
+        ("storage.s3_prefix", "a\\b", "no '.', '..' or backslash"),
+        ("collection.time_zone", "Berlin", "IANA name, such as UTC, Europe/Berlin"),
+        ("collection.time_zone", "../UTC", "IANA name"),
+        ("collection.time_zone", "Europe", "IANA name"),
+        ("collection.logs_dir", "", "name a file or folder"),
+        ("vod.bucket_len_s", "30", "it must be 60, the length of a live bucket"),
+        ("vod.bucket_len_s", "60.5", "integer"),
+        ("vod.max_age_days", "0", "greater than or equal to 1"),
+        ("privacy.viewer_names", "hashed", "'plain' or 'pseudonymous'"),
+        ("privacy.presence_days", "ever", "integer"),
+        ("engine.memory_limit", "2 gigabytes", "such as 2GB, 500MB or 1.5GiB"),
+        ("engine.memory_limit", "0GB", "such as 2GB"),
+        ("engine.memory_limit", "", "such as 2GB"),
+        ("engine.emr_serverless_role_arn", "me", "match pattern"),
+    ],
+)
+def test_an_impossible_value_is_told_with_key_value_variable_and_what_is_allowed(
+    key: str, text: str, allowed: str
+) -> None:
+    with pytest.raises(SettingsError) as raised:
+        resolve_settings(environment={variable_of(key): text})
+    [told] = raised.value.args
+    assert told.startswith(f"{key} is {text!r} (variable {variable_of(key)}): ")
+    assert allowed in told
+
+
+@pytest.mark.parametrize(
+    ("text", "size_bytes"),
+    [
+        ("2GB", 2_000_000_000),
+        ("2gb", 2_000_000_000),
+        ("2 G", 2_000_000_000),
+        ("1.5GiB", 1_610_612_736),
+        ("512MiB", 536_870_912),
+        ("300KB", 300_000),
+        ("1TB", 10**12),
+        ("4096", 4096),
+        ("7B", 7),
+    ],
+)
+def test_a_memory_limit_is_read_in_bytes(text: str, size_bytes: int) -> None:
+    assert EngineSettings(memory_limit=text).memory_limit_bytes == size_bytes
+
+
+@given(st.integers(1, 10**6), st.sampled_from(["", "K", "M", "G"]))
+def test_binary_units_are_the_larger_ones(number: int, unit: str) -> None:
+    decimal = EngineSettings(memory_limit=f"{number}{unit}B").memory_limit_bytes
+    assert decimal == number * 1000 ** " KMG".index(unit or " ")
+    if unit:
+        binary = EngineSettings(memory_limit=f"{number}{unit}iB").memory_limit_bytes
+        assert binary == number * 1024 ** " KMG".index(unit)
+
+
+def test_channels_come_from_text_or_a_list() -> None:
+    assert CollectionSettings(channels=" Ann,bob,, ").channels == ("ann", "bob")
+    assert CollectionSettings(channels=["Ann", "bob "]).channels == ("ann", "bob")
+    with pytest.raises(ValidationError, match="write logins, separated by commas"):
+        CollectionSettings(channels=[1])
+
+
+def test_paths_may_begin_at_home_and_an_empty_output_folder_is_none() -> None:
+    found = resolve_settings(environment={"LOGS_DIR": "~/logs", "VIEWERATLAS_STORAGE__OUTPUT_DIR": ""}).settings
+    assert found.collection.logs_dir == Path.home() / "logs"
+    assert found.storage.output_dir is None
+
+
+@pytest.mark.parametrize("key", [key for key, field in keys().items() if field.annotation is not bool])
+def test_true_is_taken_for_no_number_and_no_text(key: str) -> None:
+    section, _, name = key.rpartition(".")
+    with pytest.raises(SettingsError, match="it cannot be true or false"):
+        resolve_settings(environment={}, overrides={section: {name: True}} if section else {name: True})
+
+
+def test_the_bucket_of_a_vod_is_the_live_one() -> None:
+    assert LIVE_BUCKET_S == BUCKET_LEN_S == Settings().vod.bucket_len_s
+
+
+@pytest.mark.parametrize("key", keys())
+def test_every_setting_says_what_it_does(key: str) -> None:
+    description = keys()[key].description
+    assert description and description.endswith(".")
+
+
+def test_secrets_are_known_as_such() -> None:
+    assert [key for key in keys() if is_secret(key)] == [
+        "twitch.client_secret",
+        "twitch.oauth_token",
+        "privacy.pseudonym_key",
+    ]
+
+
+@pytest.mark.parametrize("key", NOT_YET_READ)
+def test_a_setting_that_nothing_reads_yet_is_refused_where_a_person_sets_it(key: str, tmp_path: Path) -> None:
+    section, _, name = key.partition(".")
+    path = tmp_path / "atlas.yaml"
+    path.write_text(f"{section}:\n  {name}: {OTHER_TEXT[key]!r}\n")
+    for given_by in (
+        {"environment": {variable_of(key): OTHER_TEXT[key]}},
+        {"environment": {}, "config": path},
+        {"environment": {}, "overrides": {section: {name: OTHER_TEXT[key]}}},
+    ):
+        with pytest.raises(SettingsError) as raised:
+            resolve_settings(**given_by)
+        [told] = raised.value.args
+        assert told.startswith(f"{key} ")
+        assert f"not read yet, it is for {NOT_YET_READ[key]}" in told
+
+
+def test_a_setting_that_nothing_reads_yet_may_be_set_to_its_default() -> None:
+    found = resolve_settings(environment={"VIEWERATLAS_COLLECTION__BATCH_SIZE": "100", "TWITCH_CHANNELS": ","})
+    assert found.settings == Settings()
+
+
+def test_every_setting_that_nothing_reads_yet_exists() -> None:
+    assert NOT_YET_READ.keys() <= keys().keys()
+
+
+def test_settings_do_not_change_under_a_run() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        Settings().analysis.seed = 3  # type: ignore[misc]
+
+
+def test_a_section_refuses_what_it_does_not_know() -> None:
+    with pytest.raises(ValidationError, match="Extra inputs are not permitted"):
+        Settings(analisys={})  # type: ignore[call-arg]
+
+
+def test_defaults_are_the_ones_of_the_issue() -> None:
+    defaults: dict[str, Any] = {
+        "root": "./data",
+        "log_level": "WARNING",
+        "partitions.daily_start": dt.date(2018, 1, 1),
+        "partitions.window_days": 30,
+        "analysis.overlap_threshold": 1,
+        "analysis.min_channel_viewers": 10,
+        "analysis.min_community_size": 2,
+        "analysis.resolution": 1.0,
+        "analysis.resolution_mode": "natural",
+        "analysis.game_threshold": 0.60,
+        "analysis.language_threshold": 0.40,
+        "collection.logs_dir": Path("logs"),
+        "collection.collection_interval": 3600,
+        "collection.top_channels_limit": 1000,
+        "collection.batch_size": 100,
+        "storage.storage_type": "file",
+        "storage.s3_prefix": "vieweratlas/",
+        "storage.s3_region": "us-east-1",
+        "storage.output_dir": Path("community_analysis"),
+        "vod.bucket_len_s": 60,
+        "vod.vod_limit_per_channel": 5,
+        "vod.max_age_days": 14,
+        "vod.min_views": 0,
+        "privacy.viewer_names": "plain",
+        "privacy.raw_snapshots_days": 30,
+        "privacy.raw_vod_chat_days": 7,
+        "privacy.presence_days": None,
+        "engine.memory_limit": "2GB",
+    }
+    assert {key: value_of(Settings(), key) for key in defaults} == defaults

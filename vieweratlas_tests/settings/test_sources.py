@@ -1,0 +1,384 @@
+"""Who wins among defaults, presets, files, the environment and overrides, and how every fault is told."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vieweratlas_assets.settings import (
+    LEGACY_VARIABLES,
+    PRESETS,
+    PartitionSettings,
+    Resolved,
+    Settings,
+    SettingsError,
+    StorageSettings,
+    is_secret,
+    keys,
+    load_config_from_yaml,
+    load_settings,
+    resolve_settings,
+    value_of,
+    variable_of,
+)
+
+SECRET = "hunter2-is-no-secret"
+
+
+def resolved(config: Any = None, **environment: str) -> Resolved:
+    return resolve_settings(config, environment=environment)
+
+
+def faults(config: Any = None, **environment: str) -> tuple[str, ...]:
+    with pytest.raises(SettingsError) as raised:
+        resolved(config, **environment)
+    return raised.value.args
+
+
+def changed(settings: Settings) -> dict[str, Any]:
+    """What is not as by default."""
+    default = Settings()
+    return {key: value_of(settings, key) for key in keys() if value_of(settings, key) != value_of(default, key)}
+
+
+def file(folder: Path, text: str) -> Path:
+    path = folder / "atlas.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_with_nothing_set_the_defaults_hold_and_say_so() -> None:
+    found = resolved()
+    assert found.settings == Settings()
+    assert set(found.origins) == set(keys())
+    assert set(found.origins.values()) == {"default"}
+
+
+@pytest.mark.parametrize(
+    ("preset", "expected"),
+    [
+        ("default", {}),
+        ("rigorous", {"analysis.overlap_threshold": 300, "analysis.min_community_size": 10}),
+        ("explorer", {"analysis.resolution": 2.0, "log_level": "INFO"}),
+        ("debug", {"collection.top_channels_limit": 100, "log_level": "DEBUG"}),
+    ],
+)
+def test_a_preset_is_what_the_issue_says_and_nothing_else(preset: str, expected: dict[str, Any]) -> None:
+    found = resolved(preset)
+    assert changed(found.settings) == expected
+    assert {found.origins[key] for key in expected} <= {f"preset {preset}"}
+    assert resolved(VIEWERATLAS_CONFIG=preset) == found
+
+
+def test_the_default_preset_writes_the_defaults_of_the_issue_out() -> None:
+    found = resolved("default")
+    assert {key: value_of(found.settings, key) for key, origin in found.origins.items() if origin != "default"} == {
+        "analysis.overlap_threshold": 1,
+        "analysis.min_channel_viewers": 10,
+        "analysis.min_community_size": 2,
+        "analysis.resolution": 1.0,
+        "analysis.game_threshold": 0.60,
+        "analysis.language_threshold": 0.40,
+    }
+
+
+def test_each_layer_wins_over_the_one_below(tmp_path: Path) -> None:
+    path = file(
+        tmp_path,
+        "analysis:\n  min_community_size: 4\n  seed: 4\n  min_buckets_per_viewer: 4\npreset: rigorous\n",
+    )
+    variables = {"VIEWERATLAS_ANALYSIS__SEED": "5", "VIEWERATLAS_ANALYSIS__MIN_BUCKETS_PER_VIEWER": "5"}
+    found = resolve_settings(path, environment=variables, overrides={"analysis": {"min_buckets_per_viewer": 6}})
+    told = {key: (value_of(found.settings, key), found.origins[key]) for key in changed(found.settings)}
+    assert told == {
+        "analysis.overlap_threshold": (300, "preset rigorous"),
+        "analysis.min_community_size": (4, f"file {path}, line 2"),
+        "analysis.seed": (5, "variable VIEWERATLAS_ANALYSIS__SEED"),
+        "analysis.min_buckets_per_viewer": (6, "override"),
+    }
+
+
+ABOVE_THE_PRESET = ("file", "legacy", "variable", "override")
+LAYERS = st.fixed_dictionaries(
+    {}, optional={"preset": st.just(300), **dict.fromkeys(ABOVE_THE_PRESET, st.integers(1, 99))}
+)
+
+
+@given(LAYERS)
+def test_whatever_is_set_the_highest_layer_wins(given_by: dict[str, int]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        text = "preset: rigorous\n" if "preset" in given_by else ""
+        if "file" in given_by:
+            text += f"analysis: {{overlap_threshold: {given_by['file']}}}\n"
+        variables = {"VIEWERATLAS_CONFIG": str(file(Path(folder), text))}
+        if "legacy" in given_by:
+            variables["OVERLAP_THRESHOLD"] = str(given_by["legacy"])
+        if "variable" in given_by:
+            variables["VIEWERATLAS_ANALYSIS__OVERLAP_THRESHOLD"] = str(given_by["variable"])
+        over = {"analysis": {"overlap_threshold": given_by["override"]}} if "override" in given_by else {}
+        found = resolve_settings(environment=variables, overrides=over)
+    highest = [given_by[layer] for layer in ("preset", *ABOVE_THE_PRESET) if layer in given_by]
+    assert found.settings.analysis.overlap_threshold == (highest[-1] if highest else 1)
+    assert changed(found.settings).keys() - {"analysis.min_community_size"} <= {"analysis.overlap_threshold"}
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "key", "value"),
+    [
+        ("STORAGE_TYPE", "s3", "storage.storage_type", "s3"),
+        ("S3_BUCKET", "atlas", "storage.s3_bucket", "atlas"),
+        ("S3_PREFIX", "here/", "storage.s3_prefix", "here/"),
+        ("S3_REGION", "eu-west-1", "storage.s3_region", "eu-west-1"),
+        ("LOGS_DIR", "old", "collection.logs_dir", Path("old")),
+        ("OVERLAP_THRESHOLD", "7", "analysis.overlap_threshold", 7),
+        ("MIN_COMMUNITY_SIZE", "7", "analysis.min_community_size", 7),
+        ("RESOLUTION", "0.5", "analysis.resolution", 0.5),
+        ("LOG_LEVEL", "debug", "log_level", "DEBUG"),
+        ("TWITCH_CLIENT_ID", "abc", "twitch.client_id", "abc"),
+        ("TWITCH_CLIENT_SECRET", SECRET, "twitch.client_secret", SECRET),
+        ("TWITCH_OAUTH_TOKEN", SECRET, "twitch.oauth_token", SECRET),
+        ("TWITCH_CHANNELS", "Ann, bob_1,", "collection.channels", ("ann", "bob_1")),
+        ("CHANNELS_FILE", "channels.txt", "collection.channels_file", Path("channels.txt")),
+    ],
+)
+def test_the_names_that_people_use_already_are_read_below_the_canonical(
+    variable: str, text: str, key: str, value: Any
+) -> None:
+    def found(**environment: str) -> Any:
+        variables = {"S3_BUCKET": "other", **environment}
+        settings = resolve_settings(environment=variables, refuse_unread=False).settings
+        read = value_of(settings, key)
+        return read.get_secret_value() if is_secret(key) else read
+
+    assert found(**{variable: text}) == value
+    assert found(**{variable_of(key): text}) == value
+    assert found(**{variable: "0", variable_of(key): text}) == value
+    # Compose files pass names on that nobody has set.
+    assert found(**{variable: "", variable_of(key): text}) == value
+    assert resolve_settings(environment={variable: ""}).settings == Settings()
+
+
+def test_the_test_above_knows_every_legacy_name() -> None:
+    tested = test_the_names_that_people_use_already_are_read_below_the_canonical.pytestmark[0].args[1]
+    assert {case[0]: case[2] for case in tested} == LEGACY_VARIABLES
+
+
+def test_a_yaml_file_speaks_for_itself(tmp_path: Path, bare_environment: pytest.MonkeyPatch) -> None:
+    bare_environment.setenv("VIEWERATLAS_ANALYSIS__SEED", "9")
+    bare_environment.setenv("VIEWERATLAS_CONFIG", "explorer")
+    path = file(tmp_path, "preset: rigorous\nroot: s3://b/p/\npartitions:\n  daily_start: 2020-02-29\nvod:\n")
+    found = load_config_from_yaml(str(path))
+    assert changed(found) == {
+        "analysis.overlap_threshold": 300,
+        "analysis.min_community_size": 10,
+        "root": "s3://b/p/",
+        "partitions.daily_start": found.partitions.daily_start,
+    }
+    assert str(found.partitions.daily_start) == "2020-02-29"
+    bare_environment.setenv("VIEWERATLAS_CONFIG", str(path))
+    assert (load_settings().analysis.seed, load_settings().root) == (9, "s3://b/p/")
+
+
+def test_an_empty_file_changes_nothing(tmp_path: Path) -> None:
+    assert load_config_from_yaml(file(tmp_path, "# nothing yet\n")) == Settings()
+
+
+def test_a_file_named_like_a_preset_is_a_file_where_a_path_is_given(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "rigorous").write_text("analysis: {seed: 8}")
+    assert changed(load_config_from_yaml("rigorous")) == {"analysis.seed": 8}
+    assert "analysis.seed" not in changed(resolved("rigorous").settings)
+
+
+def test_overrides_replace_a_section_whole_or_by_key(bare_environment: pytest.MonkeyPatch) -> None:
+    bare_environment.setenv("VIEWERATLAS_PARTITIONS__DAILY_START", "2020-01-01")
+    bare_environment.setenv("VIEWERATLAS_ANALYSIS__SEED", "7")
+    whole = load_settings(root="here", partitions=PartitionSettings(window_days=3))
+    assert (whole.root, whole.partitions, whole.analysis.seed) == ("here", PartitionSettings(window_days=3), 7)
+    by_key = load_settings(partitions={"window_days": 3})
+    assert (by_key.partitions.window_days, str(by_key.partitions.daily_start)) == (3, "2020-01-01")
+    with pytest.raises(SettingsError, match=r"unknown setting partitions.seed = 3 \(override\)"):
+        load_settings(partitions={"seed": 3})
+
+
+@pytest.mark.parametrize(
+    ("variables", "root"),
+    [
+        ({}, "./data"),
+        ({"STORAGE_TYPE": "file", "S3_BUCKET": "b"}, "./data"),
+        ({"STORAGE_TYPE": "s3", "S3_BUCKET": "b"}, "s3://b/vieweratlas/"),
+        ({"STORAGE_TYPE": "s3", "S3_BUCKET": "b", "S3_PREFIX": "/deep/er"}, "s3://b/deep/er/"),
+        ({"STORAGE_TYPE": "s3", "S3_BUCKET": "b", "VIEWERATLAS_STORAGE__S3_PREFIX": ""}, "s3://b/"),
+        ({"STORAGE_TYPE": "s3", "S3_BUCKET": "b", "VIEWERATLAS_ROOT": "./mine"}, "./mine"),
+        ({"STORAGE_TYPE": "s3", "VIEWERATLAS_ROOT": "./mine"}, "./mine"),
+        ({"STORAGE_TYPE": "s3", "VIEWERATLAS_ROOT": "./data"}, "./data"),
+    ],
+)
+def test_a_root_wins_over_storage_which_otherwise_makes_it(variables: dict[str, str], root: str) -> None:
+    assert resolved(**variables).settings.root == root
+
+
+def test_s3_without_a_bucket_or_root_is_refused_by_name() -> None:
+    [told] = faults(STORAGE_TYPE="s3")
+    assert "storage.storage_type is s3 and no bucket is named: set storage.s3_bucket" in told
+    assert Settings(storage=StorageSettings(storage_type="s3", s3_bucket="b")).root == "s3://b/vieweratlas/"
+
+
+def test_a_root_made_of_storage_says_so() -> None:
+    assert resolved(STORAGE_TYPE="s3", S3_BUCKET="b").origins["root"].startswith("made of storage.s3_bucket")
+
+
+def test_the_region_is_left_to_aws_until_somebody_chooses_it() -> None:
+    assert resolved().settings.storage.region is None
+    assert resolved(S3_REGION="us-east-1").settings.storage.region == "us-east-1"
+    assert resolve_settings(environment={}, overrides={"storage": StorageSettings()}).settings.storage.region is None
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "told"),
+    [
+        ("VIEWERATLAS_ROOTS", "5", "unknown variable VIEWERATLAS_ROOTS = '5': did you mean VIEWERATLAS_ROOT?"),
+        ("VIEWERATLAS_ROOT__X", "5", "unknown variable VIEWERATLAS_ROOT__X = '5'"),
+        (
+            "VIEWERATLAS_ANALYSIS__OVERLAP_TRESHOLD",
+            "5",
+            "did you mean VIEWERATLAS_ANALYSIS__OVERLAP_THRESHOLD?; known in analysis are drop_known_bots, ",
+        ),
+        ("VIEWERATLAS_OVERLAP_THRESHOLD", "5", "did you mean VIEWERATLAS_ANALYSIS__OVERLAP_THRESHOLD?"),
+        ("VIEWERATLAS_ANALYSIS", "5", "unknown variable VIEWERATLAS_ANALYSIS = '5'; known in analysis are"),
+        ("VIEWERATLAS_PARTITIONS__SEED", "5", "did you mean VIEWERATLAS_ANALYSIS__SEED?"),
+        ("VIEWERATLAS_QQQ", "5", "known are log_file, log_level, root and the sections analysis, partitions,"),
+        ("VIEWERATLAS_PRESET", "default", "unknown variable VIEWERATLAS_PRESET = 'default'"),
+    ],
+)
+def test_a_variable_that_names_no_setting_is_refused_with_what_was_meant(variable: str, text: str, told: str) -> None:
+    [fault] = faults(**{variable: text})
+    assert told in fault
+    assert variable in fault
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("analysis:\n  sed: 5", "unknown setting analysis.sed = 5 ({file}, line 2): did you mean analysis.seed?"),
+        ("analisys:\n  seed: 5", "unknown setting analisys = {{'seed': 5}} ({file}, line 1): did you mean analysis?"),
+        ("seed: 5", "unknown setting seed = 5 ({file}, line 1): did you mean analysis.seed?"),
+        ("analysis: 5", "analysis ({file}, line 1) is a section: write its keys below it"),
+        ("analysis:\n  seed: 1\n  seed: 2", "analysis.seed stands twice ({file}, line 3): keep one"),
+        ("analysis:\n  seed: yes", "analysis.seed is True ({file}, line 2): it cannot be true or false"),
+        ("analysis:\n  seed: [1]", "analysis.seed is [1] ({file}, line 2): Input should be a valid integer"),
+        ("analysis:\n  seed:", "analysis.seed is None ({file}, line 2): Input should be a valid integer"),
+        (
+            "partitions:\n  daily_start: 2020-02-30",
+            "partitions.daily_start is '2020-02-30' ({file}, line 2): Input should be a valid date",
+        ),
+        ("root: a\0b", "{file} cannot be read: unacceptable character"),
+        ("root: {a: b}", "root is {{'a': 'b'}} ({file}, line 1): Input should be a valid string"),
+        ("root: ''", "root is '' ({file}, line 1): String should have at least 1 character"),
+        ("preset: rigorus", "preset is 'rigorus' ({file}, line 1): did you mean rigorous?; presets are default, "),
+        ("preset: other.yaml", "preset is 'other.yaml' ({file}, line 1); presets are default, rigorous"),
+        ("- a\n- b", "{file} cannot be read: it holds no settings"),
+        ("a: b: c", "{file}, line 1 cannot be read: mapping values are not allowed here"),
+        ("root: !!python/object:os.system x", "{file}, line 1 cannot be read: could not determine a constructor"),
+        ("vod:\n  bucket_len_s: 30", "vod.bucket_len_s is 30 ({file}, line 2): it must be 60, the length of a live"),
+    ],
+)
+def test_a_fault_in_a_file_is_told_with_its_line(tmp_path: Path, text: str, told: str) -> None:
+    path = file(tmp_path, text)
+    [fault] = faults(path)
+    assert told.format(file=f"file {path}") in fault
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    binary = tmp_path / "binary.yaml"
+    binary.write_bytes(b"root: \xff")
+    assert faults(tmp_path / "none.yaml") == (f"{tmp_path / 'none.yaml'} cannot be read: No such file or directory",)
+    assert "is not UTF-8 text: byte 6" in faults(binary)[0]
+    assert "cannot be read: Is a directory" in faults(str(_folder(tmp_path)))[0]
+    [told] = faults(VIEWERATLAS_CONFIG="rigorus")
+    assert told == (
+        "'rigorus' (variable VIEWERATLAS_CONFIG) is neither a preset nor a YAML file: did you mean rigorous?; "
+        f"presets are {', '.join(PRESETS)}"
+    )
+
+
+def _folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "folder.yaml"
+    folder.mkdir()
+    return folder
+
+
+def test_every_fault_of_every_layer_is_told_at_once(tmp_path: Path) -> None:
+    path = file(tmp_path, "preset: none\nanalysis:\n  sed: 1\n  resolution: -1\ntwitch:\n  client_id: abc\n")
+    told = faults(
+        path,
+        VIEWERATLAS_ANALYSIS__SEED="x",
+        VIEWERATLAS_ENGINE__MEMORY_LIMIT="much",
+        VIEWERATLAS_NONE="1",
+        STORAGE_TYPE="s3",
+        TWITCH_CHANNELS="ann",
+    )
+    assert [fault.split(" (")[0].split(" =")[0] for fault in told] == [
+        "preset is 'none'",
+        "unknown setting analysis.sed",
+        "unknown variable VIEWERATLAS_NONE",
+        "analysis.resolution is -1",
+        "analysis.seed is 'x'",
+        "engine.memory_limit is 'much'",
+        "root: storage.storage_type is s3 and no bucket is named: set storage.s3_bucket",
+        "collection.channels is 'ann'",
+        "twitch.client_id is 'abc'",
+    ]
+    with pytest.raises(SettingsError) as raised:
+        resolve_settings(path, environment={"VIEWERATLAS_ANALYSIS__SEED": "x"})
+    assert str(raised.value).count("\n") == len(raised.value.args) - 1
+
+
+def test_a_rule_across_the_keys_of_a_section_is_told_beside_other_faults() -> None:
+    told = faults(
+        VIEWERATLAS_ENGINE__OVERLAP_ENGINE="spark",
+        VIEWERATLAS_ENGINE__SPARK_LAUNCHER="emr_serverless",
+        TWITCH_CHANNELS="ann",
+    )
+    assert told[0].startswith("engine: spark_launcher is emr_serverless; set emr_serverless_application_id")
+    assert told[1].startswith("collection.channels is 'ann' (variable TWITCH_CHANNELS): not read yet")
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"TWITCH_CLIENT_SECRET": SECRET},
+        {"VIEWERATLAS_TWITCH__OAUTH_TOKEN": SECRET},
+        {"VIEWERATLAS_TWITCH__OAUTH_TOKN": SECRET},
+        {"VIEWERATLAS_CLIENT_SECRET": SECRET},
+        {"VIEWERATLAS_PRIVACY__PSEUDONYM": SECRET},
+        {"VIEWERATLAS_TWITCH": SECRET},
+        {"VIEWERATLAS_TWTCH__OAUTH": SECRET},
+        {"VIEWERATLAS_ROOTS": f"s3://me:{SECRET}@bucket/"},
+    ],
+)
+def test_a_secret_is_in_no_message(variables: dict[str, str]) -> None:
+    with pytest.raises(SettingsError) as raised:
+        resolved(**variables)
+    assert SECRET not in str(raised.value) + repr(raised.value) + repr(raised.value.__cause__)
+    assert raised.value.__context__ is None or SECRET not in str(raised.value.__context__)
+
+
+@pytest.mark.parametrize("text", [f"twitch:\n  client_secret: [{SECRET}]", f"twitch:\n  client_secret: '{SECRET}"])
+def test_a_secret_in_a_broken_file_is_in_no_message(tmp_path: Path, text: str) -> None:
+    assert SECRET not in "".join(faults(file(tmp_path, text)))
+
+
+def test_a_secret_is_in_no_settings_printed() -> None:
+    found = resolved(VIEWERATLAS_PRIVACY__PSEUDONYM_KEY=SECRET)
+    assert found.settings.privacy.pseudonym_key.get_secret_value() == SECRET
+    assert SECRET not in repr(found) + str(found.settings.model_dump()) + found.settings.model_dump_json()
+    with pytest.raises(SettingsError, match="pseudonym_key"):
+        resolved(VIEWERATLAS_PRIVACY__PSEUDONYM_KEY="")
+
+
+def test_variables_are_read_in_any_case() -> None:
+    assert resolved(vieweratlas_Analysis__seed="3").settings.analysis.seed == 3
