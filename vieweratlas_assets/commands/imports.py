@@ -1,6 +1,7 @@
-"""The commands `import vod-lake` and `import atlas`.
+"""The group `import`, and the command `import atlas`.
 
-Belongs here: options, telling Dagster what was written, what is printed. Not here: reading files (importers).
+Belongs here: options, telling Dagster what was written, what is printed. Not here: presence (vod_imports), reading
+files (importers).
 """
 
 import datetime as dt
@@ -18,53 +19,6 @@ from vieweratlas_assets.settings import Settings, SettingsError
 @click.group("import")
 def import_group() -> None:
     """Take in what you already have."""
-
-
-@import_group.command("vod-lake")
-@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--replace", is_flag=True, help="Import VODs again that the lake has already.")
-@click.pass_obj
-def import_vod_lake(settings: Settings, folder: Path, replace: bool) -> None:
-    """Import VOD chat presence: FOLDER holds vods.csv and channel=<login>/vod=<id>/*.parquet.
-
-    \b
-    vods.csv   channel, vod_id, created_at (ISO 8601, UTC), title
-    Parquet    channel, content_id, offset_s, chatters; one row a 60 s bucket
-
-    A broken file is named and passed over. An import that was cut off goes on where it stopped.
-    """
-    import dagster as dg
-
-    from vieweratlas_assets import runs
-    from vieweratlas_assets.defs.io_managers import LakeIOManager
-    from vieweratlas_assets.domain import lake as paths
-    from vieweratlas_assets.importers import vod_lake
-
-    lake = LakeIOManager(root=settings.root)
-    today = dt.datetime.now(dt.UTC).date()
-    plan = vod_lake.plan_import(folder, first_day=settings.partitions.daily_start, last_day=today)
-    with runs.open_instance() as instance, terminal.progress_bar() as progress:
-        known = set(instance.get_materialized_partitions(dg.AssetKey("vod_presence")))
-        bar = progress.add_task("importing VODs", total=plan.vods, now="")
-
-        def on_day(done: vod_lake.DayImported) -> None:
-            if done.vods or str(done.day) not in known:
-                uri = lake.store.uri(paths.vod_catalog(done.day))
-                rows = {"dagster/row_count": done.catalog_rows, "dagster/uri": uri, "origin": "import vod-lake"}
-                runs.report_partition(instance, "vod_catalog", done.day, rows)
-                read = {"vods_imported": done.vods, "presence_rows_imported": done.snapshots}
-                runs.report_partition(instance, "vod_presence", done.day, {**read, "origin": "import vod-lake"})
-
-        report = vod_lake.run_import(
-            plan,
-            lake.store,
-            replace=replace,
-            on_vod=lambda vod: progress.update(bar, advance=1, now=f"{vod.channel} {vod.vod_id}"),
-            on_day=on_day,
-        )
-    terminal.print_import(f"Import of {folder} into {lake.store.root}", report)
-    if report.rejections and not report.counts["VODs accepted"] + report.counts["VODs already there"]:
-        raise click.ClickException("nothing was imported")
 
 
 @import_group.command("atlas")
