@@ -78,7 +78,7 @@ def write_json(path: Path, document: Any) -> Path:
     return path
 
 
-def record(offset: int, chatters: list[str], **changed: Any) -> dict[str, Any]:
+def record(offset: int, names: list[str], **changed: Any) -> dict[str, Any]:
     """A canonical record of VOD 77 of alpha as JSON; None leaves a field out."""
     start = (START + dt.timedelta(seconds=offset)).isoformat()
     fields = {
@@ -90,8 +90,8 @@ def record(offset: int, chatters: list[str], **changed: Any) -> dict[str, Any]:
         "bucket_len_s": 60,
         "offset_s": offset,
         "bucket_start": start,
-        "chatters": chatters,
-        "viewer_count": len(chatters),
+        "chatters": names,
+        "viewer_count": len(names),
         "timestamp": f"vod:77_offset_{offset}",
         "game_name": None,
         **changed,
