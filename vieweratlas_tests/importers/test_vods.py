@@ -18,7 +18,6 @@ from hypothesis import strategies as st
 
 from vieweratlas_assets.domain import lake
 from vieweratlas_assets.domain.schemas import PRESENCE, VOD_CATALOG
-from vieweratlas_assets.importers import vods as vods_module
 from vieweratlas_assets.importers.vods import DayImported
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_tests.importers.chats import (
@@ -38,9 +37,8 @@ KEY = lake.vod_presence("alpha", "77")
 DAY = START.date()
 LATER = START + dt.timedelta(days=3)
 Written = list[tuple[float, str]]
-names = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), min_size=1, max_size=6).filter(
-    str.strip
-)
+letters = st.characters(codec="utf-8", exclude_categories=("Cs", "Cc"))
+names = st.text(letters, min_size=1, max_size=6).filter(str.strip)
 written = st.lists(st.tuples(st.integers(0, 400) | st.floats(0, 400, allow_nan=False), names), max_size=30)
 
 
@@ -155,21 +153,23 @@ def test_a_day_that_loses_its_last_vod_loses_its_catalogue_and_what_was_made_of_
     assert not store.exists(made)
 
 
-def test_cut_off_in_the_middle_of_a_move_the_next_import_ends_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+class CutOff(LocalStore):
+    """A store whose process dies when the catalogue of the new day is to be written."""
+
+    def upload_bytes(self, key: str, data: bytes) -> str:
+        if key == lake.vod_catalog(LATER.date()):
+            raise KeyboardInterrupt
+        return super().upload_bytes(key, data)
+
+
+def test_cut_off_in_the_middle_of_a_move_the_next_import_ends_it(tmp_path: Path) -> None:
     store, right = LocalStore(tmp_path / "lake"), LocalStore(tmp_path / "right")
     take_in_chat(_three(tmp_path / "chat"), store)
     take_in_chat(_three(tmp_path / "chat"), right)
     take_in_chat(tmp_path / "chat/77.json", right, created_at=LATER)
 
-    def stop(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(vods_module, "_add_to_catalog", stop)
-        with pytest.raises(KeyboardInterrupt):
-            take_in_chat(tmp_path / "chat/77.json", store, created_at=LATER)
+    with pytest.raises(KeyboardInterrupt):
+        take_in_chat(tmp_path / "chat/77.json", CutOff(tmp_path / "lake"), created_at=LATER)
     assert _catalogues(store) == {str(DAY): ["78", "79"]}
 
     take_in_chat(tmp_path / "chat/77.json", store, created_at=LATER)
