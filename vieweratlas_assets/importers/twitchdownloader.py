@@ -29,6 +29,7 @@ from vieweratlas_assets.importers.documents import (
     json_value,
     open_document,
 )
+from vieweratlas_assets.importers.logins import as_login
 from vieweratlas_assets.importers.report import ImportReport
 from vieweratlas_assets.importers.vods import (
     VODS_CSV,
@@ -43,7 +44,6 @@ from vieweratlas_assets.importers.vods import (
 )
 
 SUFFIXES = (".json",)
-LOGIN = re.compile(r"[a-z0-9]\w{0,24}", re.ASCII)
 FILE_NAME = re.compile(r"(?P<login>\w{1,25})_(?P<vod_id>\d+)", re.ASCII)
 # .NET writes a time that was never set as the year 1; Twitch began in 2011.
 FIRST_YEAR = 2011
@@ -194,8 +194,8 @@ def _skip(event: str, events: Iterator[tuple[str, Any]]) -> None:
 def _channel(streamer: Mapping[str, Any], from_file: str | None) -> str:
     names = [streamer.get("login"), streamer.get("name"), from_file]
     for name in names:
-        if isinstance(name, str) and LOGIN.fullmatch(name.strip().lower()):
-            return name.strip().lower()
+        if (login := as_login(name)) is not None:
+            return login
     raise DocumentError(
         f"the channel is not known: neither streamer.login, {names[0]!r}, nor streamer.name, {names[1]!r}, can be a "
         "login; name the file <channel>_<id>.json"
