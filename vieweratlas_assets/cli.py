@@ -15,6 +15,7 @@ from vieweratlas_assets.commands.config import config_group
 from vieweratlas_assets.commands.demo import demo
 from vieweratlas_assets.commands.imports import import_group
 from vieweratlas_assets.commands.start import start
+from vieweratlas_assets.commands.vod_imports import import_twitchdownloader, import_vod_json, import_vod_lake
 from vieweratlas_assets.logs import SHOWN
 from vieweratlas_assets.settings import Settings, SettingsError
 
@@ -43,11 +44,12 @@ def main() -> None:
 
 
 def _mendable() -> tuple[type[Exception], ...]:
+    from vieweratlas_assets.importers.documents import DocumentError
     from vieweratlas_assets.importers.tabular import TableError
     from vieweratlas_assets.runs import NothingToAnalyse
     from vieweratlas_assets.storage.objects import StorageError
 
-    return (SettingsError, StorageError, TableError, NothingToAnalyse)
+    return (SettingsError, StorageError, TableError, DocumentError, NothingToAnalyse)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -89,5 +91,7 @@ def dev(context: click.Context, options: tuple[str, ...]) -> None:
     os.execv(sys.executable, command)
 
 
+for command in (import_vod_lake, import_vod_json, import_twitchdownloader):
+    import_group.add_command(command)
 for command in (demo, import_group, analyze, compare, config_group):
     cli.add_command(command)

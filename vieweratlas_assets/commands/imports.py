@@ -1,10 +1,12 @@
-"""The commands `import vod-lake` and `import atlas`.
+"""The group `import`, and the command `import atlas`.
 
-Belongs here: options, telling Dagster what was written, what is printed. Not here: reading files (importers).
+Belongs here: options, telling Dagster what was written, what is printed. Not here: presence (vod_imports), reading
+files (importers).
 """
 
 import datetime as dt
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,7 +14,13 @@ from vieweratlas_assets import terminal
 from vieweratlas_assets.commands.analysis import DAY, fail_for, run_plan
 from vieweratlas_assets.settings import Settings, SettingsError
 
+if TYPE_CHECKING:
+    from vieweratlas_assets.importers.atlas import ImportedAtlas
+
 # Commands import what they run inside: loading Dagster takes seconds, and `--help` must not.
+
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
 @click.group("import")
@@ -20,101 +28,83 @@ def import_group() -> None:
     """Take in what you already have."""
 
 
-@import_group.command("vod-lake")
-@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--replace", is_flag=True, help="Import VODs again that the lake has already.")
-@click.pass_obj
-def import_vod_lake(settings: Settings, folder: Path, replace: bool) -> None:
-    """Import VOD chat presence: FOLDER holds vods.csv and channel=<login>/vod=<id>/*.parquet.
-
-    \b
-    vods.csv   channel, vod_id, created_at (ISO 8601, UTC), title
-    Parquet    channel, content_id, offset_s, chatters; one row a 60 s bucket
-
-    A broken file is named and passed over. An import that was cut off goes on where it stopped.
-    """
-    import dagster as dg
-
-    from vieweratlas_assets import runs
-    from vieweratlas_assets.defs.io_managers import lake_of
-    from vieweratlas_assets.domain import lake as paths
-    from vieweratlas_assets.importers import vod_lake
-
-    lake = lake_of(settings)
-    today = dt.datetime.now(dt.UTC).date()
-    plan = vod_lake.plan_import(folder, first_day=settings.partitions.daily_start, last_day=today)
-    with runs.open_instance() as instance, terminal.progress_bar() as progress:
-        known = set(instance.get_materialized_partitions(dg.AssetKey("vod_presence")))
-        bar = progress.add_task("importing VODs", total=plan.vods, now="")
-
-        def on_day(done: vod_lake.DayImported) -> None:
-            if done.vods or str(done.day) not in known:
-                uri = lake.store.uri(paths.vod_catalog(done.day))
-                rows = {"dagster/row_count": done.catalog_rows, "dagster/uri": uri, "origin": "import vod-lake"}
-                runs.report_partition(instance, "vod_catalog", done.day, rows)
-                read = {"vods_imported": done.vods, "presence_rows_imported": done.snapshots}
-                runs.report_partition(instance, "vod_presence", done.day, {**read, "origin": "import vod-lake"})
-
-        report = vod_lake.run_import(
-            plan,
-            lake.store,
-            replace=replace,
-            on_vod=lambda vod: progress.update(bar, advance=1, now=f"{vod.channel} {vod.vod_id}"),
-            on_day=on_day,
-        )
-    terminal.print_import(f"Import of {folder} into {lake.store.root}", report)
-    if report.rejections and not report.counts["VODs accepted"] + report.counts["VODs already there"]:
-        raise click.ClickException("nothing was imported")
-
-
 @import_group.command("atlas")
-@click.option("--edges", required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path), help="CSV.")
-@click.option("--nodes", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="CSV.")
+@click.option("--edges", type=FILE, help="CSV: source, target, weight.")
+@click.option("--nodes", type=FILE, help="CSV: ID, Label, Count, or channel, community, size, x, y.")
+@click.option("--gexf", type=FILE, help="A graph by Gephi, networkx or ViewerAtlas.")
+@click.option("--percentages", type=FOLDER, help="Folder of the Italian Twitch Community Graph Database.")
 @click.option("--date", "day", required=True, type=DAY, help="The day the overlap stands for.")
 @click.option(
     "--weight",
     type=click.Choice(["shared_viewers", "overlap_coefficient"]),
     default="shared_viewers",
     show_default=True,
-    help="What the weights are.",
+    help="What the weights of --edges or --gexf are.",
 )
+@click.option("--language", help="Language of every channel of --percentages, such as it.")
 @click.pass_obj
-def import_atlas(settings: Settings, edges: Path, nodes: Path | None, day: dt.datetime, weight: str) -> None:
+def import_atlas(
+    settings: Settings,
+    edges: Path | None,
+    nodes: Path | None,
+    gexf: Path | None,
+    percentages: Path | None,
+    day: dt.datetime,
+    weight: str,
+    language: str | None,
+) -> None:
     """Import another atlas's overlap as the graph of a day.
 
     \b
-    --edges    source, target, weight
-    --nodes    ID, Label, Count   or   channel, community, size, x, y
+    --edges [--nodes]   tables, as Gephi takes them
+    --gexf              nodes and edges; viewers, game, language, community and place where they are there
+    --percentages       Streamer_dataset.csv, Streamer-Streamer_dataset.csv, and the games where they are there
 
-    `vieweratlas analyze --date D` then starts below the imported graph, and only --force replaces it.
+    Published communities and places are kept for `vieweratlas compare`. `vieweratlas analyze --date D` then starts
+    below the imported graph, and only --force replaces it.
     """
-    from vieweratlas_assets import runs
-    from vieweratlas_assets.defs.io_managers import lake_of
-    from vieweratlas_assets.defs.metadata import shown
-    from vieweratlas_assets.domain.overlap.graph import graph_facts
-    from vieweratlas_assets.importers.atlas import read_atlas, tables_of
-    from vieweratlas_assets.storage.sealed import table_files
+    from vieweratlas_assets.importers.atlas import read_atlas
+    from vieweratlas_assets.importers.gexf import read_gexf
+    from vieweratlas_assets.importers.percentages import read_percentages
 
     date = day.date()
     if date < settings.partitions.daily_start:
         raise SettingsError(f"{date} is before the first partition, {settings.partitions.daily_start}")
+    if (nodes and not edges) or (language and not percentages):
+        raise click.UsageError("--nodes goes with --edges, and --language with --percentages")
+    thresholds = {
+        "overlap_threshold": settings.analysis.overlap_threshold,
+        "min_channel_viewers": settings.analysis.min_channel_viewers,
+    }
+    sources = [path for path in (edges, gexf, percentages) if path]
+    if len(sources) != 1:
+        raise click.UsageError("give one of --edges, --gexf and --percentages")
+    with terminal.console.status(f"reading {sources[0]}"):
+        if edges:
+            imported = read_atlas(edges, nodes, weight=weight, **thresholds)
+        elif gexf:
+            imported = read_gexf(gexf, weight=weight, **thresholds)
+        else:
+            imported = read_percentages(sources[0], language=language, **thresholds)
+    _seal(settings, date, imported, sources[0].name, "shared_viewers" if percentages else weight)
+
+
+def _seal(settings: Settings, date: dt.date, imported: "ImportedAtlas", name: str, weight: str) -> None:
+    """Write an imported graph, tell Dagster, and make anew what was made of a graph that stood there."""
+    from vieweratlas_assets import runs
+    from vieweratlas_assets.defs.io_managers import lake_of
+    from vieweratlas_assets.defs.metadata import shown
+    from vieweratlas_assets.domain.overlap.graph import graph_facts
+    from vieweratlas_assets.importers.atlas import tables_of
+    from vieweratlas_assets.storage.sealed import table_files
+
     lake = lake_of(settings)
-    with terminal.progress_bar() as progress:
-        bar = progress.add_task("reading the atlas", total=1, now=edges.name)
-        imported = read_atlas(
-            edges,
-            nodes,
-            weight=weight,
-            overlap_threshold=settings.analysis.overlap_threshold,
-            min_channel_viewers=settings.analysis.min_channel_viewers,
-        )
-        progress.update(bar, advance=1)
     facts = {**graph_facts(imported.graph), "weight": weight, "import": dict(imported.report.counts)}
-    origin = f"import atlas {edges.name}"
+    origin = f"import atlas {name}"
     record = lake.sealed.seal(
         "overlap_graph", date, table_files(date, tables_of(imported)), facts=facts, origin=origin
     )
-    terminal.print_import(f"Import of {edges.name} as the overlap graph of {date}", imported.report)
+    terminal.print_import(f"Import of {name} as the overlap graph of {date}", imported.report)
     terminal.print_uris(lake.sealed, record.files)
     failures: list[str] = []
     with runs.open_instance() as instance:

@@ -1,17 +1,18 @@
-"""Another atlas's overlap: its edge list, and its nodes where it has them, as an overlap graph.
+"""Another atlas's overlap: its edges, and its nodes where it has them, as an overlap graph.
 
-Belongs here: reading the two CSV shapes, folding names, keeping account. Not here: measures (domain.overlap),
-where the graph is written (commands).
+Belongs here: what every format ends in, folding names, keeping account, and the two CSV shapes. Not here: other
+formats (gexf, percentages), measures (domain.overlap), where the graph is written (commands).
 """
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
 from vieweratlas_assets.domain.overlap.graph import OverlapGraph
-from vieweratlas_assets.domain.overlap.measures import with_measures
+from vieweratlas_assets.domain.overlap.measures import MEASURES, with_measures
 from vieweratlas_assets.domain.schemas import GRAPH_EDGES, GRAPH_NODES, REFERENCE_COMMUNITIES, Table
 from vieweratlas_assets.importers.report import ImportReport
 from vieweratlas_assets.importers.tabular import TableError, read_rows
@@ -24,7 +25,12 @@ NODE_COLUMNS = {
     "x": ("x",),
     "y": ("y",),
 }
-WEIGHTS = ("shared_viewers", "overlap_coefficient")
+# What an edge's weight may be, and what is allowed for it.
+ALLOWED = {"shared_viewers": "a whole number >= 1", "overlap_coefficient": "a number above 0, at most 1"}
+WEIGHTS = tuple(ALLOWED)
+# What a reader of any format finds: logins in lowercase, null for what is not known.
+EDGE_ROWS = pl.Schema([("source", pl.String), ("target", pl.String), *((name, pl.Float64) for name in MEASURES)])
+NODE_ROWS = pl.Schema({**GRAPH_NODES.schema, "community": pl.String(), "x": pl.Float64(), "y": pl.Float64()})
 # Beyond it a float no longer holds every whole number; Twitch has far fewer viewers.
 LARGEST_COUNT = 2**53
 
@@ -66,14 +72,60 @@ def read_atlas(
         TableError: a file cannot be used at all, or none of its edges.
         ValueError: unknown weight.
     """
+    check_weight(weight)
+    report = ImportReport()
+    return assemble(
+        _edge_rows(edges, weight, report),
+        _node_rows(nodes, report),
+        report,
+        source=edges,
+        weight=weight,
+        overlap_threshold=overlap_threshold,
+        min_channel_viewers=min_channel_viewers,
+    )
+
+
+def check_weight(weight: str) -> None:
+    """Refuse a weight that no atlas can be imported by.
+
+    Raises:
+        ValueError: it is none of WEIGHTS.
+    """
     if weight not in WEIGHTS:
         raise ValueError(f"unknown weight {weight!r}; an atlas can be imported by {' or '.join(WEIGHTS)}")
-    report = ImportReport()
-    listed = _fold_edges(_edge_rows(edges, weight, report), weight, report)
+
+
+def assemble(
+    edges: pl.DataFrame,
+    nodes: pl.DataFrame,
+    report: ImportReport,
+    *,
+    source: Path,
+    weight: str,
+    overlap_threshold: int,
+    min_channel_viewers: int,
+) -> ImportedAtlas:
+    """Make an atlas of the rows that a reader of any format found.
+
+    Args:
+        edges: schema EDGE_ROWS; the measure that `weight` names is in every row.
+        nodes: schema NODE_ROWS.
+        report: of the reader; goes on here.
+        source: for messages.
+        weight, overlap_threshold, min_channel_viewers: as for `read_atlas`.
+
+    Raises:
+        TableError: no row is an edge between two channels.
+    """
+    listed = _fold_edges(edges, weight, report)
     if listed.is_empty():
         first = f", first {report.rejections[0]}" if report.rejections else ""
-        raise TableError(f"{edges}: no row is an edge between two channels; {len(report.rejections)} rejected{first}")
-    known, reference = _read_nodes(nodes, report)
+        raise TableError(
+            f"{source}: no row is an edge between two channels; {len(report.rejections)} rejected{first}"
+        )
+    known = _distinct(nodes, report)
+    told = ~pl.all_horizontal(pl.col("community", "x", "y").is_null())
+    reference = known.filter(told).select(REFERENCE_COMMUNITIES.schema.names())
     ends = pl.concat([listed["channel_a"], listed["channel_b"]]).unique().alias("channel").to_frame()
     every = known.join(ends, on="channel", how="full", coalesce=True)
     kept = every.filter(pl.col("viewers").is_null() | (pl.col("viewers") >= min_channel_viewers))
@@ -84,7 +136,7 @@ def read_atlas(
         joined = joined.filter(pl.col("shared_viewers") >= overlap_threshold)
     report.counts["channels below min_channel_viewers"] = every.height - kept.height
     report.counts["edges below the thresholds"] = listed.height - joined.height
-    graph = OverlapGraph(_nodes(kept), _edges(joined, kept, weight, report), every.height - kept.height, None)
+    graph = OverlapGraph(GRAPH_NODES.conform(kept), _edges(joined, kept, report), every.height - kept.height, None)
     report.counts["channels"] = graph.nodes.height
     report.counts["channels without known viewers"] = graph.nodes["viewers"].null_count()
     report.counts["edges"] = graph.edges.height
@@ -99,21 +151,31 @@ def tables_of(imported: ImportedAtlas) -> dict[Table, pl.DataFrame]:
 
 def _edge_rows(path: Path, weight: str, report: ImportReport) -> pl.DataFrame:
     rows = []
-    spellings: set[str] = set()
     for line, row in read_rows(path, EDGE_COLUMNS, ("source", "target", "weight")):
         report.counts["edge rows read"] += 1
-        value = _number(row["weight"])
+        value = number(row["weight"])
         if not row["source"] or not row["target"]:
             report.reject(path.name, "source or target is empty", row=line)
-        elif value is None or _impossible(value, weight):
-            allowed = "a whole number >= 1" if weight == "shared_viewers" else "a number above 0, at most 1"
-            report.reject(path.name, f"weight is {row['weight']!r}; {weight} must be {allowed}", row=line)
+        elif value is None or is_impossible(value, weight):
+            report.reject(path.name, f"weight is {row['weight']!r}; {weight} must be {ALLOWED[weight]}", row=line)
         else:
-            spellings |= {row["source"], row["target"]}
-            rows.append((row["source"].lower(), row["target"].lower(), value))
-    report.counts["spellings of logins in the edges"] = len(spellings)
-    report.counts["logins in the edges"] = len({name.lower() for name in spellings})
-    return pl.DataFrame(rows, schema={"source": pl.String, "target": pl.String, weight: pl.Float64}, orient="row")
+            rows.append((row["source"], row["target"], value))
+    return edge_rows(rows, weight, report)
+
+
+def edge_rows(rows: Iterable[tuple[str, str, float]], weight: str, report: ImportReport) -> pl.DataFrame:
+    """Edges whose measure is the only one known, as (login, login, measure) in any spelling: schema EDGE_ROWS."""
+    listed = pl.DataFrame(rows, schema={"source": pl.String, "target": pl.String, weight: pl.Float64}, orient="row")
+    return fold_names(listed, report)
+
+
+def fold_names(rows: pl.DataFrame, report: ImportReport) -> pl.DataFrame:
+    """Fold the logins of source and target, tell how many there are, and fill the measures that are not there."""
+    names = pl.concat([rows["source"], rows["target"]])
+    report.counts["spellings of logins in the edges"] = names.n_unique()
+    report.counts["logins in the edges"] = names.str.to_lowercase().n_unique()
+    missing = [pl.lit(None, dtype=pl.Float64).alias(name) for name in MEASURES if name not in rows.columns]
+    return rows.with_columns(pl.col("source", "target").str.to_lowercase(), *missing).select(EDGE_ROWS.names())
 
 
 def _fold_edges(rows: pl.DataFrame, weight: str, report: ImportReport) -> pl.DataFrame:
@@ -123,66 +185,68 @@ def _fold_edges(rows: pl.DataFrame, weight: str, report: ImportReport) -> pl.Dat
         others.select(
             pl.min_horizontal("source", "target").alias("channel_a"),
             pl.max_horizontal("source", "target").alias("channel_b"),
-            weight,
+            *MEASURES,
         )
-        .group_by("channel_a", "channel_b")
-        .agg(pl.col(weight).max())
+        .sort("channel_a", "channel_b", weight, *MEASURES, descending=[False, False, *[True] * (1 + len(MEASURES))])
+        .unique(["channel_a", "channel_b"], keep="first", maintain_order=True)
     )
     report.counts["pairs of a channel with itself dropped"] = rows.height - others.height
     report.counts["duplicate edges merged, larger weight kept"] = others.height - merged.height
     return merged
 
 
-def _read_nodes(path: Path | None, report: ImportReport) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Viewers by channel, and what the atlas published about it; of two spellings the one with more viewers."""
-    schema = {"channel": pl.String, "viewers": pl.Int64, "community": pl.String, "x": pl.Float64, "y": pl.Float64}
+def _node_rows(path: Path | None, report: ImportReport) -> pl.DataFrame:
     rows = []
     name = path.name if path else ""
     for line, row in read_rows(path, NODE_COLUMNS, ("channel",)) if path else ():
         report.counts["node rows read"] += 1
-        viewers = _number(row.get("viewers", ""))
+        viewers = number(row.get("viewers", ""))
         if not row["channel"]:
             report.reject(name, "the channel is empty", row=line)
-        elif row.get("viewers") and (viewers is None or not _is_count(viewers)):
+        elif row.get("viewers") and (viewers is None or not is_count(viewers)):
             report.reject(name, f"viewers is {row['viewers']!r}, not a whole number", row=line)
         else:
-            place = (_number(row.get("x", "")), _number(row.get("y", "")))
-            counted = None if viewers is None else int(viewers)
-            rows.append((row["channel"].lower(), counted, row.get("community") or None, *place))
-    read = pl.DataFrame(rows, schema=schema, orient="row")
-    distinct = read.sort(
-        ["channel", "viewers", "community"], descending=[False, True, False], nulls_last=True
+            rows.append(
+                {
+                    "channel": row["channel"].lower(),
+                    "viewers": None if viewers is None else int(viewers),
+                    "community": row.get("community") or None,
+                    "x": number(row.get("x", "")),
+                    "y": number(row.get("y", "")),
+                }
+            )
+    return pl.DataFrame(rows, schema=NODE_ROWS)
+
+
+def _distinct(nodes: pl.DataFrame, report: ImportReport) -> pl.DataFrame:
+    """One row a channel; of two spellings the one with more viewers."""
+    distinct = nodes.sort(
+        ["channel", "viewers", "community", "x", "y"], descending=[False, True, False, False, False], nulls_last=True
     ).unique("channel", keep="first", maintain_order=True)
-    report.counts["duplicate channels merged, larger size kept"] = read.height - distinct.height
-    told = ~pl.all_horizontal(pl.col("community", "x", "y").is_null())
-    return distinct.select("channel", "viewers"), distinct.filter(told).select(REFERENCE_COMMUNITIES.schema.names())
+    report.counts["duplicate channels merged, larger size kept"] = nodes.height - distinct.height
+    return distinct
 
 
-def _nodes(channels: pl.DataFrame) -> pl.DataFrame:
-    unknown = [
-        pl.lit(None, dtype=GRAPH_NODES.schema[name]).alias(name)
-        for name in ("viewer_minutes", "game_name", "language")
-    ]
-    return GRAPH_NODES.conform(channels.with_columns(unknown))
-
-
-def _edges(listed: pl.DataFrame, channels: pl.DataFrame, weight: str, report: ImportReport) -> pl.DataFrame:
-    if weight == "overlap_coefficient":
-        unknown = [
-            pl.lit(None, dtype=GRAPH_EDGES.schema[name]).alias(name)
-            for name in ("shared_viewers", "jaccard", "overlap_z")
-        ]
-        return GRAPH_EDGES.conform(listed.with_columns(unknown))
-    measured = with_measures(
-        listed.with_columns(pl.col("shared_viewers").cast(pl.Int64)), channels, total_viewers=None
-    )
+def _edges(listed: pl.DataFrame, channels: pl.DataFrame, report: ImportReport) -> pl.DataFrame:
+    """The measures that were given, and those that follow from shared viewers and sizes."""
+    given = GRAPH_EDGES.conform(listed)
+    counted = given.filter(pl.col("shared_viewers").is_not_null())
+    if counted.is_empty():
+        return given
+    measured = with_measures(counted.select("channel_a", "channel_b", "shared_viewers"), channels, total_viewers=None)
     # The atlas counted its edges and its sizes apart: a share above 1 says that they do not fit together.
     fits = pl.col("overlap_coefficient") <= 1
     report.counts["edges with more shared viewers than a channel has"] = measured.filter(~fits).height
-    return measured.with_columns(pl.when(fits).then(pl.col("jaccard", "overlap_coefficient")).name.keep())
+    follow = measured.with_columns(pl.when(fits).then(pl.col("jaccard", "overlap_coefficient")).name.keep())
+    return GRAPH_EDGES.conform(
+        given.join(follow, on=["channel_a", "channel_b"], how="left", suffix="_follows").with_columns(
+            pl.coalesce(name, f"{name}_follows").alias(name) for name in MEASURES
+        )
+    )
 
 
-def _number(text: str) -> float | None:
+def number(text: str) -> float | None:
+    """A finite number as tables write it; None where the text is none."""
     try:
         # Python reads 1_000 as a number; a table that says so means something else.
         value = float(text.replace("_", " "))
@@ -191,11 +255,13 @@ def _number(text: str) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _impossible(value: float, weight: str) -> bool:
+def is_impossible(value: float, weight: str) -> bool:
+    """Whether a number cannot be this measure."""
     if weight == "shared_viewers":
-        return value < 1 or not _is_count(value)
+        return value < 1 or not is_count(value)
     return not 0 < value <= 1
 
 
-def _is_count(value: float) -> bool:
+def is_count(value: float) -> bool:
+    """Whether a number can be a number of viewers."""
     return 0 <= value <= LARGEST_COUNT and value.is_integer()

@@ -2,8 +2,10 @@
 
 import csv
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import quote
 
 import polars as pl
@@ -11,7 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from vieweratlas_assets.importers.report import ImportReport
-from vieweratlas_assets.importers.vod_lake import DayImported, Vod, plan_import, run_import
+from vieweratlas_assets.importers.vod_lake import plan_import
+from vieweratlas_assets.importers.vods import DayImported, Vod, VodImport, run_import
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.objects import ObjectStore
 
@@ -61,9 +64,16 @@ def take_in(
     """Import a folder; the report, and what the callbacks were told."""
     days: list[DayImported] = []
     vods: list[Vod] = []
-    plan = plan_import(folder, first_day=first_day, last_day=LAST_DAY)
-    report = run_import(plan, store, replace=replace, on_vod=vods.append, on_day=days.append)
+    with plan_for(folder, first_day=first_day) as plan:
+        report = run_import(plan, store, replace=replace, on_vod=vods.append, on_day=days.append)
     return report, days, vods
+
+
+@contextmanager
+def plan_for(folder: Path, *, first_day: dt.date = FIRST_DAY) -> Iterator[VodImport]:
+    """The plan of an import, which holds as long as its scratch folder."""
+    with TemporaryDirectory() as scratch:
+        yield plan_import(folder, Path(scratch), first_day=first_day, last_day=LAST_DAY)
 
 
 def contents(store: ObjectStore) -> dict[str, bytes]:

@@ -11,11 +11,10 @@ import pytest
 from vieweratlas_assets.domain import lake
 from vieweratlas_assets.domain.schemas import PRESENCE, VOD_CATALOG
 from vieweratlas_assets.importers.tabular import TableError
-from vieweratlas_assets.importers.vod_lake import DayImported, plan_import
+from vieweratlas_assets.importers.vods import DayImported
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_tests.importers.samples import (
-    FIRST_DAY,
-    LAST_DAY,
+    plan_for,
     presence_of,
     take_in,
     three_days,
@@ -126,7 +125,9 @@ def test_every_file_and_every_row_of_a_mixed_folder_is_accounted_for(folder: Pat
     assert reasons["vods.csv, row 9"] == "created_at is 'yesterday', not an ISO 8601 time"
     assert reasons["vods.csv, row 12"] == "VOD twice of ALPHA stands there already"
     assert reasons["vods.csv, row 13"] == "channel or vod_id is empty"
-    assert "the path does not end in" in reasons["loose.parquet"]
+    assert (
+        "missing column(s) content_id, offset_s, chatters, and the path does not end in" in reasons["loose.parquet"]
+    )
     of_vod = {key.split("vod=")[1].split("/")[0]: reason for key, reason in reasons.items() if "vod=" in key}
     assert set(of_vod) == {"2", "3", "4", "5", "6", "7", "8", "9", "old"}
     assert "cut off" in of_vod["2"]
@@ -169,7 +170,7 @@ def test_every_file_and_every_row_of_a_mixed_folder_is_accounted_for(folder: Pat
         ("channel", pa.array([5]), "column channel is Int64, not text"),
         ("channel", pa.array([None], pa.string()), "nulls in channel"),
         ("content_id", pa.array([1]), "column content_id is Int64, not text"),
-        ("started_at", pa.array(["today"]), "wrong type"),
+        ("started_at", pa.array(["today"]), "started_at is 'today', not an ISO 8601 time"),
     ],
 )
 def test_a_column_that_cannot_be_used_rejects_its_file_and_no_other(
@@ -251,9 +252,8 @@ def test_the_zone_of_created_at_decides_the_day_and_naive_is_utc(
 def test_a_time_that_is_none_is_rejected_with_its_row(folder: Path, created_at: str) -> None:
     _one(folder, created_at, {0: ["ann"]})
 
-    plan = plan_import(folder, first_day=FIRST_DAY, last_day=LAST_DAY)
-
-    assert plan.vods == 0
+    with plan_for(folder) as plan:
+        assert plan.vods == 0
     assert [(each.file, each.row) for each in plan.report.rejections] == [
         ("vods.csv", 2),
         ("channel=alpha/vod=1/part-0000.parquet", None),
@@ -280,14 +280,11 @@ def test_the_first_day_is_a_day_of_the_import(folder: Path, store: LocalStore) -
     assert refused[0].reason == "created on 2020-03-01, before daily_start 2020-03-02"
 
 
-def test_a_folder_without_a_usable_list_is_refused(folder: Path) -> None:
+def test_a_list_that_cannot_be_used_is_refused(folder: Path, store: LocalStore) -> None:
     folder.mkdir()
-    with pytest.raises(TableError, match=r"vods\.csv: cannot be read"):
-        plan_import(folder, first_day=FIRST_DAY, last_day=LAST_DAY)
-
     (folder / "vods.csv").write_text("channel,vod\na,1\n")
     with pytest.raises(TableError, match=r"missing column\(s\) vod_id, created_at; the header has channel, vod"):
-        plan_import(folder, first_day=FIRST_DAY, last_day=LAST_DAY)
+        take_in(folder, store)
 
 
 def test_a_vod_without_chat_is_taken_in_without_rows(folder: Path, store: LocalStore) -> None:

@@ -13,7 +13,7 @@ import pytest
 from vieweratlas_assets.domain import lake
 from vieweratlas_assets.domain.schemas import PRESENCE
 from vieweratlas_assets.importers.report import ImportReport
-from vieweratlas_assets.importers.vod_lake import DayImported
+from vieweratlas_assets.importers.vods import DayImported
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_tests.importers.samples import presence_of, take_in
 

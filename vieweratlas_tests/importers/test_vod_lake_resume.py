@@ -8,12 +8,11 @@ import pytest
 
 from vieweratlas_assets.domain import lake
 from vieweratlas_assets.domain.schemas import VOD_CATALOG
-from vieweratlas_assets.importers.vod_lake import DayImported, Vod, plan_import, run_import
+from vieweratlas_assets.importers.vods import DayImported, Vod, run_import
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_tests.importers.samples import (
-    FIRST_DAY,
-    LAST_DAY,
     contents,
+    plan_for,
     presence_of,
     take_in,
     three_days,
@@ -78,8 +77,7 @@ def test_cut_off_after_any_vod_and_run_again_it_is_as_if_it_went_through(
         if len(seen) == after:
             raise CutOff
 
-    with pytest.raises(CutOff):
-        plan = plan_import(folder, first_day=FIRST_DAY, last_day=LAST_DAY)
+    with pytest.raises(CutOff), plan_for(folder) as plan:
         run_import(plan, store, on_vod=stop, on_day=lambda day: None)
     assert len(store.list_files(lake.VOD_PRESENCE)) == after
     assert len(contents(store)) < len(whole)
@@ -99,10 +97,8 @@ def test_cut_off_between_catalogue_and_report_the_day_is_told_again(
     def stop(day: DayImported) -> None:
         raise CutOff
 
-    with pytest.raises(CutOff):
-        run_import(
-            plan_import(folder, first_day=FIRST_DAY, last_day=LAST_DAY), store, on_vod=lambda vod: None, on_day=stop
-        )
+    with pytest.raises(CutOff), plan_for(folder) as plan:
+        run_import(plan, store, on_vod=lambda vod: None, on_day=stop)
 
     _, days, _ = take_in(folder, store)
 

@@ -1,0 +1,134 @@
+"""The commands `import vod-lake`, `import vod-json` and `import twitchdownloader`.
+
+Belongs here: options, telling Dagster what was written, what is printed. Not here: reading files (importers).
+"""
+
+import datetime as dt
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from vieweratlas_assets import terminal
+from vieweratlas_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from vieweratlas_assets.importers.vods import DayImported, VodImport
+
+# Commands import what they run inside: loading Dagster takes seconds, and `--help` must not.
+
+REPLACE = click.option("--replace", is_flag=True, help="Import VODs again that the lake has already.")
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+FILE_OR_FOLDER = click.Path(exists=True, path_type=Path)
+
+
+@click.command("vod-lake")
+@click.argument("folder", type=FOLDER)
+@REPLACE
+@click.pass_obj
+def import_vod_lake(settings: Settings, folder: Path, replace: bool) -> None:
+    """Import VOD chat presence as Parquet, canonical or of the older 17 columns.
+
+    \b
+    FOLDER     *.parquet at any depth, in channel=<login>/vod=<id>/ or flat, and vods.csv
+    Parquet    channel, content_id, offset_s, chatters; one row a 60 s bucket
+    vods.csv   channel, vod_id, created_at (ISO 8601, UTC), title; may be missing where the
+               records have bucket_start
+
+    A broken file is named and passed over. An import that was cut off goes on where it stopped.
+    """
+    from vieweratlas_assets.importers.vod_lake import plan_import
+
+    with _scratch() as scratch:
+        with terminal.console.status(f"reading {folder}"):
+            plan = plan_import(folder, Path(scratch), **_days(settings))
+        _import(settings, plan, folder, origin="import vod-lake", replace=replace)
+
+
+@click.command("vod-json")
+@click.argument("path", type=FILE_OR_FOLDER)
+@REPLACE
+@click.pass_obj
+def import_vod_json(settings: Settings, path: Path, replace: bool) -> None:
+    """Import VOD chat presence as JSON: one VOD a file or many.
+
+    \b
+    PATH       a file, or a folder with .json, .jsonl, .ndjson at any depth, also .gz
+    JSON       a list of records, an object with such a list, or a record a line;
+               a record has channel, content_id, offset_s, chatters, bucket_start
+    vods.csv   beside them, where bucket_start is missing: channel, vod_id, created_at, title
+
+    A VOD with a bad record is named and left out, so that it can be imported when it is mended.
+    """
+    from vieweratlas_assets.importers.vod_json import plan_import
+
+    with _scratch() as scratch:
+        with terminal.console.status(f"reading {path}"):
+            plan = plan_import(path, Path(scratch), **_days(settings))
+        _import(settings, plan, path, origin="import vod-json", replace=replace)
+
+
+@click.command("twitchdownloader")
+@click.argument("path", type=FILE_OR_FOLDER)
+@click.option("--created-at", metavar="TIME", help="Start of the recording, ISO 8601, UTC; for a single VOD.")
+@REPLACE
+@click.pass_obj
+def import_twitchdownloader(settings: Settings, path: Path, created_at: str | None, replace: bool) -> None:
+    """Import VOD chat that TwitchDownloader saved as JSON; PATH is a file or a folder, also with .gz.
+
+    Takes over who wrote in which minute, and nothing of what they wrote. A file that does not tell when its VOD
+    began needs --created-at, or a row in vods.csv (channel, vod_id, created_at, title) beside it.
+    """
+    from vieweratlas_assets.importers.twitchdownloader import plan_import
+    from vieweratlas_assets.importers.vods import utc_time
+
+    began = None if created_at is None else utc_time(created_at)
+    if created_at is not None and began is None:
+        raise click.BadParameter(f"{created_at!r} is no ISO 8601 time, such as 2026-07-08T12:02:51Z")
+    with terminal.console.status(f"reading {path}"):
+        plan = plan_import(path, created_at=began, **_days(settings))
+    _import(settings, plan, path, origin="import twitchdownloader", replace=replace)
+
+
+def _scratch() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="vieweratlas-")
+
+
+def _days(settings: Settings) -> dict[str, dt.date]:
+    """The days of whose VODs an import may be."""
+    return {"first_day": settings.partitions.daily_start, "last_day": dt.datetime.now(dt.UTC).date()}
+
+
+def _import(settings: Settings, plan: "VodImport", path: Path, *, origin: str, replace: bool) -> None:
+    """Write a plan with a bar, tell Dagster of its days, and print what became of it."""
+    import dagster as dg
+
+    from vieweratlas_assets import runs
+    from vieweratlas_assets.defs.io_managers import lake_of
+    from vieweratlas_assets.domain import lake as paths
+    from vieweratlas_assets.importers.vods import run_import
+
+    lake = lake_of(settings)
+    with runs.open_instance() as instance, terminal.progress_bar() as progress:
+        known = set(instance.get_materialized_partitions(dg.AssetKey("vod_presence")))
+        bar = progress.add_task("importing VODs", total=plan.vods, now="")
+
+        def on_day(done: "DayImported") -> None:
+            if done.vods or done.moved or str(done.day) not in known:
+                uri = lake.store.uri(paths.vod_catalog(done.day))
+                rows = {"dagster/row_count": done.catalog_rows, "dagster/uri": uri, "origin": origin}
+                runs.report_partition(instance, "vod_catalog", done.day, rows)
+                read = {"vods_imported": done.vods, "presence_rows_imported": done.snapshots}
+                runs.report_partition(instance, "vod_presence", done.day, {**read, "origin": origin})
+
+        report = run_import(
+            plan,
+            lake.store,
+            replace=replace,
+            on_vod=lambda vod: progress.update(bar, advance=1, now=f"{vod.channel} {vod.vod_id}"),
+            on_day=on_day,
+        )
+    terminal.print_import(f"Import of {path} into {lake.store.root}", report)
+    if not report.counts["VODs accepted"] + report.counts["VODs already there"]:
+        raise click.ClickException("nothing was imported" if report.rejections else f"{path} holds no VOD")
