@@ -10,6 +10,7 @@ import click
 
 from vieweratlas_assets import terminal
 from vieweratlas_assets.commands.analysis import DAY, fail_for, run_plan
+from vieweratlas_assets.commands.import_live import import_live
 from vieweratlas_assets.settings import Settings, SettingsError
 
 # Commands import what they run inside: loading Dagster takes seconds, and `--help` must not.
@@ -18,6 +19,9 @@ from vieweratlas_assets.settings import Settings, SettingsError
 @click.group("import")
 def import_group() -> None:
     """Take in what you already have."""
+
+
+import_group.add_command(import_live)
 
 
 @import_group.command("vod-lake")
