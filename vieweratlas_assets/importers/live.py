@@ -74,8 +74,8 @@ def find_snapshot_files(path: Path) -> LiveImport:
     if not path.is_dir():
         return LiveImport(path.parent, (path,))
     found = (each for each in path.rglob("*") if each.suffix.lower() in SUFFIXES and each.is_file())
-    # What systems put beside a file, as macOS its ._name, is not somebody's data.
-    return LiveImport(path, tuple(sorted(each for each in found if not each.name.startswith((".", "_")))))
+    # What systems put beside a file, as macOS its ._name, is not somebody's data; a login may begin with "_".
+    return LiveImport(path, tuple(sorted(each for each in found if not each.name.startswith("."))))
 
 
 @dataclass
