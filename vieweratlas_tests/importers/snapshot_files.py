@@ -1,4 +1,4 @@
-"""Live snapshots as others would have written them, in every shape that is taken in, and what they say in plain Python."""
+"""Live snapshots as others would have written them, in every shape, and what they say in plain Python."""
 
 import csv
 import datetime as dt
@@ -104,9 +104,7 @@ def csv_of_lists(written: Callable[[tuple[str, ...]], str]) -> Callable[[Path, l
 
     def write(folder: Path, told: list[Told]) -> None:
         header = ("timestamp", "channel", "total_viewers", "chatters_count", "chatters")
-        rows = [
-            (each.at.isoformat(), each.channel, 9, len(each.chatters), written(each.chatters)) for each in told
-        ]
+        rows = [(each.at.isoformat(), each.channel, 9, len(each.chatters), written(each.chatters)) for each in told]
         write_csv(folder / "c.csv", header, rows)
 
     return write
@@ -151,9 +149,7 @@ def take_in(
 ) -> LiveImported:
     """Import a folder or a file."""
     rules = ImportRules(LocalTimes(ZoneInfo(zone)), FIRST_DAY, LAST_DAY, replace=replace)
-    return run_live_import(
-        find_snapshot_files(path), store, rules, limits=limits or BatchLimits(), on_file=on_file
-    )
+    return run_live_import(find_snapshot_files(path), store, rules, limits=limits or BatchLimits(), on_file=on_file)
 
 
 def reasons(done: LiveImported) -> dict[str, str]:

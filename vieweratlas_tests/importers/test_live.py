@@ -54,7 +54,7 @@ def test_a_snapshot_lands_whole_in_its_hour(folder: Path, store: LocalStore) -> 
 
     done = take_in(folder, store)
 
-    (key,) = [key for key in store.list_files("raw/snapshots/2020/")]
+    (key,) = store.list_files("raw/snapshots/2020/")
     assert key.startswith("raw/snapshots/2020/03/01/12/import-live-") and key.endswith(".parquet")
     assert raw(store).to_dicts() == [
         {
@@ -168,7 +168,10 @@ MALFORMED: dict[str, tuple[Any, str]] = {
     "latin.json": ('{"chatters": ["ä"]}'.encode("latin-1"), "is not JSON: 'utf-8' codec"),
     "deep.json": (b'{"a":' * 100_000, "is not JSON: "),
     "lines.json": (b"{}\n{}", "is not JSON: Extra data"),
-    "no_chatters.json": ({"timestamp": "2020-03-01T12:00:30Z", "users": []}, "has no chatters; it has timestamp, users"),
+    "no_chatters.json": (
+        {"timestamp": "2020-03-01T12:00:30Z", "users": []},
+        "has no chatters; it has timestamp, users",
+    ),
     "null_chatters.json": (GOOD | {"chatters": None}, "chatters is None, not a list of names"),
     "dict_chatters.json": (GOOD | {"chatters": {"ann": 1}}, "chatters is {'ann': 1}, not a list of names"),
     "half_list.json": (GOOD | {"chatters": "['ann', 'bob"}, "a list that does not end"),
@@ -254,7 +257,11 @@ def test_chatters_may_be_text_and_numbers_but_nothing_else(folder: Path, store: 
 
     done = take_in(folder, store)
 
-    assert seen_in_lake(store) == {("alpha", NOON): {"ann", "bob"}, ("b", NOON): {"1234", "cid"}, ("c", NOON): {"dan"}}
+    assert seen_in_lake(store) == {
+        ("alpha", NOON): {"ann", "bob"},
+        ("b", NOON): {"1234", "cid"},
+        ("c", NOON): {"dan"},
+    }
     assert done.report.counts["chatters that are no names (left out)"] == 5
 
 

@@ -183,9 +183,7 @@ def test_another_time_zone_is_refused_without_replace_and_moves_everything_with_
 
 
 @pytest.mark.parametrize("writes", range(6))
-def test_a_replacement_that_is_cut_off_is_completed_by_the_next_import(
-    tmp_path: Path, writes: int
-) -> None:
+def test_a_replacement_that_is_cut_off_is_completed_by_the_next_import(tmp_path: Path, writes: int) -> None:
     folder = tmp_path / "local"
     for hour in (1, 5, 9):
         write_json(folder / f"alpha_20200701_{hour:02d}3000.json", {"chatters": ["ann"]})

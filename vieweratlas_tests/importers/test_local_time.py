@@ -50,9 +50,13 @@ def test_an_hour_that_was_never_shown_is_refused_with_the_zone(written: str) -> 
 
 
 def test_a_day_of_local_times_is_told_apart_minute_by_minute_whatever_its_length() -> None:
-    """Every minute that a clock in Berlin showed leads to the minute in which it did; only the second time is lost."""
+    """Every minute that a clock showed leads to the minute in which it did; only the second time is lost."""
     zone = ZoneInfo("Europe/Berlin")
-    for day, hours, twice in ((dt.date(2024, 3, 31), 23, 0), (dt.date(2024, 10, 27), 25, 60), (dt.date(2024, 5, 5), 24, 0)):
+    for day, hours, twice in (
+        (dt.date(2024, 3, 31), 23, 0),
+        (dt.date(2024, 10, 27), 25, 60),
+        (dt.date(2024, 5, 5), 24, 0),
+    ):
         start = dt.datetime.combine(day, dt.time(), zone).astimezone(dt.UTC)
         shown = [start + dt.timedelta(minutes=minute) for minute in range(hours * 60)]
         assert shown[-1].astimezone(zone).date() == day

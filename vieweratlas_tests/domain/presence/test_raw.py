@@ -100,7 +100,9 @@ def test_live_presence_is_one_row_a_minute_and_the_best_observer_tells_of_the_br
 
 def test_the_order_of_raw_rows_does_not_show_in_the_presence() -> None:
     raw = completed(*({"origin": origin, "title": origin, "chatters": [origin]} for origin in "cab"))
-    assert {live_presence_of(raw.sample(fraction=1, shuffle=True, seed=seed))["title"][0] for seed in range(5)} == {"a"}
+    assert {live_presence_of(raw.sample(fraction=1, shuffle=True, seed=seed))["title"][0] for seed in range(5)} == {
+        "a"
+    }
 
 
 def test_joining_presences_loses_no_chatter_and_the_first_tells_of_the_broadcast() -> None:
