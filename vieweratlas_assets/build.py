@@ -9,7 +9,7 @@ from typing import Any
 
 import dagster as dg
 
-from vieweratlas_assets.defs.assets import atlas, presence, products
+from vieweratlas_assets.defs.assets import atlas, live, presence, products
 from vieweratlas_assets.defs.assets.collection import collection_specs
 from vieweratlas_assets.defs.io_managers import lake_of
 from vieweratlas_assets.defs.jobs import JOBS
@@ -20,6 +20,7 @@ from vieweratlas_assets.partitions import partitions_of
 from vieweratlas_assets.settings import Settings, SettingsError, load_settings
 
 ASSETS = (
+    live.live_presence_asset,
     presence.channel_audience_asset,
     atlas.overlap_graph_asset,
     atlas.communities_asset,

@@ -18,9 +18,10 @@ import dagster as dg
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 
 from vieweratlas_assets.build import build_defs
+from vieweratlas_assets.defs.assets.live import is_live_current
 from vieweratlas_assets.defs.assets.presence import audience_fingerprint
 from vieweratlas_assets.defs.io_managers import LakeIOManager, lake_of
-from vieweratlas_assets.defs.jobs import ATLAS_JOB, AUDIENCE_JOB, BELOW_GRAPH_JOB
+from vieweratlas_assets.defs.jobs import ATLAS_JOB, AUDIENCE_JOB, BELOW_GRAPH_JOB, LIVE_JOB
 from vieweratlas_assets.defs.resources import Analysis, analysis_resource
 from vieweratlas_assets.partitions import RANGE, days_between
 from vieweratlas_assets.settings import Settings
@@ -70,12 +71,14 @@ class Plan:
         graph: days from whose audience windows a graph is built, and all below it.
         imported: days whose graph was imported: only what lies below it.
         empty: days asked for in whose window there is no presence; no graph is built for them.
+        live: days whose live presence is made first, as their raw snapshots are newer.
     """
 
     audience: tuple[dt.date, ...]
     graph: tuple[dt.date, ...]
     imported: tuple[dt.date, ...]
     empty: tuple[dt.date, ...]
+    live: tuple[dt.date, ...] = ()
 
     @property
     def analysed(self) -> list[dt.date]:
@@ -123,13 +126,16 @@ def plan_analysis(settings: Settings, first: dt.date, last: dt.date, *, force: b
             f"no presence in the lake {lake.store.root} from {first - look_back} to {last}: {known}"
         )
     audience = {day for day in asked if day not in imported and graph and graph[0] <= day}
+    live: list[dt.date] = []
     if graph:
         start = max(graph[0] - look_back, settings.partitions.daily_start, present[0])
+        live = [day for day in days_between(start, graph[-1]) if not is_live_current(lake.sealed, day)]
+        audience |= set(live)
         earlier = [day for day in days_between(start, graph[-1]) if day not in audience]
         analysis = analysis_resource(settings.analysis)
         audience |= {day for day in earlier if not _is_current(lake, analysis, day)}
     empty = [day for day in asked if day not in imported and day not in graph]
-    return Plan(tuple(sorted(audience)), tuple(graph), tuple(below), tuple(empty))
+    return Plan(tuple(sorted(audience)), tuple(graph), tuple(below), tuple(empty), tuple(live))
 
 
 def _refuse_impossible(settings: Settings, first: dt.date, last: dt.date) -> None:
@@ -194,7 +200,8 @@ def execute(settings: Settings, plan: Plan, instance: dg.DagsterInstance, *, for
             )
             yield from (_reason(event) for event in result.all_events if event.is_step_failure)
 
-    failures = list(run(AUDIENCE_JOB.name, plan.audience, config))
+    failures = list(run(LIVE_JOB.name, plan.live, config))
+    failures += run(AUDIENCE_JOB.name, plan.audience, config)
     sealed = lake_of(settings).sealed
     graph = [day for day in plan.graph if not failures or _has_audience(sealed, day, settings.partitions.window_days)]
     failures += run(ATLAS_JOB.name, graph, forced)

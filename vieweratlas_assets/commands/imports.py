@@ -12,6 +12,7 @@ import click
 
 from vieweratlas_assets import terminal
 from vieweratlas_assets.commands.analysis import DAY, fail_for, run_plan
+from vieweratlas_assets.commands.import_live import import_live
 from vieweratlas_assets.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 @click.group("import")
 def import_group() -> None:
     """Take in what you already have."""
+
+
+import_group.add_command(import_live)
 
 
 @import_group.command("atlas")

@@ -44,6 +44,7 @@ class DayResult:
         pictures: small PNGs for the UI.
         made_from: fingerprint of the inputs, kept in the record too.
         kept: the partition as it was, where it is to stay; nothing is written.
+        unsealed: why nothing is sealed, where there is nothing to seal; facts and verdicts are told all the same.
     """
 
     tables: Mapping[Table, pl.DataFrame] = field(default_factory=dict)
@@ -53,6 +54,7 @@ class DayResult:
     pictures: Mapping[str, bytes] = field(default_factory=dict)
     made_from: str = ""
     kept: PartitionRecord | None = None
+    unsealed: str = ""
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,9 @@ def _make(
 ) -> Made:
     started = time.process_time()
     result = compute(day)
+    if result.unsealed:
+        told = {**metadata.shown(result.facts), "not_sealed": dg.MetadataValue.text(result.unsealed)}
+        return Made(dict(result.verdicts), told)
     record = result.kept
     if record is None:
         files = table_files(day, result.tables)

@@ -5,10 +5,14 @@ Belongs here: selections with names. Not here: when they run (schedules).
 
 import dagster as dg
 
+_LIVE = dg.AssetSelection.assets("live_presence")
 _AUDIENCE = dg.AssetSelection.assets("channel_audience")
 _GRAPH = dg.AssetSelection.assets("overlap_graph")
 _BELOW_GRAPH = _GRAPH.downstream(include_self=False)
 
+LIVE_JOB = dg.define_asset_job(
+    "live", selection=_LIVE, description="Make the live presence of each day of its raw snapshots."
+)
 AUDIENCE_JOB = dg.define_asset_job(
     "audience", selection=_AUDIENCE, description="Reduce presence to the audience of each day."
 )
@@ -24,7 +28,7 @@ BELOW_GRAPH_JOB = dg.define_asset_job(
 )
 DAILY_JOB = dg.define_asset_job(
     "daily_atlas",
-    selection=_AUDIENCE | _GRAPH | _BELOW_GRAPH,
-    description="A day's audience and all that follows from it.",
+    selection=_LIVE | _AUDIENCE | _GRAPH | _BELOW_GRAPH,
+    description="A day's live presence, its audience and all that follows from it.",
 )
-JOBS = (AUDIENCE_JOB, ATLAS_JOB, BELOW_GRAPH_JOB, DAILY_JOB)
+JOBS = (LIVE_JOB, AUDIENCE_JOB, ATLAS_JOB, BELOW_GRAPH_JOB, DAILY_JOB)

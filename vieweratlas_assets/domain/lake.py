@@ -8,6 +8,7 @@ import datetime as dt
 import re
 from urllib.parse import quote, unquote
 
+RAW_SNAPSHOTS = "raw/snapshots"
 PRESENCE = "curated/presence_snapshots"
 VOD_PRESENCE = f"{PRESENCE}/source=vod"
 LIVE_PRESENCE = f"{PRESENCE}/source=live"
@@ -18,7 +19,35 @@ CHANNEL_ACTIVITY = "curated/channel_activity"
 ATLAS = "atlas"
 
 _DATE = re.compile(r"/date=(\d{4}-\d{2}-\d{2})/")
+_RAW_HOUR = re.compile(rf"(?:^|/){RAW_SNAPSHOTS}/(\d{{4}})/(\d{{2}})/(\d{{2}})/(\d{{2}})/[^/]+$")
 _VOD = re.compile(r"channel=([^/]+)/vod=([^/]+)/[^/]+\.parquet$")
+
+
+def raw_day(day: dt.date) -> str:
+    """Prefix of the hours of a day's raw snapshots."""
+    return f"{RAW_SNAPSHOTS}/{day:%Y/%m/%d}/"
+
+
+def raw_hour(hour: dt.datetime) -> str:
+    """Prefix of the raw snapshots of an hour, which each collector and importer adds objects of its own to."""
+    return f"{RAW_SNAPSHOTS}/{hour:%Y/%m/%d/%H}/"
+
+
+def raw_hour_of(key: str) -> dt.datetime | None:
+    """The hour, UTC, that an object of raw snapshots lies in, or None."""
+    found = _RAW_HOUR.search(key)
+    try:
+        return dt.datetime.strptime("".join(found.groups()) + "+0000", "%Y%m%d%H%z") if found else None
+    except ValueError:
+        return None
+
+
+def imported_files(importer: str) -> str:
+    """Prefix of what an importer of raw snapshots notes about the files that it has taken in.
+
+    The leading underscore hides it from readers of raw snapshots.
+    """
+    return f"{RAW_SNAPSHOTS}/_imported/{importer}/"
 
 
 def live_presence(day: dt.date) -> str:
@@ -80,9 +109,10 @@ def planted_communities() -> str:
 def partition_record(asset: str, day: dt.date) -> str:
     """The record that seals an asset's partition: written last, with a digest of each of its files.
 
-    The leading underscore hides it from Athena, Spark and every other reader of hive folders.
+    It lies beside the partition's own files; the leading underscore hides it from Athena, Spark and every other
+    reader of hive folders.
     """
-    folder = f"curated/{asset}" if asset == "channel_audience" else ATLAS
+    folder = {"channel_audience": CHANNEL_AUDIENCE, "live_presence": LIVE_PRESENCE}.get(asset, ATLAS)
     return f"{folder}/date={day}/_{asset}.json"
 
 
@@ -97,8 +127,10 @@ def day_of(key: str) -> dt.date | None:
 
 def table_file(table: str, day: dt.date) -> str:
     """A table of a daily asset, by the table's name in `schemas`."""
-    if table == "channel_audience":
-        return channel_audience(day)
-    if table == "channel_activity":
-        return channel_activity(day)
-    return atlas_file(day, f"{table}.parquet")
+    places = {
+        "channel_audience": channel_audience,
+        "channel_activity": channel_activity,
+        # The daily asset is live presence; a VOD's rows lie by VOD.
+        "presence_snapshots": live_presence,
+    }
+    return places[table](day) if table in places else atlas_file(day, f"{table}.parquet")

@@ -145,6 +145,40 @@ PRESENCE = Table(
     order=("channel", "content_id", "offset_s", "timestamp"),
 )
 
+RAW_SNAPSHOTS = Table(
+    "raw_snapshots",
+    "Live chat as it was seen: who wrote in a channel's chat in one 60 s bucket, by collector or imported file.",
+    (
+        CHANNEL,
+        CHANNEL_ID,
+        Column("stream_id", pl.String, "Twitch's id of the broadcast", nullable=True),
+        Column("bucket_start", TIMESTAMP, "start of the bucket"),
+        Column("chatters", pl.List(pl.String), "distinct lowercase logins, sorted"),
+        Column("concurrent_viewers", pl.Int64, "viewers that Twitch reports; null = not available", nullable=True),
+        GAME_NAME,
+        LANGUAGE,
+        TITLE,
+        STARTED_AT,
+        Column("coverage_s", pl.Int32, "seconds of the bucket that were observed; null = not known", nullable=True),
+        Column("origin", pl.String, "the collector, or the imported file, that saw it"),
+    ),
+    key=("channel", "bucket_start", "origin"),
+)
+
+IMPORTED_FILES = Table(
+    "imported_files",
+    "Files of live snapshots that an import has worked through; a later row of a file stands for it.",
+    (
+        Column("file", pl.String, "path within the folder that was imported; the origin of its rows"),
+        Column("digest", pl.String, "SHA-256 of the file; null = about to be imported again", nullable=True),
+        Column("time_zone", pl.String, "zone in which its local times were read; null = it has none", nullable=True),
+        Column("snapshots", pl.Int64, "snapshots taken in"),
+        Column("rejected", pl.Int64, "snapshots and rows left out"),
+        Column("hours", pl.List(TIMESTAMP), "hours, UTC, that its snapshots lie in, sorted"),
+    ),
+    key=("file",),
+)
+
 CHANNEL_ROSTER = Table(
     "channel_roster",
     "Channels that were live in an hour, with what Twitch says about their broadcast.",
@@ -291,6 +325,8 @@ LAYOUT = Table(
 
 TABLES: tuple[Table, ...] = (
     PRESENCE,
+    RAW_SNAPSHOTS,
+    IMPORTED_FILES,
     CHANNEL_ROSTER,
     VOD_CATALOG,
     CHANNEL_AUDIENCE,

@@ -16,7 +16,12 @@ class TableError(ValueError):
 
 
 def read_rows(
-    path: Path, columns: Mapping[str, tuple[str, ...]], required: tuple[str, ...]
+    path: Path,
+    columns: Mapping[str, tuple[str, ...]],
+    required: tuple[str, ...],
+    *,
+    beyond: str | None = None,
+    field_limit: int = FIELD_LIMIT,
 ) -> Iterator[tuple[int, dict[str, str]]]:
     """Read a CSV file row by row.
 
@@ -24,6 +29,9 @@ def read_rows(
         path: UTF-8, with or without a byte order mark, with a header.
         columns: our name of a column -> the names it may bear, lowercase; the first that is there is taken.
         required: our names that must be there.
+        beyond: our name for what a row has beyond the header's columns, joined by commas, "" where it has nothing;
+            None passes it over.
+        field_limit: characters of the longest field.
 
     Yields:
         (line on which the row ends, the header's first line being 1; values by our names, stripped). A column that
@@ -32,7 +40,7 @@ def read_rows(
     Raises:
         TableError: no such file, empty, not UTF-8, not CSV, or a required column is missing.
     """
-    csv.field_size_limit(FIELD_LIMIT)
+    csv.field_size_limit(field_limit)
     reader = None
     try:
         with path.open(encoding="utf-8-sig", newline="") as handle:
@@ -42,13 +50,12 @@ def read_rows(
             places = _places(path, header, columns, required)
             for values in reader:
                 if values:
-                    yield (
-                        reader.line_num,
-                        {
-                            name: values[place].strip() if place < len(values) else ""
-                            for name, place in places.items()
-                        },
-                    )
+                    row = {
+                        name: values[place].strip() if place < len(values) else "" for name, place in places.items()
+                    }
+                    if beyond is not None:
+                        row[beyond] = ",".join(values[len(header) :])
+                    yield reader.line_num, row
     except OSError as error:
         raise TableError(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:

@@ -14,6 +14,7 @@ from vieweratlas_assets.domain import lake
 from vieweratlas_assets.domain.presence.quality import RejectedFile
 from vieweratlas_assets.domain.schemas import CHANNEL_ROSTER, PRESENCE, VOD_CATALOG
 from vieweratlas_assets.storage.objects import CorruptObject, ObjectStore, StoredObject
+from vieweratlas_assets.storage.raw import days_with_raw
 from vieweratlas_assets.storage.sealed import dates_of
 
 
@@ -100,6 +101,6 @@ def read_day(store: ObjectStore, files: DayFiles) -> DayPresence:
 
 
 def days_with_presence(store: ObjectStore) -> list[dt.date]:
-    """Days that have live presence or a VOD catalogue, sorted."""
+    """Days that have live presence, raw snapshots to make it of, or a VOD catalogue, sorted."""
     live = dates_of(store.folders(f"{lake.LIVE_PRESENCE}/"))
-    return sorted({*live, *dates_of(store.folders(f"{lake.VOD_CATALOG}/"))})
+    return sorted({*live, *days_with_raw(store), *dates_of(store.folders(f"{lake.VOD_CATALOG}/"))})

@@ -5,7 +5,6 @@ Belongs here: the `channel_audience` asset. Not here: the reduction and the filt
 
 import datetime as dt
 import json
-from collections.abc import Sequence
 from dataclasses import asdict
 
 import dagster as dg
@@ -18,13 +17,12 @@ from vieweratlas_assets.defs.metadata import column_schemas
 from vieweratlas_assets.defs.resources import Analysis
 from vieweratlas_assets.domain.presence.audience import build_day_audience
 from vieweratlas_assets.domain.presence.bots import known_bots
-from vieweratlas_assets.domain.presence.quality import RejectedFile, quality_report
+from vieweratlas_assets.domain.presence.quality import quality_report, told_reasons
 from vieweratlas_assets.domain.schemas import CHANNEL_ACTIVITY, CHANNEL_AUDIENCE
 from vieweratlas_assets.partitions import RANGE, Partitions
 from vieweratlas_assets.storage.objects import CorruptObject
 from vieweratlas_assets.storage.presence import DayFiles, find_day, read_day
 
-MOST_REASONS = 5
 AUDIENCE_TABLES = (CHANNEL_AUDIENCE, CHANNEL_ACTIVITY)
 AUDIENCE_CHECKS = (
     schema_check(AUDIENCE_TABLES),
@@ -78,7 +76,9 @@ def audience_of_day(lake: LakeIOManager, analysis: Analysis, day: dt.date) -> Da
     files = find_day(lake.store, day)
     read = read_day(lake.store, files)
     if files.has_presence and not read.files_read.keys() & {"live", "vod"}:
-        raise CorruptObject(f"none of the {len(read.rejected)} file(s) of {day} can be read: {_told(read.rejected)}")
+        raise CorruptObject(
+            f"none of the {len(read.rejected)} file(s) of {day} can be read: {told_reasons(read.rejected)}"
+        )
     audience = build_day_audience(read.presence, read.roster, analysis.filters())
     report = quality_report(audience, read.presence, read.files_read, read.rejected)
     return DayResult(
@@ -88,13 +88,6 @@ def audience_of_day(lake: LakeIOManager, analysis: Analysis, day: dt.date) -> Da
         made_from=audience_fingerprint(files, analysis),
         verdicts={
             "has_presence": Verdict(files.has_presence, f"{read.presence.height} presence rows"),
-            "files_readable": Verdict(not read.rejected, _told(read.rejected)),
+            "files_readable": Verdict(not read.rejected, told_reasons(read.rejected)),
         },
     )
-
-
-def _told(rejected: Sequence[RejectedFile]) -> str:
-    """The reasons of the first few; all stand in the quality report."""
-    reasons = [file.reason for file in rejected[:MOST_REASONS]]
-    more = [f"and {len(rejected) - MOST_REASONS} more"] if len(rejected) > MOST_REASONS else []
-    return "; ".join(reasons + more) or "no file was rejected"

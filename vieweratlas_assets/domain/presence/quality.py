@@ -12,6 +12,8 @@ import polars as pl
 from vieweratlas_assets.domain.presence.audience import DayAudience
 from vieweratlas_assets.domain.presence.records import SOURCES
 
+MOST_REASONS = 5
+
 
 @dataclass(frozen=True)
 class RejectedFile:
@@ -20,6 +22,13 @@ class RejectedFile:
     source: str
     key: str
     reason: str
+
+
+def told_reasons(rejected: Sequence[RejectedFile]) -> str:
+    """The reasons of the first few; all stand in the report."""
+    reasons = [file.reason for file in rejected[:MOST_REASONS]]
+    more = [f"and {len(rejected) - MOST_REASONS} more"] if len(rejected) > MOST_REASONS else []
+    return "; ".join(reasons + more) or "no file was rejected"
 
 
 def quality_report(

@@ -1,0 +1,108 @@
+"""The command `import live`.
+
+Belongs here: options, telling Dagster which hours were written, what is printed. Not here: reading files (importers).
+"""
+
+import datetime as dt
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import click
+
+from vieweratlas_assets import terminal
+from vieweratlas_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
+    from vieweratlas_assets.importers.live import LiveImported
+    from vieweratlas_assets.storage.objects import ObjectStore
+
+# Commands import what they run inside: loading Dagster takes seconds, and `--help` must not.
+
+
+class TimeZone(click.ParamType):
+    """An IANA time zone, such as Europe/Berlin."""
+
+    name = "zone"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> ZoneInfo:
+        """Find the zone by its name."""
+        try:
+            return ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            self.fail(f"{value!r} is not an IANA time zone, such as UTC or Europe/Berlin", param, ctx)
+
+
+@click.command("live")
+@click.argument("folder", type=click.Path(exists=True, path_type=Path), required=False)
+@click.option("--time-zone", type=TimeZone(), help="Of times that name none. Default: collection.time_zone, UTC.")
+@click.option("--replace", is_flag=True, help="Take out what the lake has of these files, and import them again.")
+@click.pass_obj
+def import_live(settings: Settings, folder: Path | None, time_zone: ZoneInfo | None, replace: bool) -> None:
+    """Import live chat snapshots: FOLDER holds *.json and *.csv at any depth, or is one such file.
+
+    Without FOLDER they are looked for in collection.logs_dir ("logs").
+
+    \b
+    JSON   one snapshot or an array of them: timestamp, channel, viewer_count, game_name, language, title,
+           started_at, chatters; channel and time may stand in the name, <channel>_<YYYYMMDD_HHMMSS>.json
+    CSV    timestamp, channel, viewer_count, game_name, title, started_at, username   one row a chatter
+           channel, chatter, viewers, game, title, timestamp                          one row a chatter
+           timestamp, channel, total_viewers, chatters_count, chatters                one row a snapshot
+
+    What cannot be used is named and passed over. An import that was cut off goes on where it stopped. `vieweratlas
+    analyze` makes live presence of what was imported.
+    """
+    from vieweratlas_assets import runs
+    from vieweratlas_assets.defs.io_managers import lake_of
+    from vieweratlas_assets.importers.live import ImportRules, find_snapshot_files, run_live_import
+    from vieweratlas_assets.importers.local_time import LocalTimes
+
+    lake = lake_of(settings)
+    folder = folder or Path(settings.collection.logs_dir)
+    if not folder.exists():
+        raise click.UsageError(f"{folder} is not there: name the folder, or set collection.logs_dir")
+    plan = find_snapshot_files(folder)
+    rules = ImportRules(
+        times=LocalTimes(time_zone or ZoneInfo(settings.collection.time_zone)),
+        first_day=settings.partitions.daily_start,
+        last_day=dt.datetime.now(dt.UTC).date(),
+        replace=replace,
+    )
+    with terminal.progress_bar() as progress:
+        bar = progress.add_task("importing snapshots", total=len(plan.files), now="")
+        done = run_live_import(
+            plan, lake.store, rules, on_file=lambda name: progress.update(bar, advance=1, now=name)
+        )
+    with runs.open_instance() as instance:
+        _report_hours(instance, lake.store, done, settings.partitions.hourly_start)
+    terminal.print_import(f"Import of {folder} into {lake.store.root}", done.report)
+    if done.report.rejections and not done.took_any:
+        raise click.ClickException("nothing was imported")
+
+
+def _report_hours(
+    instance: "DagsterInstance", store: "ObjectStore", done: "LiveImported", hourly_start: dt.datetime
+) -> None:
+    """Tell Dagster of the hours that were written, and of those that an import which was cut off did not tell."""
+    import dagster as dg
+
+    from vieweratlas_assets import runs
+    from vieweratlas_assets.domain.lake import raw_hour
+    from vieweratlas_assets.partitions import hour_key
+
+    told = instance.get_materialized_partitions(dg.AssetKey("raw_snapshots"))
+    known = {hour for hour in done.known if hour_key(hour.date(), hour.hour) not in told}
+    hours = sorted(hour for hour in known | done.written.keys() if hour >= hourly_start)
+    with terminal.progress_bar() as progress:
+        bar = progress.add_task("telling Dagster", total=len(hours), now="")
+        for hour in hours:
+            figures = {
+                "dagster/uri": store.uri(raw_hour(hour).rstrip("/")),
+                "origin": "import live",
+                "snapshots_imported": done.written.get(hour, 0),
+            }
+            runs.report_partition(instance, "raw_snapshots", hour_key(hour.date(), hour.hour), figures)
+            progress.update(bar, advance=1, now=str(hour))
