@@ -21,7 +21,9 @@ from vieweratlas_assets.defs.assets.presence import audience_fingerprint
 from vieweratlas_assets.defs.io_managers import LakeIOManager
 from vieweratlas_assets.defs.jobs import ATLAS_JOB, AUDIENCE_JOB, BELOW_GRAPH_JOB
 from vieweratlas_assets.defs.resources import Analysis, analysis_resource
+from vieweratlas_assets.domain.presence.names import ViewerNames
 from vieweratlas_assets.partitions import RANGE, days_between
+from vieweratlas_assets.privacy import viewer_names
 from vieweratlas_assets.settings import Settings
 from vieweratlas_assets.storage.objects import CorruptObject
 from vieweratlas_assets.storage.presence import days_with_presence, find_day
@@ -124,8 +126,8 @@ def plan_analysis(settings: Settings, first: dt.date, last: dt.date, *, force: b
     if graph:
         start = max(graph[0] - look_back, settings.partitions.daily_start, present[0])
         earlier = [day for day in days_between(start, graph[-1]) if day not in audience]
-        analysis = analysis_resource(settings.analysis)
-        audience |= {day for day in earlier if not _is_current(lake, analysis, day)}
+        made_with = analysis_resource(settings.analysis), viewer_names(settings)
+        audience |= {day for day in earlier if not _is_current(lake, *made_with, day)}
     empty = [day for day in asked if day not in imported and day not in graph]
     return Plan(tuple(sorted(audience)), tuple(graph), tuple(below), tuple(empty))
 
@@ -146,11 +148,13 @@ def _is_imported(lake: LakeIOManager, day: dt.date) -> bool:
     return record is not None and record.imported
 
 
-def _is_current(lake: LakeIOManager, analysis: Analysis, day: dt.date) -> bool:
-    """Whether the audience of a day is there, and was made of the files and filters of now."""
+def _is_current(lake: LakeIOManager, analysis: Analysis, names: ViewerNames, day: dt.date) -> bool:
+    """Whether the audience of a day is there, and was made of the files, filters, names and opt-outs of now."""
     try:
         record = lake.sealed.record("channel_audience", day)
-        return record is not None and record.made_from == audience_fingerprint(find_day(lake.store, day), analysis)
+        if record is None:
+            return False
+        return record.made_from == audience_fingerprint(find_day(lake.store, day), analysis, names)
     except CorruptObject:
         # The run that makes the audience anew mends a damaged record, and names a catalogue that it cannot read.
         return False

@@ -6,9 +6,10 @@ A setting is read from `VIEWERATLAS_<SECTION>__<KEY>`, such as VIEWERATLAS_ANALY
 
 import datetime as dt
 import os
+from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ENVIRONMENT_PREFIX = "VIEWERATLAS_"
@@ -77,6 +78,28 @@ class PartitionSettings(BaseModel):
         return start
 
 
+class PrivacySettings(BaseModel):
+    """What is stored of viewers, under which name and for how long."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    viewer_names: Literal["plain", "pseudonymous"] = Field(
+        "plain", description="Store logins as they are, or keyed pseudonyms in their place."
+    )
+    pseudonym_key: SecretStr | None = Field(
+        None, description="Key of the pseudonyms: at least 32 bytes, as hex or text. Better in a file."
+    )
+    pseudonym_key_file: Path | None = Field(None, description="File outside the lake that holds the key.")
+    opt_out_file: Path | None = Field(
+        None, description="File outside the lake that lists who is left out: `viewer NAME` or `channel NAME` a line."
+    )
+    raw_snapshots_days: int = Field(30, ge=1, description="Days for which `prune` keeps raw live snapshots.")
+    raw_vod_chat_days: int = Field(7, ge=1, description="Days for which `prune` keeps raw VOD chat.")
+    presence_days: int | None = Field(
+        None, ge=1, description="Days for which `prune` keeps presence; none = for ever."
+    )
+
+
 class Settings(BaseSettings):
     """All settings.
 
@@ -95,6 +118,7 @@ class Settings(BaseSettings):
     root: str = Field("./data", min_length=1)
     analysis: AnalysisSettings = AnalysisSettings()
     partitions: PartitionSettings = PartitionSettings()
+    privacy: PrivacySettings = PrivacySettings()
 
 
 def load_settings(**overrides: Any) -> Settings:
@@ -131,4 +155,18 @@ def _variables() -> list[str]:
 def _fault(detail: Any) -> str:
     """One fault as a person reads it: the variable, its value, what is allowed."""
     name = ENVIRONMENT_PREFIX + "__".join(str(part).upper() for part in detail["loc"])
-    return f"{name}={detail['input']!r}: {detail['msg']}"
+    value = "**********" if _holds_a_secret(detail["loc"]) else repr(detail["input"])
+    return f"{name}={value}: {detail['msg']}"
+
+
+def _holds_a_secret(place: tuple[int | str, ...]) -> bool:
+    """Whether what was given for a setting, or for a whole section, can hold a secret: it is never repeated."""
+    annotation: Any = Settings
+    for part in place:
+        fields = annotation.model_fields if isinstance(annotation, type) and issubclass(annotation, BaseModel) else {}
+        if part not in fields:
+            break
+        annotation = fields[str(part)].annotation
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return any("SecretStr" in str(field.annotation) for field in annotation.model_fields.values())
+    return "SecretStr" in str(annotation)

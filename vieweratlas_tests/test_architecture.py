@@ -15,16 +15,28 @@ ALLOWED = {
     "sandbox": {"domain", "storage"},
     "importers": {"domain", "storage"},
     "settings": set(),
+    "privacy": {"domain", "settings", "storage"},
     "partitions": {"settings"},
     "defs": {"domain", "storage", "settings", "partitions"},
-    "build": {"defs", "domain", "settings", "partitions"},
+    "build": {"defs", "domain", "settings", "partitions", "privacy"},
     "definitions": {"build"},
     "terminal": {"domain", "importers", "defs", "storage"},
-    "runs": {"build", "defs", "partitions", "settings", "storage"},
-    "commands": {"runs", "partitions", "terminal", "defs", "domain", "importers", "sandbox", "settings", "storage"},
+    "runs": {"build", "defs", "domain", "partitions", "privacy", "settings", "storage"},
+    "commands": {
+        "runs",
+        "partitions",
+        "privacy",
+        "terminal",
+        "defs",
+        "domain",
+        "importers",
+        "sandbox",
+        "settings",
+        "storage",
+    },
     "cli": {"commands", "runs", "terminal", "importers", "settings", "storage"},
 }
-WITHOUT_DAGSTER = ("domain", "storage", "sandbox", "importers", "settings", "terminal", "commands", "cli")
+WITHOUT_DAGSTER = ("domain", "storage", "sandbox", "importers", "settings", "privacy", "terminal", "commands", "cli")
 LONGEST_MODULE = 400
 
 

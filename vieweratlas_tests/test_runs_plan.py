@@ -12,6 +12,7 @@ from vieweratlas_assets.defs.assets.presence import audience_fingerprint
 from vieweratlas_assets.defs.io_managers import LakeIOManager
 from vieweratlas_assets.defs.resources import analysis_resource
 from vieweratlas_assets.domain import lake as paths
+from vieweratlas_assets.domain.presence.names import PLAIN
 from vieweratlas_assets.domain.presence.records import complete_vod_presence
 from vieweratlas_assets.domain.schemas import CHANNEL_AUDIENCE, PRESENCE
 from vieweratlas_assets.runs import NothingToAnalyse, Plan, newest_day, plan_analysis, ranges
@@ -52,7 +53,7 @@ def _put_presence(lake: LakeIOManager, *numbers: int, viewers: Iterable[str] = (
         )
         start = dt.datetime.combine(_day(number), dt.time(), dt.UTC)
         lake.store.upload_parquet(
-            paths.live_presence(_day(number)), complete_vod_presence(rows, created_at=start), PRESENCE
+            paths.live_presence(_day(number)), complete_vod_presence(rows, created_at=start, names=PLAIN), PRESENCE
         )
 
 
@@ -60,7 +61,7 @@ def _seal_audience(lake: LakeIOManager, settings: Settings, *numbers: int) -> No
     """Audiences as the asset seals them, of the files of now."""
     for number in numbers:
         day = _day(number)
-        inputs = audience_fingerprint(find_day(lake.store, day), analysis_resource(settings.analysis))
+        inputs = audience_fingerprint(find_day(lake.store, day), analysis_resource(settings.analysis), PLAIN)
         files = table_files(day, {CHANNEL_AUDIENCE: CHANNEL_AUDIENCE.empty()})
         lake.sealed.seal("channel_audience", day, files, facts={}, made_from=inputs)
 

@@ -39,7 +39,9 @@ def import_vod_lake(settings: Settings, folder: Path, replace: bool) -> None:
     from vieweratlas_assets.defs.io_managers import LakeIOManager
     from vieweratlas_assets.domain import lake as paths
     from vieweratlas_assets.importers import vod_lake
+    from vieweratlas_assets.privacy import viewer_names
 
+    names = viewer_names(settings)
     lake = LakeIOManager(root=settings.root)
     today = dt.datetime.now(dt.UTC).date()
     plan = vod_lake.plan_import(folder, first_day=settings.partitions.daily_start, last_day=today)
@@ -58,6 +60,7 @@ def import_vod_lake(settings: Settings, folder: Path, replace: bool) -> None:
         report = vod_lake.run_import(
             plan,
             lake.store,
+            names=names,
             replace=replace,
             on_vod=lambda vod: progress.update(bar, advance=1, now=f"{vod.channel} {vod.vod_id}"),
             on_day=on_day,

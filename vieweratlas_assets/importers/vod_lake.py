@@ -13,6 +13,7 @@ from pathlib import Path
 import polars as pl
 
 from vieweratlas_assets.domain import lake
+from vieweratlas_assets.domain.presence.names import ViewerNames
 from vieweratlas_assets.domain.presence.records import complete_vod_presence
 from vieweratlas_assets.domain.schemas import PRESENCE, VOD_CATALOG, SchemaError
 from vieweratlas_assets.importers.report import ImportReport
@@ -138,6 +139,7 @@ def run_import(
     plan: VodImport,
     store: ObjectStore,
     *,
+    names: ViewerNames,
     replace: bool = False,
     on_vod: Callable[[Vod], None],
     on_day: Callable[[DayImported], None],
@@ -148,6 +150,7 @@ def run_import(
     import that was cut off goes on where it stopped. A file that cannot be used is noted and passed over.
 
     Args:
+        names: what viewers' names become.
         on_vod: called after each VOD, imported or not.
         on_day: called after each day that has VODs in the lake.
     """
@@ -159,10 +162,12 @@ def run_import(
         snapshots = 0
         for vod in vods:
             key = lake.vod_presence(vod.channel, vod.vod_id)
-            if (vod.channel, vod.vod_id) in there and store.exists(key):
+            if not names.keeps_channel(vod.channel):
+                report.counts["VODs of channels that opted out"] += 1
+            elif (vod.channel, vod.vod_id) in there and store.exists(key):
                 report.counts["VODs already there"] += 1
             else:
-                rows = _import_vod(vod, store, key, plan)
+                rows = _import_vod(vod, store, key, plan, names)
                 if rows is not None:
                     imported.append(vod)
                     snapshots += rows
@@ -177,10 +182,11 @@ def run_import(
     return report
 
 
-def _import_vod(vod: Vod, store: ObjectStore, key: str, plan: VodImport) -> int | None:
+def _import_vod(vod: Vod, store: ObjectStore, key: str, plan: VodImport, names: ViewerNames) -> int | None:
     name = vod.path.relative_to(plan.folder).as_posix()
     try:
-        rows = complete_vod_presence(decode(vod.path.read_bytes(), uri=vod.path.name), created_at=vod.created_at)
+        found = decode(vod.path.read_bytes(), uri=vod.path.name)
+        rows = complete_vod_presence(found, created_at=vod.created_at, names=names)
         _refuse_strangers(rows, vod)
     except (CorruptObject, SchemaError, OSError) as error:
         plan.report.reject(name, str(error))

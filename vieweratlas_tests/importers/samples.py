@@ -10,6 +10,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from vieweratlas_assets.domain.presence.names import PLAIN
 from vieweratlas_assets.importers.report import ImportReport
 from vieweratlas_assets.importers.vod_lake import DayImported, Vod, plan_import, run_import
 from vieweratlas_assets.storage.local import LocalStore
@@ -62,7 +63,7 @@ def take_in(
     days: list[DayImported] = []
     vods: list[Vod] = []
     plan = plan_import(folder, first_day=first_day, last_day=LAST_DAY)
-    report = run_import(plan, store, replace=replace, on_vod=vods.append, on_day=days.append)
+    report = run_import(plan, store, names=PLAIN, replace=replace, on_vod=vods.append, on_day=days.append)
     return report, days, vods
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from vieweratlas_assets.domain.presence.filters import AudienceFilters, FilterEffect, apply_filters
+from vieweratlas_assets.domain.presence.names import PLAIN, ViewerNames
 from vieweratlas_assets.domain.schemas import CHANNEL_ACTIVITY, CHANNEL_AUDIENCE
 
 
@@ -28,14 +29,17 @@ class DayAudience:
     filters: tuple[FilterEffect, ...]
 
 
-def build_day_audience(presence: pl.DataFrame, roster: pl.DataFrame, filters: AudienceFilters) -> DayAudience:
+def build_day_audience(
+    presence: pl.DataFrame, roster: pl.DataFrame, filters: AudienceFilters, names: ViewerNames = PLAIN
+) -> DayAudience:
     """Reduce a day's presence to its audience.
 
     Args:
-        presence: schema PRESENCE, every row of the day, live and VOD.
+        presence: schema PRESENCE, every row of the day, live and VOD, with `names` applied.
         roster: schema CHANNEL_ROSTER, the day's hours one below the other.
+        names: under which forms bots and broadcasters may stand in it.
     """
-    audience, effects = apply_filters(distinct_pairs(presence), filters)
+    audience, effects = apply_filters(distinct_pairs(presence), filters, names)
     return DayAudience(audience, channel_activity(presence, roster, audience), effects)
 
 
