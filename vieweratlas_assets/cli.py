@@ -13,6 +13,7 @@ from vieweratlas_assets import terminal
 from vieweratlas_assets.commands.analysis import analyze, compare
 from vieweratlas_assets.commands.demo import demo
 from vieweratlas_assets.commands.imports import import_group
+from vieweratlas_assets.commands.privacy import erase, privacy_group, prune
 from vieweratlas_assets.settings import Settings, SettingsError, load_settings
 
 
@@ -77,5 +78,5 @@ def dev(settings: Settings, options: tuple[str, ...]) -> None:
     os.execv(sys.executable, command)
 
 
-for command in (demo, import_group, analyze, compare):
+for command in (demo, import_group, analyze, compare, erase, prune, privacy_group):
     cli.add_command(command)

@@ -22,6 +22,7 @@ from vieweratlas_assets.domain.presence.names import ViewerNames
 from vieweratlas_assets.domain.presence.quality import RejectedFile, quality_report
 from vieweratlas_assets.domain.schemas import CHANNEL_ACTIVITY, CHANNEL_AUDIENCE
 from vieweratlas_assets.partitions import RANGE, Partitions
+from vieweratlas_assets.storage.audiences import is_pruned
 from vieweratlas_assets.storage.objects import CorruptObject
 from vieweratlas_assets.storage.presence import DayFiles, find_day, read_day
 
@@ -76,9 +77,13 @@ def audience_fingerprint(files: DayFiles, analysis: Analysis, names: ViewerNames
 def audience_of_day(lake: LakeIOManager, analysis: Analysis, names: ViewerNames, day: dt.date) -> DayResult:
     """Read a day's presence and reduce it to its audience.
 
+    An audience whose presence has been pruned stays as it is: it is all that is left of the day.
+
     Raises:
         CorruptObject: there are files of presence, and none can be read.
     """
+    if is_pruned(lake.sealed, day):
+        return _as_it_is(lake, day)
     files = find_day(lake.store, day)
     read = read_day(lake.store, files)
     if files.has_presence and not read.files_read.keys() & {"live", "vod"}:
@@ -98,6 +103,16 @@ def audience_of_day(lake: LakeIOManager, analysis: Analysis, names: ViewerNames,
             "files_readable": Verdict(not read.rejected, _told(read.rejected)),
         },
     )
+
+
+def _as_it_is(lake: LakeIOManager, day: dt.date) -> DayResult:
+    record = lake.sealed.record("channel_audience", day)
+    pairs = record.facts["rows"] if record is not None else 0
+    verdicts = {
+        "has_presence": Verdict(True, f"the presence was pruned, the audience of {pairs} pairs stays"),
+        "files_readable": Verdict(True, "no file was read"),
+    }
+    return DayResult(kept=record, verdicts=verdicts)
 
 
 def _told(rejected: Sequence[RejectedFile]) -> str:

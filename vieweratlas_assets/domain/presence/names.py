@@ -35,6 +35,12 @@ def fold(names: Iterable[str]) -> list[str]:
     return series.to_frame().select(folded(pl.col("name"))).to_series().to_list()
 
 
+def distinct_chatters(chatters: pl.Expr) -> pl.Expr:
+    """Fold a list of names, drop blanks and nulls, make it distinct and sort it; pseudonyms stay what they are."""
+    name = folded(pl.element())
+    return chatters.list.eval(name.filter(name.is_not_null() & (name != "")).unique().sort())
+
+
 def is_pseudonym(name: str) -> bool:
     """Whether a folded name is a pseudonym already."""
     return _PSEUDONYM.fullmatch(name) is not None
@@ -141,7 +147,7 @@ class ViewerNames:
             lists: lists of strings; a null list stays null.
         """
         if not self.changes_stored:
-            return lists.to_frame().select(_folded_lists(pl.col(lists.name))).to_series()
+            return lists.to_frame().select(distinct_chatters(pl.col(lists.name))).to_series()
         flat = pl.DataFrame({"name": lists}).with_row_index("row").explode("name", empty_as_null=False)
         named = flat.join(self._table(flat["name"].unique()), on="name", how="inner").drop_nulls("stored")
         kept = named.group_by("row").agg(pl.col("stored").unique().sort())
@@ -206,11 +212,6 @@ class ViewerNames:
         begun = hashlib.sha256() if self._keyed is None else self._keyed.copy()
         begun.update(text.encode())
         return begun.hexdigest()
-
-
-def _folded_lists(chatters: pl.Expr) -> pl.Expr:
-    name = folded(pl.element())
-    return chatters.list.eval(name.filter(name.is_not_null() & (name != "")).unique().sort())
 
 
 PLAIN = ViewerNames()
