@@ -55,7 +55,6 @@ def erase(settings: Settings, viewers: tuple[str, ...], opted_out: bool, dry_run
     Ends with the days whose atlas counts them still, and the command that makes those anew. Stop collectors first;
     an erasure that was cut off can be run again.
     """
-    from vieweratlas_assets.defs.io_managers import LakeIOManager
     from vieweratlas_assets.privacy import viewer_names
     from vieweratlas_assets.storage import erasure
 
@@ -64,6 +63,8 @@ def erase(settings: Settings, viewers: tuple[str, ...], opted_out: bool, dry_run
     forms = names.forms(asked)
     if not forms:
         raise click.UsageError("name a viewer by --viewer, or --opted-out for a list that has some")
+    from vieweratlas_assets.defs.io_managers import LakeIOManager
+
     lake = LakeIOManager(root=settings.root)
     with terminal.progress_bar() as progress:
         total = len(erasure.files_with_names(lake.store))
