@@ -80,7 +80,8 @@ def _windows(results: Mapping[str, Section]) -> str:
             "## Windows, 1,000 channels",
             "",
             "Making the seven audiences (distinct pairs with their minutes, sorted and stored) took "
-            f"{daily['cpu_s']:.1f} CPU-s, once. The month is the week over and over. A range of windows in one run reads each day once.",
+            f"{daily['cpu_s']:.1f} CPU-s, once. The month is the week "
+            "over and over. A range of windows in one run reads each day once.",
             "",
             *lines,
         ]

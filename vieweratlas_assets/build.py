@@ -17,6 +17,7 @@ from vieweratlas_assets.defs.resources import analysis_resource
 from vieweratlas_assets.defs.schedules import DAILY_SCHEDULE
 from vieweratlas_assets.domain.communities.detectors import community_detector
 from vieweratlas_assets.partitions import partitions_of
+from vieweratlas_assets.privacy import viewer_names
 from vieweratlas_assets.settings import Settings, SettingsError, load_settings
 
 ASSETS = (
@@ -64,6 +65,10 @@ def _definitions(settings: Settings, resource_overrides: Mapping[str, Any]) -> d
     resources: dict[str, Any] = {
         "lake": lake_of(settings),
         "analysis": analysis_resource(settings.analysis),
+        # Read when a run starts: the key must never be part of a definition.
+        "viewer_names": dg.ResourceDefinition(
+            lambda _: viewer_names(settings), description="What viewers' names become; the key never shows."
+        ),
     }
     return dg.Definitions(
         assets=[*collection_specs(partitions), *(asset(partitions) for asset in ASSETS)],

@@ -14,6 +14,7 @@ from vieweratlas_assets.commands.analysis import analyze, compare
 from vieweratlas_assets.commands.config import config_group
 from vieweratlas_assets.commands.demo import demo
 from vieweratlas_assets.commands.imports import import_group
+from vieweratlas_assets.commands.privacy import erase, privacy_group, prune
 from vieweratlas_assets.commands.start import start
 from vieweratlas_assets.commands.vod_imports import import_twitchdownloader, import_vod_json, import_vod_lake
 from vieweratlas_assets.logs import SHOWN
@@ -93,5 +94,5 @@ def dev(context: click.Context, options: tuple[str, ...]) -> None:
 
 for command in (import_vod_lake, import_vod_json, import_twitchdownloader):
     import_group.add_command(command)
-for command in (demo, import_group, analyze, compare, config_group):
+for command in (demo, import_group, analyze, compare, config_group, erase, prune, privacy_group):
     cli.add_command(command)

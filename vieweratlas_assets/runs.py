@@ -18,16 +18,21 @@ import dagster as dg
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 
 from vieweratlas_assets.build import build_defs
+from vieweratlas_assets.defs.assets.atlas import window_fingerprint
 from vieweratlas_assets.defs.assets.live import is_live_current
 from vieweratlas_assets.defs.assets.presence import audience_fingerprint
 from vieweratlas_assets.defs.io_managers import LakeIOManager, lake_of
 from vieweratlas_assets.defs.jobs import ATLAS_JOB, AUDIENCE_JOB, BELOW_GRAPH_JOB, LIVE_JOB
 from vieweratlas_assets.defs.resources import Analysis, analysis_resource
+from vieweratlas_assets.domain.lake import ATLAS, CHANNEL_AUDIENCE
+from vieweratlas_assets.domain.presence.names import ViewerNames
 from vieweratlas_assets.partitions import RANGE, days_between
+from vieweratlas_assets.privacy import viewer_names
 from vieweratlas_assets.settings import Settings
+from vieweratlas_assets.storage.audiences import PRUNED, is_pruned
 from vieweratlas_assets.storage.objects import CorruptObject
 from vieweratlas_assets.storage.presence import days_with_presence, find_day
-from vieweratlas_assets.storage.sealed import SealedPartitions
+from vieweratlas_assets.storage.sealed import PartitionRecord, SealedPartitions, dates_of
 
 INSTANCE_FILE = "dagster.yaml"
 LOG = logging.getLogger("vieweratlas.runs")
@@ -92,7 +97,7 @@ def newest_day(lake: LakeIOManager) -> dt.date:
     Raises:
         NothingToAnalyse: the lake is empty.
     """
-    present = days_with_presence(lake.store)
+    present = _days_to_work_on(lake)
     after = present[-1] if present else dt.date.min
     days = [*present, *lake.sealed.imported_days("overlap_graph", after=after)]
     if not days:
@@ -114,7 +119,7 @@ def plan_analysis(settings: Settings, first: dt.date, last: dt.date, *, force: b
     """
     lake = lake_of(settings)
     _refuse_impossible(settings, first, last)
-    present = days_with_presence(lake.store)
+    present = _days_to_work_on(lake)
     look_back = dt.timedelta(days=settings.partitions.window_days - 1)
     asked = list(days_between(first, last))
     imported = {day for day in asked if not force and _is_imported(lake, day)}
@@ -129,13 +134,51 @@ def plan_analysis(settings: Settings, first: dt.date, last: dt.date, *, force: b
     live: list[dt.date] = []
     if graph:
         start = max(graph[0] - look_back, settings.partitions.daily_start, present[0])
-        live = [day for day in days_between(start, graph[-1]) if not is_live_current(lake.sealed, day)]
+        names = viewer_names(settings)
+        live = [day for day in days_between(start, graph[-1]) if not is_live_current(lake.sealed, names, day)]
         audience |= set(live)
         earlier = [day for day in days_between(start, graph[-1]) if day not in audience]
-        analysis = analysis_resource(settings.analysis)
-        audience |= {day for day in earlier if not _is_current(lake, analysis, day)}
+        made_with = analysis_resource(settings.analysis), names
+        audience |= {day for day in earlier if not _is_current(lake, *made_with, day)}
     empty = [day for day in asked if day not in imported and day not in graph]
     return Plan(tuple(sorted(audience)), tuple(graph), tuple(below), tuple(empty), tuple(live))
+
+
+def _days_to_work_on(lake: LakeIOManager) -> list[dt.date]:
+    """Days that have presence, or an audience that is all that is left of it; sorted."""
+    present = set(days_with_presence(lake.store))
+    audiences = dates_of(lake.store.folders(f"{CHANNEL_AUDIENCE}/"))
+    return sorted(present | {day for day in audiences if day not in present and is_pruned(lake.sealed, day)})
+
+
+def outdated_days(settings: Settings) -> list[dt.date]:
+    """Days of the atlas whose computed graph no longer counts the viewers that it would count now, oldest first.
+
+    Their window has an audience that is missing or was made of other files, filters, names or opt-outs, or that was
+    made anew since; which settings the graph itself was made with is not looked at.
+    """
+    lake = lake_of(settings)
+    made_with = analysis_resource(settings.analysis), viewer_names(settings)
+    present = {day for day in _days_to_work_on(lake) if day >= settings.partitions.daily_start}
+    audiences: dict[dt.date, PartitionRecord | None] = {}
+    found = []
+    for day in dates_of(lake.store.folders(f"{ATLAS}/")):
+        graph = lake.sealed.record("overlap_graph", day)
+        if graph is None or graph.imported:
+            continue
+        window = [each for each in days_between(_first_of(day, graph.facts["window_days"]), day) if each in present]
+        for each in window:
+            if each not in audiences:
+                current = _is_current(lake, *made_with, each)
+                audiences[each] = lake.sealed.record("channel_audience", each) if current else None
+        records = [record for each in window if (record := audiences[each]) is not None]
+        if len(records) < len(window) or graph.made_from != window_fingerprint(records):
+            found.append(day)
+    return found
+
+
+def _first_of(last: dt.date, window_days: int) -> dt.date:
+    return last - dt.timedelta(days=window_days - 1)
 
 
 def _refuse_impossible(settings: Settings, first: dt.date, last: dt.date) -> None:
@@ -154,11 +197,15 @@ def _is_imported(lake: LakeIOManager, day: dt.date) -> bool:
     return record is not None and record.imported
 
 
-def _is_current(lake: LakeIOManager, analysis: Analysis, day: dt.date) -> bool:
-    """Whether the audience of a day is there, and was made of the files and filters of now."""
+def _is_current(lake: LakeIOManager, analysis: Analysis, names: ViewerNames, day: dt.date) -> bool:
+    """Whether the audience of a day is there, and was made of the files, filters, names and opt-outs of now."""
     try:
         record = lake.sealed.record("channel_audience", day)
-        return record is not None and record.made_from == audience_fingerprint(find_day(lake.store, day), analysis)
+        if record is None:
+            return False
+        if record.made_from == PRUNED:
+            return True
+        return record.made_from == audience_fingerprint(find_day(lake.store, day), analysis, names)
     except CorruptObject:
         # The run that makes the audience anew mends a damaged record, and names a catalogue that it cannot read.
         return False
@@ -221,7 +268,7 @@ def _tell(settings: Settings, plan: Plan) -> None:
 
 
 def _has_audience(sealed: SealedPartitions, day: dt.date, window_days: int) -> bool:
-    window = days_between(day - dt.timedelta(days=window_days - 1), day)
+    window = days_between(_first_of(day, window_days), day)
     records = (sealed.record("channel_audience", each) for each in window)
     return any(record is not None and record.facts["total_snapshots"] for record in records)
 

@@ -143,10 +143,15 @@ def print_rows(title: str, rows: Iterable[dict[str, str | float | int | None]], 
         for row in rows:
             listed.append(row)
             progress.update(bar, advance=1)
+    print_table(title, listed)
+
+
+def print_table(title: str, rows: Sequence[dict[str, str | float | int | None]]) -> None:
+    """Print dictionaries with the same keys as a table, the first column being names; "nothing" without rows."""
     table = Table(title=title, title_justify="left")
-    for heading in listed[0] if listed else ():
-        table.add_column(heading.replace("_", " "), justify="left" if heading == "algorithm" else "right")
-    for row in listed:
+    for number, heading in enumerate(rows[0] if rows else ["nothing"]):
+        table.add_column(heading.replace("_", " "), justify="right" if number else "left")
+    for row in rows:
         table.add_row(*map(_figure, row.values()))
     console.print(table)
 

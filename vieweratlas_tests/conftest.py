@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from vieweratlas_assets.settings import ENVIRONMENT_PREFIX, LEGACY_VARIABLES
+
 # No example is timed: the first one compiles the engine's loops.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
-
-from vieweratlas_assets.settings import ENVIRONMENT_PREFIX, LEGACY_VARIABLES
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

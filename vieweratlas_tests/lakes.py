@@ -10,6 +10,7 @@ import polars as pl
 
 from vieweratlas_assets.build import build_defs
 from vieweratlas_assets.domain import lake
+from vieweratlas_assets.domain.presence.names import PLAIN
 from vieweratlas_assets.domain.presence.raw import SNAPSHOTS, complete_raw_snapshots
 from vieweratlas_assets.domain.schemas import CHANNEL_ROSTER, PRESENCE, RAW_SNAPSHOTS
 from vieweratlas_assets.settings import AnalysisSettings, PartitionSettings, Settings
@@ -52,7 +53,7 @@ def at(hour: int, minute: int = 0, day: dt.date = DAY) -> dt.datetime:
 
 
 def put_raw(
-    store: LocalStore,
+    store: ObjectStore,
     hour: dt.datetime,
     chat: Mapping[str, Sequence[Sequence[str]]],
     *,
@@ -72,7 +73,7 @@ def put_raw(
         for minute, chatters in enumerate(minutes)
     ]
     key = f"{lake.raw_hour(hour)}{name}.parquet"
-    store.upload_parquet(key, complete_raw_snapshots(pl.DataFrame(rows, schema=SNAPSHOTS)), RAW_SNAPSHOTS)
+    store.upload_parquet(key, complete_raw_snapshots(pl.DataFrame(rows, schema=SNAPSHOTS), PLAIN), RAW_SNAPSHOTS)
     return key
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from vieweratlas_assets.defs.assets.live import is_live_current
 from vieweratlas_assets.defs.io_managers import LakeIOManager
+from vieweratlas_assets.domain.presence.names import PLAIN
 from vieweratlas_assets.domain.schemas import CHANNEL_AUDIENCE
 from vieweratlas_assets.runs import NothingToAnalyse, execute, newest_day, plan_analysis
 from vieweratlas_assets.storage.local import LocalStore
@@ -46,7 +47,7 @@ def test_days_of_the_window_with_raw_hours_get_their_live_presence_first(store, 
 
     assert plan.live == plan.audience == tuple(DAYS[2:])
     assert execute(settings, plan, instance) == []
-    assert [is_live_current(SealedPartitions(store), day) for day in DAYS] == [False, False, True, True, True]
+    assert [is_live_current(SealedPartitions(store), PLAIN, day) for day in DAYS] == [False, False, True, True, True]
     assert len(viewers(store, DAYS[4])) == 16
     again = plan_analysis(settings, DAYS[4], DAYS[4])
     assert (again.live, again.audience) == ((), (DAYS[4],))

@@ -12,10 +12,13 @@ from vieweratlas_assets.defs.assets.presence import audience_fingerprint
 from vieweratlas_assets.defs.io_managers import LakeIOManager
 from vieweratlas_assets.defs.resources import analysis_resource
 from vieweratlas_assets.domain import lake as paths
+from vieweratlas_assets.domain.presence.names import PLAIN, ViewerNames
 from vieweratlas_assets.domain.presence.records import complete_vod_presence
 from vieweratlas_assets.domain.schemas import CHANNEL_AUDIENCE, PRESENCE
+from vieweratlas_assets.privacy import viewer_names
 from vieweratlas_assets.runs import NothingToAnalyse, Plan, newest_day, plan_analysis, ranges
-from vieweratlas_assets.settings import AnalysisSettings, PartitionSettings, Settings
+from vieweratlas_assets.settings import AnalysisSettings, PartitionSettings, PrivacySettings, Settings
+from vieweratlas_assets.storage.audiences import mark_pruned
 from vieweratlas_assets.storage.presence import find_day
 from vieweratlas_assets.storage.sealed import table_files
 
@@ -52,15 +55,15 @@ def _put_presence(lake: LakeIOManager, *numbers: int, viewers: Iterable[str] = (
         )
         start = dt.datetime.combine(_day(number), dt.time(), dt.UTC)
         lake.store.upload_parquet(
-            paths.live_presence(_day(number)), complete_vod_presence(rows, created_at=start), PRESENCE
+            paths.live_presence(_day(number)), complete_vod_presence(rows, created_at=start, names=PLAIN), PRESENCE
         )
 
 
-def _seal_audience(lake: LakeIOManager, settings: Settings, *numbers: int) -> None:
+def _seal_audience(lake: LakeIOManager, settings: Settings, *numbers: int, names: ViewerNames = PLAIN) -> None:
     """Audiences as the asset seals them, of the files of now."""
     for number in numbers:
         day = _day(number)
-        inputs = audience_fingerprint(find_day(lake.store, day), analysis_resource(settings.analysis))
+        inputs = audience_fingerprint(find_day(lake.store, day), analysis_resource(settings.analysis), names)
         files = table_files(day, {CHANNEL_AUDIENCE: CHANNEL_AUDIENCE.empty()})
         lake.sealed.seal("channel_audience", day, files, facts={}, made_from=inputs)
 
@@ -235,6 +238,63 @@ def test_audiences_of_other_filters_are_made_again(
     other = _with(settings, analysis=settings.analysis.model_copy(update=changed))
 
     assert plan_analysis(other, _day(6), _day(6)).audience == _days(4, 5, 6)
+
+
+KEY = "a key of the tests, 32 bytes long"
+
+
+@pytest.mark.parametrize(
+    ("made", "now"),
+    [
+        ({}, {"viewer_names": "pseudonymous", "pseudonym_key": KEY}),
+        ({"viewer_names": "pseudonymous", "pseudonym_key": KEY}, {}),
+        (
+            {"viewer_names": "pseudonymous", "pseudonym_key": KEY},
+            {"viewer_names": "pseudonymous", "pseudonym_key": f"{KEY}!"},
+        ),
+        ({}, {"opt_out_file": "viewer ann"}),
+        ({"opt_out_file": "viewer ann"}, {"opt_out_file": "channel ann"}),
+        ({"opt_out_file": "viewer ann"}, {}),
+    ],
+)
+def test_audiences_of_other_names_or_opt_outs_are_made_again(
+    settings: Settings, sealed: LakeIOManager, tmp_path: Path, made: dict[str, str], now: dict[str, str]
+) -> None:
+    def with_privacy(name: str, privacy: dict[str, str]) -> Settings:
+        listed = dict(privacy)
+        if "opt_out_file" in listed:
+            (tmp_path / name).write_text(listed["opt_out_file"])
+            listed["opt_out_file"] = str(tmp_path / name)
+        return _with(settings, privacy=PrivacySettings.model_validate(listed))
+
+    before, after = with_privacy("made", made), with_privacy("now", now)
+    _seal_audience(sealed, settings, *range(1, 7), names=viewer_names(before))
+
+    assert plan_analysis(before, _day(6), _day(6)).audience == _days(6)
+    assert plan_analysis(after, _day(6), _day(6)).audience == _days(4, 5, 6)
+
+
+def test_an_audience_whose_presence_was_pruned_is_not_out_of_date(settings: Settings, sealed: LakeIOManager) -> None:
+    for number in (4, 5):
+        mark_pruned(sealed.sealed, _day(number))
+        sealed.store.delete(paths.live_presence(_day(number)))
+    assert plan_analysis(settings, _day(6), _day(6)).audience == _days(6)
+
+    # Also where presence is there again, and under other settings.
+    _put_presence(sealed, 5, viewers=["late"])
+    other = _with(settings, analysis=settings.analysis.model_copy(update={"drop_known_bots": False}))
+    assert plan_analysis(other, _day(6), _day(6)).audience == _days(6)
+
+
+def test_a_day_whose_presence_was_pruned_can_be_analysed_again(settings: Settings, sealed: LakeIOManager) -> None:
+    for number in range(1, 7):
+        mark_pruned(sealed.sealed, _day(number))
+        sealed.store.delete(paths.live_presence(_day(number)))
+
+    assert newest_day(sealed) == _day(6)
+    assert plan_analysis(settings, _day(6), _day(6)).graph == _days(6)
+    with pytest.raises(NothingToAnalyse):
+        plan_analysis(settings, _day(9), _day(9))
 
 
 @pytest.mark.parametrize("changed", [{"overlap_threshold": 5}, {"seed": 7}, {"algorithm": "louvain"}])

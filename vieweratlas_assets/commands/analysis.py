@@ -30,6 +30,7 @@ DAY = click.DateTime(formats=["%Y-%m-%d"])
 @click.option("--date", "day", type=DAY, help="One day. Default: the newest with data.")
 @click.option("--from", "first", type=DAY, help="First day of a range.")
 @click.option("--to", "last", type=DAY, help="Last day of a range.")
+@click.option("--outdated", is_flag=True, help="Every day whose viewers would be counted otherwise now.")
 @click.option("--force", is_flag=True, help="Replace imported graphs by computed ones.")
 @click.pass_obj
 def analyze(
@@ -38,6 +39,7 @@ def analyze(
     day: dt.datetime | None,
     first: dt.datetime | None,
     last: dt.datetime | None,
+    outdated: bool,
     force: bool,
 ) -> None:
     """Make the atlas of a day or of a range of days.
@@ -48,6 +50,9 @@ def analyze(
     Runs the same assets as the Dagster UI, recorded in the same history. Audiences that the window needs and that
     are missing or out of date are made first. Ends with a copy of the products in the folder of the setting
     storage.output_dir, by day.
+
+    --outdated makes every day anew whose atlas rests on presence, names or an opt-out list that have changed since,
+    as after `vieweratlas erase`.
     """
     from vieweratlas_assets import runs
     from vieweratlas_assets.defs.io_managers import lake_of
@@ -55,15 +60,26 @@ def analyze(
     if (first is None) != (last is None) or (day is not None and first is not None):
         raise click.UsageError("give --date, or --from and --to, or neither")
     settings = start(root, config)
+    if outdated and (day or first or force):
+        raise click.UsageError("--outdated finds the days itself: leave --date, --from, --to and --force away")
     lake = lake_of(settings)
-    chosen = day or first
-    begin = chosen.date() if chosen else runs.newest_day(lake)
-    end = last.date() if last else begin
+    if outdated:
+        ranges = runs.ranges(runs.outdated_days(settings))
+        if not ranges:
+            terminal.console.print("No day of the atlas is out of date")
+            return
+    else:
+        chosen = day or first
+        begin = chosen.date() if chosen else runs.newest_day(lake)
+        ranges = [(begin, last.date() if last else begin)]
+    failures: list[str] = []
     with runs.open_instance() as instance:
-        failures = analyse(settings, instance, begin, end, force=force)
-    terminal.print_products(lake.sealed, end)
+        for begin, end in ranges:
+            failures += analyse(settings, instance, begin, end, force=force)
+    terminal.print_products(lake.sealed, ranges[-1][1])
     if settings.storage.output_dir is not None:
-        _copy_for_people(lake.sealed, begin, end, settings.storage.output_dir)
+        for begin, end in ranges:
+            _copy_for_people(lake.sealed, begin, end, settings.storage.output_dir)
     fail_for(failures)
 
 

@@ -59,6 +59,7 @@ def import_live(settings: Settings, folder: Path | None, time_zone: ZoneInfo | N
     from vieweratlas_assets.defs.io_managers import lake_of
     from vieweratlas_assets.importers.live import ImportRules, find_snapshot_files, run_live_import
     from vieweratlas_assets.importers.local_time import LocalTimes
+    from vieweratlas_assets.privacy import viewer_names
 
     lake = lake_of(settings)
     folder = folder or Path(settings.collection.logs_dir)
@@ -67,6 +68,7 @@ def import_live(settings: Settings, folder: Path | None, time_zone: ZoneInfo | N
     plan = find_snapshot_files(folder)
     rules = ImportRules(
         times=LocalTimes(time_zone or ZoneInfo(settings.collection.time_zone)),
+        names=viewer_names(settings),
         first_day=settings.partitions.daily_start,
         last_day=dt.datetime.now(dt.UTC).date(),
         replace=replace,

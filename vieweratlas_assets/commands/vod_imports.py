@@ -108,7 +108,9 @@ def _import(settings: Settings, plan: "VodImport", path: Path, *, origin: str, r
     from vieweratlas_assets.defs.io_managers import lake_of
     from vieweratlas_assets.domain import lake as paths
     from vieweratlas_assets.importers.vods import run_import
+    from vieweratlas_assets.privacy import viewer_names
 
+    names = viewer_names(settings)
     lake = lake_of(settings)
     with runs.open_instance() as instance, terminal.progress_bar() as progress:
         known = set(instance.get_materialized_partitions(dg.AssetKey("vod_presence")))
@@ -125,6 +127,7 @@ def _import(settings: Settings, plan: "VodImport", path: Path, *, origin: str, r
         report = run_import(
             plan,
             lake.store,
+            names=names,
             replace=replace,
             on_vod=lambda vod: progress.update(bar, advance=1, now=f"{vod.channel} {vod.vod_id}"),
             on_day=on_day,

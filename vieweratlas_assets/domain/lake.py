@@ -9,6 +9,7 @@ import re
 from urllib.parse import quote, unquote
 
 RAW_SNAPSHOTS = "raw/snapshots"
+RAW_VOD_CHAT = "raw/vod_chat"
 PRESENCE = "curated/presence_snapshots"
 VOD_PRESENCE = f"{PRESENCE}/source=vod"
 LIVE_PRESENCE = f"{PRESENCE}/source=live"
@@ -20,6 +21,7 @@ ATLAS = "atlas"
 
 _DATE = re.compile(r"/date=(\d{4}-\d{2}-\d{2})/")
 _RAW_HOUR = re.compile(rf"(?:^|/){RAW_SNAPSHOTS}/(\d{{4}})/(\d{{2}})/(\d{{2}})/(\d{{2}})/[^/]+$")
+_RAW_DAY = re.compile(rf"{RAW_SNAPSHOTS}/(\d{{4}})/(\d{{2}})/(\d{{2}})/")
 _VOD = re.compile(r"channel=([^/]+)/vod=([^/]+)/[^/]+\.parquet$")
 
 
@@ -116,11 +118,26 @@ def partition_record(asset: str, day: dt.date) -> str:
     return f"{folder}/date={day}/_{asset}.json"
 
 
+def erasing_record(day: dt.date) -> str:
+    """A copy of the record of a day's audience, there while a viewer is being erased from it."""
+    return f"{CHANNEL_AUDIENCE}/date={day}/_erasing.json"
+
+
 def day_of(key: str) -> dt.date | None:
     """The day that a key's `date=` folder names, or None, also where the calendar has no such day."""
     found = _DATE.search(key)
+    return _date(found[1]) if found else None
+
+
+def raw_day_of(key: str) -> dt.date | None:
+    """The day that a raw snapshot's path names (`raw/snapshots/YYYY/MM/DD/…`), or None."""
+    found = _RAW_DAY.match(key)
+    return _date("-".join(found.groups())) if found else None
+
+
+def _date(text: str) -> dt.date | None:
     try:
-        return dt.date.fromisoformat(found[1]) if found else None
+        return dt.date.fromisoformat(text)
     except ValueError:
         return None
 

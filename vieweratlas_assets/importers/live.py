@@ -15,6 +15,7 @@ from typing import Any
 
 import polars as pl
 
+from vieweratlas_assets.domain.presence.names import ViewerNames
 from vieweratlas_assets.domain.presence.raw import SNAPSHOTS, complete_raw_snapshots
 from vieweratlas_assets.domain.schemas import RAW_SNAPSHOTS
 from vieweratlas_assets.importers.imported_files import FileHistory, FileTaken, ImportedFiles
@@ -59,11 +60,13 @@ class ImportRules:
 
     Attributes:
         times: the zone of times that name none.
+        names: what viewers' names become.
         first_day, last_day: snapshots of days before or after, UTC, are rejected.
         replace: what the lake has of the files goes first, also where they have not changed.
     """
 
     times: LocalTimes
+    names: ViewerNames
     first_day: dt.date
     last_day: dt.date
     replace: bool = False
@@ -124,11 +127,11 @@ class _Batch:
             or len(self.finished) >= limits.files
         )
 
-    def rows(self) -> Mapping[dt.datetime, pl.DataFrame]:
+    def rows(self, names: ViewerNames) -> Mapping[dt.datetime, pl.DataFrame]:
         """Schema RAW_SNAPSHOTS, by hour."""
         # How many seconds a file's collector watched for is not told.
         columns = self.columns | {"coverage_s": [None] * len(self.columns["origin"])}
-        frame = complete_raw_snapshots(pl.DataFrame(columns, schema=SNAPSHOTS))
+        frame = complete_raw_snapshots(pl.DataFrame(columns, schema=SNAPSHOTS), names)
         parts = frame.with_columns(hour=pl.col("bucket_start").dt.truncate("1h")).partition_by("hour", as_dict=True)
         return {hour: part.drop("hour") for (hour,), part in parts.items()}
 
@@ -181,6 +184,7 @@ class _Import:
     def __init__(self, store: ObjectStore, rules: ImportRules, limits: BatchLimits, done: LiveImported) -> None:
         self.store, self.limits, self.done = store, limits, done
         self.zone = rules.times.zone.key
+        self.names = rules.names
         self.taken = ImportedFiles(store, IMPORTER, done.report)
         self.batch = _Batch()
 
@@ -227,7 +231,7 @@ class _Import:
     def write(self) -> None:
         """Write the batch to its hours, then note its files, and begin another."""
         batch, self.batch = self.batch, _Batch()
-        rows = batch.rows()
+        rows = batch.rows(self.names)
         for hour in sorted(rows.keys() | batch.without.keys()):
             added = add_to_hour(
                 self.store,

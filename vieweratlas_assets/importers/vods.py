@@ -14,6 +14,7 @@ from pathlib import Path
 import polars as pl
 
 from vieweratlas_assets.domain import lake
+from vieweratlas_assets.domain.presence.names import ViewerNames
 from vieweratlas_assets.domain.presence.records import complete_vod_presence
 from vieweratlas_assets.domain.schemas import PRESENCE, VOD_CATALOG, SchemaError
 from vieweratlas_assets.importers.documents import DocumentError
@@ -162,6 +163,7 @@ def run_import(
     plan: VodImport,
     store: ObjectStore,
     *,
+    names: ViewerNames,
     replace: bool = False,
     on_vod: Callable[[Vod], None],
     on_day: Callable[[DayImported], None],
@@ -173,6 +175,7 @@ def run_import(
     the catalogue of another day names, because its creation time was corrected, moves.
 
     Args:
+        names: what viewers' names become.
         on_vod: called after each VOD, imported or not.
         on_day: called after each day that has VODs in the lake or lost some.
     """
@@ -185,10 +188,12 @@ def run_import(
         snapshots = 0
         for vod in vods:
             key = lake.vod_presence(vod.channel, vod.vod_id)
-            if vod.key in there and store.exists(key):
+            if not names.keeps_channel(vod.channel):
+                report.counts["VODs of channels that opted out"] += 1
+            elif vod.key in there and store.exists(key):
                 report.counts["VODs already there"] += 1
             else:
-                rows = _import_vod(vod, store, key, report)
+                rows = _import_vod(vod, store, key, report, names)
                 if rows is not None:
                     imported.append(vod)
                     snapshots += rows
@@ -207,10 +212,10 @@ def run_import(
     return report
 
 
-def _import_vod(vod: Vod, store: ObjectStore, key: str, report: ImportReport) -> int | None:
+def _import_vod(vod: Vod, store: ObjectStore, key: str, report: ImportReport, names: ViewerNames) -> int | None:
     try:
         found = vod.read()
-        rows = complete_vod_presence(found.rows, created_at=vod.created_at)
+        rows = complete_vod_presence(found.rows, created_at=vod.created_at, names=names)
         _refuse_strangers(rows, vod)
     except (CorruptObject, DocumentError, SchemaError, OSError) as error:
         report.reject(vod.file, str(error))

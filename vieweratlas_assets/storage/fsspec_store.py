@@ -6,6 +6,7 @@ Protocol: https://filesystem-spec.readthedocs.io/en/latest/api.html
 """
 
 import contextlib
+import datetime as dt
 from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
@@ -102,7 +103,7 @@ class FsspecStore(ObjectStore):
         with self._reporting("list", f"{self.root}/{prefix}"):
             found = self._find(self._base + folder)
         items = (
-            StoredObject(path.removeprefix(self._base), int(info["size"]), _version(info))
+            StoredObject(path.removeprefix(self._base), int(info["size"]), _version(info), _modified(info))
             for path, info in found.items()
         )
         kept = (i for i in items if is_key(i.key) and i.key.startswith(prefix) and i.key.endswith(suffix))
@@ -119,6 +120,19 @@ class FsspecStore(ObjectStore):
             held = [path for path in paths if self._whole_puts or self._find(path)]
         keys = (path.removeprefix(self._base) for path in held)
         return sorted(key.rpartition("/")[2] for key in keys if is_key(key))
+
+    def fragments(self) -> list[StoredObject]:
+        with self._reporting("list", f"{self.root}/{INCOMING}"):
+            found = {} if self._whole_puts else self._find(self._base + INCOMING)
+        return [
+            StoredObject(path.removeprefix(self._base), int(info["size"]), _version(info), _modified(info))
+            for path, info in sorted(found.items())
+        ]
+
+    def delete_fragment(self, fragment: StoredObject) -> None:
+        uri = f"{self.root}/{fragment.key}"
+        with self._reporting("delete", uri), contextlib.suppress(FileNotFoundError):
+            self._fs.rm_file(self._base + fragment.key)
 
     def _path(self, key: str) -> str:
         return self._base + check_key(key)
@@ -159,3 +173,22 @@ class FsspecStore(ObjectStore):
 def _version(info: dict[str, Any]) -> str:
     """What tells a new object from the old one; each backend calls it by another name."""
     return next((str(info[name]) for name in ("ETag", "etag", "mtime", "created") if info.get(name)), "")
+
+
+def _modified(info: dict[str, Any]) -> dt.datetime | None:
+    """When the object was written; each backend calls it by another name, and tells it in another form."""
+    names = ("LastModified", "last_modified", "mtime", "updated", "created")
+    told = next((info[name] for name in names if info.get(name)), None)
+    match told:
+        case int() | float():
+            return dt.datetime.fromtimestamp(told, dt.UTC)
+        case str():
+            return _in_utc(dt.datetime.fromisoformat(told))
+        case dt.datetime():
+            return _in_utc(told)
+        case _:
+            return None
+
+
+def _in_utc(time: dt.datetime) -> dt.datetime:
+    return time.astimezone(dt.UTC) if time.tzinfo else time.replace(tzinfo=dt.UTC)

@@ -3,6 +3,7 @@
 Belongs here: atomic, durable files. Not here: the contract (objects).
 """
 
+import datetime as dt
 import errno
 import os
 import stat
@@ -94,8 +95,7 @@ class LocalStore(ObjectStore):
             if not is_key(key) or not key.endswith(suffix):
                 continue
             try:
-                status = entry.stat()
-                found.append(StoredObject(key, status.st_size, str(status.st_mtime_ns)))
+                found.append(_described(key, entry.stat()))
             except FileNotFoundError:
                 continue  # deleted since the folder was read
         return sorted(found, key=lambda item: item.key)
@@ -111,6 +111,20 @@ class LocalStore(ObjectStore):
             and any(True for _ in self._files(Path(entry.path)))
         )
 
+    def fragments(self) -> list[StoredObject]:
+        return [_described(f"{INCOMING}/{path.name}", path.stat()) for path in self._incoming()]
+
+    def delete_fragment(self, fragment: StoredObject) -> None:
+        for path in self._incoming():
+            if fragment.key == f"{INCOMING}/{path.name}":
+                try:
+                    path.unlink(missing_ok=True)
+                except OSError as error:
+                    raise _failure("delete", path, error) from error
+
+    def _incoming(self) -> list[Path]:
+        return sorted(Path(entry.path) for entry in self._files(self._folder / INCOMING))
+
     def _path(self, key: str) -> Path:
         return self._folder / check_key(key)
 
@@ -122,6 +136,11 @@ class LocalStore(ObjectStore):
                 yield from self._files(Path(entry.path))
             elif entry.is_file():
                 yield entry
+
+
+def _described(key: str, status: os.stat_result) -> StoredObject:
+    written = dt.datetime.fromtimestamp(status.st_mtime, dt.UTC)
+    return StoredObject(key, status.st_size, str(status.st_mtime_ns), written)
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:

@@ -5,6 +5,7 @@ Not here: how bytes reach a disk or a bucket (local, s3, fsspec_store), which st
 where a table lies (domain.lake).
 """
 
+import datetime as dt
 import json
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
@@ -37,11 +38,13 @@ class StoredObject:
     Attributes:
         key: relative to the root.
         version: changes when the object is written anew: the ETag on S3, the time of the last change in a folder.
+        modified: when it was written, UTC; None where the backend does not tell.
     """
 
     key: str
     size_bytes: int
     version: str = field(default="", compare=False)
+    modified: dt.datetime | None = field(default=None, compare=False)
 
 
 def is_key(key: str) -> bool:
@@ -179,6 +182,17 @@ class ObjectStore(ABC):
         Args:
             prefix: "" for the root, or a folder that ends in "/".
         """
+
+    def fragments(self) -> list[StoredObject]:
+        """Files in `.incoming/`: being written now, or left by a process that was killed. Their keys are no keys.
+
+        A store whose writes need no such place has none.
+        """
+        return []
+
+    def delete_fragment(self, fragment: StoredObject) -> None:
+        """Remove one of `fragments`; one that is gone already is as good as removed."""
+        raise NotImplementedError(f"{type(self).__name__} has no fragments")
 
     def list_files(self, prefix: str = "", suffix: str = "") -> list[str]:
         """List the keys of list_objects."""

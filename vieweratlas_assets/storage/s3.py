@@ -142,7 +142,7 @@ class S3Store(ObjectStore):
 
     def list_objects(self, prefix: str = "", suffix: str = "") -> list[StoredObject]:
         found = [
-            StoredObject(item["Key"].removeprefix(self._prefix), item["Size"], item["ETag"])
+            StoredObject(item["Key"].removeprefix(self._prefix), item["Size"], item["ETag"], item["LastModified"])
             for page in self._pages(check_prefix(prefix))
             for item in page.get("Contents", ())
         ]

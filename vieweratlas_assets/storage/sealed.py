@@ -10,7 +10,7 @@ last: a partition with a record is whole, one without is absent, whatever files 
 import datetime as dt
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
@@ -61,7 +61,8 @@ def table_files(day: dt.date, tables: Mapping[Table, pl.DataFrame]) -> dict[str,
     return {lake.table_file(table.name, day): parquet.encode(table.conform(frame)) for table, frame in tables.items()}
 
 
-def _encoded(record: PartitionRecord) -> bytes:
+def encoded(record: PartitionRecord) -> bytes:
+    """A record as it is stored."""
     document = {
         "asset": record.asset,
         "partition": record.day.isoformat(),
@@ -71,6 +72,22 @@ def _encoded(record: PartitionRecord) -> bytes:
         "made_from": record.made_from,
     }
     return to_json(document)
+
+
+def record_of(asset: str, day: dt.date, document: dict[str, Any], *, uri: str) -> PartitionRecord:
+    """The record that a stored document holds.
+
+    Raises:
+        CorruptObject: it is none.
+    """
+    expected = {"origin": str, "facts": dict, "files": dict, "made_from": str}
+    # Records of earlier versions tell nothing of it: what they seal is whole, and out of date.
+    found = {"made_from": "", **document}
+    wrong = [name for name, kind in expected.items() if not isinstance(found.get(name), kind)]
+    if wrong:
+        told = f"{uri} is not the record of a partition: {', '.join(wrong)} missing or wrong"
+        raise CorruptObject(f"{told}; {_mend(asset, day)}")
+    return PartitionRecord(asset, day, *(found[name] for name in expected))
 
 
 class SealedPartitions:
@@ -96,7 +113,7 @@ class SealedPartitions:
         digests = {key: hashlib.sha256(data).hexdigest() for key, data in files.items()}
         record = PartitionRecord(asset, day, origin, dict(facts), digests, made_from)
         # Encoded before anything is touched: figures that are no JSON must not cost the partition that is there.
-        encoded = _encoded(record)
+        written = encoded(record)
         old = self._sound_record(asset, day)
         latest = {}
         if self._is_newest(asset, day):
@@ -105,13 +122,13 @@ class SealedPartitions:
             # Before all else: what the shown partition had is known only as long as its record is there.
             for gone in sorted(_latest_of(shown.files if shown else {}).keys() - latest):
                 self.store.delete(gone)
-        self._replace(old, record, files, encoded)
+        self._replace(old, record, files, written)
         for key, name in latest.items():
             self.store.upload_bytes(key, files[name])
         return record
 
     def _replace(
-        self, old: PartitionRecord | None, record: PartitionRecord, files: Mapping[str, bytes], encoded: bytes
+        self, old: PartitionRecord | None, record: PartitionRecord, files: Mapping[str, bytes], written: bytes
     ) -> None:
         key = lake.partition_record(record.asset, record.day)
         self.store.delete(key)
@@ -119,7 +136,7 @@ class SealedPartitions:
             self.store.upload_bytes(name, data)
         for gone in set(old.files if old else ()) - set(files):
             self.store.delete(gone)
-        self.store.upload_bytes(key, encoded)
+        self.store.upload_bytes(key, written)
 
     def _sound_record(self, asset: str, day: dt.date) -> PartitionRecord | None:
         try:
@@ -151,14 +168,12 @@ class SealedPartitions:
             return None
         except CorruptObject as error:
             raise CorruptObject(f"{error}; {_mend(asset, day)}") from error
-        expected = {"origin": str, "facts": dict, "files": dict, "made_from": str}
-        # Records of earlier versions tell nothing of it: what they seal is whole, and out of date.
-        found.setdefault("made_from", "")
-        wrong = [name for name, kind in expected.items() if not isinstance(found.get(name), kind)]
-        if wrong:
-            told = f"{self.store.uri(key)} is not the record of a partition: {', '.join(wrong)} missing or wrong"
-            raise CorruptObject(f"{told}; {_mend(asset, day)}")
-        return PartitionRecord(asset, day, *(found[name] for name in expected))
+        return record_of(asset, day, found, uri=self.store.uri(key))
+
+    def remark(self, record: PartitionRecord, *, made_from: str) -> None:
+        """Say otherwise what a whole partition was made of; its files stay as they are."""
+        changed = replace(record, made_from=made_from)
+        self.store.upload_bytes(lake.partition_record(record.asset, record.day), encoded(changed))
 
     def table(self, record: PartitionRecord, table: Table) -> pl.DataFrame:
         """Read a table of a sealed partition.
@@ -189,6 +204,20 @@ class SealedPartitions:
         """Days of an atlas asset, later than `after`, that were imported, oldest first."""
         records = (self.record(asset, day) for day in self._days_of_atlas() if day > after)
         return [record.day for record in records if record is not None and record.imported]
+
+
+def replace_file(store: ObjectStore, key: str, data: bytes) -> None:
+    """Write a file anew and bring its digest up to date in the records beside it that seal it.
+
+    For tables that are read whether sealed or not: cut off in between, the file is one that somebody else wrote.
+    """
+    store.upload_bytes(key, data)
+    for name in store.list_files(f"{key.rpartition('/')[0]}/_", ".json"):
+        document = store.download_json(name)
+        files = document.get("files")
+        if isinstance(files, dict) and key in files:
+            files[key] = hashlib.sha256(data).hexdigest()
+            store.upload_json(name, document)
 
 
 def _latest_of(files: Iterable[str]) -> dict[str, str]:

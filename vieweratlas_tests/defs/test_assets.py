@@ -291,6 +291,7 @@ def test_settings_can_be_changed_for_one_run_in_the_launchpad(store, tmp_path, i
 
 
 def test_a_vod_counts_whole_on_the_day_it_was_created(store, tmp_path, instance) -> None:
+    from vieweratlas_assets.domain.presence.names import PLAIN
     from vieweratlas_assets.domain.presence.records import complete_vod_presence
     from vieweratlas_assets.domain.schemas import VOD_CATALOG
 
@@ -298,7 +299,9 @@ def test_a_vod_counts_whole_on_the_day_it_was_created(store, tmp_path, instance)
     rows = pl.DataFrame(
         {"channel": "c", "content_id": "vod:7", "offset_s": [0, 60, 120], "chatters": [["v1"], ["v1", "v2"], ["v3"]]}
     )
-    store.upload_parquet(lake.vod_presence("c", "7"), complete_vod_presence(rows, created_at=created), PRESENCE)
+    store.upload_parquet(
+        lake.vod_presence("c", "7"), complete_vod_presence(rows, created_at=created, names=PLAIN), PRESENCE
+    )
     catalog = pl.DataFrame([{"channel": "c", "vod_id": "7", "created_at": created}], schema=VOD_CATALOG.schema)
     store.upload_parquet(lake.vod_catalog(DAY), catalog, VOD_CATALOG)
     assert run(settings_for(tmp_path), "audience", DAY, NEXT, instance=instance).success

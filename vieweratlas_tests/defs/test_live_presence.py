@@ -12,6 +12,7 @@ import pytest
 from vieweratlas_assets.build import build_defs
 from vieweratlas_assets.defs.assets.live import is_live_current
 from vieweratlas_assets.domain import lake
+from vieweratlas_assets.domain.presence.names import PLAIN
 from vieweratlas_assets.domain.schemas import CHANNEL_AUDIENCE, PRESENCE
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.presence import days_with_presence
@@ -240,7 +241,7 @@ def test_presence_that_is_broken_is_made_anew_where_there_are_raw_hours(store, i
     store.upload_bytes(lake.partition_record("live_presence", DAY), b"{")
     assert make(store, instance).success
     assert chat_of(store) == {("a", "03:00"): ["ann"]}
-    assert is_live_current(SealedPartitions(store), DAY)
+    assert is_live_current(SealedPartitions(store), PLAIN, DAY)
 
 
 def test_the_day_s_job_goes_from_raw_hours_to_the_audience(store, instance) -> None:
@@ -253,15 +254,15 @@ def test_the_day_s_job_goes_from_raw_hours_to_the_audience(store, instance) -> N
 
 def test_presence_is_current_until_its_raw_hours_change(store, instance) -> None:
     sealed = SealedPartitions(store)
-    assert is_live_current(sealed, DAY)
+    assert is_live_current(sealed, PLAIN, DAY)
     put_live(store, DAY, two_groups())
-    assert is_live_current(sealed, DAY)
+    assert is_live_current(sealed, PLAIN, DAY)
     put_raw(store, at(3), {"a": [["ann"]]})
-    assert not is_live_current(sealed, DAY)
+    assert not is_live_current(sealed, PLAIN, DAY)
     make(store, instance)
-    assert is_live_current(sealed, DAY)
+    assert is_live_current(sealed, PLAIN, DAY)
     put_raw(store, at(3), {"a": [["ann"]]}, name="collector-2")
-    assert not is_live_current(sealed, DAY)
+    assert not is_live_current(sealed, PLAIN, DAY)
 
 
 def test_raw_hours_lie_above_live_presence_also_before_hours_are_partitions() -> None:

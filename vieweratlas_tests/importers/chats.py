@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from vieweratlas_assets.domain.presence.names import PLAIN
 from vieweratlas_assets.importers import twitchdownloader, vod_json, vod_lake
 from vieweratlas_assets.importers.report import ImportReport
 from vieweratlas_assets.importers.vods import DayImported, VodImport, run_import
@@ -109,7 +110,7 @@ def minutes_of(comments: Iterable[tuple[float, str]]) -> dict[int, list[str]]:
 
 def _import(plan: VodImport, store: ObjectStore, replace: bool) -> tuple[ImportReport, list[DayImported]]:
     days: list[DayImported] = []
-    return run_import(plan, store, replace=replace, on_vod=lambda vod: None, on_day=days.append), days
+    return run_import(plan, store, names=PLAIN, replace=replace, on_vod=lambda vod: None, on_day=days.append), days
 
 
 def take_in_chat(

@@ -12,6 +12,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from vieweratlas_assets.domain.presence.names import PLAIN
 from vieweratlas_assets.importers.report import ImportReport
 from vieweratlas_assets.importers.vod_lake import plan_import
 from vieweratlas_assets.importers.vods import DayImported, Vod, VodImport, run_import
@@ -65,7 +66,7 @@ def take_in(
     days: list[DayImported] = []
     vods: list[Vod] = []
     with plan_for(folder, first_day=first_day) as plan:
-        report = run_import(plan, store, replace=replace, on_vod=vods.append, on_day=days.append)
+        report = run_import(plan, store, names=PLAIN, replace=replace, on_vod=vods.append, on_day=days.append)
     return report, days, vods
 
 

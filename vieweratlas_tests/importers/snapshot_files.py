@@ -10,6 +10,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from vieweratlas_assets.defs.assets.live import live_presence_of_day
+from vieweratlas_assets.domain.presence.names import PLAIN
 from vieweratlas_assets.domain.schemas import PRESENCE
 from vieweratlas_assets.importers.live import (
     BatchLimits,
@@ -148,7 +149,7 @@ def take_in(
     on_file: Callable[[str], None] = lambda name: None,
 ) -> LiveImported:
     """Import a folder or a file."""
-    rules = ImportRules(LocalTimes(ZoneInfo(zone)), FIRST_DAY, LAST_DAY, replace=replace)
+    rules = ImportRules(LocalTimes(ZoneInfo(zone)), PLAIN, FIRST_DAY, LAST_DAY, replace=replace)
     return run_live_import(find_snapshot_files(path), store, rules, limits=limits or BatchLimits(), on_file=on_file)
 
 

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from vieweratlas_assets.domain import lake
+from vieweratlas_assets.domain.presence.names import PLAIN
 from vieweratlas_assets.importers.live import BatchLimits, ImportRules, find_snapshot_files, run_live_import
 from vieweratlas_assets.importers.local_time import LocalTimes
 from vieweratlas_assets.storage.local import LocalStore
@@ -29,7 +30,7 @@ from vieweratlas_tests.importers.snapshot_files import (
 
 START = dt.datetime(2020, 3, 1, 21, tzinfo=dt.UTC)
 SMALL = BatchLimits(names=9, snapshots=6, files=4)
-RULES = ImportRules(LocalTimes(ZoneInfo("UTC")), FIRST_DAY, LAST_DAY)
+RULES = ImportRules(LocalTimes(ZoneInfo("UTC")), PLAIN, FIRST_DAY, LAST_DAY)
 TOLD = [
     Told(channel, at, (f"viewer{number % 5}", "ann", channel))
     for number, at in enumerate(minutes(START, 10, every=23))

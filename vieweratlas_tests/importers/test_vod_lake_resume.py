@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from vieweratlas_assets.domain import lake
+from vieweratlas_assets.domain.presence.names import PLAIN
 from vieweratlas_assets.domain.schemas import VOD_CATALOG
 from vieweratlas_assets.importers.vods import DayImported, Vod, run_import
 from vieweratlas_assets.storage.local import LocalStore
@@ -78,7 +79,7 @@ def test_cut_off_after_any_vod_and_run_again_it_is_as_if_it_went_through(
             raise CutOff
 
     with pytest.raises(CutOff), plan_for(folder) as plan:
-        run_import(plan, store, on_vod=stop, on_day=lambda day: None)
+        run_import(plan, store, names=PLAIN, on_vod=stop, on_day=lambda day: None)
     assert len(store.list_files(lake.VOD_PRESENCE)) == after
     assert len(contents(store)) < len(whole)
 
@@ -98,7 +99,7 @@ def test_cut_off_between_catalogue_and_report_the_day_is_told_again(
         raise CutOff
 
     with pytest.raises(CutOff), plan_for(folder) as plan:
-        run_import(plan, store, on_vod=lambda vod: None, on_day=stop)
+        run_import(plan, store, names=PLAIN, on_vod=lambda vod: None, on_day=stop)
 
     _, days, _ = take_in(folder, store)
 

@@ -180,11 +180,12 @@ def test_cut_off_in_the_middle_of_a_move_the_next_import_ends_it(tmp_path: Path)
 IMPORT = """
 import datetime as dt, sys, time
 from pathlib import Path
+from vieweratlas_assets.domain.presence.names import PLAIN
 from vieweratlas_assets.importers.twitchdownloader import plan_import
 from vieweratlas_assets.importers.vods import run_import
 from vieweratlas_assets.storage.local import LocalStore
 plan = plan_import(Path(sys.argv[1]), first_day=dt.date(2018, 1, 1), last_day=dt.date(2026, 11, 22))
-run_import(plan, LocalStore(sys.argv[2]), on_vod=lambda vod: time.sleep(0.02), on_day=lambda day: None)
+run_import(plan, LocalStore(sys.argv[2]), names=PLAIN, on_vod=lambda vod: time.sleep(0.02), on_day=lambda day: None)
 """
 
 

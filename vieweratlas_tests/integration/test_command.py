@@ -25,7 +25,7 @@ def command(tmp_path: Path) -> Command:
 
 def test_help_teaches(command: Command) -> None:
     printed = command.run("--help")
-    for name in ("demo", "import", "analyze", "compare", "dev", "VIEWERATLAS_ROOT"):
+    for name in ("demo", "import", "analyze", "compare", "erase", "prune", "privacy", "dev", "VIEWERATLAS_ROOT"):
         assert name in printed
     assert "vods.csv" in command.run("import", "vod-lake", "--help")
 

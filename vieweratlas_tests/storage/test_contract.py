@@ -1,5 +1,6 @@
 """What every store promises, asked of every store."""
 
+import datetime as dt
 import io
 import json
 import math
@@ -97,6 +98,21 @@ def test_a_prefix_is_plain_text(store: ObjectStore) -> None:
     assert store.list_files("b", ".parquet") == ["b.parquet"]
     assert store.list_files("atlas", "/x.csv") == sorted(keys)
     assert store.list_files("atlas/latest/x.csv/") == store.list_files("none/") == store.list_files("x") == []
+
+
+def test_a_listing_tells_when_each_object_was_written(store: ObjectStore) -> None:
+    # Services count in whole seconds, and their clock is not ours.
+    before = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=5)
+    store.upload_bytes("a/one", b"x")
+    [found] = store.list_objects()
+    assert found.modified is not None
+    assert before <= found.modified <= dt.datetime.now(dt.UTC) + dt.timedelta(seconds=5)
+
+
+def test_nothing_is_left_half_written(store: ObjectStore) -> None:
+    assert store.fragments() == []
+    store.upload_bytes("a/one", b"x")
+    assert store.fragments() == []
 
 
 def test_listings_are_sorted_by_the_whole_key(store: ObjectStore) -> None:

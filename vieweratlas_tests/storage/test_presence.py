@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from vieweratlas_assets.domain import lake
+from vieweratlas_assets.domain.presence.names import PLAIN
 from vieweratlas_assets.domain.presence.records import complete_vod_presence
 from vieweratlas_assets.domain.schemas import CHANNEL_ROSTER, LAYOUT, PRESENCE, VOD_CATALOG
 from vieweratlas_assets.storage.local import LocalStore
@@ -27,7 +28,7 @@ def _presence(channel: str, vod_id: str, *viewers: str) -> pl.DataFrame:
     rows = pl.DataFrame(
         {"channel": [channel], "content_id": [f"vod:{vod_id}"], "offset_s": [0], "chatters": [list(viewers)]}
     )
-    return complete_vod_presence(rows, created_at=NOON)
+    return complete_vod_presence(rows, created_at=NOON, names=PLAIN)
 
 
 def _put_vod(store: LocalStore, channel: str, vod_id: str, *viewers: str) -> str:

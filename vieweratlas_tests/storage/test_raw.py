@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from vieweratlas_assets.domain import lake
+from vieweratlas_assets.domain.presence.names import PLAIN
 from vieweratlas_assets.domain.presence.raw import SNAPSHOTS, complete_raw_snapshots
 from vieweratlas_assets.domain.schemas import RAW_SNAPSHOTS, VOD_CATALOG
 from vieweratlas_assets.storage.local import LocalStore
@@ -25,7 +26,7 @@ def store(tmp_path: Path) -> LocalStore:
 def rows(hour: dt.datetime, *chatters: str, origin: str = "file", channel: str = "alpha") -> pl.DataFrame:
     """One raw row at the beginning of an hour."""
     row = {"channel": channel, "observed_at": hour, "chatters": list(chatters), "origin": origin}
-    return complete_raw_snapshots(pl.DataFrame([row], schema=SNAPSHOTS))
+    return complete_raw_snapshots(pl.DataFrame([row], schema=SNAPSHOTS), PLAIN)
 
 
 def put(store: LocalStore, hour: dt.datetime, *chatters: str, name: str = "collector-1") -> str:

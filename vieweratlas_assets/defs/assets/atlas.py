@@ -4,8 +4,10 @@ Belongs here: the assets that compute. Not here: what people look at (products),
 """
 
 import datetime as dt
+import hashlib
 import json
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 import dagster as dg
@@ -137,7 +139,8 @@ def graph_of_day(
         EmptyWindow: no day of the window has presence.
     """
     first = day - dt.timedelta(days=window_days - 1)
-    window = [record for record in audience.window(day, window_days) if record.facts["total_snapshots"]]
+    found = audience.window(day, window_days)
+    window = [record for record in found if record.facts["total_snapshots"]]
     present = [record.day for record in window]
     if not present:
         raise EmptyWindow(
@@ -175,7 +178,18 @@ def graph_of_day(
         **_graph_verdicts(graph),
         "same_filters": Verdict(len(used) == 1, " | ".join(sorted(used))),
     }
-    return DayResult(tables={GRAPH_NODES: graph.nodes, GRAPH_EDGES: graph.edges}, facts=facts, verdicts=verdicts)
+    return DayResult(
+        tables={GRAPH_NODES: graph.nodes, GRAPH_EDGES: graph.edges},
+        facts=facts,
+        verdicts=verdicts,
+        made_from=window_fingerprint(found),
+    )
+
+
+def window_fingerprint(window: Iterable[PartitionRecord]) -> str:
+    """Tells whether a graph was made of these audiences; days in which nobody wrote anywhere do not count."""
+    files = [(str(record.day), sorted(record.files.items())) for record in window if record.facts["total_snapshots"]]
+    return hashlib.sha256(json.dumps(files).encode()).hexdigest()[:16]
 
 
 def _window_facts(window: list[PartitionRecord]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from vieweratlas_assets.defs.days import DayResult, each_day
 from vieweratlas_assets.defs.io_managers import LakeIOManager
 from vieweratlas_assets.defs.metadata import column_schemas
 from vieweratlas_assets.domain import lake as paths
+from vieweratlas_assets.domain.presence.names import ViewerNames
 from vieweratlas_assets.domain.presence.quality import RejectedFile, told_reasons
 from vieweratlas_assets.domain.presence.raw import live_presence_of, merge_live_presence
 from vieweratlas_assets.domain.presence.records import BUCKET_LEN_S
@@ -58,7 +59,9 @@ def live_presence_asset(partitions: Partitions) -> dg.AssetsDefinition:
         metadata=column_schemas(LIVE_TABLES),
     )
     def live_presence(
-        context: dg.AssetExecutionContext, lake: dg.ResourceParam[LakeIOManager]
+        context: dg.AssetExecutionContext,
+        lake: dg.ResourceParam[LakeIOManager],
+        viewer_names: dg.ResourceParam[ViewerNames],
     ) -> dg.MaterializeResult:
         """Live chat of a day, cleaned: one row a channel and minute, whoever collected it.
 
@@ -68,7 +71,7 @@ def live_presence_asset(partitions: Partitions) -> dg.AssetsDefinition:
         return each_day(
             context,
             lake.sealed,
-            lambda day: live_presence_of_day(lake.sealed, day),
+            lambda day: live_presence_of_day(lake.sealed, viewer_names, day),
             tables=LIVE_TABLES,
             asset_checks=LIVE_CHECKS,
         )
@@ -76,8 +79,8 @@ def live_presence_asset(partitions: Partitions) -> dg.AssetsDefinition:
     return live_presence
 
 
-def is_live_current(sealed: SealedPartitions, day: dt.date) -> bool:
-    """Whether a day's live presence was made of the raw snapshots of now, or has none to be made of."""
+def is_live_current(sealed: SealedPartitions, names: ViewerNames, day: dt.date) -> bool:
+    """Whether a day's live presence was made of the raw snapshots and names of now, or has none to be made of."""
     raw = find_raw_day(sealed.store, day)
     if not raw.objects:
         return True
@@ -85,7 +88,11 @@ def is_live_current(sealed: SealedPartitions, day: dt.date) -> bool:
         record = sealed.record("live_presence", day)
     except CorruptObject:
         return False
-    return record is not None and record.made_from == raw.fingerprint
+    return record is not None and record.made_from == _fingerprint(raw, names)
+
+
+def _fingerprint(raw: RawDay, names: ViewerNames) -> str:
+    return f"{raw.fingerprint}{names.fingerprint()}"
 
 
 @dataclass(frozen=True)
@@ -121,7 +128,7 @@ class _Read:
         return self.observed_s / self.observable_s if self.observable_s else None
 
 
-def live_presence_of_day(sealed: SealedPartitions, day: dt.date) -> DayResult:
+def live_presence_of_day(sealed: SealedPartitions, names: ViewerNames, day: dt.date) -> DayResult:
     """Make a day's live presence of its raw snapshots, as far as there are any.
 
     Presence whose raw snapshots are no longer in the lake, or never were, is not lost: it is joined to what the raw
@@ -144,6 +151,8 @@ def live_presence_of_day(sealed: SealedPartitions, day: dt.date) -> DayResult:
         joined = merge_live_presence(presence, standing.presence)
         beyond_raw = not joined.equals(presence)
         presence = joined
+    # Raw snapshots may be older than an opt-out, or than the use of pseudonyms.
+    presence = names.apply(presence)
     verdicts = {
         "has_live_presence": Verdict(not presence.is_empty(), f"{presence.height} rows"),
         "raw_readable": Verdict(not read.rejected, told_reasons(read.rejected)),
@@ -151,7 +160,7 @@ def live_presence_of_day(sealed: SealedPartitions, day: dt.date) -> DayResult:
     if read.coverage is not None:
         verdicts["coverage"] = Verdict(read.coverage >= LEAST_COVERAGE, f"{read.coverage:.1%} of the time")
     facts = _facts(presence, read) | {"beyond_raw": beyond_raw}
-    return DayResult(tables={PRESENCE: presence}, facts=facts, made_from=raw.fingerprint, verdicts=verdicts)
+    return DayResult(tables={PRESENCE: presence}, facts=facts, made_from=_fingerprint(raw, names), verdicts=verdicts)
 
 
 def _standing(sealed: SealedPartitions, day: dt.date) -> Standing:

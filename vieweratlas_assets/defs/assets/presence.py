@@ -17,9 +17,11 @@ from vieweratlas_assets.defs.metadata import column_schemas
 from vieweratlas_assets.defs.resources import Analysis
 from vieweratlas_assets.domain.presence.audience import build_day_audience
 from vieweratlas_assets.domain.presence.bots import known_bots
+from vieweratlas_assets.domain.presence.names import ViewerNames
 from vieweratlas_assets.domain.presence.quality import quality_report, told_reasons
 from vieweratlas_assets.domain.schemas import CHANNEL_ACTIVITY, CHANNEL_AUDIENCE
 from vieweratlas_assets.partitions import RANGE, Partitions
+from vieweratlas_assets.storage.audiences import is_pruned
 from vieweratlas_assets.storage.objects import CorruptObject
 from vieweratlas_assets.storage.presence import DayFiles, find_day, read_day
 
@@ -45,7 +47,10 @@ def channel_audience_asset(partitions: Partitions) -> dg.AssetsDefinition:
         metadata=column_schemas(AUDIENCE_TABLES),
     )
     def channel_audience(
-        context: dg.AssetExecutionContext, lake: dg.ResourceParam[LakeIOManager], analysis: Analysis
+        context: dg.AssetExecutionContext,
+        lake: dg.ResourceParam[LakeIOManager],
+        analysis: Analysis,
+        viewer_names: dg.ResourceParam[ViewerNames],
     ) -> dg.MaterializeResult:
         """Distinct viewers of each channel on a day, filtered, with the quality report.
 
@@ -54,7 +59,7 @@ def channel_audience_asset(partitions: Partitions) -> dg.AssetsDefinition:
         return each_day(
             context,
             lake.sealed,
-            lambda day: audience_of_day(lake, analysis, day),
+            lambda day: audience_of_day(lake, analysis, viewer_names, day),
             tables=AUDIENCE_TABLES,
             asset_checks=AUDIENCE_CHECKS,
         )
@@ -62,32 +67,49 @@ def channel_audience_asset(partitions: Partitions) -> dg.AssetsDefinition:
     return channel_audience
 
 
-def audience_fingerprint(files: DayFiles, analysis: Analysis) -> str:
-    """Tells whether an audience was made of these files with these filters and this list of bots."""
-    return files.fingerprint(f"{analysis.filters()} {sorted(known_bots())}")
+def audience_fingerprint(files: DayFiles, analysis: Analysis, names: ViewerNames) -> str:
+    """Tells whether an audience was made of these files with these filters, list of bots, names and opt-outs."""
+    return files.fingerprint(f"{analysis.filters()} {sorted(known_bots())}{names.fingerprint()}")
 
 
-def audience_of_day(lake: LakeIOManager, analysis: Analysis, day: dt.date) -> DayResult:
+def audience_of_day(lake: LakeIOManager, analysis: Analysis, names: ViewerNames, day: dt.date) -> DayResult:
     """Read a day's presence and reduce it to its audience.
+
+    An audience whose presence has been pruned stays as it is: it is all that is left of the day.
 
     Raises:
         CorruptObject: there are files of presence, and none can be read.
     """
+    if is_pruned(lake.sealed, day):
+        return _as_it_is(lake, day)
     files = find_day(lake.store, day)
     read = read_day(lake.store, files)
     if files.has_presence and not read.files_read.keys() & {"live", "vod"}:
         raise CorruptObject(
             f"none of the {len(read.rejected)} file(s) of {day} can be read: {told_reasons(read.rejected)}"
         )
-    audience = build_day_audience(read.presence, read.roster, analysis.filters())
-    report = quality_report(audience, read.presence, read.files_read, read.rejected)
+    # Presence that was stored before somebody opted out, or before names were pseudonymous, is brought up to date.
+    presence = names.apply(read.presence)
+    audience = build_day_audience(presence, read.roster, analysis.filters(), names)
+    report = quality_report(audience, presence, read.files_read, read.rejected)
+    used = {**asdict(analysis.filters()), **names.described()}
     return DayResult(
         tables={CHANNEL_AUDIENCE: audience.audience, CHANNEL_ACTIVITY: audience.activity},
         products={"quality_report.json": json.dumps({"date": str(day), **report}, indent=2).encode()},
-        facts={"rows": audience.audience.height, **report, "settings": asdict(analysis.filters())},
-        made_from=audience_fingerprint(files, analysis),
+        facts={"rows": audience.audience.height, **report, "settings": used},
+        made_from=audience_fingerprint(files, analysis, names),
         verdicts={
-            "has_presence": Verdict(files.has_presence, f"{read.presence.height} presence rows"),
+            "has_presence": Verdict(files.has_presence, f"{presence.height} presence rows"),
             "files_readable": Verdict(not read.rejected, told_reasons(read.rejected)),
         },
     )
+
+
+def _as_it_is(lake: LakeIOManager, day: dt.date) -> DayResult:
+    record = lake.sealed.record("channel_audience", day)
+    pairs = record.facts["rows"] if record is not None else 0
+    verdicts = {
+        "has_presence": Verdict(True, f"the presence was pruned, the audience of {pairs} pairs stays"),
+        "files_readable": Verdict(True, "no file was read"),
+    }
+    return DayResult(kept=record, verdicts=verdicts)

@@ -13,6 +13,7 @@ import polars as pl
 
 from vieweratlas_assets.domain.presence import kernels
 from vieweratlas_assets.domain.presence.filters import AudienceFilters, FilterEffect, apply_filters
+from vieweratlas_assets.domain.presence.names import PLAIN, ViewerNames
 from vieweratlas_assets.domain.schemas import CHANNEL_ACTIVITY, CHANNEL_AUDIENCE, TIMESTAMP
 
 
@@ -31,14 +32,17 @@ class DayAudience:
     filters: tuple[FilterEffect, ...]
 
 
-def build_day_audience(presence: pl.DataFrame, roster: pl.DataFrame, filters: AudienceFilters) -> DayAudience:
+def build_day_audience(
+    presence: pl.DataFrame, roster: pl.DataFrame, filters: AudienceFilters, names: ViewerNames = PLAIN
+) -> DayAudience:
     """Reduce a day's presence to its audience.
 
     Args:
-        presence: schema PRESENCE, every row of the day, live and VOD.
+        presence: schema PRESENCE, every row of the day, live and VOD, with `names` applied.
         roster: schema CHANNEL_ROSTER, the day's hours one below the other.
+        names: under which forms bots and broadcasters may stand in it.
     """
-    audience, effects = apply_filters(distinct_pairs(presence), filters)
+    audience, effects = apply_filters(distinct_pairs(presence), filters, names)
     return DayAudience(audience, channel_activity(presence, roster, audience), effects)
 
 
@@ -123,20 +127,41 @@ def channel_activity(presence: pl.DataFrame, roster: pl.DataFrame, audience: pl.
     a VOD's, which often knows neither.
     """
     channels = presence.group_by("channel").agg(pl.len().alias("snapshots"))
-    viewers = audience.group_by("channel").agg(
-        pl.len().alias("viewers"), pl.col("buckets").cast(pl.Int64).sum().alias("viewer_minutes")
-    )
     told_by = (
         roster,
         presence.filter(pl.col("source") == "live"),
         presence.filter(pl.col("source") == "vod"),
     )
-    known = channels.join(viewers, on="channel", how="left").with_columns(
-        pl.col("viewers", "viewer_minutes").fill_null(0)
-    )
+    known = _with_viewers(channels, audience)
     for column in ("channel_id", "game_name", "language"):
         known = known.join(_first_known(told_by, column), on="channel", how="left")
     return CHANNEL_ACTIVITY.conform(known)
+
+
+def without_viewers(
+    audience: pl.DataFrame, activity: pl.DataFrame, viewers: frozenset[str]
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """A day's audience as if these viewers (stored forms) had not been there, and its activity with it.
+
+    Args:
+        audience: schema CHANNEL_AUDIENCE.
+        activity: schema CHANNEL_ACTIVITY.
+
+    Returns:
+        Both again, in their schemas. What the filters would now do otherwise to other viewers is left alone.
+    """
+    kept = audience.filter(~pl.col("viewer").is_in(sorted(viewers)))
+    return kept, CHANNEL_ACTIVITY.conform(_with_viewers(activity.drop("viewers", "viewer_minutes"), kept))
+
+
+def _with_viewers(channels: pl.DataFrame, audience: pl.DataFrame) -> pl.DataFrame:
+    """Channels with the columns viewers and viewer_minutes, 0 where nobody is in the audience."""
+    viewers = audience.group_by("channel").agg(
+        pl.len().alias("viewers"), pl.col("buckets").cast(pl.Int64).sum().alias("viewer_minutes")
+    )
+    return channels.join(viewers, on="channel", how="left").with_columns(
+        pl.col("viewers", "viewer_minutes").fill_null(0)
+    )
 
 
 def _first_known(tables: Sequence[pl.DataFrame], column: str) -> pl.DataFrame:

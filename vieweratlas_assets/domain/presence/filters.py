@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 import polars as pl
 
 from vieweratlas_assets.domain.presence.bots import known_bots
+from vieweratlas_assets.domain.presence.names import PLAIN, ViewerNames
 
 
 @dataclass(frozen=True)
@@ -45,19 +46,24 @@ class FilterEffect:
         return asdict(self)
 
 
-def apply_filters(audience: pl.DataFrame, filters: AudienceFilters) -> tuple[pl.DataFrame, tuple[FilterEffect, ...]]:
+def apply_filters(
+    audience: pl.DataFrame, filters: AudienceFilters, names: ViewerNames = PLAIN
+) -> tuple[pl.DataFrame, tuple[FilterEffect, ...]]:
     """Drop pairs by each filter in turn; a later filter sees what the earlier ones left.
 
     Args:
         audience: schema CHANNEL_AUDIENCE.
+        names: under which forms bots and broadcasters may stand there.
 
     Returns:
         The pairs that stay, in the same order, and one effect a filter, also for a filter that found nothing.
     """
     channels_seen = pl.len().over("viewer")
+    bots = sorted(names.forms(known_bots()))
+    audience = audience.with_columns(names.is_owner(audience).alias("is_owner"))
     steps: tuple[tuple[str, bool, pl.Expr], ...] = (
-        ("known_bots", filters.drop_known_bots, pl.col("viewer").is_in(sorted(known_bots()))),
-        ("broadcaster", filters.drop_broadcaster, pl.col("viewer") == pl.col("channel")),
+        ("known_bots", filters.drop_known_bots, pl.col("viewer").is_in(bots)),
+        ("broadcaster", filters.drop_broadcaster, pl.col("is_owner")),
         ("min_buckets_per_viewer", True, pl.col("buckets") < filters.min_buckets_per_viewer),
         ("min_channels_per_viewer", True, channels_seen < filters.min_channels_per_viewer),
         (
@@ -73,4 +79,4 @@ def apply_filters(audience: pl.DataFrame, filters: AudienceFilters) -> tuple[pl.
         effects.append(FilterEffect(name, removes, found.height, found["viewer"].n_unique()))
         if removes:
             audience = marked.filter(~pl.col("found")).drop("found")
-    return audience, tuple(effects)
+    return audience.drop("is_owner"), tuple(effects)

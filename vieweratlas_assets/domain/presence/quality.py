@@ -46,14 +46,24 @@ def quality_report(
         JSON-ready figures. Averages and the median are over channels with at least one viewer; a viewer is one-off
         when seen in one channel only. Figures over nothing are null.
     """
-    viewers = day.activity.filter(pl.col("viewers") > 0)["viewers"]
-    channels_per_viewer = day.audience.group_by("viewer").len()["len"]
+    return {
+        **audience_figures(day.audience, day.activity),
+        "total_snapshots": presence.height,
+        "filters": [effect.as_dict() for effect in day.filters],
+        "sources": {source: _source(source, day, presence, files_read, rejected) for source in SOURCES},
+        "rejected_files": [{"file": file.key, "reason": file.reason} for file in rejected],
+    }
+
+
+def audience_figures(audience: pl.DataFrame, activity: pl.DataFrame) -> dict[str, Any]:
+    """The figures of the report that follow from the audience alone (CHANNEL_AUDIENCE, CHANNEL_ACTIVITY)."""
+    viewers = activity.filter(pl.col("viewers") > 0)["viewers"]
+    channels_per_viewer = audience.group_by("viewer").len()["len"]
     unique = channels_per_viewer.len()
     one_off = int((channels_per_viewer == 1).sum())
     return {
-        "total_channels": day.activity.height,
+        "total_channels": activity.height,
         "total_unique_viewers": unique,
-        "total_snapshots": presence.height,
         "avg_viewers_per_channel": _rounded(viewers.mean()),
         "median_viewers_per_channel": _rounded(viewers.median()),
         "max_viewers_per_channel": viewers.max(),
@@ -63,10 +73,12 @@ def quality_report(
         "repeat_viewers_3_or_more": int((channels_per_viewer >= 3).sum()),
         "one_off_viewers": one_off,
         "one_off_viewers_percent": _rounded(100 * one_off / unique) if unique else None,
-        "filters": [effect.as_dict() for effect in day.filters],
-        "sources": {source: _source(source, day, presence, files_read, rejected) for source in SOURCES},
-        "rejected_files": [{"file": file.key, "reason": file.reason} for file in rejected],
     }
+
+
+def unique_viewers(audience: pl.DataFrame, source: str) -> int:
+    """Distinct viewers of an audience (CHANNEL_AUDIENCE) that a source saw."""
+    return audience.filter(pl.col("sources").str.contains(source, literal=True))["viewer"].n_unique()
 
 
 def _source(
@@ -77,10 +89,9 @@ def _source(
     rejected: Sequence[RejectedFile],
 ) -> dict[str, int]:
     rows = presence.filter(pl.col("source") == source)
-    seen = day.audience.filter(pl.col("sources").str.contains(source, literal=True))
     return {
         "channels": rows["channel"].n_unique(),
-        "unique_viewers": seen["viewer"].n_unique(),
+        "unique_viewers": unique_viewers(day.audience, source),
         "snapshots": rows.height,
         "files_read": files_read.get(source, 0),
         "files_rejected": sum(file.source == source for file in rejected),

@@ -6,7 +6,8 @@ Not here: reading what others wrote (importers), which objects make up an hour (
 
 import polars as pl
 
-from vieweratlas_assets.domain.presence.records import BUCKET_LEN_S, distinct_chatters
+from vieweratlas_assets.domain.presence.names import ViewerNames, distinct_chatters
+from vieweratlas_assets.domain.presence.records import BUCKET_LEN_S
 from vieweratlas_assets.domain.schemas import PRESENCE, RAW_SNAPSHOTS, TIMESTAMP
 
 ABOUT_BROADCAST = ("channel_id", "stream_id", "game_name", "language", "title", "started_at")
@@ -26,11 +27,12 @@ SNAPSHOTS = pl.Schema(
 )
 
 
-def complete_raw_snapshots(snapshots: pl.DataFrame) -> pl.DataFrame:
+def complete_raw_snapshots(snapshots: pl.DataFrame, names: ViewerNames) -> pl.DataFrame:
     """Bring snapshots of live chat into 60 s buckets. Every name of a live viewer passes through here.
 
     Args:
         snapshots: schema SNAPSHOTS; chatters as written, with any case, blanks, nulls and duplicates.
+        names: what viewers' names become, and which channels are left out.
 
     Returns:
         Schema RAW_SNAPSHOTS. Snapshots of one channel and origin in one bucket are one row: the union of their
@@ -38,7 +40,8 @@ def complete_raw_snapshots(snapshots: pl.DataFrame) -> pl.DataFrame:
     """
     known_latest = [pl.col(name).drop_nulls().last() for name in ("concurrent_viewers", *ABOUT_BROADCAST)]
     merged = (
-        snapshots.sort("observed_at", maintain_order=True)
+        names.without_opted_out(snapshots)
+        .sort("observed_at", maintain_order=True)
         .with_columns(bucket_start=pl.col("observed_at").dt.truncate(f"{BUCKET_LEN_S}s"))
         .group_by("channel", "bucket_start", "origin", maintain_order=True)
         .agg(
@@ -47,7 +50,7 @@ def complete_raw_snapshots(snapshots: pl.DataFrame) -> pl.DataFrame:
             _total_coverage(),
         )
     )
-    return RAW_SNAPSHOTS.conform(merged.with_columns(distinct_chatters(pl.col("chatters"))))
+    return RAW_SNAPSHOTS.conform(merged.with_columns(names.chatters(merged["chatters"]).alias("chatters")))
 
 
 def merge_raw_snapshots(there: pl.DataFrame, added: pl.DataFrame) -> pl.DataFrame:

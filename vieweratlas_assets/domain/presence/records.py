@@ -1,13 +1,14 @@
 """Canonical presence records: bringing what others wrote into the one shape of PRESENCE.
 
-Belongs here: filling, folding and checking presence rows. Not here: reading files (importers, storage), reducing
-rows to an audience (audience).
+Belongs here: filling and checking presence rows. Not here: what a viewer's name becomes (names), reading files
+(importers, storage), reducing rows to an audience (audience).
 """
 
 import datetime as dt
 
 import polars as pl
 
+from vieweratlas_assets.domain.presence.names import ViewerNames, folded
 from vieweratlas_assets.domain.schemas import PRESENCE, SchemaError
 
 BUCKET_LEN_S = 60
@@ -16,16 +17,17 @@ SOURCES = ("live", "vod")
 MAX_OFFSET_S = 2**31 - 1
 
 
-def complete_vod_presence(rows: pl.DataFrame, *, created_at: dt.datetime | None) -> pl.DataFrame:
-    """Fill what a VOD's presence rows leave out, and fold names to lowercase.
+def complete_vod_presence(rows: pl.DataFrame, *, created_at: dt.datetime | None, names: ViewerNames) -> pl.DataFrame:
+    """Fill what a VOD's presence rows leave out, and bring names into the form in which they are stored.
 
     Args:
         rows: at least channel, content_id, offset_s (seconds into the VOD) and chatters; any other column of
             PRESENCE is kept, others are ignored.
         created_at: start of the recording, UTC; None where it is unknown, and bucket_start stays null.
+        names: what viewers' names become, and which channels are left out: of those there are no rows.
 
     Returns:
-        Schema PRESENCE. Chatters are distinct, sorted and lowercase without blanks; viewer_count is their number.
+        Schema PRESENCE. Chatters are distinct, sorted and as `names` stores them; viewer_count is their number.
 
     Raises:
         SchemaError: a required column is missing or has the wrong type, the bucket is not 60 s long, or an offset
@@ -51,26 +53,16 @@ def complete_vod_presence(rows: pl.DataFrame, *, created_at: dt.datetime | None)
     ).with_columns(
         pl.lit("twitch").alias("platform"),
         pl.lit("vod").alias("source"),
-        _folded(pl.col("channel")),
+        folded(pl.col("channel")),
         pl.lit(BUCKET_LEN_S).alias("bucket_len_s"),
         (start + pl.duration(seconds=offset)).alias("bucket_start"),
         pl.format("{}_offset_{}", "content_id", offset).alias("timestamp"),
-        distinct_chatters(pl.col("chatters")),
+        names.chatters(rows["chatters"]).alias("chatters"),
     )
     if (completed["channel"] == "").any():
         raise SchemaError("column channel is empty in some row(s)")
     counted = completed.with_columns(pl.col("chatters").list.len().cast(pl.Int32).alias("viewer_count"))
-    return PRESENCE.conform(counted)
-
-
-def distinct_chatters(chatters: pl.Expr) -> pl.Expr:
-    """Lowercase, strip, drop blanks and nulls, make distinct and sort a list of logins."""
-    name = _folded(pl.element())
-    return chatters.list.eval(name.filter(name.is_not_null() & (name != "")).unique().sort())
-
-
-def _folded(name: pl.Expr) -> pl.Expr:
-    return name.str.strip_chars().str.to_lowercase()
+    return PRESENCE.conform(names.without_opted_out(counted))
 
 
 def _refuse_other_buckets(rows: pl.DataFrame) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import polars as pl
 
+from vieweratlas_assets.domain.presence.names import PLAIN
 from vieweratlas_assets.domain.presence.raw import (
     SNAPSHOTS,
     complete_raw_snapshots,
@@ -24,7 +25,7 @@ def snapshots(*rows: dict[str, Any]) -> pl.DataFrame:
 
 
 def completed(*rows: dict[str, Any]) -> pl.DataFrame:
-    return complete_raw_snapshots(snapshots(*rows))
+    return complete_raw_snapshots(snapshots(*rows), PLAIN)
 
 
 def after(seconds: int) -> dt.datetime:

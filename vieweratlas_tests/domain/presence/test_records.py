@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vieweratlas_assets.domain.presence.names import PLAIN
 from vieweratlas_assets.domain.presence.records import complete_vod_presence
 from vieweratlas_assets.domain.schemas import PRESENCE, SchemaError
 from vieweratlas_tests.domain.presence.samples import WEIRD
@@ -30,13 +31,13 @@ def _nine_columns(**columns: object) -> pl.DataFrame:
 
 def _chatters_of(names: list[str | None]) -> list[str]:
     rows = _nine_columns(chatters=pl.Series([names, []], dtype=pl.List(pl.String)))
-    completed = complete_vod_presence(rows, created_at=CREATED).filter(pl.col("offset_s") == 120)
+    completed = complete_vod_presence(rows, created_at=CREATED, names=PLAIN).filter(pl.col("offset_s") == 120)
     assert completed["viewer_count"][0] == len(completed["chatters"][0])
     return completed["chatters"][0].to_list()
 
 
 def test_nine_columns_become_the_canonical_record() -> None:
-    rows = complete_vod_presence(_nine_columns(), created_at=CREATED).to_dicts()
+    rows = complete_vod_presence(_nine_columns(), created_at=CREATED, names=PLAIN).to_dicts()
     blank = dict.fromkeys(("channel_id", "game_name", "language", "title", "started_at"))
     shared = {"platform": "twitch", "source": "vod", "channel": "alpha", "content_id": "vod:7", "bucket_len_s": 60}
     assert rows == [
@@ -55,13 +56,13 @@ def test_nine_columns_become_the_canonical_record() -> None:
 
 def test_four_columns_are_enough_and_say_the_same() -> None:
     least = _nine_columns().select("channel", "content_id", "offset_s", "chatters")
-    nine = complete_vod_presence(_nine_columns(), created_at=CREATED)
-    assert complete_vod_presence(least, created_at=CREATED).equals(nine)
+    nine = complete_vod_presence(_nine_columns(), created_at=CREATED, names=PLAIN)
+    assert complete_vod_presence(least, created_at=CREATED, names=PLAIN).equals(nine)
 
 
 def test_names_fold_and_chatters_are_distinct() -> None:
     rows = _nine_columns(channel=" AlPha\n", chatters=[["Bob", "bob ", "", "  ", None, "ANN", "bob"], []])
-    completed = complete_vod_presence(rows, created_at=CREATED)
+    completed = complete_vod_presence(rows, created_at=CREATED, names=PLAIN)
     assert completed["channel"].to_list() == ["alpha", "alpha"]
     assert completed["chatters"].to_list() == [[], ["ann", "bob"]]
     assert completed["viewer_count"].to_list() == [0, 2]
@@ -78,7 +79,7 @@ def test_any_chatters_fold_as_python_folds_them(names: list[str | None]) -> None
 
 
 def test_unknown_creation_time_leaves_the_minute_unknown() -> None:
-    completed = complete_vod_presence(_nine_columns(), created_at=None)
+    completed = complete_vod_presence(_nine_columns(), created_at=None, names=PLAIN)
     assert completed["bucket_start"].to_list() == [None, None]
     assert completed["timestamp"].to_list() == ["vod:7_offset_0", "vod:7_offset_120"]
 
@@ -87,7 +88,7 @@ def test_what_the_rows_know_is_kept_and_the_rest_ignored() -> None:
     rows = _nine_columns(
         game_name="Chess", language="de", title="a, b", channel_id="12", message="text", bucket_start="wrong"
     )
-    completed = complete_vod_presence(rows, created_at=CREATED)
+    completed = complete_vod_presence(rows, created_at=CREATED, names=PLAIN)
     assert completed.schema == PRESENCE.schema
     assert set(completed.select("game_name", "language", "title", "channel_id").iter_rows()) == {
         ("Chess", "de", "a, b", "12")
@@ -96,25 +97,25 @@ def test_what_the_rows_know_is_kept_and_the_rest_ignored() -> None:
 
 def test_wrong_derived_columns_are_computed_anew() -> None:
     rows = _nine_columns(viewer_count=99, timestamp="x", platform="youtube", source="live")
-    assert complete_vod_presence(rows, created_at=CREATED).equals(
-        complete_vod_presence(_nine_columns(), created_at=CREATED)
+    assert complete_vod_presence(rows, created_at=CREATED, names=PLAIN).equals(
+        complete_vod_presence(_nine_columns(), created_at=CREATED, names=PLAIN)
     )
 
 
 def test_no_rows_are_no_rows() -> None:
-    completed = complete_vod_presence(_nine_columns().clear(), created_at=CREATED)
+    completed = complete_vod_presence(_nine_columns().clear(), created_at=CREATED, names=PLAIN)
     assert completed.schema == PRESENCE.schema and completed.is_empty()
 
 
 @pytest.mark.parametrize("column", ["channel", "content_id", "offset_s", "chatters"])
 def test_a_missing_column_is_named_with_what_was_found(column: str) -> None:
     with pytest.raises(SchemaError, match=f"missing column.*{column}; found platform, source"):
-        complete_vod_presence(_nine_columns().drop(column), created_at=CREATED)
+        complete_vod_presence(_nine_columns().drop(column), created_at=CREATED, names=PLAIN)
 
 
 def test_a_file_without_columns_is_refused() -> None:
     with pytest.raises(SchemaError, match="channel, content_id, offset_s, chatters; found none"):
-        complete_vod_presence(pl.DataFrame(), created_at=CREATED)
+        complete_vod_presence(pl.DataFrame(), created_at=CREATED, names=PLAIN)
 
 
 @pytest.mark.parametrize(
@@ -141,4 +142,4 @@ def test_a_file_without_columns_is_refused() -> None:
 )
 def test_what_does_not_fit_is_refused_with_the_column(columns: dict[str, object], message: str) -> None:
     with pytest.raises(SchemaError, match=message):
-        complete_vod_presence(_nine_columns(**columns), created_at=CREATED)
+        complete_vod_presence(_nine_columns(**columns), created_at=CREATED, names=PLAIN)

@@ -1,0 +1,167 @@
+"""The commands `erase`, `prune` and `privacy new-key`.
+
+Belongs here: options, telling Dagster what changed, what is printed. Not here: erasing and pruning (storage), the key
+and the opt-out list (privacy).
+"""
+
+import datetime as dt
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from vieweratlas_assets import terminal
+from vieweratlas_assets.commands.analysis import fail_for
+from vieweratlas_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from vieweratlas_assets.defs.io_managers import LakeIOManager
+    from vieweratlas_assets.storage.erasure import Erasure
+    from vieweratlas_assets.storage.retention import Pruning
+
+# Commands import what they run inside: loading Dagster takes seconds, and `--help` must not.
+
+
+@click.group("privacy")
+def privacy_group() -> None:
+    """Keys for pseudonyms."""
+
+
+@privacy_group.command("new-key")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.pass_obj
+def new_key(settings: Settings, file: Path) -> None:
+    """Write a new key for pseudonyms to FILE, outside the lake, readable by you alone.
+
+    Keep a copy: under another key every viewer gets another pseudonym.
+    """
+    from vieweratlas_assets.privacy import write_new_key
+
+    write_new_key(file, root=settings.root)
+    terminal.console.print(
+        f"Key written to {file}; use it by VIEWERATLAS_PRIVACY__PSEUDONYM_KEY_FILE", soft_wrap=True
+    )
+
+
+@click.command()
+@click.option("--viewer", "viewers", multiple=True, help="Login or pseudonym; can be repeated.")
+@click.option("--opted-out", is_flag=True, help="Every viewer on the opt-out list.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be erased.")
+@click.pass_obj
+def erase(settings: Settings, viewers: tuple[str, ...], opted_out: bool, dry_run: bool) -> None:
+    """Take viewers out of everything that is stored.
+
+    Presence, raw snapshots and audiences are rewritten without them; raw VOD chat in which they stand is deleted.
+    Ends with the days whose atlas counts them still, and the command that makes those anew. Stop collectors first;
+    an erasure that was cut off can be run again.
+    """
+    from vieweratlas_assets.privacy import viewer_names
+    from vieweratlas_assets.storage import erasure
+
+    names = viewer_names(settings)
+    asked = [*viewers, *(sorted(names.opted_out_viewers) if opted_out else ())]
+    forms = names.forms(asked)
+    if not forms:
+        raise click.UsageError("name a viewer by --viewer, or --opted-out for a list that has some")
+    from vieweratlas_assets.defs.io_managers import LakeIOManager
+
+    lake = LakeIOManager(root=settings.root)
+    with terminal.progress_bar() as progress:
+        total = len(erasure.files_with_names(lake.store))
+        bar = progress.add_task("looking" if dry_run else "erasing", total=total, now="")
+        done = erasure.erase(
+            lake.store,
+            forms,
+            now=dt.datetime.now(dt.UTC),
+            dry_run=dry_run,
+            on_file=lambda key: progress.update(bar, advance=1, now=key.split("/")[1]),
+        )
+    _print_erasure(lake, done, dry_run=dry_run)
+    if not dry_run and done.presence:
+        _report_presence(done)
+    if not forms <= names.forms(names.opted_out_viewers):
+        terminal.console.print(
+            "Who writes again is stored again: add `viewer NAME` to the opt-out list (privacy.opt_out_file)"
+        )
+    fail_for(done.left)
+
+
+def _print_erasure(lake: "LakeIOManager", done: "Erasure", *, dry_run: bool) -> None:
+    from vieweratlas_assets import runs
+    from vieweratlas_assets.storage.erasure import atlas_days
+
+    rows: list[dict[str, str | float | int | None]] = [
+        {"table": table, "files": files, "rows": done.rows[table], "names": done.names[table]}
+        for table, files in done.files.items()
+    ]
+    terminal.print_table("Would be erased" if dry_run else "Erased", rows)
+    if done.days:
+        named = ", ".join(_range(*days) for days in runs.ranges(done.days))
+        terminal.console.print(f"{len(done.days)} day(s) affected: {named}", highlight=False)
+    if atlas := atlas_days(lake.sealed, done.days):
+        terminal.console.print(
+            f"{len(atlas)} day(s) of the atlas count them still; make those anew by", highlight=False
+        )
+        for first, last in runs.ranges(atlas):
+            terminal.console.print(f"  vieweratlas analyze --from {first} --to {last}", highlight=False)
+        terminal.console.print("or, with all else that is out of date, by")
+        terminal.console.print("  vieweratlas analyze --outdated", highlight=False)
+
+
+def _report_presence(done: "Erasure") -> None:
+    """Tell Dagster that presence has changed: what was made of it shows as out of date in the UI."""
+    from vieweratlas_assets import runs
+
+    with runs.open_instance() as instance:
+        for (asset, day), rows in sorted(done.presence.items()):
+            runs.report_partition(instance, asset, day, {"origin": "erase", "rows_changed": rows})
+
+
+@click.command()
+@click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
+@click.pass_obj
+def prune(settings: Settings, dry_run: bool) -> None:
+    """Remove raw data and presence that are older than the settings keep them.
+
+    \b
+    raw snapshots    by the day in their path          privacy.raw_snapshots_days
+    raw VOD chat     by the age of the files           privacy.raw_vod_chat_days
+    presence         by its day, where it is set       privacy.presence_days
+    and what killed processes left half-written a day ago or earlier.
+
+    Audiences and the atlas stay; an audience whose presence is gone is never made anew.
+    """
+    from vieweratlas_assets.defs.io_managers import LakeIOManager
+    from vieweratlas_assets.storage import retention
+
+    privacy = settings.privacy
+    kept = retention.Retention(privacy.raw_snapshots_days, privacy.raw_vod_chat_days, privacy.presence_days)
+    lake = LakeIOManager(root=settings.root)
+    with terminal.progress_bar() as progress:
+        bar = progress.add_task("looking" if dry_run else "pruning", total=None, now="")
+        expired, unknown = retention.find_expired(lake.store, kept, now=dt.datetime.now(dt.UTC))
+        progress.update(bar, total=len(expired))
+        done = retention.prune(
+            lake.store, expired, dry_run=dry_run, on_object=lambda old: progress.update(bar, advance=1, now=old.kind)
+        )
+    _print_pruning(done, dry_run=dry_run)
+    terminal.print_lines("kept, of unknown age", unknown)
+
+
+def _print_pruning(done: "Pruning", *, dry_run: bool) -> None:
+    from vieweratlas_assets import runs
+
+    rows: list[dict[str, str | float | int | None]] = [
+        {"kind": kind, "files": files, "bytes": done.size_bytes[kind]} for kind, files in done.files.items()
+    ]
+    terminal.print_table("Would be removed" if dry_run else "Removed", rows)
+    if done.days:
+        named = ", ".join(_range(*days) for days in runs.ranges(done.days))
+        terminal.console.print(f"Presence of {len(done.days)} day(s): {named}", highlight=False)
+    if done.without_audience:
+        named = ", ".join(_range(*days) for days in runs.ranges(done.without_audience))
+        terminal.console.print(f"Of these had no audience, so that nothing is left: {named}", highlight=False)
+
+
+def _range(first: dt.date, last: dt.date) -> str:
+    return str(first) if first == last else f"{first} to {last}"

@@ -1,0 +1,275 @@
+"""Privacy from the door to the atlas: pseudonyms change no count, opt-outs hold, and what is erased stays erased."""
+
+import datetime as dt
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import polars as pl
+import pytest
+
+from vieweratlas_assets.domain import lake
+from vieweratlas_assets.domain.schemas import (
+    CHANNEL_ACTIVITY,
+    CHANNEL_AUDIENCE,
+    COMMUNITIES,
+    GRAPH_EDGES,
+    GRAPH_NODES,
+    LAYOUT,
+    PRESENCE,
+    Table,
+)
+from vieweratlas_assets.privacy import viewer_names
+from vieweratlas_assets.runs import outdated_days, plan_analysis
+from vieweratlas_assets.settings import PrivacySettings, Settings
+from vieweratlas_assets.storage.audiences import mark_pruned
+from vieweratlas_assets.storage.local import LocalStore
+from vieweratlas_assets.storage.sealed import SealedPartitions
+from vieweratlas_tests.importers.samples import three_days
+from vieweratlas_tests.integration.command import Command
+from vieweratlas_tests.lakes import DAY, live_rows, put_live, run, settings_for, two_groups
+
+SECRET = "7d" * 32
+NEXT = DAY + dt.timedelta(days=1)
+KEYED = {"viewer_names": "pseudonymous", "pseudonym_key": SECRET}
+BELOW_AUDIENCE = {
+    "overlap_graph": (GRAPH_NODES, GRAPH_EDGES),
+    "communities": (COMMUNITIES,),
+    "atlas_layout": (LAYOUT,),
+}
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as found:
+        yield found
+
+
+def chat() -> dict[str, list[list[str]]]:
+    """Two groups of channels in which bots and broadcasters write too."""
+    found = {channel: [[*row, "nightbot"] for row in rows] for channel, rows in two_groups().items()}
+    found["a1"][0] = [*found["a1"][0], "a1", "b1"]
+    return found
+
+
+def settings(root: Path, **privacy: Any) -> Settings:
+    return settings_for(root).model_copy(update={"privacy": PrivacySettings.model_validate(privacy)})
+
+
+def tables(root: Path, day: dt.date = DAY) -> dict[str, pl.DataFrame]:
+    sealed = SealedPartitions(LocalStore(root))
+    found: dict[str, pl.DataFrame] = {}
+    for asset, listed in BELOW_AUDIENCE.items():
+        record = sealed.record(asset, day)
+        assert record is not None
+        found |= {table.name: sealed.table(record, table) for table in listed}
+    return found
+
+
+def audience(root: Path, table: Table = CHANNEL_AUDIENCE, day: dt.date = DAY) -> pl.DataFrame:
+    sealed = SealedPartitions(LocalStore(root))
+    record = sealed.record("channel_audience", day)
+    assert record is not None
+    return sealed.table(record, table)
+
+
+def test_the_atlas_of_pseudonyms_is_the_atlas_of_plain_names(tmp_path: Path, instance: dg.DagsterInstance) -> None:
+    plain, at_the_door, on_rebuild = (tmp_path / name for name in ("plain", "door", "rebuild"))
+    names = viewer_names(settings(at_the_door, **KEYED))
+    for root in (plain, on_rebuild):
+        put_live(LocalStore(root), DAY, chat())
+    stored = names.apply(live_rows(DAY, chat()))
+    LocalStore(at_the_door).upload_parquet(lake.live_presence(DAY), stored, PRESENCE)
+
+    for root, privacy in ((plain, {}), (at_the_door, KEYED), (on_rebuild, KEYED)):
+        assert run(settings(root, **privacy), "daily_atlas", DAY, instance=instance).success
+
+    expected = tables(plain)
+    assert expected["graph_edges"].height > 5
+    for root in (at_the_door, on_rebuild):
+        found = tables(root)
+        assert all(found[name].equals(frame) for name, frame in expected.items())
+        assert audience(root, CHANNEL_ACTIVITY).equals(audience(plain, CHANNEL_ACTIVITY))
+    assert audience(at_the_door).equals(audience(on_rebuild))
+    viewers = set(audience(plain)["viewer"])
+    assert set(audience(at_the_door)["viewer"]) == set(names.stored(pl.Series(sorted(viewers))))
+    assert "nightbot" not in viewers and len(viewers) == 17
+
+
+def test_live_and_vod_of_one_minute_count_once_though_one_was_stored_plain(
+    tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    store = LocalStore(tmp_path)
+    names = viewer_names(settings(tmp_path, **KEYED))
+    live = live_rows(DAY, {"a": [["ann"]], "b": [["ann"]]})
+    again = names.apply(live).filter(channel="a").with_columns(timestamp=pl.lit("another collector's"))
+    store.upload_parquet(lake.live_presence(DAY), pl.concat([live, again]), PRESENCE)
+    assert run(settings(tmp_path, **KEYED), "audience", DAY, instance=instance).success
+    assert audience(tmp_path).select("channel", "buckets").rows() == [("a", 1), ("b", 1)]
+
+
+def test_who_opts_out_is_gone_at_the_next_rebuild(tmp_path: Path, instance: dg.DagsterInstance) -> None:
+    root, opted_out = tmp_path / "lake", tmp_path / "opt-out.txt"
+    put_live(LocalStore(root), DAY, chat())
+    run(settings(root), "daily_atlas", DAY, instance=instance)
+    assert outdated_days(settings(root)) == []
+    opted_out.write_text("viewer ann3\nchannel b2\n")
+    now = settings(root, opt_out_file=opted_out)
+
+    assert outdated_days(now) == [DAY]
+    assert run(now, "daily_atlas", DAY, instance=instance).success
+
+    assert outdated_days(now) == []
+    left = {c: [[name for name in row if name != "ann3"] for row in rows] for c, rows in chat().items() if c != "b2"}
+    put_live(LocalStore(tmp_path / "never"), DAY, left)
+    run(settings(tmp_path / "never"), "daily_atlas", DAY, instance=instance)
+    assert all(frame.equals(tables(root)[name]) for name, frame in tables(tmp_path / "never").items())
+    assert audience(root).equals(audience(tmp_path / "never"))
+
+
+def test_an_audience_whose_presence_was_pruned_is_never_made_of_nothing(
+    tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    store = LocalStore(tmp_path)
+    put_live(store, DAY, chat())
+    run(settings(tmp_path), "daily_atlas", DAY, instance=instance)
+    before, graph = audience(tmp_path), tables(tmp_path)
+    mark_pruned(SealedPartitions(store), DAY)
+    store.delete(lake.live_presence(DAY))
+
+    assert outdated_days(settings(tmp_path)) == []
+    result = run(settings(tmp_path), "daily_atlas", DAY, instance=instance)
+
+    assert result.success
+    assert audience(tmp_path).equals(before)
+    assert all(frame.equals(graph[name]) for name, frame in tables(tmp_path).items())
+    [check] = [c for c in result.get_asset_check_evaluations() if c.check_name == "has_presence"]
+    assert check.passed
+
+
+def test_presence_that_changes_makes_every_day_of_its_window_out_of_date_until_it_is_made_anew(
+    tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    chosen = settings(tmp_path)
+    store = LocalStore(tmp_path)
+    days = [DAY + dt.timedelta(days=n) for n in range(5)]
+    for day in days:
+        put_live(store, day, chat())
+    run(chosen, "daily_atlas", days[0], days[-1], instance=instance)
+    assert outdated_days(chosen) == []
+
+    put_live(store, days[1], {**chat(), "c1": [["ann1"]]})
+    assert outdated_days(chosen) == days[1:4]
+    # The audience alone is not enough, nor is one of the graphs.
+    run(chosen, "audience", days[1], instance=instance)
+    assert outdated_days(chosen) == days[1:4]
+    run(chosen, "atlas", days[2], instance=instance)
+    assert outdated_days(chosen) == [days[1], days[3]]
+    assert plan_analysis(chosen, days[1], days[1]).audience == (days[1],)
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> Command:
+    return Command(tmp_path)
+
+
+SMALL = {"VIEWERATLAS_ANALYSIS__MIN_CHANNEL_VIEWERS": "1", "VIEWERATLAS_PARTITIONS__WINDOW_DAYS": "3"}
+
+
+def bytes_of(*folders: Path) -> Iterator[bytes]:
+    for folder in folders:
+        yield from (path.read_bytes() for path in folder.rglob("*") if path.is_file())
+
+
+@pytest.mark.slow
+def test_from_a_new_key_to_an_erased_viewer(command: Command, tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    command.run("privacy", "new-key", str(key))
+    secret = key.read_text().strip()
+    keyed = {
+        **SMALL,
+        "VIEWERATLAS_PRIVACY__VIEWER_NAMES": "pseudonymous",
+        "VIEWERATLAS_PRIVACY__PSEUDONYM_KEY_FILE": str(key),
+    }
+    three_days(tmp_path / "vods")
+    printed = command.run("import", "vod-lake", str(tmp_path / "vods"), **keyed)
+    printed += command.run("analyze", **keyed)
+    store = LocalStore(command.root)
+    presence = store.list_files(f"{lake.PRESENCE}/")
+    viewers = {
+        name for each in presence for row in store.download_parquet(each, PRESENCE)["chatters"] for name in row
+    }
+    assert viewers and all(name.startswith("p.") for name in viewers)
+
+    erased = min(viewers)
+    before = {each: store.download_bytes(each) for each in store.list_files()}
+    said = command.run("erase", "--viewer", erased, "--dry-run", **keyed)
+    assert "Would be erased" in said and "vieweratlas analyze --from" in said
+    assert {each: store.download_bytes(each) for each in store.list_files()} == before
+    printed += said + command.run("erase", "--viewer", erased, **keyed)
+    assert "add `viewer NAME` to the opt-out list" in printed
+    printed += command.run("analyze", "--outdated", **keyed)
+    assert "No day of the atlas is out of date" in command.run("analyze", "--outdated", **keyed)
+    for each in store.list_files("curated/", ".parquet"):
+        frame = pl.read_parquet(Path(store.root) / each, hive_partitioning=False)
+        assert erased not in str(frame.to_dicts()), each
+
+    kept = {**keyed, "VIEWERATLAS_PRIVACY__PRESENCE_DAYS": "1"}
+    printed += command.run("prune", **kept)
+    assert store.list_files(f"{lake.PRESENCE}/") == []
+    audiences = {
+        each: store.download_bytes(each) for each in store.list_files("curated/channel_audience/", ".parquet")
+    }
+    printed += command.run("analyze", **kept)
+    assert "No day of the atlas is out of date" in command.run("analyze", "--outdated", **kept)
+    assert audiences == {
+        each: store.download_bytes(each) for each in store.list_files("curated/channel_audience/", ".parquet")
+    }
+
+    # Neither the lake, nor Dagster's history, nor anything printed holds the key.
+    for form in (secret, secret.upper(), bytes.fromhex(secret).decode("latin-1")):
+        assert form not in printed
+    for data in bytes_of(command.root, tmp_path / "home"):
+        assert secret.encode() not in data and bytes.fromhex(secret) not in data
+
+
+@pytest.mark.parametrize(
+    ("arguments", "privacy", "told"),
+    [
+        (["erase"], {}, "name a viewer by --viewer"),
+        (["erase", "--opted-out"], {}, "name a viewer by --viewer"),
+        (["erase", "--viewer", " "], {}, "name a viewer by --viewer"),
+        (["analyze", "--outdated", "--date", "2026-03-10"], {}, "--outdated finds the days itself"),
+        (["import", "vod-lake", "."], {"VIEWER_NAMES": "pseudonymous"}, "there is no key"),
+        (["erase", "--viewer", "ann"], {"OPT_OUT_FILE": "none.txt"}, "none.txt cannot be read"),
+        (["erase", "--viewer", "ann"], {"PSEUDONYM_KEY": SECRET[:62]}, "which make 31 bytes"),
+        (["erase", "--viewer", "ann"], {"PSEUDONYM_KEY_FILE": "lake/key"}, "inside the lake"),
+        (["privacy", "new-key", "lake/key"], {}, "inside the lake"),
+    ],
+)
+def test_bad_input_is_one_clear_line_without_the_key(command: Command, arguments, privacy, told) -> None:
+    set_to = {f"VIEWERATLAS_PRIVACY__{name}": value for name, value in privacy.items()}
+    printed = command.run(*arguments, fails=True, **set_to)
+    assert told in " ".join(printed.split())
+    assert "Traceback" not in printed
+    assert SECRET[:62] not in printed
+
+
+def test_erasing_all_who_opted_out_tells_dagster_that_presence_has_changed(command: Command, tmp_path: Path) -> None:
+    put_live(LocalStore(command.root), DAY, chat())
+    put_live(LocalStore(command.root), NEXT, {"a1": [["bob1"]]})
+    (tmp_path / "opt-out.txt").write_text("viewer ann1\nviewer ann2\n")
+    listed = {"VIEWERATLAS_PRIVACY__OPT_OUT_FILE": str(tmp_path / "opt-out.txt")}
+
+    printed = command.run("erase", "--opted-out", **listed)
+
+    assert f"1 day(s) affected: {DAY}" in printed and "opt-out list" not in printed
+    rows = LocalStore(command.root).download_parquet(lake.live_presence(DAY), PRESENCE)
+    assert not {"ann1", "ann2"} & {name for row in rows["chatters"] for name in row}
+    with dg.DagsterInstance.from_config(str(tmp_path / "home")) as instance:
+        assert instance.get_materialized_partitions(dg.AssetKey("live_presence")) == {str(DAY)}
+        [event] = instance.fetch_materializations(dg.AssetKey("live_presence"), limit=5).records
+    metadata = event.asset_materialization.metadata
+    assert metadata["origin"].value == "erase" and metadata["rows_changed"].value == 3
+    assert "ann" not in str(metadata)
