@@ -10,7 +10,8 @@ import polars as pl
 
 from vieweratlas_assets.build import build_defs
 from vieweratlas_assets.domain import lake
-from vieweratlas_assets.domain.schemas import CHANNEL_ROSTER, PRESENCE
+from vieweratlas_assets.domain.presence.raw import SNAPSHOTS, complete_raw_snapshots
+from vieweratlas_assets.domain.schemas import CHANNEL_ROSTER, PRESENCE, RAW_SNAPSHOTS
 from vieweratlas_assets.settings import AnalysisSettings, PartitionSettings, Settings
 from vieweratlas_assets.storage.objects import ObjectStore
 
@@ -43,6 +44,36 @@ def live_rows(day: dt.date, chat: Mapping[str, Sequence[Sequence[str]]]) -> pl.D
 def put_live(store: ObjectStore, day: dt.date, chat: Mapping[str, Sequence[Sequence[str]]]) -> None:
     """Write a day's live presence."""
     store.upload_parquet(lake.live_presence(day), live_rows(day, chat), PRESENCE)
+
+
+def at(hour: int, minute: int = 0, day: dt.date = DAY) -> dt.datetime:
+    """A moment of a day, UTC."""
+    return dt.datetime.combine(day, dt.time(hour, minute), dt.UTC)
+
+
+def put_raw(
+    store: ObjectStore,
+    hour: dt.datetime,
+    chat: Mapping[str, Sequence[Sequence[str]]],
+    *,
+    name: str = "collector-1",
+    **told: Any,
+) -> str:
+    """Write an hour of a collector, and return its key: for each channel the chatters of minute 0, 1, 2, …"""
+    rows = [
+        {
+            "channel": channel,
+            "observed_at": hour + dt.timedelta(minutes=minute),
+            "chatters": list(chatters),
+            "origin": name,
+        }
+        | told
+        for channel, minutes in chat.items()
+        for minute, chatters in enumerate(minutes)
+    ]
+    key = f"{lake.raw_hour(hour)}{name}.parquet"
+    store.upload_parquet(key, complete_raw_snapshots(pl.DataFrame(rows, schema=SNAPSHOTS)), RAW_SNAPSHOTS)
+    return key
 
 
 def put_roster(store: ObjectStore, day: dt.date, about: Mapping[str, tuple[str | None, str | None]]) -> None:

@@ -13,8 +13,7 @@ from vieweratlas_assets.domain.schemas import CHANNEL_AUDIENCE
 from vieweratlas_assets.runs import NothingToAnalyse, execute, newest_day, plan_analysis
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.sealed import SealedPartitions
-from vieweratlas_tests.defs.test_live_presence import at, put_raw
-from vieweratlas_tests.lakes import DAY, put_live, settings_for, two_groups
+from vieweratlas_tests.lakes import DAY, at, put_live, put_raw, settings_for, two_groups
 
 DAYS = [DAY + dt.timedelta(days=number) for number in range(5)]
 

@@ -1,7 +1,7 @@
 """The asset `live_presence`: made of raw hours, kept where there are none, never less than what was known."""
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,11 @@ import pytest
 from vieweratlas_assets.build import build_defs
 from vieweratlas_assets.defs.assets.live import is_live_current
 from vieweratlas_assets.domain import lake
-from vieweratlas_assets.domain.presence.raw import SNAPSHOTS, complete_raw_snapshots
-from vieweratlas_assets.domain.schemas import CHANNEL_AUDIENCE, PRESENCE, RAW_SNAPSHOTS
+from vieweratlas_assets.domain.schemas import CHANNEL_AUDIENCE, PRESENCE
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.presence import days_with_presence
 from vieweratlas_assets.storage.sealed import SealedPartitions
-from vieweratlas_tests.lakes import DAY, put_live, run, settings_for, two_groups
+from vieweratlas_tests.lakes import DAY, at, put_live, put_raw, run, settings_for, two_groups
 
 NEXT = DAY + dt.timedelta(days=1)
 
@@ -31,35 +30,6 @@ def instance() -> Iterator[dg.DagsterInstance]:
 @pytest.fixture
 def store(tmp_path: Path) -> LocalStore:
     return LocalStore(tmp_path)
-
-
-def at(hour: int, minute: int = 0, day: dt.date = DAY) -> dt.datetime:
-    return dt.datetime.combine(day, dt.time(hour, minute), dt.UTC)
-
-
-def put_raw(
-    store: LocalStore,
-    hour: dt.datetime,
-    chat: Mapping[str, Sequence[Sequence[str]]],
-    *,
-    name: str = "collector-1",
-    **told: Any,
-) -> str:
-    """An hour of a collector: for each channel the chatters of minute 0, 1, 2, …"""
-    rows = [
-        {
-            "channel": channel,
-            "observed_at": hour + dt.timedelta(minutes=minute),
-            "chatters": list(chatters),
-            "origin": name,
-        }
-        | told
-        for channel, minutes in chat.items()
-        for minute, chatters in enumerate(minutes)
-    ]
-    key = f"{lake.raw_hour(hour)}{name}.parquet"
-    store.upload_parquet(key, complete_raw_snapshots(pl.DataFrame(rows, schema=SNAPSHOTS)), RAW_SNAPSHOTS)
-    return key
 
 
 def make(store: LocalStore, instance: dg.DagsterInstance, first: dt.date = DAY, last: dt.date | None = None):

@@ -108,6 +108,42 @@ def test_a_partition_is_sealed_beside_its_files_and_out_of_sight() -> None:
         == "curated/channel_audience/date=2020-04-03/_channel_audience.json"
     )
     assert lake.partition_record("overlap_graph", DAY) == "atlas/date=2020-04-03/_overlap_graph.json"
+    assert (
+        lake.partition_record("live_presence", DAY)
+        == "curated/presence_snapshots/source=live/date=2020-04-03/_live_presence.json"
+    )
+
+
+def test_the_table_of_live_presence_lies_in_its_day() -> None:
+    assert lake.table_file("presence_snapshots", DAY) == lake.live_presence(DAY)
+    assert lake.table_file("layout", DAY) == "atlas/date=2020-04-03/layout.parquet"
+
+
+@given(st.datetimes(dt.datetime(1000, 1, 1), timezones=st.just(dt.UTC)))
+def test_the_hour_of_a_raw_snapshot_is_read_back(moment: dt.datetime) -> None:
+    hour = moment.replace(minute=0, second=0, microsecond=0)
+    key = f"{lake.raw_hour(moment)}collector-1.parquet"
+    assert key.startswith(lake.raw_day(moment.date()))
+    assert lake.raw_hour_of(key) == lake.raw_hour_of(f"s3://bucket/pre/{key}") == hour
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "raw/snapshots/2020/04/03/24/x.parquet",
+        "raw/snapshots/2020/02/30/01/x.parquet",
+        "raw/snapshots/2020/04/03/x.parquet",
+        "raw/snapshots/2020/04/03/01/deeper/x.parquet",
+        "raw/snapshots/_imported/import-live/000001.parquet",
+        "draw/snapshots/2020/04/03/01/x.parquet",
+    ],
+)
+def test_what_names_no_raw_hour_is_none(key: str) -> None:
+    assert lake.raw_hour_of(key) is None
+
+
+def test_notes_of_importers_lie_beside_the_raw_hours_and_out_of_sight() -> None:
+    assert lake.imported_files("import-live") == "raw/snapshots/_imported/import-live/"
 
 
 def test_a_day_of_the_roster_is_the_prefix_of_its_hours() -> None:

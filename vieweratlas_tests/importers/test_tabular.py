@@ -119,3 +119,21 @@ def test_no_file_and_a_folder_are_named(tmp_path: Path) -> None:
 def test_a_stray_quote_does_not_swallow_the_rows_after_it(tmp_path: Path) -> None:
     with pytest.raises(TableError, match="is not CSV"):
         _read(tmp_path, b'channel\na\n"b\nc\nd\n')
+
+
+def test_what_a_row_has_beyond_the_header_is_given_where_it_is_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text("channel,size\na,1\nb,2,x,,y\n")
+
+    rows = list(read_rows(path, COLUMNS, ("channel",), beyond="more"))
+
+    assert [row["more"] for _, row in rows] == ["", "x,,y"]
+
+
+def test_a_field_may_be_as_long_as_the_reader_allows(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text(f"channel,note\na,{'x' * 1_500_000}\n")
+
+    with pytest.raises(TableError, match="field larger than field limit"):
+        list(read_rows(path, COLUMNS, ("channel",)))
+    assert len(next(read_rows(path, COLUMNS, ("channel",), field_limit=2_000_000))[1]["note"]) == 1_500_000
