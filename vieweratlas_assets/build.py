@@ -15,13 +15,13 @@ from vieweratlas_assets.defs.io_managers import LakeIOManager
 from vieweratlas_assets.defs.jobs import JOBS
 from vieweratlas_assets.defs.resources import analysis_resource
 from vieweratlas_assets.defs.schedules import DAILY_SCHEDULE
+from vieweratlas_assets.defs.spark_overlap import spark_launcher
 from vieweratlas_assets.domain.communities.detectors import community_detector
 from vieweratlas_assets.partitions import partitions_of
 from vieweratlas_assets.settings import Settings, SettingsError, load_settings
 
 ASSETS = (
     presence.channel_audience_asset,
-    atlas.overlap_graph_asset,
     atlas.communities_asset,
     atlas.community_tags_asset,
     atlas.atlas_layout_asset,
@@ -63,7 +63,11 @@ def _definitions(settings: Settings, resource_overrides: Mapping[str, Any]) -> d
         "analysis": analysis_resource(settings.analysis),
     }
     return dg.Definitions(
-        assets=[*collection_specs(partitions), *(asset(partitions) for asset in ASSETS)],
+        assets=[
+            *collection_specs(partitions),
+            atlas.overlap_graph_asset(partitions, spark_launcher(settings.engine)),
+            *(asset(partitions) for asset in ASSETS),
+        ],
         jobs=JOBS,
         schedules=[DAILY_SCHEDULE],
         resources=resources | dict(resource_overrides),

@@ -8,7 +8,7 @@ import datetime as dt
 import os
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ENVIRONMENT_PREFIX = "VIEWERATLAS_"
@@ -77,6 +77,37 @@ class PartitionSettings(BaseModel):
         return start
 
 
+class EngineSettings(BaseModel):
+    """What counts the overlap: this machine, or Spark where one machine is outgrown (docs/spark.md)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    overlap_engine: Literal["local", "spark"] = Field("local", description="What counts the shared viewers.")
+    spark_launcher: Literal["local", "emr_serverless"] = Field("local", description="Where the Spark job runs.")
+    spark_submit_parameters: str = Field(
+        "",
+        description="Parameters of spark-submit, such as --driver-memory 4g; empty is Spark on this machine's cores, "
+        "and on EMR Serverless what the application says.",
+    )
+    emr_serverless_application_id: str = Field(
+        "", pattern=r"^[0-9a-z]{0,64}$", description="Application that runs the job, such as 00fabc123def4567."
+    )
+    emr_serverless_role_arn: str = Field(
+        "",
+        pattern=r"^(arn:aws[a-zA-Z0-9-]*:iam::[0-9]{12}:role/\S+)?$",
+        description="Role that the job takes, such as arn:aws:iam::123456789012:role/vieweratlas-spark.",
+    )
+
+    @model_validator(mode="after")
+    def _know_the_application(self) -> "EngineSettings":
+        if self.overlap_engine == "spark" and self.spark_launcher == "emr_serverless":
+            needed = ("emr_serverless_application_id", "emr_serverless_role_arn")
+            missing = [name for name in needed if not getattr(self, name)]
+            if missing:
+                raise ValueError(f"spark_launcher is emr_serverless; set {' and '.join(missing)} too")
+        return self
+
+
 class Settings(BaseSettings):
     """All settings.
 
@@ -95,6 +126,7 @@ class Settings(BaseSettings):
     root: str = Field("./data", min_length=1)
     analysis: AnalysisSettings = AnalysisSettings()
     partitions: PartitionSettings = PartitionSettings()
+    engine: EngineSettings = EngineSettings()
 
 
 def load_settings(**overrides: Any) -> Settings:

@@ -16,6 +16,7 @@ ALLOWED = {
     "importers": {"domain", "storage"},
     "settings": set(),
     "partitions": {"settings"},
+    "spark": set(),
     "defs": {"domain", "storage", "settings", "partitions"},
     "build": {"defs", "domain", "settings", "partitions"},
     "definitions": {"build"},

@@ -6,6 +6,8 @@ Belongs here: the assets that compute. Not here: what people look at (products),
 import datetime as dt
 import json
 from collections import Counter
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -17,16 +19,19 @@ from vieweratlas_assets.defs.days import DayResult, each_day
 from vieweratlas_assets.defs.io_managers import LakeIOManager
 from vieweratlas_assets.defs.metadata import column_schemas
 from vieweratlas_assets.defs.resources import Analysis
+from vieweratlas_assets.defs.spark_overlap import SparkLauncher, count_on_spark
 from vieweratlas_assets.domain.atlas.layout import force_layout
 from vieweratlas_assets.domain.communities.detection import detect_communities
 from vieweratlas_assets.domain.overlap.graph import (
     DENSITY_RANGE,
+    CountedOverlap,
     EmptyWindow,
     OverlapGraph,
     build_overlap_graph,
     density,
     density_advice,
     graph_facts,
+    graph_of_counts,
 )
 from vieweratlas_assets.domain.overlap.measures import usable_weight
 from vieweratlas_assets.domain.schemas import (
@@ -87,13 +92,13 @@ def _options(partitions: Partitions, asset: str, checks: tuple[Check, ...], **mo
     }
 
 
-def overlap_graph_asset(partitions: Partitions) -> dg.AssetsDefinition:
-    """Build the asset `overlap_graph`."""
+def overlap_graph_asset(partitions: Partitions, spark: SparkLauncher | None = None) -> dg.AssetsDefinition:
+    """Build the asset `overlap_graph`; with a launcher, Spark counts instead of this machine."""
     window_days = partitions.window_days
 
     @dg.asset(
         ins={"channel_audience": dg.AssetIn(partition_mapping=partitions.window, input_manager_key="lake")},
-        kinds={"scipy", "polars", "parquet"},
+        kinds={"spark" if spark else "scipy", "polars", "parquet"},
         metadata={**column_schemas(GRAPH_TABLES), "window_days": window_days},
         **_options(partitions, "overlap_graph", GRAPH_CHECKS),
     )
@@ -105,6 +110,7 @@ def overlap_graph_asset(partitions: Partitions) -> dg.AssetsDefinition:
         analysis: Analysis,
     ) -> dg.MaterializeResult:
         """Channels joined by the viewers they share, over the trailing window of days."""
+        on_cluster = partial(count_on_spark, context, spark, lake.store) if spark else None
 
         def of_day(day: dt.date) -> DayResult:
             there = lake.sealed.record("overlap_graph", day)
@@ -114,15 +120,21 @@ def overlap_graph_asset(partitions: Partitions) -> dg.AssetsDefinition:
                 )
                 nodes, edges = (lake.sealed.table(there, table) for table in GRAPH_TABLES)
                 return DayResult(kept=there, verdicts=_graph_verdicts(OverlapGraph(nodes, edges, 0, None)))
-            return graph_of_day(channel_audience, day, window_days, analysis)
+            return graph_of_day(channel_audience, day, window_days, analysis, on_cluster)
 
         return each_day(context, lake.sealed, of_day, tables=GRAPH_TABLES, asset_checks=GRAPH_CHECKS)
 
     return overlap_graph
 
 
-def graph_of_day(audience: AssetDays, day: dt.date, window_days: int, analysis: Analysis) -> DayResult:
-    """Build the graph of the window that ends with a day.
+def graph_of_day(
+    audience: AssetDays,
+    day: dt.date,
+    window_days: int,
+    analysis: Analysis,
+    on_cluster: Callable[..., tuple[CountedOverlap, dict[str, Any]]] | None = None,
+) -> DayResult:
+    """Build the graph of the window that ends with a day, on this machine or by `count_on_spark`.
 
     Raises:
         EmptyWindow: no day of the window has presence.
@@ -135,15 +147,22 @@ def graph_of_day(audience: AssetDays, day: dt.date, window_days: int, analysis: 
             f"no presence from {first} to {day}: import or collect some, or materialise channel_audience of the "
             "days that have it"
         )
-    pairs = pl.concat([audience.table(each, CHANNEL_AUDIENCE).select("channel", "viewer") for each in present])
-    graph = build_overlap_graph(
-        pairs,
-        {each: audience.table(each, CHANNEL_ACTIVITY) for each in present},
-        overlap_threshold=analysis.overlap_threshold,
-        min_channel_viewers=analysis.min_channel_viewers,
-    )
+    activity = {each: audience.table(each, CHANNEL_ACTIVITY) for each in present}
+    limits = {
+        "overlap_threshold": analysis.overlap_threshold,
+        "min_channel_viewers": analysis.min_channel_viewers,
+    }
+    engine_facts = {}
+    if on_cluster is None:
+        pairs = pl.concat([audience.table(each, CHANNEL_AUDIENCE).select("channel", "viewer") for each in present])
+        graph = build_overlap_graph(pairs, activity, **limits)
+    else:
+        counted, figures = on_cluster(day, window, **limits)
+        graph = graph_of_counts(counted, activity, min_channel_viewers=analysis.min_channel_viewers)
+        engine_facts = {"spark": figures}
     facts = {
         **graph_facts(graph),
+        **engine_facts,
         "window_days": window_days,
         "days_present": len(present),
         "days": [str(each) for each in present],

@@ -39,6 +39,21 @@ class OverlapGraph:
     total_viewers: int | None
 
 
+@dataclass(frozen=True)
+class CountedOverlap:
+    """What an engine counts in a window of days.
+
+    Attributes:
+        sizes: channel, viewers (distinct, in the window); a channel without viewers may be missing.
+        shared: channel_a < channel_b, shared_viewers; pairs of channels that are large enough, above the threshold.
+        total_viewers: distinct viewers in the window.
+    """
+
+    sizes: pl.DataFrame
+    shared: pl.DataFrame
+    total_viewers: int
+
+
 def build_overlap_graph(
     audience: pl.DataFrame,
     activity: Mapping[dt.date, pl.DataFrame],
@@ -55,17 +70,33 @@ def build_overlap_graph(
         min_channel_viewers: channels with fewer distinct viewers in the window are left out.
     """
     distinct = audience.select("channel", "viewer").unique()
-    known = window_nodes(distinct, activity)
+    sizes = _sizes(distinct)
+    large = sizes.filter(pl.col("viewers") >= min_channel_viewers)["channel"]
+    shared = shared_viewers(distinct.filter(pl.col("channel").is_in(large.implode())), min_shared=overlap_threshold)
+    counted = CountedOverlap(sizes, shared, distinct["viewer"].n_unique())
+    return graph_of_counts(counted, activity, min_channel_viewers=min_channel_viewers)
+
+
+def graph_of_counts(
+    counted: CountedOverlap, activity: Mapping[dt.date, pl.DataFrame], *, min_channel_viewers: int
+) -> OverlapGraph:
+    """Make the graph of what an engine counted with the same min_channel_viewers; activity as build_overlap_graph."""
+    known = _nodes(counted.sizes, activity)
     nodes = known.filter(pl.col("viewers") >= min_channel_viewers)
-    counted = shared_viewers(
-        distinct.filter(pl.col("channel").is_in(nodes["channel"].implode())), min_shared=overlap_threshold
-    )
-    total = distinct["viewer"].n_unique()
-    edges = with_measures(counted, nodes, total_viewers=total)
-    return OverlapGraph(nodes, edges, known.height - nodes.height, total)
+    edges = with_measures(counted.shared, nodes, total_viewers=counted.total_viewers)
+    return OverlapGraph(nodes, edges, known.height - nodes.height, counted.total_viewers)
 
 
 def window_nodes(distinct: pl.DataFrame, activity: Mapping[dt.date, pl.DataFrame]) -> pl.DataFrame:
+    """Every channel of a window, by its distinct (channel, viewer) pairs and its days: schema GRAPH_NODES."""
+    return _nodes(_sizes(distinct), activity)
+
+
+def _sizes(distinct: pl.DataFrame) -> pl.DataFrame:
+    return distinct.group_by("channel").agg(pl.len().alias("viewers"))
+
+
+def _nodes(sizes: pl.DataFrame, activity: Mapping[dt.date, pl.DataFrame]) -> pl.DataFrame:
     """Every channel of a window: schema GRAPH_NODES.
 
     A channel's game and language are the ones of the days on which it had the most viewer minutes; ties by name.
@@ -76,7 +107,7 @@ def window_nodes(distinct: pl.DataFrame, activity: Mapping[dt.date, pl.DataFrame
     nodes = (
         days.group_by("channel")
         .agg(pl.col("viewer_minutes").sum())
-        .join(distinct.group_by("channel").agg(pl.len().alias("viewers")), on="channel", how="left")
+        .join(sizes, on="channel", how="left")
         .with_columns(pl.col("viewers").fill_null(0))
     )
     for column in ("game_name", "language"):

@@ -1,0 +1,328 @@
+"""The overlap of a window counted on Spark, launched through Dagster Pipes.
+
+Belongs here: where a job runs, its order, its outcome read back. Not here: the counting (spark.overlap_job), the
+graph of the counts (domain.overlap). Loads neither pyspark nor dagster_aws before a job is launched.
+
+Protocol: https://docs.dagster.io/guides/build/external-pipelines and, for EMR Serverless,
+https://docs.aws.amazon.com/emr-serverless/latest/APIReference/API_StartJobRun.html
+"""
+
+import contextlib
+import datetime as dt
+import importlib.util
+import io
+import os
+import shutil
+import sys
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import dagster as dg
+import dagster_pipes
+import polars as pl
+
+from vieweratlas_assets.domain import lake
+from vieweratlas_assets.domain.overlap.counting import SHARED
+from vieweratlas_assets.domain.overlap.graph import CountedOverlap
+from vieweratlas_assets.settings import EngineSettings
+from vieweratlas_assets.storage import parquet
+from vieweratlas_assets.storage.local import LocalStore
+from vieweratlas_assets.storage.objects import CorruptObject, ObjectStore
+from vieweratlas_assets.storage.sealed import PartitionRecord
+
+JOB = Path(__file__).parents[1] / "spark" / "overlap_job.py"
+
+# Of this machine alone: no port is open to others, and no page is served.
+LOCAL_PARAMETERS = (
+    "--master local[*] --conf spark.driver.host=127.0.0.1 --conf spark.driver.bindAddress=127.0.0.1 "
+    "--conf spark.ui.enabled=false --conf spark.ui.showConsoleProgress=false"
+)
+
+SIZES = pl.Schema({"channel": pl.String, "viewers": pl.Int64})
+FIGURES = pl.Schema(
+    {
+        "rows_read": pl.Int64,
+        "distinct_pairs": pl.Int64,
+        "total_viewers": pl.Int64,
+        "viewers_left_out": pl.Int64,
+        "spark_version": pl.String,
+    }
+)
+
+
+class SparkFailed(RuntimeError):
+    """The Spark job could not be run or failed; the message says why and what to do."""
+
+
+class SparkLauncher(Protocol):
+    """Runs the overlap job somewhere."""
+
+    def root_of(self, store: ObjectStore) -> str:
+        """The lake's root as Spark reads it there.
+
+        Raises:
+            SparkFailed: that Spark cannot read this lake.
+        """
+
+    def run(
+        self, context: dg.OpExecutionContext, store: ObjectStore, work_folder: str, order: dict[str, Any], /
+    ) -> None:
+        """Run the job to its end; `order` holds the fields of `overlap_job.Order`.
+
+        Args:
+            work_folder: of the lake, for what a cluster must read; the caller removes it.
+
+        Raises:
+            SparkFailed: the job was not started, or did not succeed.
+        """
+
+
+def spark_launcher(engine: EngineSettings) -> SparkLauncher | None:
+    """The launcher that the settings name; None where this machine counts."""
+    if engine.overlap_engine == "local":
+        return None
+    if engine.spark_launcher == "local":
+        return LocalSpark(engine.spark_submit_parameters)
+    return EmrServerless(
+        engine.emr_serverless_application_id, engine.emr_serverless_role_arn, engine.spark_submit_parameters
+    )
+
+
+def count_on_spark(
+    context: dg.AssetExecutionContext,
+    spark: SparkLauncher,
+    store: ObjectStore,
+    day: dt.date,
+    window: Sequence[PartitionRecord],
+    *,
+    overlap_threshold: int,
+    min_channel_viewers: int,
+    max_channels_per_viewer: int | None = None,
+) -> tuple[CountedOverlap, dict[str, Any]]:
+    """Count the overlap of the audiences of a window, and tell the job's figures (FIGURES).
+
+    Args:
+        day: that the window ends with.
+        window: records of the audiences, at least one.
+        max_channels_per_viewer: viewers in more channels of the window are left out of all counts; None keeps all.
+
+    Raises:
+        SparkFailed: see SparkLauncher.
+        CorruptObject: the audiences that Spark read are not those that were sealed, or its output cannot be read.
+    """
+    root = spark.root_of(store)
+    with _work_folder(store, lake.work_folder("overlap_graph", day, context.run.run_id)) as work:
+        order = {
+            "inputs": [f"{root}/{lake.channel_audience(record.day)}" for record in window],
+            "output": f"{root}/{work}counted",
+            "overlap_threshold": overlap_threshold,
+            "min_channel_viewers": min_channel_viewers,
+            "max_channels_per_viewer": max_channels_per_viewer,
+        }
+        # Pipes reads what is deprecated in an asset's context, and warns of itself; an op's has all that it needs.
+        spark.run(context.op_execution_context, store, work, order)
+        counted = f"{work}counted/"
+        found = _read(store, f"{counted}figures/", FIGURES)
+        if found.height != 1:
+            raise CorruptObject(
+                f"{store.uri(counted + 'figures')} holds {found.height} rows, not 1: run the day again"
+            )
+        figures = found.row(0, named=True)
+        sealed_rows = sum(record.facts["rows"] for record in window)
+        if figures["rows_read"] != sealed_rows:
+            raise CorruptObject(
+                f"Spark read {figures['rows_read']} rows of audience and {sealed_rows} were sealed: materialise "
+                f"channel_audience of {window[0].day} to {window[-1].day} again"
+            )
+        sizes, shared = _read(store, f"{counted}sizes/", SIZES), _read(store, f"{counted}shared/", SHARED)
+    return CountedOverlap(sizes, shared, figures["total_viewers"]), figures
+
+
+@contextlib.contextmanager
+def _work_folder(store: ObjectStore, folder: str) -> Iterator[str]:
+    """A folder of the lake that is gone afterwards, whatever happens."""
+    try:
+        yield folder
+    finally:
+        for key in store.list_files(folder):
+            store.delete(key)
+        if isinstance(store, LocalStore):
+            shutil.rmtree(store.uri(folder.rstrip("/")), ignore_errors=True)  # empty folders are left
+
+
+def _read(store: ObjectStore, folder: str, schema: pl.Schema) -> pl.DataFrame:
+    """Read the parts of a table that Spark wrote.
+
+    Raises:
+        CorruptObject: a part cannot be read, or has other columns.
+    """
+    parts = [schema.to_frame()]
+    for key in store.list_files(folder, ".parquet"):
+        part = parquet.decode(store.download_bytes(key), uri=store.uri(key))
+        if part.schema != schema:
+            raise CorruptObject(f"{store.uri(key)} has the columns {dict(part.schema)}, not {dict(schema)}")
+        parts.append(part)
+    return pl.concat(parts)
+
+
+@dataclass(frozen=True)
+class LocalSpark:
+    """Spark started here, on this machine's cores or whatever master the parameters name.
+
+    Attributes:
+        parameters: of spark-submit; empty is LOCAL_PARAMETERS.
+    """
+
+    parameters: str = ""
+
+    def root_of(self, store: ObjectStore) -> str:
+        """See SparkLauncher. Spark itself knows S3 as s3a://, which needs the package hadoop-aws."""
+        if isinstance(store, LocalStore):
+            return f"file://{store.root}"
+        if store.root.startswith("s3://"):
+            return f"s3a://{store.root.removeprefix('s3://')}"
+        raise SparkFailed(f"Spark cannot read the lake at {store.root}: it takes a folder or s3://bucket/prefix/")
+
+    def run(
+        self, context: dg.OpExecutionContext, _store: ObjectStore, _work_folder: str, order: dict[str, Any], /
+    ) -> None:
+        """See SparkLauncher."""
+        _require_spark()
+        messages = _RememberingReader()
+        client = dg.PipesSubprocessClient(message_reader=messages)
+        env = {"PYSPARK_SUBMIT_ARGS": f"{self.parameters or LOCAL_PARAMETERS} pyspark-shell"}
+        try:
+            client.run(context=context, command=[sys.executable, str(JOB)], extras=order, env=env)
+        except dg.DagsterError as error:
+            told = [message["failed"] for message in messages.custom() if "failed" in message]
+            raise SparkFailed(
+                f"the Spark job failed: {told[0] if told else error}; its own log is in the step's stdout and "
+                "stderr. Java must be 17 or newer; memory is raised by engine.spark_submit_parameters, such as "
+                "--driver-memory 4g"
+            ) from error
+
+
+def _require_spark() -> None:
+    if importlib.util.find_spec("pyspark") is None:
+        raise SparkFailed("engine.overlap_engine is spark, and pyspark is missing: pip install 'vieweratlas[spark]'")
+    home = os.environ.get("JAVA_HOME")
+    if shutil.which("java", path=f"{home}/bin" if home else None) is None:
+        where = f"JAVA_HOME={home} has no bin/java" if home else "there is no java on the PATH"
+        raise SparkFailed(
+            f"Spark needs Java 17 or newer, and {where}: install it (apt-get install openjdk-17-jre-headless), or "
+            "set JAVA_HOME"
+        )
+
+
+class _RememberingReader(dg.PipesTempFileMessageReader):
+    """Keeps the messages of a job that fails: the client returns them only of one that succeeds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._handler: dg.PipesMessageHandler | None = None
+
+    @contextlib.contextmanager
+    def read_messages(self, handler: dg.PipesMessageHandler) -> Iterator[Mapping[str, Any]]:
+        self._handler = handler
+        with super().read_messages(handler) as params:
+            yield params
+
+    def custom(self) -> list[dict[str, Any]]:
+        """What the job reported by `report_custom_message`."""
+        return [] if self._handler is None else list(self._handler.get_custom_messages())
+
+
+@dataclass(frozen=True)
+class EmrServerless:
+    """Spark on an EMR Serverless application; the lake must be on S3.
+
+    The job and `dagster_pipes` travel through the lake's work folder, so that nothing has to be installed there and
+    both are always of this version.
+
+    Attributes:
+        parameters: of spark-submit, beside ours.
+    """
+
+    application_id: str
+    role_arn: str
+    parameters: str = ""
+
+    def root_of(self, store: ObjectStore) -> str:
+        """See SparkLauncher. EMR reads s3:// by its own file system."""
+        if not store.root.startswith("s3://"):
+            raise SparkFailed(
+                f"EMR Serverless cannot read the lake at {store.root}: put it on s3://bucket/prefix/, or set "
+                "engine.spark_launcher to local"
+            )
+        return store.root
+
+    def run(
+        self, context: dg.OpExecutionContext, store: ObjectStore, work_folder: str, order: dict[str, Any], /
+    ) -> None:
+        """See SparkLauncher."""
+        if importlib.util.find_spec("dagster_aws") is None:
+            raise SparkFailed(
+                "engine.spark_launcher is emr_serverless, and dagster-aws is missing: "
+                "pip install 'vieweratlas[spark]'"
+            )
+        import boto3
+        from botocore.exceptions import BotoCoreError, ClientError
+        from dagster_aws.pipes import PipesCloudWatchMessageReader, PipesEMRServerlessClient
+
+        job_run: dict[str, Any] = {}
+        params = self._start_job_run(store, work_folder)
+        try:
+            session = boto3.session.Session()
+            emr = session.client("emr-serverless")
+            # The client tells the reason of a failed job to the log alone.
+            emr.meta.events.register(
+                "after-call.emr-serverless.GetJobRun", lambda parsed, **_: job_run.update(parsed.get("jobRun", {}))
+            )
+            client = PipesEMRServerlessClient(
+                client=emr, message_reader=PipesCloudWatchMessageReader(client=session.client("logs"))
+            )
+            client.run(context=context, start_job_run_params=params, extras=order)
+        except (BotoCoreError, ClientError) as error:
+            raise SparkFailed(
+                f"EMR Serverless could not run the Spark job: {error}; check the AWS credentials and region, "
+                "engine.emr_serverless_application_id, engine.emr_serverless_role_arn and the rights in docs/spark.md"
+            ) from error
+        except RuntimeError as error:
+            raise SparkFailed(
+                f"{error}: job {job_run.get('jobRunId')} of application {self.application_id} is "
+                f"{job_run.get('state')}: {job_run.get('stateDetails')}; its log is in CloudWatch, by default in the "
+                "group /aws/emr-serverless"
+            ) from error
+
+    def _start_job_run(self, store: ObjectStore, work_folder: str) -> Any:
+        """Upload the job, and the parameters of StartJobRun for it; Pipes adds tags and environment."""
+        job = store.upload_bytes(f"{work_folder}{JOB.name}", JOB.read_bytes())
+        pipes = store.upload_bytes(f"{work_folder}dagster_pipes.zip", _zipped_dagster_pipes())
+        return {
+            "applicationId": self.application_id,
+            "executionRoleArn": self.role_arn,
+            "name": f"vieweratlas {work_folder.rstrip('/')}",
+            "jobDriver": {
+                "sparkSubmit": {
+                    "entryPoint": job,
+                    "sparkSubmitParameters": f"--py-files {pipes} {self.parameters}".strip(),
+                }
+            },
+            # The job's messages come back through its log.
+            "configurationOverrides": {
+                "monitoringConfiguration": {"cloudWatchLoggingConfiguration": {"enabled": True}}
+            },
+        }
+
+
+def _zipped_dagster_pipes() -> bytes:
+    """The installed dagster_pipes, which is pure Python and needs only the standard library, for --py-files."""
+    package = Path(dagster_pipes.__file__).parent
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for module in sorted(package.glob("*.py")):
+            archive.write(module, f"{package.name}/{module.name}")
+    return buffer.getvalue()
