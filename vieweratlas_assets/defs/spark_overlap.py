@@ -24,6 +24,9 @@ import dagster as dg
 import dagster_pipes
 import polars as pl
 
+# Raised by a public client, and not public itself.
+from dagster._core.errors import DagsterPipesExecutionError
+
 from vieweratlas_assets.domain import lake
 from vieweratlas_assets.domain.overlap.counting import SHARED
 from vieweratlas_assets.domain.overlap.graph import CountedOverlap
@@ -196,7 +199,7 @@ class LocalSpark:
         env = {"PYSPARK_SUBMIT_ARGS": f"{self.parameters or LOCAL_PARAMETERS} pyspark-shell"}
         try:
             client.run(context=context, command=[sys.executable, str(JOB)], extras=order, env=env)
-        except dg.DagsterError as error:
+        except DagsterPipesExecutionError as error:
             told = [message["failed"] for message in messages.custom() if "failed" in message]
             raise SparkFailed(
                 f"the Spark job failed: {told[0] if told else error}; its own log is in the step's stdout and "

@@ -127,7 +127,7 @@ def test_an_audience_that_is_not_the_sealed_one_is_refused(audience, tmp_path, i
 
     told = failure_of(run(audience, "atlas", DAY, instance=instance))
 
-    assert "Spark read 3 rows of audience and 32 were sealed: materialise channel_audience" in told
+    assert "Spark read 3 rows of audience and 37 were sealed: materialise channel_audience" in told
 
 
 def test_without_java_the_step_says_how_to_get_it(audience, tmp_path, instance, monkeypatch) -> None:
