@@ -8,7 +8,14 @@ import pytest
 from pydantic import ValidationError
 
 from vieweratlas_assets.partitions import partitions_of
-from vieweratlas_assets.settings import AnalysisSettings, PartitionSettings, Settings, SettingsError, load_settings
+from vieweratlas_assets.settings import (
+    AnalysisSettings,
+    EngineSettings,
+    PartitionSettings,
+    Settings,
+    SettingsError,
+    load_settings,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -18,7 +25,7 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _every_variable() -> list[str]:
-    sections = {"ANALYSIS": AnalysisSettings, "PARTITIONS": PartitionSettings}
+    sections = {"ANALYSIS": AnalysisSettings, "PARTITIONS": PartitionSettings, "ENGINE": EngineSettings}
     return [f"VIEWERATLAS_{s}__{name.upper()}" for s, model in sections.items() for name in model.model_fields]
 
 
@@ -212,3 +219,30 @@ def test_every_setting_can_be_set_from_the_environment(monkeypatch: pytest.Monke
 def test_settings_do_not_change_under_a_run() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         load_settings().analysis.seed = 3  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("OVERLAP_ENGINE", "flink", "'local' or 'spark'"),
+        ("SPARK_LAUNCHER", "yarn", "'local' or 'emr_serverless'"),
+        ("EMR_SERVERLESS_APPLICATION_ID", "My App", "[0-9a-z]"),
+        ("EMR_SERVERLESS_ROLE_ARN", "vieweratlas-spark", "arn:aws"),
+    ],
+)
+def test_an_impossible_engine_is_refused(monkeypatch: pytest.MonkeyPatch, key: str, value: str, told: str) -> None:
+    monkeypatch.setenv(f"VIEWERATLAS_ENGINE__{key}", value)
+    with pytest.raises(SettingsError) as error:
+        load_settings()
+    assert f"VIEWERATLAS_ENGINE__{key}={value!r}" in str(error.value) and told in str(error.value)
+
+
+def test_spark_on_emr_needs_an_application_and_a_role(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIEWERATLAS_ENGINE__SPARK_LAUNCHER", "emr_serverless")
+    assert load_settings().engine.overlap_engine == "local"
+    monkeypatch.setenv("VIEWERATLAS_ENGINE__OVERLAP_ENGINE", "spark")
+    monkeypatch.setenv("VIEWERATLAS_ENGINE__EMR_SERVERLESS_APPLICATION_ID", "00fabc123def4567")
+    with pytest.raises(SettingsError, match="set emr_serverless_role_arn too"):
+        load_settings()
+    monkeypatch.setenv("VIEWERATLAS_ENGINE__EMR_SERVERLESS_ROLE_ARN", "arn:aws:iam::123456789012:role/path/spark")
+    assert load_settings().engine.emr_serverless_application_id == "00fabc123def4567"

@@ -1,27 +1,23 @@
 """The overlap of a window counted on Spark, launched through Dagster Pipes.
 
-Belongs here: where a job runs, its order, its outcome read back. Not here: the counting (spark.overlap_job), the
-graph of the counts (domain.overlap). Loads neither pyspark nor dagster_aws before a job is launched.
+Belongs here: a job's order, Spark on this machine, the outcome read back. Not here: the counting
+(spark.overlap_job), the graph of the counts (domain.overlap), Spark on AWS (spark_emr). Never loads pyspark itself.
 
-Protocol: https://docs.dagster.io/guides/build/external-pipelines and, for EMR Serverless,
-https://docs.aws.amazon.com/emr-serverless/latest/APIReference/API_StartJobRun.html
+Protocol: https://docs.dagster.io/guides/build/external-pipelines
 """
 
 import contextlib
 import datetime as dt
 import importlib.util
-import io
 import os
 import shutil
 import sys
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import dagster as dg
-import dagster_pipes
 import polars as pl
 
 # Raised by a public client, and not public itself.
@@ -30,7 +26,7 @@ from dagster._core.errors import DagsterPipesExecutionError
 from vieweratlas_assets.domain import lake
 from vieweratlas_assets.domain.overlap.counting import SHARED
 from vieweratlas_assets.domain.overlap.graph import CountedOverlap
-from vieweratlas_assets.settings import EngineSettings
+from vieweratlas_assets.settings import EngineSettings, SettingsError
 from vieweratlas_assets.storage import parquet
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.objects import CorruptObject, ObjectStore
@@ -84,11 +80,22 @@ class SparkLauncher(Protocol):
 
 
 def spark_launcher(engine: EngineSettings) -> SparkLauncher | None:
-    """The launcher that the settings name; None where this machine counts."""
+    """The launcher that the settings name; None where this machine counts.
+
+    Raises:
+        SettingsError: the launcher's package is missing.
+    """
     if engine.overlap_engine == "local":
         return None
     if engine.spark_launcher == "local":
         return LocalSpark(engine.spark_submit_parameters)
+    if importlib.util.find_spec("dagster_aws") is None:
+        raise SettingsError(
+            "setting engine.spark_launcher: emr_serverless needs dagster-aws, which is missing: "
+            "pip install 'vieweratlas[spark]'"
+        )
+    from vieweratlas_assets.defs.spark_emr import EmrServerless
+
     return EmrServerless(
         engine.emr_serverless_application_id, engine.emr_serverless_role_arn, engine.spark_submit_parameters
     )
@@ -236,96 +243,3 @@ class _RememberingReader(dg.PipesTempFileMessageReader):
     def custom(self) -> list[dict[str, Any]]:
         """What the job reported by `report_custom_message`."""
         return [] if self._handler is None else list(self._handler.get_custom_messages())
-
-
-@dataclass(frozen=True)
-class EmrServerless:
-    """Spark on an EMR Serverless application; the lake must be on S3.
-
-    The job and `dagster_pipes` travel through the lake's work folder, so that nothing has to be installed there and
-    both are always of this version.
-
-    Attributes:
-        parameters: of spark-submit, beside ours.
-    """
-
-    application_id: str
-    role_arn: str
-    parameters: str = ""
-
-    def root_of(self, store: ObjectStore) -> str:
-        """See SparkLauncher. EMR reads s3:// by its own file system."""
-        if not store.root.startswith("s3://"):
-            raise SparkFailed(
-                f"EMR Serverless cannot read the lake at {store.root}: put it on s3://bucket/prefix/, or set "
-                "engine.spark_launcher to local"
-            )
-        return store.root
-
-    def run(
-        self, context: dg.OpExecutionContext, store: ObjectStore, work_folder: str, order: dict[str, Any], /
-    ) -> None:
-        """See SparkLauncher."""
-        if importlib.util.find_spec("dagster_aws") is None:
-            raise SparkFailed(
-                "engine.spark_launcher is emr_serverless, and dagster-aws is missing: "
-                "pip install 'vieweratlas[spark]'"
-            )
-        import boto3
-        from botocore.exceptions import BotoCoreError, ClientError
-        from dagster_aws.pipes import PipesCloudWatchMessageReader, PipesEMRServerlessClient
-
-        job_run: dict[str, Any] = {}
-        params = self._start_job_run(store, work_folder)
-        try:
-            session = boto3.session.Session()
-            emr = session.client("emr-serverless")
-            # The client tells the reason of a failed job to the log alone.
-            emr.meta.events.register(
-                "after-call.emr-serverless.GetJobRun", lambda parsed, **_: job_run.update(parsed.get("jobRun", {}))
-            )
-            client = PipesEMRServerlessClient(
-                client=emr, message_reader=PipesCloudWatchMessageReader(client=session.client("logs"))
-            )
-            client.run(context=context, start_job_run_params=params, extras=order)
-        except (BotoCoreError, ClientError) as error:
-            raise SparkFailed(
-                f"EMR Serverless could not run the Spark job: {error}; check the AWS credentials and region, "
-                "engine.emr_serverless_application_id, engine.emr_serverless_role_arn and the rights in docs/spark.md"
-            ) from error
-        except RuntimeError as error:
-            raise SparkFailed(
-                f"{error}: job {job_run.get('jobRunId')} of application {self.application_id} is "
-                f"{job_run.get('state')}: {job_run.get('stateDetails')}; its log is in CloudWatch, by default in the "
-                "group /aws/emr-serverless"
-            ) from error
-
-    def _start_job_run(self, store: ObjectStore, work_folder: str) -> Any:
-        """Upload the job, and the parameters of StartJobRun for it; Pipes adds tags and environment."""
-        job = store.upload_bytes(f"{work_folder}{JOB.name}", JOB.read_bytes())
-        pipes = store.upload_bytes(f"{work_folder}dagster_pipes.zip", _zipped_dagster_pipes())
-        return {
-            "applicationId": self.application_id,
-            "executionRoleArn": self.role_arn,
-            "name": f"vieweratlas {work_folder.rstrip('/')}",
-            "jobDriver": {
-                "sparkSubmit": {
-                    "entryPoint": job,
-                    "sparkSubmitParameters": f"--py-files {pipes} {self.parameters}".strip(),
-                }
-            },
-            # The job's messages come back through its log.
-            "configurationOverrides": {
-                "monitoringConfiguration": {"cloudWatchLoggingConfiguration": {"enabled": True}}
-            },
-        }
-
-
-def _zipped_dagster_pipes() -> bytes:
-    """The installed dagster_pipes, which is pure Python and needs only the standard library, for --py-files."""
-    package = Path(dagster_pipes.__file__).parent
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for module in sorted(package.glob("*.py")):
-            archive.write(module, f"{package.name}/{module.name}")
-    return buffer.getvalue()

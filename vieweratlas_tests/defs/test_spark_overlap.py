@@ -12,11 +12,11 @@ import dagster as dg
 import pytest
 
 from vieweratlas_assets.build import build_defs
-from vieweratlas_assets.defs.spark_overlap import EmrServerless, LocalSpark, SparkFailed, spark_launcher
+from vieweratlas_assets.defs.spark_overlap import LocalSpark, SparkFailed, spark_launcher
 from vieweratlas_assets.domain import lake
 from vieweratlas_assets.sandbox.presence import write_world
 from vieweratlas_assets.sandbox.world import WorldSpec, build_world
-from vieweratlas_assets.settings import EngineSettings, Settings
+from vieweratlas_assets.settings import EngineSettings, Settings, SettingsError
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.opening import open_store
 from vieweratlas_assets.storage.sealed import SealedPartitions
@@ -26,6 +26,13 @@ SMALL_SPARK = (
     "--master local[2] --driver-memory 1g --conf spark.driver.host=127.0.0.1 "
     "--conf spark.driver.bindAddress=127.0.0.1 --conf spark.ui.enabled=false "
     "--conf spark.ui.showConsoleProgress=false --conf spark.sql.shuffle.partitions=4"
+)
+EMR = EngineSettings(
+    overlap_engine="spark",
+    spark_launcher="emr_serverless",
+    spark_submit_parameters="--conf spark.executor.memory=8g",
+    emr_serverless_application_id="00fabc",
+    emr_serverless_role_arn="arn:aws:iam::123456789012:role/vieweratlas-spark",
 )
 GRAPH = ("graph_nodes.parquet", "graph_edges.parquet")
 
@@ -140,32 +147,26 @@ def test_without_java_the_step_says_how_to_get_it(audience, tmp_path, instance, 
     assert "there is no java on the PATH" in failure_of(run(audience, "atlas", DAY, instance=instance))
 
 
-@pytest.mark.parametrize(
-    ("package", "engine"),
-    [
-        ("pyspark", {}),
-        (
-            "dagster_aws",
-            {
-                "spark_launcher": "emr_serverless",
-                "emr_serverless_application_id": "00fabc",
-                "emr_serverless_role_arn": "arn:aws:iam::123456789012:role/spark",
-            },
-        ),
-    ],
-)
-def test_without_the_extra_the_step_says_what_to_install(monkeypatch, package, engine) -> None:
+def without(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
     found = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == package else found(name))
-    launcher = spark_launcher(EngineSettings(overlap_engine="spark", **engine))
-    assert launcher is not None
-    with pytest.raises(SparkFailed, match=r"pip install 'vieweratlas\[spark\]'"):
-        launcher.run(None, None, "", {})
+
+
+def test_without_pyspark_the_step_says_what_to_install(audience, instance, monkeypatch) -> None:
+    without(monkeypatch, "pyspark")
+    assert "pip install 'vieweratlas[spark]'" in failure_of(run(audience, "atlas", DAY, instance=instance))
+
+
+def test_without_dagster_aws_the_code_location_says_what_to_install(monkeypatch) -> None:
+    without(monkeypatch, "dagster_aws")
+    with pytest.raises(SettingsError, match=r"needs dagster-aws, .*: pip install 'vieweratlas\[spark\]'"):
+        build_defs(Settings(engine=EMR))
 
 
 def test_a_lake_that_spark_cannot_read_is_named(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-    emr = EmrServerless("00fabc", "arn:aws:iam::123456789012:role/spark")
+    emr = spark_launcher(EMR)
+    assert emr is not None
     folder, bucket, other = (open_store(root) for root in (str(tmp_path), "s3://b/p/", "memory://lake"))
     assert LocalSpark().root_of(folder) == f"file://{tmp_path}"
     assert LocalSpark().root_of(bucket) == "s3a://b/p"
