@@ -23,7 +23,6 @@ from vieweratlas_assets.settings import Settings, SettingsError, load_settings
 ASSETS = (
     live.live_presence_asset,
     presence.channel_audience_asset,
-    atlas.overlap_graph_asset,
     atlas.communities_asset,
     atlas.community_tags_asset,
     atlas.atlas_layout_asset,
@@ -71,7 +70,11 @@ def _definitions(settings: Settings, resource_overrides: Mapping[str, Any]) -> d
         ),
     }
     return dg.Definitions(
-        assets=[*collection_specs(partitions), *(asset(partitions) for asset in ASSETS)],
+        assets=[
+            *collection_specs(partitions),
+            atlas.overlap_graph_asset(partitions, settings.engine),
+            *(asset(partitions) for asset in ASSETS),
+        ],
         jobs=JOBS,
         schedules=[DAILY_SCHEDULE],
         resources=resources | dict(resource_overrides),

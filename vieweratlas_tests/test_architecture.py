@@ -19,6 +19,7 @@ ALLOWED = {
     "logs": {"settings"},
     "privacy": {"domain", "settings", "storage"},
     "partitions": {"settings"},
+    "spark": set(),
     "defs": {"domain", "storage", "settings", "partitions"},
     "build": {"defs", "domain", "settings", "partitions", "privacy"},
     "definitions": {"build"},

@@ -103,6 +103,11 @@ def latest_file(name: str) -> str:
     return f"{ATLAS}/latest/{name}"
 
 
+def work_folder(asset: str, day: dt.date, run_id: str) -> str:
+    """Where a run puts what another engine is to read or has written; removed when the day is done."""
+    return f"work/{asset}/date={day}/run={run_id}/"
+
+
 def planted_communities() -> str:
     """The communities that a sandbox world was built with, as JSON."""
     return "sandbox/planted_communities.json"

@@ -7,7 +7,8 @@ import datetime as dt
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -17,11 +18,13 @@ from vieweratlas_assets.defs.assets.collection import OWNERS
 from vieweratlas_assets.defs.checks import Check, Verdict, schema_check
 from vieweratlas_assets.defs.days import DayResult, each_day
 from vieweratlas_assets.defs.io_managers import LakeIOManager
+from vieweratlas_assets.defs.local_overlap import count_here
 from vieweratlas_assets.defs.metadata import column_schemas
 from vieweratlas_assets.defs.resources import Analysis
+from vieweratlas_assets.defs.spark_overlap import count_on_spark, spark_launcher
 from vieweratlas_assets.domain.atlas.layout import force_layout
 from vieweratlas_assets.domain.communities.detection import detect_communities
-from vieweratlas_assets.domain.overlap.counting import MEMORY_BYTES, count_overlap
+from vieweratlas_assets.domain.overlap.counting import Overlap
 from vieweratlas_assets.domain.overlap.graph import (
     DENSITY_RANGE,
     EmptyWindow,
@@ -32,10 +35,9 @@ from vieweratlas_assets.domain.overlap.graph import (
     graph_facts,
 )
 from vieweratlas_assets.domain.overlap.measures import usable_weight
-from vieweratlas_assets.domain.overlap.pairs import WindowPairs, code_audience
+from vieweratlas_assets.domain.overlap.pairs import WindowPairs
 from vieweratlas_assets.domain.schemas import (
     CHANNEL_ACTIVITY,
-    CHANNEL_AUDIENCE,
     COMMUNITIES,
     COMMUNITY_TAGS,
     GRAPH_EDGES,
@@ -44,6 +46,7 @@ from vieweratlas_assets.domain.schemas import (
 )
 from vieweratlas_assets.domain.tagging.labels import tag_communities
 from vieweratlas_assets.partitions import RANGE, Partitions
+from vieweratlas_assets.settings import EngineSettings
 from vieweratlas_assets.storage.sealed import AssetDays, PartitionRecord
 
 GRAPH_TABLES = (GRAPH_NODES, GRAPH_EDGES)
@@ -70,6 +73,10 @@ LAYOUT_CHECKS = (
 )
 
 
+Counting = Callable[..., tuple[Overlap, dict[str, Any]]]
+"""`count_here` or `count_on_spark`: (day, window, thresholds) to counts and figures."""
+
+
 class GraphConfig(dg.Config):
     """What may be asked of one run of `overlap_graph`.
 
@@ -91,13 +98,14 @@ def _options(partitions: Partitions, asset: str, checks: tuple[Check, ...], **mo
     }
 
 
-def overlap_graph_asset(partitions: Partitions) -> dg.AssetsDefinition:
-    """Build the asset `overlap_graph`."""
+def overlap_graph_asset(partitions: Partitions, engine: EngineSettings) -> dg.AssetsDefinition:
+    """Build the asset `overlap_graph`; this machine counts, or Spark."""
     window_days = partitions.window_days
+    spark = spark_launcher(engine)
 
     @dg.asset(
         ins={"channel_audience": dg.AssetIn(partition_mapping=partitions.window, input_manager_key="lake")},
-        kinds={"scipy", "polars", "parquet"},
+        kinds={"spark" if spark else "numba", "polars", "parquet"},
         metadata={**column_schemas(GRAPH_TABLES), "window_days": window_days},
         **_options(partitions, "overlap_graph", GRAPH_CHECKS),
     )
@@ -109,7 +117,12 @@ def overlap_graph_asset(partitions: Partitions) -> dg.AssetsDefinition:
         analysis: Analysis,
     ) -> dg.MaterializeResult:
         """Channels joined by the viewers they share, over the trailing window of days."""
-        pairs = WindowPairs(MEMORY_BYTES)
+        pairs = WindowPairs(engine.memory_limit_bytes // 3)
+        count = (
+            partial(count_on_spark, context, spark, lake.store)
+            if spark
+            else partial(count_here, channel_audience, pairs)
+        )
 
         def of_day(day: dt.date) -> DayResult:
             there = lake.sealed.record("overlap_graph", day)
@@ -119,7 +132,7 @@ def overlap_graph_asset(partitions: Partitions) -> dg.AssetsDefinition:
                 )
                 nodes, edges = (lake.sealed.table(there, table) for table in GRAPH_TABLES)
                 return DayResult(kept=there, verdicts=_graph_verdicts(OverlapGraph(nodes, edges, 0, None)))
-            return graph_of_day(channel_audience, day, window_days, analysis, pairs)
+            return graph_of_day(channel_audience, day, window_days, analysis, count)
 
         with pairs:
             return each_day(context, lake.sealed, of_day, tables=GRAPH_TABLES, asset_checks=GRAPH_CHECKS)
@@ -128,12 +141,12 @@ def overlap_graph_asset(partitions: Partitions) -> dg.AssetsDefinition:
 
 
 def graph_of_day(
-    audience: AssetDays, day: dt.date, window_days: int, analysis: Analysis, pairs: WindowPairs
+    audience: AssetDays, day: dt.date, window_days: int, analysis: Analysis, count: Counting
 ) -> DayResult:
     """Build the graph of the window that ends with a day.
 
     Args:
-        pairs: of the days that an earlier window had too; moves on to this one.
+        count: what counts the shared viewers, on this machine or elsewhere.
 
     Raises:
         EmptyWindow: no day of the window has presence.
@@ -147,19 +160,12 @@ def graph_of_day(
             f"no presence from {first} to {day}: import or collect some, or materialise channel_audience of the "
             "days that have it"
         )
-    pairs.drop_before(first)
-    for each in present:
-        if each not in pairs.days:
-            groups = audience.row_groups(each, CHANNEL_AUDIENCE, ("channel", "viewer"))
-            pairs.add(each, (code_audience(group, pairs.codes) for group in groups))
-    overlap = count_overlap(
-        pairs,
-        present,
-        min_shared=analysis.overlap_threshold,
-        min_channel_viewers=analysis.min_channel_viewers,
-        max_channels_per_viewer=analysis.max_channels_per_viewer if analysis.drop_viewers_over_max else None,
-        memory_bytes=pairs.memory_bytes,
-    )
+    limits = {
+        "overlap_threshold": analysis.overlap_threshold,
+        "min_channel_viewers": analysis.min_channel_viewers,
+        "max_channels_per_viewer": analysis.max_channels_per_viewer if analysis.drop_viewers_over_max else None,
+    }
+    overlap, engine = count(day, window, **limits)
     graph = build_overlap_graph(
         overlap,
         {each: audience.table(each, CHANNEL_ACTIVITY) for each in present},
@@ -167,6 +173,7 @@ def graph_of_day(
     )
     facts = {
         **graph_facts(graph),
+        "engine": engine,
         "window_days": window_days,
         "days_present": len(present),
         "days": [str(each) for each in present],
