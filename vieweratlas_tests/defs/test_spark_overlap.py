@@ -90,8 +90,9 @@ def test_spark_makes_the_same_graph_of_the_demo_byte_for_byte(tmp_path, instance
     for day, (tables, facts) in local.items():
         assert graph_bytes(store, day) == tables
         found = graph_facts(store, day)
-        figures = found.pop("spark")
+        figures, here = found.pop("engine"), facts.pop("engine")
         assert found == facts
+        assert (figures["engine"], here["engine"]) == ("spark", "local")
         assert figures["total_viewers"] == facts["total_viewers"]
         assert figures["rows_read"] > figures["distinct_pairs"] > figures["total_viewers"]
         assert f"{figures['rows_read']} rows" in told and "Spark 4" in told
