@@ -95,12 +95,14 @@ def import_atlas(settings: Settings, edges: Path, nodes: Path | None, day: dt.da
     from vieweratlas_assets.defs.io_managers import LakeIOManager
     from vieweratlas_assets.defs.metadata import shown
     from vieweratlas_assets.domain.overlap.graph import graph_facts
-    from vieweratlas_assets.importers.atlas import read_atlas, tables_of
+    from vieweratlas_assets.importers.atlas import read_atlas, tables_of, without_opted_out
+    from vieweratlas_assets.privacy import viewer_names
     from vieweratlas_assets.storage.sealed import table_files
 
     date = day.date()
     if date < settings.partitions.daily_start:
         raise SettingsError(f"{date} is before the first partition, {settings.partitions.daily_start}")
+    names = viewer_names(settings)
     lake = LakeIOManager(root=settings.root)
     with terminal.progress_bar() as progress:
         bar = progress.add_task("reading the atlas", total=1, now=edges.name)
@@ -111,6 +113,7 @@ def import_atlas(settings: Settings, edges: Path, nodes: Path | None, day: dt.da
             overlap_threshold=settings.analysis.overlap_threshold,
             min_channel_viewers=settings.analysis.min_channel_viewers,
         )
+        imported = without_opted_out(imported, names)
         progress.update(bar, advance=1)
     facts = {**graph_facts(imported.graph), "weight": weight, "import": dict(imported.report.counts)}
     origin = f"import atlas {edges.name}"
