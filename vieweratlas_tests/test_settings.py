@@ -194,12 +194,12 @@ def test_every_setting_says_what_it_does(model: Any) -> None:
 
 
 def test_every_setting_can_be_set_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    texts = {str: "x", int: "3", float: "0.5", bool: "true", dt.date: "2020-01-01"}
+    texts = {str: "x", int: "3", float: "0.5", bool: "true", dt.date: "2020-01-01", dt.datetime: "2020-01-01T00:00Z"}
+    of_few = {"weight": "jaccard", "resolution_mode": "absolute"}
     for variable in _every_variable():
         section, key = variable.removeprefix("VIEWERATLAS_").lower().split("__")
         kind = type(getattr(getattr(load_settings(), section), key))
-        text = "jaccard" if key == "weight" else "2020-01-01T00:00Z" if kind is dt.datetime else texts[kind]
-        monkeypatch.setenv(variable, text)
+        monkeypatch.setenv(variable, of_few.get(key) or texts[kind])
 
     changed, default = load_settings(), Settings.model_construct()
 

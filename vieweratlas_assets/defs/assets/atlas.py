@@ -6,6 +6,7 @@ Belongs here: the assets that compute. Not here: what people look at (products),
 import datetime as dt
 import json
 from collections import Counter
+from dataclasses import asdict
 from typing import Any
 
 import dagster as dg
@@ -19,6 +20,7 @@ from vieweratlas_assets.defs.metadata import column_schemas
 from vieweratlas_assets.defs.resources import Analysis
 from vieweratlas_assets.domain.atlas.layout import force_layout
 from vieweratlas_assets.domain.communities.detection import detect_communities
+from vieweratlas_assets.domain.communities.profile_picture import draw_profile
 from vieweratlas_assets.domain.overlap.graph import (
     DENSITY_RANGE,
     EmptyWindow,
@@ -217,8 +219,10 @@ def communities_of_day(graph: AssetDays, day: dt.date, analysis: Analysis) -> Da
         algorithm=analysis.algorithm,
         weight=analysis.weight,
         resolution=analysis.resolution,
+        resolution_mode=analysis.resolution_mode,
         min_community_size=analysis.min_community_size,
         seed=analysis.seed,
+        profiled=True,
     )
     channels, count = found.communities.height, len(found.sizes)
     sane = channels < 2 or 2 <= count < channels / 2
@@ -232,7 +236,14 @@ def communities_of_day(graph: AssetDays, day: dt.date, analysis: Analysis) -> Da
         "sizes": list(found.sizes),
         "weight_used": found.weight,
         "edges_left_out": found.edges_left_out,
-        "settings": analysis.used("algorithm", "weight", "resolution", "min_community_size", "seed"),
+        "edges_used": found.edges_used,
+        "edges_per_channel": found.edges_per_channel,
+        "resolution_used": found.resolution,
+        "natural_resolution": found.natural_resolution,
+        "resolution_profile": [asdict(step) for step in found.profile],
+        "settings": analysis.used(
+            "algorithm", "weight", "resolution", "resolution_mode", "min_community_size", "seed"
+        ),
     }
     verdicts = {
         "modularity_in_range": Verdict(
@@ -241,7 +252,8 @@ def communities_of_day(graph: AssetDays, day: dt.date, analysis: Analysis) -> Da
         "community_count": Verdict(sane, f"{count} communities of {channels} channels"),
         "stability": Verdict(found.stability is None or found.stability >= 0.5, f"stability {found.stability}"),
     }
-    return DayResult(tables={COMMUNITIES: found.communities}, facts=facts, verdicts=verdicts)
+    pictures = {"profile": draw_profile(found.profile, found.resolution)} if found.profile else {}
+    return DayResult(tables={COMMUNITIES: found.communities}, facts=facts, verdicts=verdicts, pictures=pictures)
 
 
 def community_tags_asset(partitions: Partitions) -> dg.AssetsDefinition:
