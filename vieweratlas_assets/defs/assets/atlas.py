@@ -189,7 +189,7 @@ def communities_asset(partitions: Partitions) -> dg.AssetsDefinition:
 
     @dg.asset(
         ins={"overlap_graph": dg.AssetIn(input_manager_key="lake")},
-        kinds={"graspologic", "networkx", "parquet"},
+        kinds={"numpy", "matplotlib", "parquet"},
         metadata=column_schemas([COMMUNITIES]),
         **_options(partitions, "communities", COMMUNITY_CHECKS),
     )

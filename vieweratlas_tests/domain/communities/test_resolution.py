@@ -50,6 +50,17 @@ def many_blocks() -> nx.Graph:
     return graphs.named(network)
 
 
+def games_in_languages() -> nx.Graph:
+    """Five languages of six games of nine: who shares a language shares some viewers, who shares a game many."""
+    chances = [[0.7 if a == b else 0.2 if a // 6 == b // 6 else 0.01 for b in range(30)] for a in range(30)]
+    network = nx.Graph(nx.stochastic_block_model([9] * 30, chances, seed=3))
+    nx.set_node_attributes(network, {node: node // 9 for node in network}, "group")
+    nx.set_node_attributes(network, {node: node // 54 for node in network}, "language")
+    for a, b, data in network.edges(data=True):
+        data["weight"] = 9 + a % 3 if a // 9 == b // 9 else 3 + b % 3
+    return graphs.named(network)
+
+
 def found_groups(found: Detection) -> set[frozenset[str]]:
     clustered = found.communities.drop_nulls()
     return {frozenset(group["channel"]) for _, group in clustered.group_by("community")}
@@ -177,6 +188,15 @@ def test_more_communities_than_plain_modularity_can_see_are_found(algorithm: str
     assert len(plain.sizes) < 35
     assert found_groups(found) == planted(network)
     assert found.natural_resolution > 2 and found.resolution == found.natural_resolution
+
+
+@every_detector
+def test_games_are_found_inside_languages(algorithm: str) -> None:
+    network = games_in_languages()
+    nodes, edges = nodes_of(network), edges_of(network, "overlap_z")
+    plain = detect_communities(nodes, edges, algorithm=algorithm, resolution_mode="absolute")
+    assert found_groups(plain) == planted(network, "language")
+    assert found_groups(detect_communities(nodes, edges, algorithm=algorithm)) == planted(network)
 
 
 @every_detector
