@@ -179,6 +179,15 @@ def test_where_seeds_never_agree_the_resolution_is_taken_at_which_they_agree_bes
     assert natural_resolution(graph, restless, seed=0) == pytest.approx(matching * 2**-0.75)
 
 
+def test_what_plain_modularity_parts_is_not_merged_again() -> None:
+    barbell = graphs.named(nx.barbell_graph(6, 0))
+    graph = matrix_of(barbell)
+    halves = louvain_fast(graph, resolution=1.0, seed=0)
+    assert matching_resolution(graph, halves) < 0.7
+    assert self_consistent_resolution(graph, louvain_fast, seed=0) == 1.0
+    assert natural_resolution(graph, louvain_fast, seed=0) == 1.0
+
+
 @every_detector
 def test_more_communities_than_plain_modularity_can_see_are_found(algorithm: str) -> None:
     network = many_blocks()
