@@ -1,5 +1,6 @@
 """Names at the door: what importers store of viewers under a key, and of those who opted out nothing."""
 
+import tempfile
 from pathlib import Path
 
 import polars as pl
@@ -8,7 +9,8 @@ import pytest
 from vieweratlas_assets.domain import lake
 from vieweratlas_assets.domain.presence.names import ViewerNames
 from vieweratlas_assets.importers.atlas import read_atlas, tables_of, without_opted_out
-from vieweratlas_assets.importers.vod_lake import plan_import, run_import
+from vieweratlas_assets.importers.vod_lake import plan_import
+from vieweratlas_assets.importers.vods import run_import
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_tests.importers.samples import FIRST_DAY, LAST_DAY, presence_of, three_days, write_csv, write_vod
 
@@ -26,10 +28,9 @@ def store(tmp_path: Path) -> LocalStore:
 
 
 def take_in(folder: Path, store: LocalStore, names: ViewerNames) -> dict[str, int]:
-    plan = plan_import(folder, first_day=FIRST_DAY, last_day=LAST_DAY)
-    return dict(
-        run_import(plan, store, names=names, on_vod=lambda vod: None, on_day=lambda day: None).counts,
-    )
+    with tempfile.TemporaryDirectory() as scratch:
+        plan = plan_import(folder, Path(scratch), first_day=FIRST_DAY, last_day=LAST_DAY)
+        return dict(run_import(plan, store, names=names, on_vod=lambda vod: None, on_day=lambda day: None).counts)
 
 
 def test_no_plain_name_and_no_opted_out_channel_passes_the_door(tmp_path: Path, store: LocalStore) -> None:

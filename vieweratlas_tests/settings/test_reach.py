@@ -54,7 +54,6 @@ from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.sealed import AssetDays, SealedPartitions, table_files
 from vieweratlas_tests.lakes import DAY, put_live, put_raw, put_roster, run
 
-PENDING = {"analysis.resolution_mode"}
 # Only one value is possible; any other is refused.
 REFUSED = {*NOT_YET_READ, "vod.bucket_len_s"}
 
@@ -269,6 +268,7 @@ EFFECTS = {
     "analysis.algorithm": Effect("alone", communities, PLAIN),
     "analysis.weight": Effect("jaccard", communities, PLAIN),
     "analysis.resolution": Effect("0.01", communities, PLAIN),
+    "analysis.resolution_mode": Effect("absolute", communities, SMALL),
     "analysis.min_community_size": Effect("4", communities, PLAIN),
     "analysis.seed": Effect("7", atlas, PLAIN),
     "analysis.game_threshold": Effect("0.3", atlas, PLAIN),
@@ -302,9 +302,9 @@ EFFECTS = {
 }
 
 
-def test_every_setting_is_read_refused_or_pending() -> None:
-    assert set(keys()) == {*EFFECTS, *REFUSED, *PENDING}
-    assert len(keys()) == len(EFFECTS) + len(REFUSED) + len(PENDING), "a setting stands in two tables"
+def test_every_setting_is_read_or_refused() -> None:
+    assert set(keys()) == {*EFFECTS, *REFUSED}
+    assert len(keys()) == len(EFFECTS) + len(REFUSED), "a setting stands in two tables"
 
 
 @pytest.mark.parametrize("key", EFFECTS)
