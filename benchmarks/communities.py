@@ -41,7 +41,7 @@ from vieweratlas_assets.domain.communities.resolution import (  # noqa: E402
     seeded_runs,
     self_consistent_resolution,
 )
-from vieweratlas_assets.domain.overlap.counting import shared_viewers  # noqa: E402
+from vieweratlas_assets.domain.overlap.counting import overlap_of  # noqa: E402
 from vieweratlas_assets.domain.overlap.measures import usable_weight, with_measures  # noqa: E402
 from vieweratlas_assets.importers.atlas import read_atlas  # noqa: E402
 from vieweratlas_assets.sandbox.world import WorldSpec, build_world  # noqa: E402
@@ -149,7 +149,7 @@ def joined(name: str, audience: pl.DataFrame, known: pl.DataFrame, *, min_shared
     """The overlap graph of an audience: channels of at least 10 viewers, at most the million strongest edges."""
     sizes = audience.group_by("channel").agg(pl.len().cast(pl.Int64).alias("viewers"))
     nodes = sizes.filter(pl.col("viewers") >= 10).sort("channel")
-    shared = shared_viewers(audience.join(nodes, on="channel", how="semi"), min_shared=min_shared)
+    shared = overlap_of(audience.join(nodes, on="channel", how="semi"), min_shared=min_shared).shared
     strongest = shared.sort("shared_viewers", "channel_a", "channel_b", descending=[True, False, False])
     edges = with_measures(strongest.head(MOST_EDGES), nodes, total_viewers=audience["viewer"].n_unique())
     return Case(name, nodes, edges, known)

@@ -7,7 +7,7 @@ import pytest
 
 from vieweratlas_assets.domain.communities.agreement import agreement
 from vieweratlas_assets.domain.communities.detection import detect_communities
-from vieweratlas_assets.domain.overlap.counting import shared_viewers
+from vieweratlas_assets.domain.overlap.counting import overlap_of
 from vieweratlas_assets.domain.overlap.measures import with_measures
 from vieweratlas_assets.importers.atlas import read_atlas
 from vieweratlas_assets.sandbox.world import WorldSpec, build_world
@@ -47,7 +47,7 @@ def test_planted_communities_are_found_and_not_only_languages(
         }
     )
     nodes = audience.group_by("channel").agg(pl.len().cast(pl.Int64).alias("viewers")).sort("channel")
-    edges = with_measures(shared_viewers(audience), nodes, total_viewers=audience["viewer"].n_unique())
+    edges = with_measures(overlap_of(audience).shared, nodes, total_viewers=audience["viewer"].n_unique())
     found = detect_communities(nodes, edges)
     known = world.channels.select("channel", "community")
     assert found.weight == "overlap_z" and spec.communities > 2 * languages
