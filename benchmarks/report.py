@@ -63,7 +63,7 @@ def _large(results: Mapping[str, Section]) -> str:
             f"## From presence to edges, 10,000 channels\n\n{_world(section['world'])} Viewers of more than 300 "
             "channels are left out, edges have 10 shared viewers or more. Single runs.",
             _table(section["ways"]),
-            f"From distinct pairs in memory, the step alone, nobody left out:\n\n{_steps(section['steps'])}",
+            f"From distinct pairs in memory, the step alone:\n\n{_steps(section['steps'])}",
         ]
     )
 

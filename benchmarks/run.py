@@ -78,7 +78,7 @@ def large(folder: Path, times: int) -> dict[str, Any]:
         "engine, 1 GB": ("engine", *days, *LARGE, "--memory-mb", "1024"),
         "duckdb_scipy": ("duckdb_scipy", *days, *LARGE),
     }
-    steps = {way: (way, pairs, "--min-shared", "10") for way in ("engine_pairs", "scipy")}
+    steps = {way: (way, pairs, *LARGE) for way in ("engine_pairs", "scipy")}
     return {
         "world": figures,
         "ways": as_json(interleaved(runs, WAYS, times=1)),
