@@ -3,7 +3,7 @@
 Belongs here: worlds with planted communities, the ways that are compared, the tables. Not here: the product's own way
 (vieweratlas_assets.domain.communities), other benchmarks.
 
-    PYTHONPATH=. python benchmarks/communities.py [file.md]
+    python -m benchmarks.communities [file.md]
 
 One process, about five minutes. Published atlases are read from SHARED_DATA (../shared/data) and left out where they
 are not there.
