@@ -33,7 +33,7 @@ dev: $(VENV)/runtime ## Open the Dagster UI (http://127.0.0.1:3000) on the demo'
 	VIEWERATLAS_ROOT=$${VIEWERATLAS_ROOT:-$(CURDIR)/$(DEMO)} $(BIN)/vieweratlas dev
 
 test: $(VENV)/dev ## Run the fast tests
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -n auto -m "not slow"
 
 test-slow: $(VENV)/dev ## Run the slow tests alone
 	$(BIN)/python -m pytest -m slow

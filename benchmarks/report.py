@@ -40,10 +40,11 @@ def write(results: Mapping[str, Section], folder: Path) -> None:
 
 INTRODUCTION = """# Benchmarks
 
-Written by `make bench` (about fifteen minutes), and by `make bench-large` for the world of 10,000 channels. CPU seconds
-are those of whole processes, start-up and loading of compiled code included, unless a table says otherwise; numba
-compiles once for a machine, which takes about 5 CPU-s more. Medians of interleaved runs. Within a table all ways gave
-the same edges, by digest. The worlds are seeded and made up (`world.py`); their presence is in the lake's own table."""
+Written by `make bench` (about fifteen minutes), and by `make bench-large` for the world of 10,000 channels. CPU
+seconds are those of whole processes, start-up and loading of compiled code included, unless a table says otherwise;
+numba compiles once for a machine, which takes about 5 CPU-s more. Medians of interleaved runs. Within a table all
+ways gave the same edges, by digest. The worlds are seeded and made up (`world.py`); their presence is in the lake's
+own table."""
 
 
 def _rows_to_edges(results: Mapping[str, Section]) -> str:
