@@ -175,7 +175,7 @@ def communities(settings: Settings) -> Any:
     graph(settings)
     sealed = LakeIOManager(root=settings.root).sealed
     found = communities_of_day(AssetDays(sealed, "overlap_graph", [DAY]), DAY, analysis_of(settings))
-    return found.tables[COMMUNITIES].rows(), found.facts["modularity"]
+    return found.tables[COMMUNITIES].rows(), found.facts["modularity"], found.facts["natural_resolution"]
 
 
 def atlas(settings: Settings) -> Any:
@@ -243,7 +243,7 @@ class Effect:
 S3 = {"root": "s3://b/p/"}
 OF_STORAGE = {"storage.storage_type": "s3", "storage.s3_bucket": "b"}
 SMALL = {"analysis.min_channel_viewers": "1"}
-PLAIN = {**SMALL, "analysis.resolution_mode": "absolute"}
+PLAIN = {**SMALL, "analysis.resolution_mode": "absolute", "analysis.weight": "shared_viewers"}
 SPARK = {"engine.overlap_engine": "spark"}
 ROLE = "arn:aws:iam::123456789012:role/spark"
 EMR = {
@@ -266,7 +266,7 @@ EFFECTS = {
     "analysis.min_channel_viewers": Effect("12", graph),
     "partitions.window_days": Effect("1", graph, SMALL),
     "analysis.algorithm": Effect("alone", communities, PLAIN),
-    "analysis.weight": Effect("jaccard", communities, PLAIN),
+    "analysis.weight": Effect("jaccard", communities, {**SMALL, "analysis.resolution_mode": "absolute"}),
     "analysis.resolution": Effect("0.01", communities, PLAIN),
     "analysis.resolution_mode": Effect("absolute", communities, SMALL),
     "analysis.min_community_size": Effect("4", communities, PLAIN),
