@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from vieweratlas_assets import logs
+from vieweratlas_assets import logs, plugins
 from vieweratlas_assets.build import build_defs
 from vieweratlas_assets.commands.analysis import analyze
 from vieweratlas_assets.defs.assets.atlas import communities_of_day, graph_of_day
@@ -29,6 +29,7 @@ from vieweratlas_assets.domain.schemas import (
     GRAPH_NODES,
     LAYOUT,
 )
+from vieweratlas_assets.plugins import load_plugins
 from vieweratlas_assets.settings import (
     NOT_YET_READ,
     Settings,
@@ -38,7 +39,10 @@ from vieweratlas_assets.settings import (
     value_of,
     variable_of,
 )
+from vieweratlas_assets.storage import opening
 from vieweratlas_assets.storage.local import LocalStore
+from vieweratlas_assets.storage.objects import StorageError
+from vieweratlas_assets.storage.opening import open_store
 from vieweratlas_assets.storage.sealed import AssetDays, SealedPartitions, table_files
 from vieweratlas_tests.lakes import DAY, put_live, put_roster, run
 
@@ -153,6 +157,29 @@ def lake_of_a_run(settings: Settings) -> Any:
     return store.root, region
 
 
+def lake_of_a_plugin(settings: Settings) -> Any:
+    """What opens a root that only a plug-in knows, in a process that has seen no other settings."""
+    opening._registry.clear()
+    plugins._registered.clear()
+    load_plugins(settings)
+    try:
+        return type(open_store("kept://here")).__name__
+    except StorageError as error:
+        return str(error)
+
+
+def detectors_by_name(settings: Settings) -> Any:
+    """The name that a detector of a plug-in is known by; what earlier settings named stays known."""
+    load_plugins(settings)
+    return [name for name in detectors.detector_names() if name in settings.plugins.community_detectors]
+
+
+def assets_of_visualisers(settings: Settings) -> Any:
+    """The assets that the code location has beyond those of no plug-in."""
+    specs = build_defs(settings).resolve_all_asset_specs()
+    return sorted(spec.key.to_user_string() for spec in specs if "plugin" in spec.kinds)
+
+
 def log(settings: Settings) -> Any:
     """The log file, and what is in it."""
     path = logs.log_file_of(settings)
@@ -193,6 +220,7 @@ class Effect:
     beside: dict[str, str] = field(default_factory=dict)
 
 
+BROUGHT = "vieweratlas_tests.brought"
 S3 = {"root": "s3://b/p/"}
 OF_STORAGE = {"storage.storage_type": "s3", "storage.s3_bucket": "b"}
 SMALL = {"analysis.min_channel_viewers": "1"}
@@ -224,6 +252,9 @@ EFFECTS = {
     "storage.s3_prefix": Effect("deep/", lake_of_a_run, {"root": "", **OF_STORAGE}),
     "storage.s3_region": Effect("eu-west-3", lake_of_a_run, S3),
     "storage.output_dir": Effect("for_people", copies, PLAIN),
+    "plugins.storage_backends": Effect(f'{{"kept": "{BROUGHT}:open_lake"}}', lake_of_a_plugin),
+    "plugins.community_detectors": Effect(f'{{"halves": "{BROUGHT}:halves"}}', detectors_by_name),
+    "plugins.visualisers": Effect(f'{{"names": "{BROUGHT}:draw_names"}}', assets_of_visualisers),
 }
 
 
