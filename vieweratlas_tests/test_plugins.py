@@ -13,11 +13,12 @@ from vieweratlas_assets import plugins
 from vieweratlas_assets.domain.communities import detectors
 from vieweratlas_assets.domain.communities.detection import weighted_graph
 from vieweratlas_assets.plugins import load_plugins, load_visualisers
-from vieweratlas_assets.settings import AnalysisSettings, PluginSettings, Settings, SettingsError
+from vieweratlas_assets.settings import AnalysisSettings, PluginSettings, Settings, SettingsError, resolve_settings
 from vieweratlas_assets.storage import opening
 from vieweratlas_assets.storage.objects import StorageError
 from vieweratlas_assets.storage.opening import open_store
 from vieweratlas_tests import brought
+from vieweratlas_tests.packages import leave_package
 
 BROUGHT = "vieweratlas_tests.brought"
 GRAPH = weighted_graph(
@@ -43,14 +44,6 @@ def fault(load: Any = load_plugins, **given: Any) -> str:
         load(settings(**given))
     assert len(raised.value.args) == 1, raised.value.args
     return str(raised.value)
-
-
-def install(folder: Path, package: str, entry_points: str) -> None:
-    """Put a distribution on a path, as pip leaves it."""
-    info = folder / f"{package}-1.0.dist-info"
-    info.mkdir(parents=True)
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(entry_points)
 
 
 @pytest.mark.parametrize("target", ["KeptLake", "open_lake"])
@@ -147,7 +140,7 @@ def test_entry_points_are_known_and_loaded_only_where_they_are_used(
         [vieweratlas.visualisers]
         names = {BROUGHT}:draw_names
     """
-    install(tmp_path, "their-atlas", "\n".join(line.strip() for line in text.splitlines()))
+    leave_package(tmp_path, "their-atlas", "\n".join(line.strip() for line in text.splitlines()))
     monkeypatch.syspath_prepend(tmp_path)
 
     load_plugins(settings(root="kept://x", algorithm="letters"))
@@ -164,7 +157,7 @@ def test_entry_points_are_known_and_loaded_only_where_they_are_used(
 
 
 def test_a_name_that_two_want_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    install(tmp_path, "their-atlas", f"[vieweratlas.visualisers]\nnames = {BROUGHT}:draw_names\n")
+    leave_package(tmp_path, "their-atlas", f"[vieweratlas.visualisers]\nnames = {BROUGHT}:draw_names\n")
     monkeypatch.syspath_prepend(tmp_path)
     assert set(load_visualisers(settings(visualisers={"names": f"{BROUGHT}:draw_names"}))) == {"names"}
 
@@ -178,9 +171,25 @@ def test_a_name_that_two_want_is_refused(tmp_path: Path, monkeypatch: pytest.Mon
 def test_an_entry_point_that_names_nothing_is_refused(
     line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    install(tmp_path, "their-atlas", f"[vieweratlas.visualisers]\n{line}\n")
+    leave_package(tmp_path, "their-atlas", f"[vieweratlas.visualisers]\n{line}\n")
     monkeypatch.syspath_prepend(tmp_path)
     assert "of their-atlas" in fault(load_visualisers)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('{"mine": "gone"}', "mine is 'gone'; write package.module:attribute, such as my_package.my_module:my_"),
+        ('{"mine": 7}', "mine is 7; write package.module:attribute"),
+        ("mine=gone:draw", 'write JSON such as {"name": "my_package.my_module:my_function"}'),
+        ('["gone:draw"]', "write names, each with where it is found, such as name: my_package.my_module"),
+        ('{"My Map": "a:b"}', "'My Map' is no name: write two or more lowercase letters"),
+    ],
+)
+def test_a_setting_that_names_no_plugins_is_refused(text: str, told: str) -> None:
+    with pytest.raises(SettingsError) as raised:
+        resolve_settings(environment={"VIEWERATLAS_PLUGINS__VISUALISERS": text})
+    assert "plugins.visualisers is " in str(raised.value) and told in str(raised.value)
 
 
 def test_without_plugins_nothing_heavy_is_loaded() -> None:
