@@ -89,12 +89,15 @@ def load_audience(
 
     Raises:
         MissingPartition: not one of the days has presence.
+        ValueError: a text is no date, or the range ends before it begins.
         SettingsError: a setting is unknown or impossible.
 
     Warns:
         UserWarning: files of presence that cannot be read are left out.
     """
     begin, end = _day(first), _day(last if last is not None else first)
+    if end < begin:
+        raise ValueError(f"the range ends before it begins: from {begin} to {end}")
     chosen, sealed = _chosen(analysis), SealedPartitions(store)
     days = [begin + dt.timedelta(days=step) for step in range((end - begin).days + 1)]
     found = {day: made for day in days if (made := _audience_of_day(sealed, day, chosen)) is not None}

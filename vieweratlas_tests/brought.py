@@ -1,10 +1,12 @@
 """What users might bring as plug-ins, sound and not."""
 
+import io
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import networkx as nx
 import numpy as np
+from PIL import Image
 
 from vieweratlas_assets.domain.atlas.model import Atlas
 from vieweratlas_assets.domain.communities.detectors import WeightedGraph
@@ -100,3 +102,10 @@ def draw_elsewhere(atlas: Atlas) -> dict[str, bytes]:
 
 
 NUMBER = 7
+
+
+def draw_dot(atlas: Atlas) -> dict[str, bytes]:
+    """A dot."""
+    picture = io.BytesIO()
+    Image.new("RGB", (8, 8), "teal").save(picture, "PNG")
+    return {"dot.png": picture.getvalue()}
