@@ -80,7 +80,7 @@ def _section(section: str, heading: str, older: dict[str, str]) -> str:
 
 def _default(key: str) -> str:
     value = value_of(Settings(), key)
-    if value in (None, "", ()):
+    if value in (None, "", (), {}):
         return "not set"
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
@@ -104,7 +104,7 @@ def _allowed(key: str, annotation: Any, metadata: list[Any]) -> str:
 
 
 def _flat(annotation: Any) -> list[Any]:
-    if get_origin(annotation) in (None, Literal, tuple):
+    if get_origin(annotation) in (None, Literal, tuple, dict):
         return [annotation]
     return [kind for part in get_args(annotation) for kind in _flat(part) if not _is_marker(part)]
 
@@ -120,6 +120,8 @@ def _limits(metadata: list[Any], annotation: Any) -> list[Any]:
 def _kind(kind: Any) -> str:
     if get_origin(kind) is tuple:
         return "logins, separated by commas"
+    if get_origin(kind) is dict:
+        return "names with `package.module:attribute`; JSON in the environment"
     if isinstance(kind, type) and issubclass(kind, PurePath):
         return "path"
     names = {"str": "text", "int": "whole number", "float": "number", "bool": "`true`, `false`"}

@@ -2,11 +2,64 @@
 
 Belongs here: the few doors that need no Dagster, each a function over the floors below. Not here: the work itself
 (domain, storage), the command (cli).
+
+From `load_audience` or `audience_of` over `overlap_graph`, `detect`, `tag` and `lay_out` to `draw`. What can be set
+is named as in the settings' section `analysis`, with the same defaults and limits; the environment has no part in it.
 """
 
-from vieweratlas_assets.settings import load_settings
+import dataclasses
+import datetime as dt
+import inspect
+import warnings
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from vieweratlas_assets.domain.atlas.layout import force_layout
+from vieweratlas_assets.domain.atlas.model import Atlas
+from vieweratlas_assets.domain.atlas.picture import draw_png
+from vieweratlas_assets.domain.communities.detection import Detection, detect_communities
+from vieweratlas_assets.domain.communities.detectors import detector_names
+from vieweratlas_assets.domain.overlap.counting import overlap_of
+from vieweratlas_assets.domain.overlap.graph import OverlapGraph, build_overlap_graph
+from vieweratlas_assets.domain.overlap.measures import usable_weight
+from vieweratlas_assets.domain.presence.audience import build_day_audience
+from vieweratlas_assets.domain.presence.filters import AudienceFilters
+from vieweratlas_assets.domain.presence.quality import told_reasons
+from vieweratlas_assets.domain.schemas import CHANNEL_ACTIVITY, CHANNEL_AUDIENCE
+from vieweratlas_assets.domain.tagging.labels import tag_communities
+from vieweratlas_assets.importers.tabular import read_rows
+from vieweratlas_assets.plugins import load_plugins
+from vieweratlas_assets.privacy import viewer_names
+from vieweratlas_assets.settings import AnalysisSettings, load_settings, resolve_settings
 from vieweratlas_assets.storage.objects import ObjectStore
 from vieweratlas_assets.storage.opening import open_store
+from vieweratlas_assets.storage.presence import DayRead, find_day, presence_of_channels, read_roster
+from vieweratlas_assets.storage.sealed import MissingPartition, SealedPartitions
+
+PAIRS = pl.Schema({"channel": pl.String, "viewer": pl.String})
+COLUMNS = {"channel": ("channel", "channel_login"), "viewer": ("viewer", "username", "chatter", "login")}
+
+
+@dataclass(frozen=True)
+class Audience:
+    """Who wrote in which chat.
+
+    Attributes:
+        pairs: columns channel and viewer; a pair stands there once for each of its days.
+        activity: schema CHANNEL_ACTIVITY by day: game, language and size of every channel.
+    """
+
+    pairs: pl.DataFrame = field(repr=False)
+    activity: Mapping[dt.date, pl.DataFrame] = field(repr=False)
+
+    @property
+    def days(self) -> list[dt.date]:
+        """The days that it has, in order."""
+        return sorted(self.activity)
 
 
 def get_storage() -> ObjectStore:
@@ -17,4 +70,208 @@ def get_storage() -> ObjectStore:
         StorageError: the root names no store.
     """
     settings = load_settings()
+    load_plugins(settings)
     return open_store(settings.root, region=settings.storage.region)
+
+
+def load_audience(
+    store: ObjectStore, first: dt.date | str, last: dt.date | str | None = None, **analysis: Any
+) -> Audience:
+    """Load the audience of a day, or of the days from first to last that have one.
+
+    A day whose audience was made by a run is taken as it is. Of any other day the presence is reduced here, with the
+    names, pseudonyms and opt-outs that the settings of the environment ask for; nothing is written.
+
+    Args:
+        store: the lake, as from `get_storage`.
+        first, last: dates, or texts such as "2026-03-10".
+        analysis: settings that say who counts as a viewer, such as min_buckets_per_viewer=2.
+
+    Raises:
+        MissingPartition: not one of the days has presence.
+        ValueError: a text is no date, or the range ends before it begins.
+        SettingsError: a setting is unknown or impossible.
+
+    Warns:
+        UserWarning: files of presence that cannot be read are left out.
+    """
+    begin, end = _day(first), _day(last if last is not None else first)
+    if end < begin:
+        raise ValueError(f"the range ends before it begins: from {begin} to {end}")
+    chosen, sealed = _chosen(analysis), SealedPartitions(store)
+    days = [begin + dt.timedelta(days=step) for step in range((end - begin).days + 1)]
+    found = {day: made for day in days if (made := _audience_of_day(sealed, day, chosen)) is not None}
+    if not found:
+        raise MissingPartition(f"the lake {store.root} has no presence from {begin} to {end}")
+    pairs = pl.concat([made[0].select(list(PAIRS)) for made in found.values()])
+    return Audience(pairs, {day: made[1] for day, made in found.items()})
+
+
+def audience_of(
+    source: pl.DataFrame | Iterable[tuple[str, str]] | str | Path,
+    *,
+    day: dt.date | str,
+    about: pl.DataFrame | None = None,
+) -> Audience:
+    """Make an audience of pairs of your own, as they are: no filter is applied.
+
+    Args:
+        source: a frame with the columns channel and viewer, pairs (channel, viewer), or the path of a CSV file with
+            these columns. Names are compared in lower case.
+        day: the day that it is of.
+        about: a frame with the columns channel, game_name and language, for labels; None = nothing is known.
+
+    Raises:
+        ValueError: a column is missing, or a name is; it tells which.
+        TableError: the file cannot be read, or lacks a column.
+    """
+    pairs = _pairs(source)
+    empty = pairs.with_row_index("row", offset=1).filter(
+        pl.any_horizontal(pl.col(*PAIRS).is_null() | (pl.col(*PAIRS) == ""))
+    )
+    if empty.height:
+        raise ValueError(f"{empty.height} pair(s) lack a channel or a viewer, the first is number {empty['row'][0]}")
+    distinct = pairs.unique().sort(list(PAIRS))
+    known = pl.DataFrame(schema={"channel": pl.String, "game_name": pl.String, "language": pl.String})
+    if about is not None:
+        known = known.vstack(about.select(known.columns).with_columns(_folded("channel")).cast(pl.String))
+    activity = (
+        distinct.group_by("channel")
+        .agg(pl.len().alias("viewers"))
+        .join(known.unique("channel", keep="first", maintain_order=True), on="channel", how="left")
+        .with_columns(channel_id=None, viewer_minutes=pl.col("viewers"), snapshots=0)
+    )
+    return Audience(distinct, {_day(day): CHANNEL_ACTIVITY.conform(activity)})
+
+
+def overlap_graph(audience: Audience, **analysis: Any) -> OverlapGraph:
+    """Count the viewers that channels share, and join the channels by them.
+
+    Args:
+        analysis: settings such as overlap_threshold=5 or min_channel_viewers=1 (default 10: smaller channels are
+            left out).
+
+    Raises:
+        SettingsError: a setting is unknown or impossible.
+    """
+    chosen = _chosen(analysis)
+    overlap = overlap_of(
+        audience.pairs,
+        min_shared=chosen.overlap_threshold,
+        min_channel_viewers=chosen.min_channel_viewers,
+        max_channels_per_viewer=chosen.max_channels_per_viewer if chosen.drop_viewers_over_max else None,
+    )
+    return build_overlap_graph(overlap, audience.activity, min_channel_viewers=chosen.min_channel_viewers)
+
+
+def detect(graph: OverlapGraph, **analysis: Any) -> Detection:
+    """Find the communities of a graph.
+
+    Args:
+        analysis: settings such as resolution=2.0, seed=7 or algorithm="louvain". The name of a plug-in is looked for
+            in the settings of the environment and in installed packages.
+
+    Raises:
+        SettingsError: a setting is unknown or impossible.
+        ValueError: no community detector has this name.
+    """
+    chosen = _chosen(analysis)
+    if chosen.algorithm not in detector_names():
+        load_plugins(load_settings())
+    options = {name: getattr(chosen, name) for name in DETECTION_SETTINGS}
+    return detect_communities(graph.nodes, graph.edges, **options)
+
+
+DETECTION_SETTINGS = sorted(inspect.signature(detect_communities).parameters.keys() & AnalysisSettings.model_fields)
+
+
+def tag(graph: OverlapGraph, found: Detection, **analysis: Any) -> pl.DataFrame:
+    """Name each community by the games and languages of its channels: schema COMMUNITY_TAGS.
+
+    Args:
+        analysis: game_threshold and language_threshold.
+
+    Raises:
+        SettingsError: a setting is unknown or impossible.
+    """
+    chosen = _chosen(analysis)
+    return tag_communities(
+        graph.nodes,
+        found.communities,
+        game_threshold=chosen.game_threshold,
+        language_threshold=chosen.language_threshold,
+    )
+
+
+def lay_out(
+    graph: OverlapGraph, found: Detection, tags: pl.DataFrame, *, day: dt.date | str, **analysis: Any
+) -> Atlas:
+    """Place every channel on the map, and put the atlas of a day together.
+
+    Args:
+        day: the date that pictures show, the last of the audience's.
+        analysis: weight and seed.
+
+    Raises:
+        SettingsError: a setting is unknown or impossible.
+    """
+    chosen = _chosen(analysis)
+    weight = usable_weight(graph.edges, chosen.weight)
+    layout = force_layout(graph.nodes, graph.edges, weight=weight, seed=chosen.seed)
+    return Atlas(_day(day), graph.nodes, graph.edges, found.communities, tags, layout)
+
+
+def draw(atlas: Atlas) -> bytes:
+    """Draw the map: a PNG of 2400 x 1600 pixels, as that of the asset `atlas_png`."""
+    return draw_png(atlas)
+
+
+def _day(day: dt.date | str) -> dt.date:
+    return dt.date.fromisoformat(day) if isinstance(day, str) else day
+
+
+def _chosen(analysis: Mapping[str, Any]) -> AnalysisSettings:
+    return resolve_settings(
+        environment={}, overrides={"analysis": analysis}, overrides_from="argument"
+    ).settings.analysis
+
+
+def _audience_of_day(
+    sealed: SealedPartitions, day: dt.date, chosen: AnalysisSettings
+) -> tuple[pl.DataFrame, pl.DataFrame] | None:
+    """The pairs and the activity of a day; None where it has no presence."""
+    record = sealed.record("channel_audience", day)
+    if record is not None:
+        made = sealed.table(record, CHANNEL_AUDIENCE), sealed.table(record, CHANNEL_ACTIVITY)
+        return made if record.facts["total_snapshots"] else None
+    files = find_day(sealed.store, day)
+    if not files.has_presence:
+        return None
+    filters = AudienceFilters(
+        **{each.name: getattr(chosen, each.name) for each in dataclasses.fields(AudienceFilters)}
+    )
+    read = DayRead()
+    roster = read_roster(sealed.store, files, read)
+    presence = presence_of_channels(sealed.store, files, read)
+    built = build_day_audience(presence, roster, filters, viewer_names(load_settings()))
+    if read.rejected:
+        warnings.warn(f"{day}: left out {told_reasons(read.rejected)}", stacklevel=4)
+    return built.audience, built.activity
+
+
+def _pairs(source: pl.DataFrame | Iterable[tuple[str, str]] | str | Path) -> pl.DataFrame:
+    if isinstance(source, str | Path):
+        rows = read_rows(Path(source), COLUMNS, required=tuple(PAIRS))
+        frame = pl.DataFrame([(row["channel"], row["viewer"]) for _, row in rows], schema=PAIRS, orient="row")
+    elif isinstance(source, pl.DataFrame):
+        missing = [name for name in PAIRS if name not in source.columns]
+        if missing:
+            raise ValueError(f"missing column(s) {', '.join(missing)}; the frame has {', '.join(source.columns)}")
+        frame = source.select(list(PAIRS)).cast(pl.String)
+    else:
+        frame = pl.DataFrame(list(source), schema=PAIRS, orient="row")
+    return frame.with_columns(_folded(*PAIRS))
+
+
+def _folded(*columns: str) -> pl.Expr:
+    return pl.col(*columns).str.strip_chars().str.to_lowercase()

@@ -17,6 +17,7 @@ from vieweratlas_assets.defs.resources import analysis_resource
 from vieweratlas_assets.defs.schedules import DAILY_SCHEDULE
 from vieweratlas_assets.domain.communities.detectors import community_detector
 from vieweratlas_assets.partitions import partitions_of
+from vieweratlas_assets.plugins import load_plugins, load_visualisers
 from vieweratlas_assets.privacy import viewer_names
 from vieweratlas_assets.settings import Settings, SettingsError, load_settings
 
@@ -43,9 +44,11 @@ def build_defs(
         resource_overrides: resources that replace ours by key, as tests do.
 
     Raises:
-        SettingsError: the settings are impossible, or name a community detector that is not registered.
+        SettingsError: the settings are impossible, name a community detector that is not registered, or a plug-in
+            that is none.
     """
     settings = settings or load_settings()
+    load_plugins(settings)
     try:
         community_detector(settings.analysis.algorithm)
     except ValueError as error:
@@ -74,6 +77,7 @@ def _definitions(settings: Settings, resource_overrides: Mapping[str, Any]) -> d
             *collection_specs(partitions),
             atlas.overlap_graph_asset(partitions, settings.engine),
             *(asset(partitions) for asset in ASSETS),
+            *(products.visualiser_asset(partitions, *each) for each in load_visualisers(settings).items()),
         ],
         jobs=JOBS,
         schedules=[DAILY_SCHEDULE],

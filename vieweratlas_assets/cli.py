@@ -45,12 +45,13 @@ def main() -> None:
 
 
 def _mendable() -> tuple[type[Exception], ...]:
+    from vieweratlas_assets.domain.communities.own_detectors import DetectorError
     from vieweratlas_assets.importers.documents import DocumentError
     from vieweratlas_assets.importers.tabular import TableError
     from vieweratlas_assets.runs import NothingToAnalyse
     from vieweratlas_assets.storage.objects import StorageError
 
-    return (SettingsError, StorageError, TableError, DocumentError, NothingToAnalyse)
+    return (SettingsError, StorageError, TableError, DocumentError, NothingToAnalyse, DetectorError)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

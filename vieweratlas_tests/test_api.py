@@ -1,13 +1,21 @@
 """The doors of the Python API."""
 
+import datetime as dt
 from pathlib import Path
+from typing import Any
 
+import polars as pl
 import pytest
 
+from vieweratlas_assets import api, plugins
 from vieweratlas_assets.api import get_storage
+from vieweratlas_assets.domain.communities import detectors
+from vieweratlas_assets.domain.lake import live_presence
 from vieweratlas_assets.settings import SettingsError
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.s3 import S3Store
+from vieweratlas_assets.storage.sealed import MissingPartition
+from vieweratlas_tests.lakes import DAY, put_live
 
 
 @pytest.fixture(autouse=True)
@@ -42,3 +50,104 @@ def test_storage_without_a_bucket_is_refused(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("STORAGE_TYPE", "s3")
     with pytest.raises(SettingsError, match=r"set storage\.s3_bucket"):
         get_storage()
+
+
+PAIRS = [("alpha", "ann"), ("alpha", "bob"), ("beta", "ann"), ("beta", "bob"), ("gamma", "cem"), ("gamma", "ann")]
+
+
+def test_pairs_come_as_a_frame_a_list_or_a_file(tmp_path: Path) -> None:
+    frame = pl.DataFrame(PAIRS, schema=["channel", "viewer"], orient="row")
+    path = tmp_path / "pairs.csv"
+    path.write_text("Username,Channel\n" + "".join(f"{viewer.upper()} , {channel}\n" for channel, viewer in PAIRS))
+    for source in (frame, PAIRS, path, str(path), [*PAIRS, ("ALPHA", " Ann ")]):
+        audience = api.audience_of(source, day="2026-03-10")
+        assert sorted(audience.pairs.rows()) == sorted(PAIRS)
+        graph = api.overlap_graph(audience, min_channel_viewers=1)
+        shared = graph.edges.select("channel_a", "channel_b", "shared_viewers").rows()
+        assert shared == [("alpha", "beta", 2), ("alpha", "gamma", 1), ("beta", "gamma", 1)]
+        assert dict(graph.nodes.select("channel", "viewers").iter_rows()) == {"alpha": 2, "beta": 2, "gamma": 2}
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        (pl.DataFrame({"channel": ["a"], "name": ["b"]}), "missing column(s) viewer; the frame has channel, name"),
+        ([("a", "ann"), ("a", " ")], "1 pair(s) lack a channel or a viewer, the first is number 2"),
+        ([("a", "ann"), (None, "bob"), ("b", None)], "2 pair(s) lack a channel or a viewer, the first is number 2"),
+        ("none.csv", "none.csv: cannot be read: No such file or directory"),
+    ],
+)
+def test_pairs_that_are_none_are_named(source: Any, told: str) -> None:
+    with pytest.raises(ValueError) as raised:
+        api.audience_of(source, day="2026-03-10")
+    assert told in str(raised.value)
+
+
+def test_what_is_known_of_channels_names_their_communities() -> None:
+    about = pl.DataFrame({"channel": ["Alpha", "beta"], "game_name": "Chess", "language": "en"})
+    graph = api.overlap_graph(api.audience_of(PAIRS, day="2026-03-10", about=about), min_channel_viewers=1)
+    found = api.detect(graph, resolution_mode="absolute")
+    tags = api.tag(graph, found)
+    assert tags["top_game"].to_list() == ["Chess"] and tags["channels_known"].to_list() == [2]
+    atlas = api.lay_out(graph, found, tags, day="2026-03-10")
+    assert atlas.channels["game_name"].to_list() == ["Chess", "Chess", None]
+    assert api.draw(atlas) == api.draw(atlas)
+
+
+def test_options_are_the_settings_with_their_limits() -> None:
+    audience = api.audience_of(PAIRS, day="2026-03-10")
+    assert api.overlap_graph(audience).nodes.is_empty()
+    assert api.overlap_graph(audience, min_channel_viewers=1, overlap_threshold=2).edges.height == 1
+    cut = {"min_channel_viewers": 1, "max_channels_per_viewer": 2, "drop_viewers_over_max": True}
+    assert api.overlap_graph(audience, **cut).edges["shared_viewers"].to_list() == [1]
+    with pytest.raises(SettingsError, match=r"overlap_threshold is 0 \(argument\): .*greater than or equal"):
+        api.overlap_graph(audience, overlap_threshold=0)
+    with pytest.raises(SettingsError, match=r"analysis\.resolutoin.*did you mean analysis\.resolution"):
+        api.detect(api.overlap_graph(audience), resolutoin=1)
+
+
+def test_a_plugin_detects_by_its_name(bare_environment: pytest.MonkeyPatch) -> None:
+    named = '{"first_letters": "vieweratlas_tests.brought:FirstLetters"}'
+    bare_environment.setattr(detectors, "_registry", dict(detectors._registry))
+    bare_environment.setattr(plugins, "_registered", {})
+    graph = api.overlap_graph(api.audience_of(PAIRS, day="2026-03-10"), min_channel_viewers=1)
+    with pytest.raises(ValueError, match="unknown community detector 'first_letters'"):
+        api.detect(graph, algorithm="first_letters")
+    bare_environment.setenv("VIEWERATLAS_PLUGINS__COMMUNITY_DETECTORS", named)
+    assert api.detect(graph, algorithm="first_letters", min_community_size=1).sizes == (1, 1, 1)
+
+
+def test_presence_is_reduced_with_the_filters_and_the_opt_outs(
+    bare_environment: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    store = LocalStore(tmp_path / "lake")
+    put_live(store, DAY, {"alpha": [["ann", "bob", "nightbot"], ["ann"]], "beta": [["ann", "cem"]]})
+    (tmp_path / "out.txt").write_text("viewer cem\n")
+
+    def pairs(**analysis: Any) -> list[tuple[str, str]]:
+        return sorted(api.load_audience(store, DAY, DAY, **analysis).pairs.rows())
+
+    assert pairs() == [("alpha", "ann"), ("alpha", "bob"), ("beta", "ann"), ("beta", "cem")]
+    assert pairs(min_buckets_per_viewer=2) == [("alpha", "ann")]
+    bare_environment.setenv("VIEWERATLAS_PRIVACY__OPT_OUT_FILE", str(tmp_path / "out.txt"))
+    assert pairs() == [("alpha", "ann"), ("alpha", "bob"), ("beta", "ann")]
+    assert store.list_files() == [live_presence(DAY)]
+
+
+def test_days_that_have_presence_are_taken_and_broken_files_told(tmp_path: Path) -> None:
+    store, later = LocalStore(tmp_path), DAY + dt.timedelta(days=2)
+    with pytest.raises(MissingPartition, match="has no presence from 2026-03-10 to 2026-03-12"):
+        api.load_audience(store, DAY, later)
+    for day in (DAY, later):
+        put_live(store, day, {"alpha": [["ann"]]})
+    audience = api.load_audience(store, "2026-03-10", "2026-03-12")
+    assert audience.days == [DAY, later] and audience.pairs.height == 2
+    assert "ann" not in repr(audience)
+    store.upload_bytes(live_presence(later), b"PAR1 cut off")
+    with pytest.warns(UserWarning, match="2026-03-12: left out .*part-0000.parquet"):
+        api.load_audience(store, DAY, later)
+
+
+def test_a_range_that_ends_before_it_begins_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="from 2026-03-12 to 2026-03-10"):
+        api.load_audience(LocalStore(tmp_path), "2026-03-12", "2026-03-10")

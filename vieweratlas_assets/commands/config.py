@@ -59,11 +59,17 @@ def validate(root: str | None, config: str | None) -> None:
     CONFIG is a preset or a YAML file; else VIEWERATLAS_CONFIG says which.
     """
     from vieweratlas_assets.domain.communities.detectors import community_detector
+    from vieweratlas_assets.plugins import load_plugins, load_visualisers
     from vieweratlas_assets.storage.objects import StorageError
     from vieweratlas_assets.storage.opening import open_store
 
     resolved = resolve(root, config)
     settings, faults = resolved.settings, []
+    for load in (load_plugins, load_visualisers):
+        try:
+            load(settings)
+        except SettingsError as error:
+            faults += [fault for fault in error.args if fault not in faults]
     try:
         open_store(settings.root, region=settings.storage.region)
     except (StorageError, ValueError) as error:
@@ -82,7 +88,7 @@ def _row(key: str, resolved: Resolved) -> dict[str, Any]:
     value = value_of(resolved.settings, key)
     if is_secret(key):
         value = "not set" if value is None else "set"
-    elif not isinstance(value, str | int | float | tuple | None):
+    elif not isinstance(value, str | int | float | tuple | dict | None):
         value = str(value)
     return {"value": value, "origin": resolved.origins[key], "read": key not in NOT_YET_READ}
 
@@ -95,5 +101,7 @@ def _text(value: Any) -> str:
             return str(value).lower()
         case tuple():
             return ", ".join(value)
+        case dict():
+            return ", ".join(f"{name} = {target}" for name, target in value.items())
         case _:
             return str(value)

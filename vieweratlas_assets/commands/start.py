@@ -1,10 +1,11 @@
-"""What a command begins with: its settings and its log.
+"""What a command begins with: its settings, its plug-ins and its log.
 
 Belongs here: how the options of the command line become settings. Not here: the other layers (settings), the handlers
-(logs).
+(logs), what a plug-in is (plugins).
 """
 
 from vieweratlas_assets.logs import start_log
+from vieweratlas_assets.plugins import load_plugins
 from vieweratlas_assets.settings import Resolved, Settings, resolve_settings
 
 
@@ -20,11 +21,12 @@ def resolve(root: str | None, config: str | None = None, *, refuse_unread: bool 
 
 
 def start(root: str | None, config: str | None = None) -> Settings:
-    """Read the settings of a command and start its log.
+    """Read the settings of a command, load its plug-ins and start its log.
 
     Raises:
-        SettingsError: the settings are unknown or impossible.
+        SettingsError: the settings are unknown or impossible, or a plug-in is none.
     """
     settings = resolve(root, config).settings
+    load_plugins(settings)
     start_log(settings)
     return settings

@@ -20,11 +20,12 @@ from vieweratlas_assets.defs.spark_overlap import SparkFailed
 from vieweratlas_assets.domain import lake
 from vieweratlas_assets.domain.overlap.graph import EmptyWindow
 from vieweratlas_assets.domain.schemas import SchemaError, Table
+from vieweratlas_assets.settings import SettingsError
 from vieweratlas_assets.storage.objects import StorageError
 from vieweratlas_assets.storage.sealed import MissingPartition, PartitionRecord, SealedPartitions, table_files
 
 # Errors whose message says what to do; a traceback would only hide it.
-SPEAKING_FOR_ITSELF = (EmptyWindow, MissingPartition, SchemaError, SparkFailed, StorageError)
+SPEAKING_FOR_ITSELF = (EmptyWindow, MissingPartition, SchemaError, SettingsError, SparkFailed, StorageError)
 
 # Failed days told one by one in the step's failure; all stand in the run's log.
 MOST_TOLD = 10

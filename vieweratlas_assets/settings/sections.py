@@ -29,6 +29,7 @@ from vieweratlas_assets.settings.values import (
     Prefix,
     Secret,
     Size,
+    Targets,
     TimeZone,
     size_bytes,
 )
@@ -232,6 +233,14 @@ class EngineSettings(Section):
         return size_bytes(self.memory_limit)
 
 
+class PluginSettings(Section):
+    """What you bring yourself: a name, and where it is found as package.module:attribute."""
+
+    storage_backends: Targets = Field({}, description="Stores, by the scheme of their roots: name://….")
+    community_detectors: Targets = Field({}, description="Community detectors, by the name that algorithm takes.")
+    visualisers: Targets = Field({}, description="Visualisers; each becomes the asset atlas_<name>.")
+
+
 class Settings(Section):
     """All settings, from nothing but its arguments; `load_settings` reads the environment."""
 
@@ -247,6 +256,7 @@ class Settings(Section):
     vod: VodSettings = VodSettings()
     privacy: PrivacySettings = PrivacySettings()
     engine: EngineSettings = EngineSettings()
+    plugins: PluginSettings = PluginSettings()
     # After storage, which it comes from where it is not given.
     root: str = Field(
         cast(str, None),

@@ -3,6 +3,7 @@
 Belongs here: reading and checking one value. Not here: which settings there are, and their limits (sections).
 """
 
+import json
 import re
 from pathlib import Path
 from typing import Annotated, Literal
@@ -11,6 +12,10 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(i?)B?", re.IGNORECASE)
+PLUGIN_NAME = re.compile(r"[a-z][a-z0-9_]+")
+PLUGIN_NAME_RULE = "write two or more lowercase letters, digits and underscores, a letter first"
+PLUGIN_TARGET = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+EXAMPLE_TARGET = "my_package.my_module:my_function"
 _POWERS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
 
 
@@ -63,6 +68,22 @@ def _logins(value: object) -> object:
     return tuple(login for login in (part.strip().lower() for part in parts) if login)
 
 
+def _targets(value: object) -> object:
+    if isinstance(value, str):
+        try:
+            value = json.loads(value or "{}")
+        except ValueError as error:
+            raise ValueError(f'write JSON such as {{"name": "{EXAMPLE_TARGET}"}}: {error}') from error
+    if not isinstance(value, dict):
+        raise ValueError(f"write names, each with where it is found, such as name: {EXAMPLE_TARGET}")
+    for name, target in value.items():
+        if not isinstance(name, str) or not PLUGIN_NAME.fullmatch(name):
+            raise ValueError(f"{name!r} is no name: {PLUGIN_NAME_RULE}")
+        if not isinstance(target, str) or not PLUGIN_TARGET.fullmatch(target):
+            raise ValueError(f"{name} is {target!r}; write package.module:attribute, such as {EXAMPLE_TARGET}")
+    return value
+
+
 def _upper(value: object) -> object:
     return value.upper() if isinstance(value, str) else value
 
@@ -82,3 +103,4 @@ Logins = Annotated[tuple[str, ...], BeforeValidator(_logins)]
 TimeZone = Annotated[str, AfterValidator(_time_zone)]
 Size = Annotated[str, BeforeValidator(_size)]
 Prefix = Annotated[str, AfterValidator(_prefix)]
+Targets = Annotated[dict[str, str], BeforeValidator(_targets)]

@@ -130,13 +130,21 @@ class ObjectStore(ABC):
     """Objects under one root, each read and written whole.
 
     Keys are relative and '/'-separated. Every method that takes a key raises ValueError for one that is
-    not, and StorageError where the disk or the service refuses.
+    not (`check_key`, `check_prefix`), and StorageError where the disk or the service refuses.
+
+    A store of your own needs `upload_bytes`, `download_bytes`, `list_objects` and `delete`; the other methods are
+    built on them, and worth writing anew where the backend has a faster way. `contract.check_store` tells what it
+    still owes.
 
     Attributes:
         root: the root as shown to people, without credentials.
     """
 
     root: str
+
+    def __init__(self, root: str) -> None:
+        """Keep the root; nothing is read or written yet."""
+        self.root = root if root.endswith("://") else root.rstrip("/")
 
     def uri(self, key: str) -> str:
         """Return the full address of a key, as shown to people and as other readers take it."""
@@ -162,9 +170,9 @@ class ObjectStore(ABC):
     def delete(self, key: str) -> None:
         """Remove an object; one that is not there is as good as removed."""
 
-    @abstractmethod
     def exists(self, key: str) -> bool:
         """Tell whether there is an object under this key; a folder is none."""
+        return any(item.key == key for item in self.list_objects(check_key(key)))
 
     @abstractmethod
     def list_objects(self, prefix: str = "", suffix: str = "") -> list[StoredObject]:
@@ -175,13 +183,14 @@ class ObjectStore(ABC):
             suffix: plain text, such as ".parquet".
         """
 
-    @abstractmethod
     def folders(self, prefix: str) -> list[str]:
         """List the names of the folders directly below a folder, sorted, without slashes.
 
         Args:
             prefix: "" for the root, or a folder that ends in "/".
         """
+        below = (item.key.removeprefix(prefix) for item in self.list_objects(check_folder(prefix)))
+        return sorted({key.partition("/")[0] for key in below if "/" in key})
 
     def fragments(self) -> list[StoredObject]:
         """Files in `.incoming/`: being written now, or left by a process that was killed. Their keys are no keys.

@@ -4,6 +4,7 @@ Belongs here: reading VIEWERATLAS_ROOT. Not here: where that comes from (setting
 """
 
 import re
+from collections.abc import Callable
 from urllib.parse import unquote, urlsplit
 
 from vieweratlas_assets.storage.local import LocalStore
@@ -11,13 +12,35 @@ from vieweratlas_assets.storage.objects import ObjectStore, StorageError, refuse
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(/+)")
 
+StoreOpener = Callable[[str], ObjectStore]
+_registry: dict[str, StoreOpener] = {}
+
+
+def register_store(scheme: str, opener: StoreOpener, *, replaces: StoreOpener | None = None) -> None:
+    """Make a store of your own known by the scheme of its roots; it comes before fsspec's of that scheme.
+
+    Args:
+        scheme: what stands before `://`, lowercase.
+        opener: takes a root, whole, and opens the store.
+        replaces: the opener that may have the scheme already.
+
+    Raises:
+        ValueError: the scheme is taken, or no root can begin with it.
+    """
+    if not _SCHEME.fullmatch(f"{scheme}://") or scheme != scheme.lower():
+        raise ValueError(f"{scheme!r} is no scheme: write letters and digits")
+    if scheme in ("file", "s3") or _registry.get(scheme, replaces) is not replaces:
+        raise ValueError(f"a store for {scheme}:// is registered already")
+    _registry[scheme] = opener
+
 
 def open_store(root: str, *, region: str | None = None) -> ObjectStore:
     """Open the lake at a root; nothing is read or written yet.
 
     Args:
-        root: a folder (`./data`, `~/lake`, `file:///srv/lake`), `s3://bucket/prefix/`, or any other URL that
-            fsspec knows (`gs://bucket/prefix`, which needs `pip install 'vieweratlas[fsspec]'`).
+        root: a folder (`./data`, `~/lake`, `file:///srv/lake`), `s3://bucket/prefix/`, a URL of a registered
+            store, or any other that fsspec knows (`gs://bucket/prefix`, which needs
+            `pip install 'vieweratlas[fsspec]'`).
         region: region of an S3 bucket; None leaves it to AWS_DEFAULT_REGION. AWS_ENDPOINT_URL names another S3
             server.
 
@@ -43,6 +66,8 @@ def open_store(root: str, *, region: str | None = None) -> ObjectStore:
         raise StorageError(f"{root} is neither a folder nor a URL: write {scheme}://, or ./{root}")
     if scheme == "s3":
         return _open_s3(root, region)
+    if scheme in _registry:
+        return _registry[scheme](root)
     from vieweratlas_assets.storage.fsspec_store import FsspecStore
 
     return FsspecStore(root)

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from vieweratlas_assets import logs
+from vieweratlas_assets import logs, plugins
 from vieweratlas_assets.build import build_defs
 from vieweratlas_assets.commands.analysis import analyze
 from vieweratlas_assets.commands.import_live import import_live
@@ -40,6 +40,7 @@ from vieweratlas_assets.domain.schemas import (
     LAYOUT,
     RAW_SNAPSHOTS,
 )
+from vieweratlas_assets.plugins import load_plugins
 from vieweratlas_assets.privacy import viewer_names
 from vieweratlas_assets.settings import (
     NOT_YET_READ,
@@ -50,7 +51,10 @@ from vieweratlas_assets.settings import (
     value_of,
     variable_of,
 )
+from vieweratlas_assets.storage import opening
 from vieweratlas_assets.storage.local import LocalStore
+from vieweratlas_assets.storage.objects import StorageError
+from vieweratlas_assets.storage.opening import open_store
 from vieweratlas_assets.storage.sealed import AssetDays, SealedPartitions, table_files
 from vieweratlas_tests.lakes import DAY, put_live, put_raw, put_roster, run
 
@@ -200,6 +204,29 @@ def lake_of_a_run(settings: Settings) -> Any:
     return store.root, region
 
 
+def lake_of_a_plugin(settings: Settings) -> Any:
+    """What opens a root that only a plug-in knows, in a process that has seen no other settings."""
+    opening._registry.clear()
+    plugins._registered.clear()
+    load_plugins(settings)
+    try:
+        return type(open_store("kept://here")).__name__
+    except StorageError as error:
+        return str(error)
+
+
+def detectors_by_name(settings: Settings) -> Any:
+    """The name that a detector of a plug-in is known by; what earlier settings named stays known."""
+    load_plugins(settings)
+    return [name for name in detectors.detector_names() if name in settings.plugins.community_detectors]
+
+
+def assets_of_visualisers(settings: Settings) -> Any:
+    """The assets that the code location has beyond those of no plug-in."""
+    specs = build_defs(settings).resolve_all_asset_specs()
+    return sorted(spec.key.to_user_string() for spec in specs if "plugin" in spec.kinds)
+
+
 def log(settings: Settings) -> Any:
     """The log file, and what is in it."""
     path = logs.log_file_of(settings)
@@ -240,6 +267,7 @@ class Effect:
     beside: dict[str, str] = field(default_factory=dict)
 
 
+BROUGHT = "vieweratlas_tests.brought"
 S3 = {"root": "s3://b/p/"}
 OF_STORAGE = {"storage.storage_type": "s3", "storage.s3_bucket": "b"}
 SMALL = {"analysis.min_channel_viewers": "1"}
@@ -293,12 +321,11 @@ EFFECTS = {
     "engine.overlap_engine": Effect("spark", kinds),
     "engine.spark_launcher": Effect("emr_serverless", launcher, EMR),
     "engine.spark_submit_parameters": Effect("--driver-memory 4g", launcher, SPARK),
-    "engine.emr_serverless_application_id": Effect(
-        "00other", launcher, {"engine.spark_launcher": "emr_serverless", **EMR}
-    ),
-    "engine.emr_serverless_role_arn": Effect(
-        f"{ROLE}-other", launcher, {"engine.spark_launcher": "emr_serverless", **EMR}
-    ),
+    "engine.emr_serverless_application_id": Effect("00other", launcher, ON_EMR),
+    "engine.emr_serverless_role_arn": Effect(f"{ROLE}-other", launcher, ON_EMR),
+    "plugins.storage_backends": Effect(f'{{"kept": "{BROUGHT}:open_lake"}}', lake_of_a_plugin),
+    "plugins.community_detectors": Effect(f'{{"halves": "{BROUGHT}:halves"}}', detectors_by_name),
+    "plugins.visualisers": Effect(f'{{"names": "{BROUGHT}:draw_names"}}', assets_of_visualisers),
 }
 
 

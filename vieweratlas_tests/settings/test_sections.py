@@ -83,6 +83,9 @@ OTHER_TEXT = {
     "engine.spark_submit_parameters": "--driver-memory 4g",
     "engine.emr_serverless_application_id": "00fabc123def4567",
     "engine.emr_serverless_role_arn": "arn:aws:iam::123456789012:role/spark",
+    "plugins.storage_backends": '{"mine": "a.b:c"}',
+    "plugins.community_detectors": '{"mine": "a:b.c"}',
+    "plugins.visualisers": '{"mine": "a:b"}',
 }
 
 

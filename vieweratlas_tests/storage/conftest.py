@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import runpy
 import shutil
 import socket
 import subprocess
@@ -22,6 +23,7 @@ from vieweratlas_assets.storage.fsspec_store import FsspecStore
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.objects import ObjectStore
 from vieweratlas_assets.storage.opening import open_store
+from vieweratlas_tests.pages import write_modules
 
 BUCKET = "atlas-test"
 GRPC_OFFSET = 10_000
@@ -141,13 +143,21 @@ def s3_store(s3_environment: pytest.MonkeyPatch) -> ObjectStore:
     return open_store(f"s3://{BUCKET}/{uuid4().hex}/lake/")
 
 
-@pytest.fixture(params=["local", "memory", "moved", pytest.param("s3", marks=pytest.mark.slow)])
+@pytest.fixture(params=["local", "memory", "moved", "of_the_docs", pytest.param("s3", marks=pytest.mark.slow)])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
-    """An empty lake of every kind; "moved" is an fsspec backend without atomic puts."""
+    """An empty lake of every kind; "moved" is an fsspec backend without atomic puts.
+
+    "of_the_docs" is the worked example of a user's own backend, with the least that a store needs.
+    """
     if request.param == "local":
         return LocalStore(tmp_path / "lake")
     if request.param == "memory":
         return open_store(f"memory://{uuid4().hex}/lake")
+    if request.param == "of_the_docs":
+        write_modules("plugins.md", tmp_path)
+        made = runpy.run_path(str(tmp_path / "my_atlas/sqlite_lake.py"))
+        opened: ObjectStore = made["SqliteLake"](f"sqlite://{tmp_path}/lake.db")
+        return opened
     if request.param == "moved":
         return FsspecStore((tmp_path / "lake").as_uri())
     return request.getfixturevalue("s3_store")

@@ -4,6 +4,7 @@ Belongs here: the assets that publish. Not here: drawing and writing (domain.atl
 """
 
 import datetime as dt
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,7 @@ from vieweratlas_assets.domain.atlas.model import Atlas
 from vieweratlas_assets.domain.atlas.page import draw_html
 from vieweratlas_assets.domain.atlas.picture import draw_png, preview_png
 from vieweratlas_assets.domain.atlas.results import analysis_results
+from vieweratlas_assets.domain.atlas.visualisers import Visualiser, products_of
 from vieweratlas_assets.domain.schemas import COMMUNITIES, COMMUNITY_TAGS, GRAPH_EDGES, GRAPH_NODES, LAYOUT
 from vieweratlas_assets.partitions import RANGE, Partitions
 from vieweratlas_assets.storage.sealed import AssetDays
@@ -105,6 +107,23 @@ def _gephi(atlas: Atlas) -> DayResult:
     }
     facts = {"nodes": atlas.nodes.height, "edges": atlas.edges.height}
     return DayResult(products=products, facts=facts)
+
+
+def visualiser_asset(partitions: Partitions, name: str, visualiser: Visualiser) -> dg.AssetsDefinition:
+    """Build the asset `atlas_<name>` of a visualiser that a user brings."""
+
+    def make(atlas: Atlas) -> DayResult:
+        files = products_of(name, visualiser, atlas)
+        facts = {"channels": atlas.nodes.height, "size_bytes": sum(map(len, files.values()))}
+        pictures = {file: preview_png(data) for file, data in files.items() if data.startswith(_PNG)}
+        return DayResult(products=files, facts=facts, pictures=pictures)
+
+    told = (inspect.getdoc(visualiser) if inspect.isroutine(visualiser) else "") or ""
+    description = told.partition("\n")[0] or f"The visualiser {name}, a plug-in."
+    return _product(partitions, f"atlas_{name}", description, {"plugin"}, make)
+
+
+_PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def analysis_results_asset(partitions: Partitions) -> dg.AssetsDefinition:

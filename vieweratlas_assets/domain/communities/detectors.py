@@ -116,13 +116,18 @@ _registry: dict[str, CommunityDetector] = {
 }
 
 
-def register_detector(name: str) -> Callable[[CommunityDetector], CommunityDetector]:
+def register_detector(
+    name: str, *, replaces: CommunityDetector | None = None
+) -> Callable[[CommunityDetector], CommunityDetector]:
     """Decorator that makes a detector of your own known by a name, for the setting `algorithm`.
+
+    Args:
+        replaces: the detector that may have the name already.
 
     Raises:
         ValueError: the name is taken.
     """
-    if name in _registry:
+    if _registry.get(name, replaces) is not replaces:
         raise ValueError(f"a community detector named {name!r} is registered already")
 
     def register(detector: CommunityDetector) -> CommunityDetector:

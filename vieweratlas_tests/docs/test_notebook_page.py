@@ -1,0 +1,50 @@
+"""The code of docs/notebook.md, run as one script beside a lake."""
+
+import datetime as dt
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from vieweratlas_assets.domain.lake import CHANNEL_AUDIENCE
+from vieweratlas_assets.storage.local import LocalStore
+from vieweratlas_tests.integration.command import Command
+from vieweratlas_tests.pages import blocks
+
+DEMO = ("demo", "--channels", "72", "--viewers", "2000", "--days", "7")
+LAST = dt.date(2026, 10, 11)
+
+
+@pytest.mark.slow
+def test_the_page_draws_the_atlas_of_the_command_without_dagster(tmp_path: Path) -> None:
+    command = Command(tmp_path)
+    named = {"VIEWERATLAS_ANALYSIS__OVERLAP_THRESHOLD": "2", "VIEWERATLAS_PARTITIONS__WINDOW_DAYS": "7"}
+    command.run(*DEMO, "--root", str(command.root), **named)
+    store = LocalStore(command.root)
+    code = "\n".join(blocks("notebook.md", "python"))
+    check = "\nimport sys\nassert 'dagster' not in sys.modules\n"
+    before = store.list_objects()
+
+    def read() -> bytes:
+        (tmp_path / "map.png").unlink(missing_ok=True)
+        ran = subprocess.run(
+            [sys.executable, "-W", "error", "-c", code + check],
+            cwd=tmp_path,
+            env=command.environment(PYTHONPATH=os.environ.get("PYTHONPATH", "")),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ran.returncode == 0, ran.stderr
+        assert "communities, modularity" in ran.stdout and "Chess" in ran.stdout
+        return (tmp_path / "map.png").read_bytes()
+
+    expected = store.download_bytes(f"atlas/date={LAST}/community_graph.png")
+    assert read() == expected
+    assert store.list_objects() == before
+    # Without audiences the presence itself is reduced.
+    for key in store.list_files(CHANNEL_AUDIENCE):
+        store.delete(key)
+    assert read() == expected

@@ -1,0 +1,138 @@
+"""`check_store` passes the stores that keep their promises, and names each promise that one breaks."""
+
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from vieweratlas_assets.storage.contract import check_store
+from vieweratlas_assets.storage.local import LocalStore
+from vieweratlas_assets.storage.objects import ObjectNotFound, ObjectStore, StorageError, StoredObject, check_key
+from vieweratlas_tests.brought import KeptLake
+
+
+def test_our_stores_keep_their_promises(store: ObjectStore) -> None:
+    assert check_store(store) == []
+    assert store.list_objects() == []
+
+
+def test_a_store_that_holds_something_is_left_alone(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    store.upload_bytes("mine", b"x")
+    with pytest.raises(StorageError, match="is not empty: check a store on a root of its own"):
+        check_store(store)
+    assert store.list_files() == ["mine"]
+
+
+class Sound(LocalStore):
+    """A store whose methods a test breaks."""
+
+
+def truncate(store: ObjectStore, key: str, data: bytes) -> str:
+    return LocalStore.upload_bytes(store, key, data[:1_000_000])
+
+
+def first_wins(store: ObjectStore, key: str, data: bytes) -> str:
+    return LocalStore.upload_bytes(store, key, LocalStore.download_bytes(store, key) if store.exists(key) else data)
+
+
+def empty_for_nothing(store: ObjectStore, key: str) -> bytes:
+    try:
+        return LocalStore.download_bytes(store, key)
+    except ObjectNotFound:
+        return b""
+
+
+def unsorted(store: ObjectStore, prefix: str = "", suffix: str = "") -> list[StoredObject]:
+    return LocalStore.list_objects(store, prefix, suffix)[::-1]
+
+
+def by_folder(store: ObjectStore, prefix: str = "", suffix: str = "") -> list[StoredObject]:
+    return LocalStore.list_objects(store, prefix.rpartition("/")[0], suffix)
+
+
+def without_time(store: ObjectStore, prefix: str = "", suffix: str = "") -> list[StoredObject]:
+    return [
+        StoredObject(item.key, item.size_bytes, item.version)
+        for item in LocalStore.list_objects(store, prefix, suffix)
+    ]
+
+
+def without_version(store: ObjectStore, prefix: str = "", suffix: str = "") -> list[StoredObject]:
+    found = LocalStore.list_objects(store, prefix, suffix)
+    return [StoredObject(item.key, item.size_bytes, "", item.modified) for item in found]
+
+
+def strict_delete(store: ObjectStore, key: str) -> None:
+    if not store.exists(key):
+        raise KeyError(key)
+    LocalStore.delete(store, key)
+
+
+def quoted(store: ObjectStore, key: str) -> Path:
+    return store._folder / check_key(key).replace("%2F", "_")
+
+
+def unchecked(store: ObjectStore, key: str) -> bool:
+    return (store._folder / key).is_file() if "\0" not in key else False
+
+
+def whole_paths(store: ObjectStore, prefix: str) -> list[str]:
+    return [f"{prefix}{name}" for name in LocalStore.folders(store, prefix)]
+
+
+@pytest.mark.parametrize(
+    ("method", "broken", "told"),
+    [
+        ("upload_bytes", truncate, "An object of 20 MB survives: found 1000000, expected 20000000"),
+        ("upload_bytes", first_wins, "Writing again replaces the object, and no other: found (b'a longer"),
+        ("download_bytes", empty_for_nothing, "What is not there raises ObjectNotFound"),
+        ("list_objects", unsorted, "A listing takes prefix and suffix as plain text, and is sorted"),
+        ("list_objects", by_folder, "A listing takes prefix and suffix as plain text"),
+        ("list_objects", without_time, "A listing tells when an object was written"),
+        ("list_objects", without_version, "A listing tells a version that changes"),
+        ("delete", strict_delete, "deleting what is not there, or a folder, is fine and changes nothing: KeyError"),
+        ("_path", quoted, "Keys are kept verbatim: "),
+        ("exists", unchecked, "What is no key raises ValueError in every method"),
+        ("folders", whole_paths, "Folders are the names directly below"),
+    ],
+)
+def test_a_broken_promise_is_named(
+    method: str, broken: Any, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert check_store(Sound(tmp_path / "sound")) == []
+    monkeypatch.setattr(Sound, method, broken)
+    found = check_store(Sound(tmp_path / "broken"))
+    assert any(told in objection for objection in found), found
+
+
+def test_a_store_that_checks_no_key_is_asked_to_write_nothing_beyond_its_root() -> None:
+    touched: list[str] = []
+
+    class Trusting(KeptLake):
+        """Takes whatever it is given, and touches nothing but a dictionary."""
+
+        def upload_bytes(self, key: str, data: bytes) -> str:
+            touched.append(key)
+            self._objects[key] = data
+            return f"{self.root}/{key}"
+
+        def delete(self, key: str) -> None:
+            touched.append(key)
+            self._objects.pop(key, None)
+
+    found = check_store(Trusting(f"kept://{uuid4().hex}"))
+
+    assert any("not refused: upload_bytes('a/./b')" in objection for objection in found)
+    assert touched
+    for key in touched:
+        assert key and not key.startswith("/") and not key.endswith("/") and ".." not in key.split("/")
+
+
+def test_a_store_of_the_least_lacks_only_what_it_does_not_tell() -> None:
+    found = check_store(KeptLake(f"kept://{uuid4().hex}"))
+    assert [objection.partition(":")[0][:35] for objection in found] == [
+        "A listing tells a version that chan",
+        "A listing tells when an object was ",
+    ]
