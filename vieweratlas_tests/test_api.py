@@ -114,7 +114,8 @@ def test_a_plugin_detects_by_its_name(bare_environment: pytest.MonkeyPatch) -> N
     with pytest.raises(ValueError, match="unknown community detector 'first_letters'"):
         api.detect(graph, algorithm="first_letters")
     bare_environment.setenv("VIEWERATLAS_PLUGINS__COMMUNITY_DETECTORS", named)
-    assert api.detect(graph, algorithm="first_letters", min_community_size=1).sizes == (1, 1, 1)
+    found = api.detect(graph, algorithm="first_letters", min_community_size=1, weight="shared_viewers")
+    assert found.sizes == (1, 1, 1)
 
 
 def test_presence_is_reduced_with_the_filters_and_the_opt_outs(
