@@ -8,7 +8,7 @@ export DAGSTER_HOME ?= $(CURDIR)/.dagster
 export DAGSTER_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test test-slow test-all lint format screenshots lock clean
+.PHONY: help setup demo dev test test-slow test-all lint format bench bench-large screenshots lock clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -33,7 +33,7 @@ dev: $(VENV)/runtime ## Open the Dagster UI (http://127.0.0.1:3000) on the demo'
 	VIEWERATLAS_ROOT=$${VIEWERATLAS_ROOT:-$(CURDIR)/$(DEMO)} $(BIN)/vieweratlas dev
 
 test: $(VENV)/dev ## Run the fast tests
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -n auto -m "not slow"
 
 test-slow: $(VENV)/dev ## Run the slow tests alone
 	$(BIN)/python -m pytest -m slow
@@ -49,6 +49,12 @@ lint: $(VENV)/dev ## Check style and types
 format: $(VENV)/dev ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+bench: $(VENV)/dev ## Measure the engine and the detectors beside others (15 minutes)
+	$(BIN)/python -m benchmarks.run
+
+bench-large: $(VENV)/dev ## The same with 10,000 channels (an hour, 15 GB of memory, 2 GB of disk)
+	$(BIN)/python -m benchmarks.run large
 
 screenshots: $(VENV)/dev ## Take the pictures of the docs anew, of the demo (needs Debian's chromium)
 	PYTHONPATH=. $(BIN)/python docs/screenshots.py $(DEMO) $(DAGSTER_HOME)

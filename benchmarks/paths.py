@@ -265,9 +265,13 @@ def audience_file(presence: Path) -> Path:
 
 
 def _pairs(options: Options) -> tuple[np.ndarray, np.ndarray]:
-    """Viewer and channel numbers, sorted by channel."""
+    """Viewer and channel numbers, sorted by channel, without the viewers of too many channels."""
     held = np.load(options.files[0])
-    return held["viewer"], held["channel"]
+    viewers, channels = held["viewer"], held["channel"]
+    if options.most_channels:
+        kept = np.bincount(viewers)[viewers] <= options.most_channels
+        viewers, channels = viewers[kept], channels[kept]
+    return viewers, channels
 
 
 def _third(options: Options) -> int:

@@ -5,6 +5,8 @@ Belongs here: what is measured against what. Not here: the ways (paths), the pag
 
 import argparse
 import json
+import subprocess
+import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -78,7 +80,7 @@ def large(folder: Path, times: int) -> dict[str, Any]:
         "engine, 1 GB": ("engine", *days, *LARGE, "--memory-mb", "1024"),
         "duckdb_scipy": ("duckdb_scipy", *days, *LARGE),
     }
-    steps = {way: (way, pairs, "--min-shared", "10") for way in ("engine_pairs", "scipy")}
+    steps = {way: (way, pairs, *LARGE) for way in ("engine_pairs", "scipy")}
     return {
         "world": figures,
         "ways": as_json(interleaved(runs, WAYS, times=1)),
@@ -86,7 +88,22 @@ def large(folder: Path, times: int) -> dict[str, Any]:
     }
 
 
-SECTIONS = {"rows_to_edges": rows_to_edges, "windows": windows, "growth": growth, "large": large}
+def communities(folder: Path, times: int) -> dict[str, Any]:
+    """How well and how fast communities are found; a process of its own, which takes one thread."""
+    del times
+    folder.mkdir(parents=True, exist_ok=True)
+    page = folder / "communities.md"
+    subprocess.run([sys.executable, "-m", "benchmarks.communities", str(page)], check=True, stdout=subprocess.DEVNULL)
+    return {"text": page.read_text(encoding="utf-8")}
+
+
+SECTIONS = {
+    "rows_to_edges": rows_to_edges,
+    "windows": windows,
+    "growth": growth,
+    "large": large,
+    "communities": communities,
+}
 
 
 def main() -> None:

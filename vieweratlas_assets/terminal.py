@@ -147,9 +147,12 @@ def print_rows(title: str, rows: Iterable[dict[str, str | float | int | None]], 
 
 
 def print_table(title: str, rows: Sequence[dict[str, str | float | int | None]]) -> None:
-    """Print dictionaries with the same keys as a table, the first column being names; "nothing" without rows."""
+    """Print dictionaries with the same keys as a table, the first column being names; one line without rows."""
+    if not rows:
+        console.print(f"{title}: nothing")
+        return
     table = Table(title=title, title_justify="left")
-    for number, heading in enumerate(rows[0] if rows else ["nothing"]):
+    for number, heading in enumerate(rows[0]):
         table.add_column(heading.replace("_", " "), justify="right" if number else "left")
     for row in rows:
         table.add_row(*map(_figure, row.values()))

@@ -51,7 +51,9 @@ def test_pseudonymous_names_without_a_key_are_refused_with_the_remedy(tmp_path: 
 )
 def test_a_short_key_is_refused_without_repeating_it(tmp_path: Path, key: str, message: str) -> None:
     (tmp_path / "key").write_text(key)
-    for given in ({"pseudonym_key": key}, {"pseudonym_key_file": tmp_path / "key"}):
+    # A setting that is given may not be empty at all; a file may.
+    both = ({"pseudonym_key": key}, {"pseudonym_key_file": tmp_path / "key"})
+    for given in both if key else both[1:]:
         with pytest.raises(SettingsError, match=message) as raised:
             viewer_names(settings(tmp_path, **given))
         assert not key or key not in str(raised.value)
@@ -141,6 +143,6 @@ def test_no_view_of_the_settings_shows_the_key(tmp_path: Path, monkeypatch: pyte
     ],
 )
 def test_no_fault_in_the_settings_repeats_the_key(privacy: Any) -> None:
-    with pytest.raises(SettingsError, match="VIEWERATLAS_PRIVACY") as raised:
+    with pytest.raises(SettingsError, match="privacy") as raised:
         load_settings(privacy=privacy)
     assert SECRET not in str(raised.value) and str(int(SECRET, 16)) not in str(raised.value)

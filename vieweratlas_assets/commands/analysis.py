@@ -105,16 +105,21 @@ def _copy_for_people(sealed: "SealedPartitions", first: dt.date, last: dt.date, 
     type=click.FloatRange(min=0, min_open=True),
     default=(0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0),
     show_default=True,
-    help="Resolution; can be repeated.",
+    help="Absolute resolution; can be repeated.",
 )
+@click.option("--natural/--no-natural", default=True, show_default=True, help="Compare the natural resolution too.")
 @click.pass_obj
 def compare(
-    settings: Settings, day: dt.datetime, algorithms: tuple[str, ...], resolutions: tuple[float, ...]
+    settings: Settings,
+    day: dt.datetime,
+    algorithms: tuple[str, ...],
+    resolutions: tuple[float, ...],
+    natural: bool,
 ) -> None:
     """Compare detected communities with the ones that an imported atlas published.
 
-    Prints, for each algorithm and resolution, the number of communities, modularity, stability over five seeds, the
-    adjusted Rand index and the normalised mutual information.
+    Prints, for each algorithm at the natural and at each absolute resolution, the number of communities, modularity,
+    stability over five seeds, the adjusted Rand index and the normalised mutual information.
     """
     from vieweratlas_assets.defs.io_managers import lake_of
     from vieweratlas_assets.domain.communities.detection import compare_resolutions
@@ -143,9 +148,10 @@ def compare(
         algorithms=chosen,
         resolutions=resolutions,
         weight=settings.analysis.weight,
+        natural=natural,
         seed=settings.analysis.seed,
     )
-    terminal.print_rows(title, rows, of=len(chosen) * len(resolutions))
+    terminal.print_rows(title, rows, of=len(chosen) * (len(resolutions) + natural))
 
 
 def analyse(

@@ -67,9 +67,10 @@ def import_atlas(
     Published communities and places are kept for `vieweratlas compare`. `vieweratlas analyze --date D` then starts
     below the imported graph, and only --force replaces it.
     """
-    from vieweratlas_assets.importers.atlas import read_atlas
+    from vieweratlas_assets.importers.atlas import read_atlas, without_opted_out
     from vieweratlas_assets.importers.gexf import read_gexf
     from vieweratlas_assets.importers.percentages import read_percentages
+    from vieweratlas_assets.privacy import viewer_names
 
     date = day.date()
     if date < settings.partitions.daily_start:
@@ -90,6 +91,7 @@ def import_atlas(
             imported = read_gexf(gexf, weight=weight, **thresholds)
         else:
             imported = read_percentages(sources[0], language=language, **thresholds)
+    imported = without_opted_out(imported, viewer_names(settings))
     _seal(settings, date, imported, sources[0].name, "shared_viewers" if percentages else weight)
 
 

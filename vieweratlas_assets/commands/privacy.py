@@ -63,9 +63,9 @@ def erase(settings: Settings, viewers: tuple[str, ...], opted_out: bool, dry_run
     forms = names.forms(asked)
     if not forms:
         raise click.UsageError("name a viewer by --viewer, or --opted-out for a list that has some")
-    from vieweratlas_assets.defs.io_managers import LakeIOManager
+    from vieweratlas_assets.defs.io_managers import lake_of
 
-    lake = LakeIOManager(root=settings.root)
+    lake = lake_of(settings)
     with terminal.progress_bar() as progress:
         total = len(erasure.files_with_names(lake.store))
         bar = progress.add_task("looking" if dry_run else "erasing", total=total, now="")
@@ -131,12 +131,12 @@ def prune(settings: Settings, dry_run: bool) -> None:
 
     Audiences and the atlas stay; an audience whose presence is gone is never made anew.
     """
-    from vieweratlas_assets.defs.io_managers import LakeIOManager
+    from vieweratlas_assets.defs.io_managers import lake_of
     from vieweratlas_assets.storage import retention
 
     privacy = settings.privacy
     kept = retention.Retention(privacy.raw_snapshots_days, privacy.raw_vod_chat_days, privacy.presence_days)
-    lake = LakeIOManager(root=settings.root)
+    lake = lake_of(settings)
     with terminal.progress_bar() as progress:
         bar = progress.add_task("looking" if dry_run else "pruning", total=None, now="")
         expired, unknown = retention.find_expired(lake.store, kept, now=dt.datetime.now(dt.UTC))

@@ -48,5 +48,9 @@ def count_here(
         max_channels_per_viewer=max_channels_per_viewer,
         memory_bytes=pairs.memory_bytes,
     )
-    figures = {"pairs_by_day": pairs.pairs, "viewers_left_out": overlap.viewers_left_out}
-    return overlap, {"engine": "local", **figures}
+    return overlap, {
+        "engine": "local",
+        "pairs_by_day": pairs.pairs,
+        "pairs_on_disk": pairs.pairs - pairs.pairs_in_memory,
+        "viewers_left_out": overlap.viewers_left_out,
+    }

@@ -6,13 +6,14 @@ formats (gexf, percentages), measures (domain.overlap), where the graph is writt
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
 
 from vieweratlas_assets.domain.overlap.graph import OverlapGraph
 from vieweratlas_assets.domain.overlap.measures import MEASURES, with_measures
+from vieweratlas_assets.domain.presence.names import ViewerNames
 from vieweratlas_assets.domain.schemas import GRAPH_EDGES, GRAPH_NODES, REFERENCE_COMMUNITIES, Table
 from vieweratlas_assets.importers.report import ImportReport
 from vieweratlas_assets.importers.tabular import TableError, read_rows
@@ -141,6 +142,18 @@ def assemble(
     report.counts["channels without known viewers"] = graph.nodes["viewers"].null_count()
     report.counts["edges"] = graph.edges.height
     return ImportedAtlas(graph, reference, report)
+
+
+def without_opted_out(imported: ImportedAtlas, names: ViewerNames) -> ImportedAtlas:
+    """The atlas without the channels that opted out, their edges, communities and positions."""
+    nodes, edges = names.without_opted_out(imported.graph.nodes), imported.graph.edges
+    kept = nodes.select("channel")
+    edges = edges.join(kept, left_on="channel_a", right_on="channel", how="semi", maintain_order="left")
+    edges = edges.join(kept, left_on="channel_b", right_on="channel", how="semi", maintain_order="left")
+    if gone := imported.graph.nodes.height - nodes.height:
+        imported.report.counts["channels that opted out"] = gone
+    graph = replace(imported.graph, nodes=nodes, edges=edges)
+    return replace(imported, graph=graph, reference=names.without_opted_out(imported.reference))
 
 
 def tables_of(imported: ImportedAtlas) -> dict[Table, pl.DataFrame]:

@@ -82,20 +82,24 @@ def read_gexf(
     check_weight(weight)
     report = ImportReport()
     nodes: list[dict[str, Any]] = []
-    edges: list[dict[str, Any]] = []
+    edges: list[tuple[str | float | None, ...]] = []
     logins: dict[str, str] = {}
-    later: list[_Element] = []
+    early: list[_Element] = []
     for element in _elements(path):
         if element.kind == "node":
             report.counts["nodes read"] += 1
             _take_node(element, path.name, logins, nodes, report)
         else:
             report.counts["edges read"] += 1
-            later.append(element)
-    for element in later:
+            if all(end in logins for end in _ends(element)):
+                _take_edge(element, path.name, weight, logins, edges, report)
+            else:
+                early.append(element)
+    # Edges that stand before their nodes, and those that end nowhere.
+    for element in early:
         _take_edge(element, path.name, weight, logins, edges, report)
     return assemble(
-        fold_names(pl.DataFrame(edges, schema=EDGE_ROWS), report),
+        fold_names(pl.DataFrame(edges, schema=EDGE_ROWS, orient="row"), report),
         pl.DataFrame(nodes, schema=NODE_ROWS),
         report,
         source=path,
@@ -142,16 +146,19 @@ def _login(label: str, key: str) -> str:
     return label.strip().lower() or key.strip().lower()
 
 
+def _ends(element: _Element) -> tuple[str, str]:
+    return element.own.get("source", ""), element.own.get("target", "")
+
+
 def _take_edge(
     element: _Element,
     file: str,
     weight: str,
     logins: Mapping[str, str],
-    edges: list[dict[str, Any]],
+    edges: list[tuple[str | float | None, ...]],
     report: ImportReport,
 ) -> None:
-    ends = [element.own.get(end, "") for end in ("source", "target")]
-    unknown = [end for end in ends if end not in logins]
+    unknown = [end for end in _ends(element) if end not in logins]
     if unknown:
         report.reject(file, f"an edge ends at {unknown[0]!r}, which is no node", row=element.line)
         return
@@ -167,7 +174,8 @@ def _take_edge(
     elif bad := [name for name in MEASURES if told[name] is not None and values[name] is None]:
         report.reject(file, f"{bad[0]} is {told[bad[0]]!r}, not a number", row=element.line)
     else:
-        edges.append({"source": logins[ends[0]], "target": logins[ends[1]], **values})
+        ends = (logins[element.own["source"]], logins[element.own["target"]])
+        edges.append((*ends, *(values[name] for name in MEASURES)))
 
 
 def _elements(path: Path) -> Iterator[_Element]:

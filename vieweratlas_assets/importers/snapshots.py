@@ -195,7 +195,7 @@ def names_in_text(text: str) -> list[str]:
     """The names that one text lists.
 
     A JSON list, a Python list, tuple or set and NumPy's way of printing one are taken by their quotes; where there
-    are none, names stand between `;`, `|`, `,` or blanks, which no login holds.
+    are none, names stand between `;`, `|`, `,` or blanks, which no login holds, and None, null and nan are nobody.
 
     Raises:
         BadSnapshot: brackets or quotes do not fit together.

@@ -277,8 +277,9 @@ class _OtherDays:
             key = lake.vod_catalog(day)
             try:
                 catalog = self.store.download_parquet(key, VOD_CATALOG) if self.store.exists(key) else None
-            except CorruptObject:
-                # A run that reads the day names it; here it only means that no VOD can be taken out of it.
+            except CorruptObject as error:
+                if key not in (each.file for each in self.report.rejections):
+                    self.report.reject(key, f"cannot tell whether it names VODs that are imported here: {error}")
                 continue
             for vod in catalog.select("channel", "vod_id").iter_rows() if catalog is not None else ():
                 named[vod].add(day)

@@ -79,17 +79,21 @@ class AnalysisSettings(Section):
     min_channel_viewers: int = Field(
         10, ge=0, description="Channels with fewer viewers in the window are left out of the graph."
     )
-    algorithm: str = Field("leiden", description="Community detector: leiden, louvain, louvain_fast or your own.")
+    algorithm: str = Field(
+        "louvain_fast", description="Community detector: leiden, louvain, louvain_fast or your own."
+    )
     weight: Literal["shared_viewers", "jaccard", "overlap_coefficient", "overlap_z"] = Field(
-        "shared_viewers", description="Measure that weighs an edge in community detection and layout."
+        "overlap_z",
+        description="Measure that weighs an edge in community detection and layout; where an imported graph lacks "
+        "it, shared_viewers or the first that it has.",
     )
     resolution: float = Field(
         1.0, gt=0, allow_inf_nan=False, description="Higher finds more and smaller communities; see resolution_mode."
     )
     resolution_mode: Literal["natural", "absolute"] = Field(
         "natural",
-        description="What resolution 1.0 is: the natural resolution of the graph, the smallest at which runs with "
-        "different seeds agree (natural), or plain modularity (absolute).",
+        description="natural: resolution is a multiple of the one that the graph itself calls for; "
+        "absolute: it is the gamma of modularity over the whole graph, 1 being plain modularity.",
     )
     min_community_size: int = Field(2, ge=1, description="Smaller communities are marked unclustered.")
     seed: int = Field(42, ge=0, le=2**31, description="Seed of detection and layout.")

@@ -5,17 +5,22 @@ Belongs here: which files make up a day, reading them past broken ones. Not here
 
 import datetime as dt
 import hashlib
-from collections import Counter
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 
 import polars as pl
 
 from vieweratlas_assets.domain import lake
 from vieweratlas_assets.domain.presence.quality import RejectedFile
-from vieweratlas_assets.domain.schemas import CHANNEL_ROSTER, PRESENCE, VOD_CATALOG
+from vieweratlas_assets.domain.schemas import CHANNEL_ROSTER, PRESENCE, VOD_CATALOG, Table
+from vieweratlas_assets.storage import parquet
 from vieweratlas_assets.storage.objects import CorruptObject, ObjectStore, StoredObject
 from vieweratlas_assets.storage.raw import days_with_raw
 from vieweratlas_assets.storage.sealed import dates_of
+
+# Rows of VODs that are reduced together; each has a few chatters.
+ROWS_TOGETHER = 200_000
 
 
 @dataclass(frozen=True)
@@ -37,21 +42,17 @@ class DayFiles:
         return hashlib.sha256(f"{listed}{settings}".encode()).hexdigest()[:16]
 
 
-@dataclass(frozen=True)
-class DayPresence:
-    """A day's presence as read.
+@dataclass
+class DayRead:
+    """What became of the files of a day; filled while they are read.
 
     Attributes:
-        presence: schema PRESENCE.
-        roster: schema CHANNEL_ROSTER, the hours one below the other.
         files_read: by source.
         rejected: files that could not be used, and why.
     """
 
-    presence: pl.DataFrame
-    roster: pl.DataFrame
-    files_read: dict[str, int]
-    rejected: tuple[RejectedFile, ...]
+    files_read: Counter[str] = field(default_factory=Counter)
+    rejected: list[RejectedFile] = field(default_factory=list)
 
 
 def find_day(store: ObjectStore, day: dt.date) -> DayFiles:
@@ -83,21 +84,95 @@ def _exactly(store: ObjectStore, key: str) -> list[StoredObject]:
     return [item for item in store.list_objects(key) if item.key == key]
 
 
-def read_day(store: ObjectStore, files: DayFiles) -> DayPresence:
-    """Read the files of a day, going on past those that cannot be read."""
-    frames, rosters = [PRESENCE.empty()], [CHANNEL_ROSTER.empty()]
-    rejected: list[RejectedFile] = []
-    read: Counter[str] = Counter()
-    listed = [("live", item, PRESENCE, frames) for item in files.live]
-    listed += [("vod", item, PRESENCE, frames) for item in files.vod]
-    listed += [("roster", item, CHANNEL_ROSTER, rosters) for item in files.roster]
-    for source, item, table, found in listed:
-        try:
-            found.append(store.download_parquet(item.key, table))
-            read[source] += 1
-        except CorruptObject as error:
-            rejected.append(RejectedFile(source, item.key, str(error)))
-    return DayPresence(pl.concat(frames), pl.concat(rosters), dict(read), tuple(rejected))
+def read_roster(store: ObjectStore, files: DayFiles, read: DayRead) -> pl.DataFrame:
+    """The roster of a day, its hours one below the other, going on past those that cannot be read."""
+    hours = [_readable(store, "roster", item, CHANNEL_ROSTER, read) for item in files.roster]
+    return pl.concat([CHANNEL_ROSTER.empty(), *(hour for hour in hours if hour is not None)])
+
+
+def presence_of_channels(store: ObjectStore, files: DayFiles, read: DayRead) -> Iterator[pl.DataFrame]:
+    """The presence of a day, a few channels at a time, going on past files that cannot be read.
+
+    Yields:
+        Schema PRESENCE; all rows of a channel, live and VOD, are in one frame. Held at a time are a row group of
+        live presence, or ROWS_TOGETHER of VODs, and what belongs to the same channels.
+    """
+    waiting = _by_channel(files.vod)
+    for item in files.live:
+        for live in _live_channels(store, item, read):
+            last = live["channel"][-1]
+            until = [channel for channel in waiting if channel <= last]
+            yield pl.concat([live, *_vods(store, [vod for each in until for vod in waiting.pop(each)], read)])
+    held: list[pl.DataFrame] = []
+    for vods in waiting.values():
+        held += _vods(store, vods, read)
+        if sum(frame.height for frame in held) >= ROWS_TOGETHER:
+            yield pl.concat(held)
+            held = []
+    if held:
+        yield pl.concat(held)
+
+
+def _by_channel(vods: Iterable[StoredObject]) -> dict[str, list[StoredObject]]:
+    """Presence of VODs by the channel that its path names, in the order of channels."""
+    found: dict[str, list[StoredObject]] = defaultdict(list)
+    for item in vods:
+        named = lake.vod_of(f"/{item.key}")
+        assert named is not None, f"{item.key} comes from a catalogue"
+        found[named[0]].append(item)
+    return dict(sorted(found.items()))
+
+
+def _vods(store: ObjectStore, items: Iterable[StoredObject], read: DayRead) -> list[pl.DataFrame]:
+    frames = [_readable(store, "vod", item, PRESENCE, read) for item in items]
+    return [frame for frame in frames if frame is not None]
+
+
+def _readable(
+    store: ObjectStore, source: str, item: StoredObject, table: Table, read: DayRead
+) -> pl.DataFrame | None:
+    try:
+        frame = store.download_parquet(item.key, table)
+        if source == "vod":
+            _refuse_other_channels(frame, item)
+    except CorruptObject as error:
+        read.rejected.append(RejectedFile(source, item.key, str(error)))
+        return None
+    read.files_read[source] += 1
+    return frame
+
+
+def _refuse_other_channels(frame: pl.DataFrame, item: StoredObject) -> None:
+    named = lake.vod_of(f"/{item.key}")
+    others = frame.filter(pl.col("channel") != (named[0] if named else None))
+    if others.height:
+        raise CorruptObject(f"{item.key} has {others.height} row(s) of channel {others['channel'][0]!r}")
+
+
+def _live_channels(store: ObjectStore, item: StoredObject, read: DayRead) -> Iterator[pl.DataFrame]:
+    """Live presence, whole channels at a time; nothing of a file that is not sound to its end."""
+    uri = store.uri(item.key)
+    try:
+        data = store.download_bytes(item.key)
+        last = ""
+        for group in parquet.decode_row_groups(data, PRESENCE, ("channel", "chatters"), uri=uri):
+            channels = group["channel"]
+            if not channels.is_sorted() or (channels.len() and channels[0] < last):
+                raise CorruptObject(f"{uri} is not sorted by channel: write it again")
+            last = channels[-1] if channels.len() else last
+    except CorruptObject as error:
+        read.rejected.append(RejectedFile("live", item.key, str(error)))
+        return
+    read.files_read["live"] += 1
+    held = PRESENCE.empty()
+    for group in parquet.decode_row_groups(data, PRESENCE, PRESENCE.schema.names(), uri=uri):
+        held = pl.concat([held, group])
+        whole = held.filter(pl.col("channel") != held["channel"][-1]) if held.height else held
+        if whole.height:
+            yield whole
+            held = held.filter(pl.col("channel") == held["channel"][-1])
+    if held.height:
+        yield held
 
 
 def days_with_presence(store: ObjectStore) -> list[dt.date]:

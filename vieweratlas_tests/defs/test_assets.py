@@ -100,6 +100,26 @@ def test_metadata_shows_figures_columns_and_a_picture(store, tmp_path, instance)
     assert metadata("overlap_graph")["dagster/uri"].value.endswith("graph_nodes.parquet")
     assert metadata("atlas_png")["map"].value.startswith("![map](data:image/png;base64,")
     assert len(metadata("atlas_png")["map"].value) < 100_000
+    assert metadata("communities")["profile"].value.startswith("![map](data:image/png;base64,")
+    assert len(metadata("communities")["profile"].value) < 80_000
+    assert metadata("communities")["natural_resolution"].value == 1.0
+
+
+@pytest.mark.parametrize(("mode", "natural"), [("natural", 1.0), ("absolute", None)])
+def test_results_tell_which_resolution_was_used_and_what_others_find(
+    store, tmp_path, instance, mode, natural
+) -> None:
+    put_live(store, DAY, two_groups())
+    settings = settings_for(tmp_path, resolution=1.5, resolution_mode=mode)
+    assert run(settings, "daily_atlas", DAY, instance=instance).success
+    results = store.download_json(lake.atlas_file(DAY, "analysis_results.json"))
+    detection = results["statistics"]["detection"]
+    assert results["settings"]["detection"]["resolution_mode"] == mode
+    assert (detection["natural_resolution"], detection["resolution_used"]) == (natural, 1.5)
+    profile = detection["resolution_profile"]
+    assert [step["relative"] for step in profile][::4] == ([0.25, 1.0, 4.0] if natural else [])
+    shown = instance.get_latest_materialization_event(dg.AssetKey("communities")).asset_materialization.metadata
+    assert ("profile" in shown) is (mode == "natural")
 
 
 def test_a_range_of_days_runs_once_and_reports_each_day(store, tmp_path, instance) -> None:

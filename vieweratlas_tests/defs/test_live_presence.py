@@ -88,7 +88,7 @@ def test_a_day_is_made_of_the_hours_of_all_collectors(store, instance) -> None:
     told = metadata_of(instance)
     assert (told["dagster/row_count"], told["channels"], told["hours_with_raw"], told["raw_rows"]) == (4, 2, 2, 5)
     # a was watched for two whole minutes, b for half of one; of 23:00 nobody knows.
-    assert told["coverage"] == round(150 / 180, 4) and told["beyond_raw"] is False
+    assert told["coverage"] == round(150 / 180, 4) and told["beyond_raw"] == []
     assert not store.exists(lake.live_presence(NEXT))
 
 
@@ -170,7 +170,18 @@ def test_hours_that_come_after_others_were_pruned_do_not_take_them_along(store, 
     for _ in range(2):  # what lies beyond the raw hours is remembered
         assert make(store, instance).success
         assert chat_of(store) == expected
-        assert metadata_of(instance)["beyond_raw"] is True
+        assert metadata_of(instance)["beyond_raw"] == ["03:00"]
+
+
+def test_hours_without_raw_snapshots_stand_beside_those_that_come(store, instance) -> None:
+    gone = put_raw(store, at(3), {"a": [["ann"]]})
+    make(store, instance)
+    store.delete(gone)
+    put_raw(store, at(5), {"b": [["bob"]]})
+    for _ in range(2):
+        assert make(store, instance).success
+        assert chat_of(store) == {("a", "03:00"): ["ann"], ("b", "05:00"): ["bob"]}
+        assert metadata_of(instance)["beyond_raw"] == ["03:00"]
 
 
 def test_what_is_corrected_in_raw_hours_is_corrected_in_the_presence(store, instance) -> None:

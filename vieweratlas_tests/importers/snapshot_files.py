@@ -52,7 +52,7 @@ def seen_in_lake(store: ObjectStore) -> Seen:
     """Who wrote in which channel in which minute, as live presence tells it; each (channel, minute) stands once."""
     found: Seen = {}
     for day in days_with_raw(store):
-        rows = live_presence_of_day(SealedPartitions(store), day).tables[PRESENCE]
+        rows = live_presence_of_day(SealedPartitions(store), PLAIN, day).tables[PRESENCE]
         for channel, minute, chatters, count in rows.select(
             "channel", "bucket_start", "chatters", "viewer_count"
         ).iter_rows():

@@ -189,6 +189,18 @@ def test_bad_nodes_and_edges_are_named_with_their_line_and_the_rest_is_read(tmp_
     assert atlas.graph.edges.select("channel_a", "channel_b", "shared_viewers").rows() == [("ibai", "xqcow", 501)]
 
 
+def test_edges_may_stand_before_their_nodes(tmp_path: Path) -> None:
+    start, end = GEPHI_13.index("    <edges>"), GEPHI_13.index("  </graph>")
+    edges = GEPHI_13[start:end]
+    first = GEPHI_13.replace(edges, "").replace("    <nodes>", edges + "    <nodes>")
+
+    atlas = _read(tmp_path, first)
+
+    assert first.index("<edges>") < first.index("<nodes>")
+    assert atlas.report.rejections == []
+    assert atlas.graph.edges.equals(_read(tmp_path, GEPHI_13).graph.edges)
+
+
 def test_weights_may_be_coefficients_and_thresholds_hold(tmp_path: Path) -> None:
     text = (
         GEPHI_13.replace("501.0", "0.25")

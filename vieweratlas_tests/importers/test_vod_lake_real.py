@@ -15,7 +15,8 @@ from vieweratlas_assets.domain.schemas import PRESENCE
 from vieweratlas_assets.importers.report import ImportReport
 from vieweratlas_assets.importers.vods import DayImported
 from vieweratlas_assets.storage.local import LocalStore
-from vieweratlas_tests.importers.samples import presence_of, take_in
+from vieweratlas_tests.importers.chats import take_in_json, take_in_parquet
+from vieweratlas_tests.importers.samples import contents, presence_of, take_in
 
 VODS, ROWS, DAYS = 823, 188_125, 390
 
@@ -98,3 +99,26 @@ def test_a_file_equals_its_source_row_by_row(
     catalog = presence_of(store, lake.vod_catalog(created_at.date()))
     entry = catalog.filter((pl.col("channel") == channel) & (pl.col("vod_id") == vod_id))
     assert entry.select("created_at", "title").rows() == [(created_at, row["title"].strip() or None)]
+
+
+@pytest.mark.slow
+def test_all_of_it_as_one_json_file_or_as_flat_parquet_gives_the_same_lake(
+    shared_data: Path, imported: tuple[LocalStore, ImportReport, list[DayImported]], tmp_path: Path
+) -> None:
+    ours, _, _ = imported
+    folder = shared_data / "vod_lake"
+    (tmp_path / "json").mkdir()
+    (tmp_path / "flat").mkdir()
+    frames = [pl.read_parquet(path, hive_partitioning=False) for path in sorted(folder.rglob("*.parquet"))]
+    pl.concat(frames).write_ndjson(tmp_path / "json/all.jsonl")
+    for part, position in enumerate(range(0, VODS, 100)):
+        pl.concat(frames[position : position + 100]).write_parquet(tmp_path / f"flat/{part}.parquet")
+    for name, take_in_other in (("json", take_in_json), ("flat", take_in_parquet)):
+        (tmp_path / name / "vods.csv").write_bytes((folder / "vods.csv").read_bytes())
+        store = LocalStore(tmp_path / f"lake of {name}")
+
+        report, _ = take_in_other(tmp_path / name, store)
+
+        assert report.rejections == []
+        assert (report.counts["VODs accepted"], report.counts["presence rows accepted"]) == (VODS, ROWS)
+        assert contents(store) == contents(ours)

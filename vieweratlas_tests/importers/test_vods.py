@@ -153,6 +153,18 @@ def test_a_day_that_loses_its_last_vod_loses_its_catalogue_and_what_was_made_of_
     assert not store.exists(made)
 
 
+def test_a_damaged_catalogue_of_another_day_is_named_and_left_as_it_is(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path / "lake")
+    other = lake.vod_catalog(LATER.date())
+    store.upload_bytes(other, b"PAR1 cut off")
+
+    report, days = take_in_chat(_three(tmp_path / "chat"), store)
+
+    assert [each.file for each in report.rejections] == [other]
+    assert days == [DayImported(DAY, 3, 3, 3)]
+    assert store.download_bytes(other) == b"PAR1 cut off"
+
+
 class CutOff(LocalStore):
     """A store whose process dies when the catalogue of the new day is to be written."""
 

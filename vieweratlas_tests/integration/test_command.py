@@ -187,7 +187,7 @@ def test_an_atlas_imported_over_an_analysed_day_takes_the_products_with_it(comma
         results = store.download_json(f"atlas/{place}/analysis_results.json")
         assert sorted(results["partition"]) == ["x", "y", "z"]
     assert results["settings"]["graph"] is None
-    assert results["settings"]["detection"]["algorithm"] == "leiden"
+    assert results["settings"]["detection"]["algorithm"] == "louvain_fast"
 
 
 def whole(sealed: SealedPartitions, day: dt.date) -> dict[str, bool]:

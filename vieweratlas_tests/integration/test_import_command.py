@@ -23,6 +23,7 @@ def materialized(command: Command, asset: str) -> set[str]:
         return set(instance.get_materialized_partitions(dg.AssetKey(asset)))
 
 
+@pytest.mark.slow
 def test_chat_of_twitchdownloader_goes_in_past_broken_files_and_only_once(command: Command) -> None:
     folder = command.folder / "chat"
     write_json(folder / "a.json", chat([comment(1, "ann"), comment(70, None)]))
@@ -57,6 +58,7 @@ def test_a_corrected_day_is_told_to_dagster(command: Command) -> None:
         assert events[0].asset_materialization.metadata["dagster/row_count"].value == 0
 
 
+@pytest.mark.slow
 def test_presence_as_json_goes_in_and_can_be_analysed(command: Command) -> None:
     path = command.folder / "presence.jsonl"
     rows = [

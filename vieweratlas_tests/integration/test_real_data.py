@@ -9,8 +9,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from vieweratlas_assets.domain.communities.agreement import agreement
 from vieweratlas_assets.domain.presence.bots import known_bots
-from vieweratlas_assets.domain.schemas import COMMUNITIES, GRAPH_EDGES, GRAPH_NODES
+from vieweratlas_assets.domain.schemas import COMMUNITIES, GRAPH_EDGES, GRAPH_NODES, REFERENCE_COMMUNITIES
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.sealed import SealedPartitions
 from vieweratlas_tests.integration.command import Command
@@ -103,16 +104,25 @@ def test_the_published_atlas_is_analysed_below_its_imported_graph(shared_data: P
     assert "no presence" in forced and "Traceback" not in forced
 
 
-def test_leiden_finds_the_published_communities(shared_data: Path, tmp_path: Path) -> None:
+def test_the_published_communities_are_found_at_the_defaults(shared_data: Path, tmp_path: Path) -> None:
     command = Command(tmp_path)
     atlas = shared_data / "atlas"
+    day = dt.date(2021, 2, 27)
     files = [f"--{kind}={atlas / f'twitchatlas_2021-02_{kind}.csv'}" for kind in ("edges", "nodes")]
-    command.run("import", "atlas", *files, "--date", "2021-02-27")
-    printed = command.run("compare", "--date", "2021-02-27")
+    command.run("import", "atlas", *files, "--date", str(day))
+    command.run("analyze", "--date", str(day))
+    sealed = SealedPartitions(LocalStore(command.root))
+    record = sealed.record("communities", day)
+    published = sealed.table(sealed.record("overlap_graph", day), REFERENCE_COMMUNITIES).drop_nulls("community")
+    same = agreement(sealed.table(record, COMMUNITIES), published)
+    assert same.adjusted_rand_index >= 0.83 and same.channels == 1479, (same, record.facts)
+    assert record.facts["weight_used"] == "shared_viewers" and record.facts["natural_resolution"] > 1.5
+
+    printed = command.run("compare", "--date", str(day), "--resolution", "1.0", "--resolution", "2.0")
     assert "32 published communities" in printed
     rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in printed.splitlines() if line.startswith("│")]
-    best = {
-        name: max(float(row[5]) for row in rows if row[0] == name) for name in ("leiden", "louvain", "louvain_fast")
-    }
-    assert best["leiden"] >= 0.84, best
-    assert {row[1] for row in rows if row[0] == "louvain"} >= {"0.5000", "4.0000"}
+    natural = {row[0]: float(row[5]) for row in rows if row[1].startswith("natural")}
+    plain = {row[0]: float(row[5]) for row in rows if row[1] == "1.0000"}
+    assert natural["louvain_fast"] == pytest.approx(same.adjusted_rand_index, abs=1e-4)
+    assert min(natural.values()) >= 0.8 and max(plain.values()) < 0.75, (natural, plain)
+    assert {row[1] for row in rows if row[0] == "louvain"} >= {"1.0000", "2.0000"}

@@ -1,10 +1,14 @@
 """Every setting is read by something: each changes what comes out, or is refused until somebody reads it."""
 
 import datetime as dt
+import json
 import logging
+import os
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +20,17 @@ from click.testing import CliRunner
 from vieweratlas_assets import logs, plugins
 from vieweratlas_assets.build import build_defs
 from vieweratlas_assets.commands.analysis import analyze
+from vieweratlas_assets.commands.import_live import import_live
+from vieweratlas_assets.commands.privacy import prune
 from vieweratlas_assets.defs.assets.atlas import communities_of_day, graph_of_day
 from vieweratlas_assets.defs.assets.presence import audience_of_day
+from vieweratlas_assets.defs.days import DayResult
 from vieweratlas_assets.defs.io_managers import LakeIOManager
+from vieweratlas_assets.defs.local_overlap import count_here
 from vieweratlas_assets.defs.resources import Analysis
+from vieweratlas_assets.defs.spark_overlap import spark_launcher
 from vieweratlas_assets.domain.communities import detectors
+from vieweratlas_assets.domain.overlap.pairs import WindowPairs
 from vieweratlas_assets.domain.schemas import (
     CHANNEL_AUDIENCE,
     COMMUNITIES,
@@ -28,8 +38,10 @@ from vieweratlas_assets.domain.schemas import (
     GRAPH_EDGES,
     GRAPH_NODES,
     LAYOUT,
+    RAW_SNAPSHOTS,
 )
 from vieweratlas_assets.plugins import load_plugins
+from vieweratlas_assets.privacy import viewer_names
 from vieweratlas_assets.settings import (
     NOT_YET_READ,
     Settings,
@@ -44,27 +56,8 @@ from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.objects import StorageError
 from vieweratlas_assets.storage.opening import open_store
 from vieweratlas_assets.storage.sealed import AssetDays, SealedPartitions, table_files
-from vieweratlas_tests.lakes import DAY, put_live, put_roster, run
+from vieweratlas_tests.lakes import DAY, put_live, put_raw, put_roster, run
 
-# Read by the parts of issue 3 that other hands build; empty when they have come together.
-PENDING = {
-    "analysis.resolution_mode",
-    "collection.logs_dir",
-    "collection.time_zone",
-    "privacy.viewer_names",
-    "privacy.pseudonym_key",
-    "privacy.pseudonym_key_file",
-    "privacy.opt_out_file",
-    "privacy.raw_snapshots_days",
-    "privacy.raw_vod_chat_days",
-    "privacy.presence_days",
-    "engine.memory_limit",
-    "engine.overlap_engine",
-    "engine.spark_launcher",
-    "engine.spark_submit_parameters",
-    "engine.emr_serverless_application_id",
-    "engine.emr_serverless_role_arn",
-}
 # Only one value is possible; any other is refused.
 REFUSED = {*NOT_YET_READ, "vod.bucket_len_s"}
 
@@ -74,7 +67,9 @@ def _own_detector(monkeypatch: pytest.MonkeyPatch) -> None:
     def alone(graph: detectors.WeightedGraph, *, resolution: float, seed: int) -> np.ndarray:
         return np.arange(len(graph.channels))
 
-    monkeypatch.setitem(detectors._registry, "alone", alone)
+    monkeypatch.setattr(detectors, "_registry", {**detectors._registry, "alone": alone})
+    monkeypatch.setattr(opening, "_registry", {})
+    monkeypatch.setattr(plugins, "_registered", {})
 
 
 @pytest.fixture
@@ -101,6 +96,16 @@ def lake(tmp_path: Path) -> Path:
         "b3": ("Ori", "it"),
     }
     put_roster(store, DAY, games)
+    put_raw(store, dt.datetime.combine(DAY, dt.time(12), dt.UTC), {"a1": [["ann1"]]})
+    store.upload_bytes("raw/vod_chat/channel=a1/vod=1/chat.json.gz", b"chat")
+    three_days_ago = time.time() - 3 * 86_400
+    os.utime(store.uri("raw/vod_chat/channel=a1/vod=1/chat.json.gz"), (three_days_ago, three_days_ago))
+    for folder, name in (("logs", "a1"), ("others", "b1")):
+        snapshot = {"channel": name, "timestamp": "2026-03-10T23:30:00", "chatters": ["ann1"]}
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / f"{name}.json").write_text(json.dumps(snapshot))
+    (tmp_path / "opt_out.txt").write_text("viewer ann1\n")
+    (tmp_path / "key.txt").write_text("k" * 32)
     return tmp_path / "lake"
 
 
@@ -111,20 +116,64 @@ def analysis_of(settings: Settings) -> Analysis:
 
 def audience(settings: Settings) -> Any:
     """Who is in the audience of the day, and what the filters tell."""
-    found = audience_of_day(LakeIOManager(root=settings.root), analysis_of(settings), DAY)
+    found = audience_of_day(LakeIOManager(root=settings.root), analysis_of(settings), viewer_names(settings), DAY)
     return found.tables[CHANNEL_AUDIENCE].rows(), found.facts["filters"]
 
 
 def graph(settings: Settings) -> Any:
     """Nodes and edges of the window, of audiences made by the same settings."""
+    made = _graph_of(settings)
+    return made.tables[GRAPH_NODES].rows(), made.tables[GRAPH_EDGES].rows()
+
+
+def engine(settings: Settings) -> Any:
+    """What the engine says of itself."""
+    return _graph_of(settings).facts["engine"]
+
+
+def _graph_of(settings: Settings) -> DayResult:
     lake, analysis, window = LakeIOManager(root=settings.root), analysis_of(settings), settings.partitions.window_days
     days = [DAY - dt.timedelta(days=back) for back in (1, 0)]
     for day in days:
-        made = audience_of_day(lake, analysis, day)
+        made = audience_of_day(lake, analysis, viewer_names(settings), day)
         lake.sealed.seal("channel_audience", day, table_files(day, made.tables), facts=made.facts)
-    made = graph_of_day(AssetDays(lake.sealed, "channel_audience", days), DAY, window, analysis)
+    audience = AssetDays(lake.sealed, "channel_audience", days)
+    with WindowPairs(settings.engine.memory_limit_bytes // 3) as pairs:
+        made = graph_of_day(audience, DAY, window, analysis, partial(count_here, audience, pairs))
     lake.sealed.seal("overlap_graph", DAY, table_files(DAY, made.tables), facts=made.facts)
-    return made.tables[GRAPH_NODES].rows(), made.tables[GRAPH_EDGES].rows()
+    return made
+
+
+def imported(settings: Settings) -> Any:
+    """Who wrote when, as `import live` without a folder leaves it."""
+    shutil.rmtree(Path(settings.root) / "raw", ignore_errors=True)
+    result = CliRunner().invoke(import_live, [], obj=settings, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    store = LocalStore(settings.root)
+    return [store.download_parquet(key, RAW_SNAPSHOTS).rows() for key in store.list_files("raw/snapshots/2026/")]
+
+
+def pruned(settings: Settings) -> Any:
+    """What `prune` would remove."""
+    result = CliRunner().invoke(prune, ["--dry-run"], obj=settings, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def names(settings: Settings) -> Any:
+    """What partitions tell of the names in them."""
+    return viewer_names(settings).described()
+
+
+def kinds(settings: Settings) -> Any:
+    """What the graph is counted with."""
+    specs = {spec.key.to_user_string(): spec for spec in build_defs(settings).resolve_all_asset_specs()}
+    return sorted(specs["overlap_graph"].kinds)
+
+
+def launcher(settings: Settings) -> Any:
+    """Where the Spark job goes, and how."""
+    return repr(spark_launcher(settings.engine))
 
 
 def communities(settings: Settings) -> Any:
@@ -132,7 +181,7 @@ def communities(settings: Settings) -> Any:
     graph(settings)
     sealed = LakeIOManager(root=settings.root).sealed
     found = communities_of_day(AssetDays(sealed, "overlap_graph", [DAY]), DAY, analysis_of(settings))
-    return found.tables[COMMUNITIES].rows(), found.facts["modularity"]
+    return found.tables[COMMUNITIES].rows(), found.facts["modularity"], found.facts["natural_resolution"]
 
 
 def atlas(settings: Settings) -> Any:
@@ -224,7 +273,15 @@ BROUGHT = "vieweratlas_tests.brought"
 S3 = {"root": "s3://b/p/"}
 OF_STORAGE = {"storage.storage_type": "s3", "storage.s3_bucket": "b"}
 SMALL = {"analysis.min_channel_viewers": "1"}
-PLAIN = {**SMALL, "analysis.resolution_mode": "absolute"}
+PLAIN = {**SMALL, "analysis.resolution_mode": "absolute", "analysis.weight": "shared_viewers"}
+SPARK = {"engine.overlap_engine": "spark"}
+ROLE = "arn:aws:iam::123456789012:role/spark"
+EMR = {
+    **SPARK,
+    "engine.emr_serverless_application_id": "00fabc123def4567",
+    "engine.emr_serverless_role_arn": ROLE,
+}
+ON_EMR = {"engine.spark_launcher": "emr_serverless", **EMR}
 EFFECTS = {
     "root": Effect("./elsewhere", lake_of_a_run),
     "log_level": Effect("INFO", log),
@@ -239,8 +296,9 @@ EFFECTS = {
     "analysis.min_channel_viewers": Effect("12", graph),
     "partitions.window_days": Effect("1", graph, SMALL),
     "analysis.algorithm": Effect("alone", communities, PLAIN),
-    "analysis.weight": Effect("jaccard", communities, PLAIN),
+    "analysis.weight": Effect("jaccard", communities, {**SMALL, "analysis.resolution_mode": "absolute"}),
     "analysis.resolution": Effect("0.01", communities, PLAIN),
+    "analysis.resolution_mode": Effect("absolute", communities, SMALL),
     "analysis.min_community_size": Effect("4", communities, PLAIN),
     "analysis.seed": Effect("7", atlas, PLAIN),
     "analysis.game_threshold": Effect("0.3", atlas, PLAIN),
@@ -255,12 +313,31 @@ EFFECTS = {
     "plugins.storage_backends": Effect(f'{{"kept": "{BROUGHT}:open_lake"}}', lake_of_a_plugin),
     "plugins.community_detectors": Effect(f'{{"halves": "{BROUGHT}:halves"}}', detectors_by_name),
     "plugins.visualisers": Effect(f'{{"names": "{BROUGHT}:draw_names"}}', assets_of_visualisers),
+    "collection.logs_dir": Effect("others", imported),
+    "collection.time_zone": Effect("America/New_York", imported),
+    "privacy.viewer_names": Effect("pseudonymous", audience, {"privacy.pseudonym_key": "k" * 32}),
+    "privacy.pseudonym_key": Effect("k" * 32, names),
+    "privacy.pseudonym_key_file": Effect("key.txt", names),
+    "privacy.opt_out_file": Effect("opt_out.txt", audience),
+    "privacy.raw_snapshots_days": Effect("100000", pruned),
+    "privacy.raw_vod_chat_days": Effect("2", pruned),
+    "privacy.presence_days": Effect("30", pruned),
+    "engine.memory_limit": Effect("1KB", engine),
+    "engine.overlap_engine": Effect("spark", kinds),
+    "engine.spark_launcher": Effect("emr_serverless", launcher, EMR),
+    "engine.spark_submit_parameters": Effect("--driver-memory 4g", launcher, SPARK),
+    "engine.emr_serverless_application_id": Effect(
+        "00other", launcher, {"engine.spark_launcher": "emr_serverless", **EMR}
+    ),
+    "engine.emr_serverless_role_arn": Effect(
+        f"{ROLE}-other", launcher, {"engine.spark_launcher": "emr_serverless", **EMR}
+    ),
 }
 
 
-def test_every_setting_is_read_refused_or_pending() -> None:
-    assert set(keys()) == {*EFFECTS, *REFUSED, *PENDING}
-    assert len(keys()) == len(EFFECTS) + len(REFUSED) + len(PENDING), "a setting stands in two tables"
+def test_every_setting_is_read_or_refused() -> None:
+    assert set(keys()) == {*EFFECTS, *REFUSED}
+    assert len(keys()) == len(EFFECTS) + len(REFUSED), "a setting stands in two tables"
 
 
 @pytest.mark.parametrize("key", EFFECTS)

@@ -1,7 +1,10 @@
 """The presence of a day: which files make it up, and that a broken one does not take the others along."""
 
 import datetime as dt
+import io
+import random
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
@@ -9,14 +12,39 @@ import pytest
 
 from vieweratlas_assets.domain import lake
 from vieweratlas_assets.domain.presence.names import PLAIN
+from vieweratlas_assets.domain.presence.quality import RejectedFile
 from vieweratlas_assets.domain.presence.records import complete_vod_presence
 from vieweratlas_assets.domain.schemas import CHANNEL_ROSTER, LAYOUT, PRESENCE, VOD_CATALOG
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.objects import CorruptObject
-from vieweratlas_assets.storage.presence import days_with_presence, find_day, read_day
+from vieweratlas_assets.storage.presence import (
+    DayFiles,
+    DayRead,
+    days_with_presence,
+    find_day,
+    presence_of_channels,
+    read_roster,
+)
 
 DAY = dt.date(2020, 3, 10)
 NOON = dt.datetime(2020, 3, 10, 12, tzinfo=dt.UTC)
+
+
+@dataclass
+class _Day:
+    presence: pl.DataFrame
+    roster: pl.DataFrame
+    files_read: dict[str, int]
+    rejected: list[RejectedFile]
+
+
+def _read(store: LocalStore, files: DayFiles) -> _Day:
+    read = DayRead()
+    frames = list(presence_of_channels(store, files, read))
+    channels = [name for frame in frames for name in frame["channel"].unique()]
+    assert len(channels) == len(set(channels)), "a channel is in two pieces"
+    roster = read_roster(store, files, read)
+    return _Day(pl.concat([PRESENCE.empty(), *frames]), roster, dict(read.files_read), read.rejected)
 
 
 @pytest.fixture
@@ -94,7 +122,7 @@ def test_a_day_is_its_live_presence_the_vods_of_its_catalogue_and_its_roster_hou
 
 
 def test_all_of_it_is_read(full: LocalStore) -> None:
-    read = read_day(full, find_day(full, DAY))
+    read = _read(full, find_day(full, DAY))
 
     assert read.presence.select("source", "channel").rows() == [
         ("live", "live_channel"),
@@ -103,16 +131,16 @@ def test_all_of_it_is_read(full: LocalStore) -> None:
     ]
     assert read.roster["channel"].to_list() == ["r9", "r23"]
     assert read.files_read == {"live": 1, "vod": 2, "roster": 2}
-    assert read.rejected == ()
+    assert read.rejected == []
     assert (read.presence.schema, read.roster.schema) == (PRESENCE.schema, CHANNEL_ROSTER.schema)
 
 
 def test_a_day_without_anything_is_empty(full: LocalStore) -> None:
     files = find_day(full, dt.date(2020, 1, 1))
-    read = read_day(full, files)
+    read = _read(full, files)
 
     assert not files.has_presence
-    assert (read.presence.height, read.roster.height, read.files_read, read.rejected) == (0, 0, {}, ())
+    assert (read.presence.height, read.roster.height, read.files_read, read.rejected) == (0, 0, {}, [])
     assert read.presence.schema == PRESENCE.schema
 
 
@@ -120,7 +148,7 @@ def test_a_roster_alone_is_no_presence(store: LocalStore) -> None:
     _put_roster(store, DAY, 0, "ann")
 
     assert not find_day(store, DAY).has_presence
-    assert read_day(store, find_day(store, DAY)).roster.height == 1
+    assert _read(store, find_day(store, DAY)).roster.height == 1
 
 
 def test_a_vod_counts_for_the_day_whose_catalogue_names_it(store: LocalStore) -> None:
@@ -131,7 +159,7 @@ def test_a_vod_counts_for_the_day_whose_catalogue_names_it(store: LocalStore) ->
     files = find_day(store, DAY)
 
     assert [item.key for item in files.vod] == [lake.vod_presence("named", "1")]
-    assert read_day(store, files).rejected == ()
+    assert _read(store, files).rejected == []
 
 
 def test_a_catalogue_whose_vods_have_no_presence_yet_gives_none(store: LocalStore) -> None:
@@ -161,7 +189,7 @@ def test_any_channel_name_is_found(store: LocalStore, name: str) -> None:
     _put_vod(store, name, "1", "ann")
     _put_catalog(store, DAY, (name, "1"))
 
-    assert read_day(store, find_day(store, DAY)).presence["channel"].to_list() == [name]
+    assert _read(store, find_day(store, DAY)).presence["channel"].to_list() == [name]
 
 
 def _cut(data: bytes) -> bytes:
@@ -188,10 +216,10 @@ def _garbled(data: bytes) -> bytes:
 def test_a_broken_file_is_rejected_by_name_and_the_rest_is_read(
     full: LocalStore, source: str, key: str, damage: Callable[[bytes], bytes], reason: str
 ) -> None:
-    whole = read_day(full, find_day(full, DAY))
+    whole = _read(full, find_day(full, DAY))
     full.upload_bytes(key, damage(full.download_bytes(key)))
 
-    read = read_day(full, find_day(full, DAY))
+    read = _read(full, find_day(full, DAY))
 
     assert [(file.source, file.key) for file in read.rejected] == [(source, key)]
     assert reason in read.rejected[0].reason
@@ -208,7 +236,7 @@ def test_a_file_with_other_columns_is_rejected_with_what_differs(full: LocalStor
     retyped = _presence("c2", "2", "ann").with_columns(pl.col("offset_s").cast(pl.Int64))
     retyped.write_parquet(full.uri(lake.vod_presence("c2", "2")))
 
-    read = read_day(full, find_day(full, DAY))
+    read = _read(full, find_day(full, DAY))
 
     assert read.presence["source"].to_list() == ["live"]
     assert "missing column platform" in read.rejected[0].reason
@@ -289,3 +317,48 @@ def test_the_fingerprint_changes_with_the_settings(full: LocalStore) -> None:
     files = find_day(full, DAY)
 
     assert files.fingerprint("settings") != files.fingerprint("other settings")
+
+
+def _live(channels: list[str]) -> pl.DataFrame:
+    """One minute of live presence of each of these channels, in their order."""
+    frame = pl.concat([_presence(name, f"live{number}", "ann") for number, name in enumerate(channels)])
+    return frame.with_columns(source=pl.lit("live"))
+
+
+def _put_live_in_groups(store: LocalStore, frame: pl.DataFrame, rows: int) -> None:
+    buffer = io.BytesIO()
+    frame.write_parquet(buffer, row_group_size=rows)
+    store.upload_bytes(lake.live_presence(DAY), buffer.getvalue())
+
+
+@pytest.mark.parametrize("rows", [1, 3, 7, 1000])
+def test_channels_stay_whole_wherever_row_groups_end_and_vods_lie(store: LocalStore, rows: int) -> None:
+    draw = random.Random(rows)
+    live = sorted(draw.choice("bdfhj") for _ in range(60))
+    _put_live_in_groups(store, _live(live), rows)
+    vods = [(channel, f"{channel}{number}") for channel in "abcj_z" for number in range(2)]
+    for channel, vod_id in vods:
+        _put_vod(store, channel, vod_id, "bob")
+    _put_catalog(store, DAY, *vods)
+
+    read = _read(store, find_day(store, DAY))
+
+    assert sorted(read.presence["channel"]) == sorted([*live, *(channel for channel, _ in vods)])
+    assert read.files_read == {"live": 1, "vod": len(vods)} and read.rejected == []
+
+
+def test_live_presence_that_is_not_sorted_is_rejected_whole(store: LocalStore) -> None:
+    _put_live_in_groups(store, _live(["a", "b", "a"]), 2)
+
+    read = _read(store, find_day(store, DAY))
+
+    assert read.presence.is_empty() and "not sorted by channel" in read.rejected[0].reason
+
+
+def test_a_vod_with_rows_of_another_channel_is_rejected(store: LocalStore) -> None:
+    store.upload_parquet(lake.vod_presence("c1", "1"), _presence("c2", "1", "ann"), PRESENCE)
+    _put_catalog(store, DAY, ("c1", "1"))
+
+    read = _read(store, find_day(store, DAY))
+
+    assert read.presence.is_empty() and "1 row(s) of channel 'c2'" in read.rejected[0].reason

@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -24,6 +25,7 @@ from vieweratlas_assets.defs.resources import Analysis
 from vieweratlas_assets.defs.spark_overlap import count_on_spark, spark_launcher
 from vieweratlas_assets.domain.atlas.layout import force_layout
 from vieweratlas_assets.domain.communities.detection import detect_communities
+from vieweratlas_assets.domain.communities.profile_picture import draw_profile
 from vieweratlas_assets.domain.overlap.counting import Overlap
 from vieweratlas_assets.domain.overlap.graph import (
     DENSITY_RANGE,
@@ -228,7 +230,7 @@ def communities_asset(partitions: Partitions) -> dg.AssetsDefinition:
 
     @dg.asset(
         ins={"overlap_graph": dg.AssetIn(input_manager_key="lake")},
-        kinds={"graspologic", "networkx", "parquet"},
+        kinds={"numpy", "matplotlib", "parquet"},
         metadata=column_schemas([COMMUNITIES]),
         **_options(partitions, "communities", COMMUNITY_CHECKS),
     )
@@ -258,8 +260,10 @@ def communities_of_day(graph: AssetDays, day: dt.date, analysis: Analysis) -> Da
         algorithm=analysis.algorithm,
         weight=analysis.weight,
         resolution=analysis.resolution,
+        resolution_mode=analysis.resolution_mode,
         min_community_size=analysis.min_community_size,
         seed=analysis.seed,
+        profiled=True,
     )
     channels, count = found.communities.height, len(found.sizes)
     sane = channels < 2 or 2 <= count < channels / 2
@@ -273,7 +277,14 @@ def communities_of_day(graph: AssetDays, day: dt.date, analysis: Analysis) -> Da
         "sizes": list(found.sizes),
         "weight_used": found.weight,
         "edges_left_out": found.edges_left_out,
-        "settings": analysis.used("algorithm", "weight", "resolution", "min_community_size", "seed"),
+        "edges_used": found.edges_used,
+        "edges_per_channel": found.edges_per_channel,
+        "resolution_used": found.resolution,
+        "natural_resolution": found.natural_resolution,
+        "resolution_profile": [asdict(step) for step in found.profile],
+        "settings": analysis.used(
+            "algorithm", "weight", "resolution", "resolution_mode", "min_community_size", "seed"
+        ),
     }
     verdicts = {
         "modularity_in_range": Verdict(
@@ -282,7 +293,8 @@ def communities_of_day(graph: AssetDays, day: dt.date, analysis: Analysis) -> Da
         "community_count": Verdict(sane, f"{count} communities of {channels} channels"),
         "stability": Verdict(found.stability is None or found.stability >= 0.5, f"stability {found.stability}"),
     }
-    return DayResult(tables={COMMUNITIES: found.communities}, facts=facts, verdicts=verdicts)
+    pictures = {"profile": draw_profile(found.profile, found.resolution)} if found.profile else {}
+    return DayResult(tables={COMMUNITIES: found.communities}, facts=facts, verdicts=verdicts, pictures=pictures)
 
 
 def community_tags_asset(partitions: Partitions) -> dg.AssetsDefinition:

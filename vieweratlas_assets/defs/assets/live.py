@@ -6,7 +6,9 @@ reading hours (storage.raw).
 
 import datetime as dt
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import dagster as dg
@@ -25,8 +27,8 @@ from vieweratlas_assets.domain.presence.records import BUCKET_LEN_S
 from vieweratlas_assets.domain.schemas import PRESENCE
 from vieweratlas_assets.partitions import RANGE, Partitions
 from vieweratlas_assets.storage import parquet
-from vieweratlas_assets.storage.objects import CorruptObject, ObjectNotFound, ObjectStore
-from vieweratlas_assets.storage.raw import RawDay, find_raw_day, read_raw_hours
+from vieweratlas_assets.storage.objects import CorruptObject, ObjectNotFound
+from vieweratlas_assets.storage.raw import RawDay, RawHour, find_raw_day, read_raw_hours
 from vieweratlas_assets.storage.sealed import PartitionRecord, SealedPartitions
 
 LEAST_COVERAGE = 0.8
@@ -100,25 +102,49 @@ class Standing:
     """The live presence that a day has already.
 
     Attributes:
-        record: where it was made here and is still the file that was sealed.
-        presence: schema PRESENCE; None where there is no file.
+        record: where it was made here, and its file is still the one that was sealed.
+        data: the file; None where there is none, or none that can be read.
+        uri: where it lies.
         fault: why the file that is there cannot be read.
     """
 
     record: PartitionRecord | None
-    presence: pl.DataFrame | None
+    data: bytes | None
+    uri: str
     fault: str = ""
+
+    @cached_property
+    def presence(self) -> pl.DataFrame:
+        """Schema PRESENCE; read when it is asked for, which most days do not need."""
+        return PRESENCE.empty() if self.data is None else parquet.decode_table(self.data, PRESENCE, uri=self.uri)
+
+    def of_hour(self, hour: dt.datetime) -> pl.DataFrame:
+        """The rows of one hour."""
+        return self.presence.filter(pl.col("bucket_start").dt.truncate("1h") == hour)
+
+    def may_know_more(self, hour: dt.datetime, read: Collection[str]) -> bool:
+        """Whether an hour may hold what the raw objects of it that can be read do not."""
+        if self.data is None or self.record is None:
+            return self.data is not None
+        used = {key for key in self.record.facts["raw_objects"] if paths.raw_hour_of(key) == hour}
+        return _name(hour) in self.record.facts["beyond_raw"] or not used <= set(read)
 
 
 @dataclass
-class _Read:
-    """A day's raw snapshots as read, and what they were."""
+class _Made:
+    """A day as it is made, hour by hour.
 
-    presence: list[pl.DataFrame] = field(default_factory=lambda: [PRESENCE.empty()])
+    Attributes:
+        hours: presence of each hour, schema PRESENCE, encoded: as frames, 24 would take several times as much.
+        beyond_raw: hours that hold presence of which there are no raw snapshots.
+    """
+
+    hours: list[bytes] = field(default_factory=list)
     objects: list[str] = field(default_factory=list)
     rejected: list[RejectedFile] = field(default_factory=list)
-    hours: int = 0
-    rows: int = 0
+    beyond_raw: list[str] = field(default_factory=list)
+    hours_with_raw: int = 0
+    raw_rows: int = 0
     observed_s: int = 0
     observable_s: int = 0
 
@@ -127,12 +153,39 @@ class _Read:
         """Share of the time of those minutes whose coverage is known."""
         return self.observed_s / self.observable_s if self.observable_s else None
 
+    def add(self, hour: RawHour, standing: Standing) -> None:
+        """Add an hour of raw snapshots, and what stands there beyond them."""
+        presence = live_presence_of(hour.rows)
+        if standing.may_know_more(hour.hour, hour.read):
+            joined = merge_live_presence(presence, standing.of_hour(hour.hour))
+            if not joined.equals(presence):
+                self.beyond_raw.append(_name(hour.hour))
+            presence = joined
+        self.hours.append(parquet.encode(presence))
+        self.objects += hour.read
+        self.rejected += hour.rejected
+        self.hours_with_raw += bool(hour.rows.height)
+        self.raw_rows += hour.rows.height
+        # Two collectors of one minute have watched it for as long as the better of them did.
+        known = hour.rows.drop_nulls("coverage_s").group_by("channel", "bucket_start").agg(pl.col("coverage_s").max())
+        self.observed_s += int(known["coverage_s"].sum())
+        self.observable_s += BUCKET_LEN_S * known.height
+
+    def keep(self, hour: dt.datetime, rows: pl.DataFrame) -> None:
+        """Keep an hour as it stands, of which there are no raw snapshots."""
+        self.hours.append(parquet.encode(rows))
+        self.beyond_raw.append(_name(hour))
+
+    def presence(self) -> pl.DataFrame:
+        """The day, hour after hour; columns of PRESENCE."""
+        return pl.concat([PRESENCE.empty(), *(parquet.decode(data, uri="an hour") for data in self.hours)])
+
 
 def live_presence_of_day(sealed: SealedPartitions, names: ViewerNames, day: dt.date) -> DayResult:
     """Make a day's live presence of its raw snapshots, as far as there are any.
 
-    Presence whose raw snapshots are no longer in the lake, or never were, is not lost: it is joined to what the raw
-    snapshots of now make.
+    Presence whose raw snapshots are no longer in the lake, or never were, is not lost: hour by hour it is joined to
+    what the raw snapshots of now make.
 
     Raises:
         CorruptObject: there are raw snapshots, and none can be read.
@@ -141,87 +194,90 @@ def live_presence_of_day(sealed: SealedPartitions, names: ViewerNames, day: dt.d
     standing = _standing(sealed, day)
     if not raw.objects:
         return _as_it_is(standing)
-    read = _read(sealed.store, raw)
-    if not read.objects:
-        told = told_reasons(read.rejected)
-        raise CorruptObject(f"none of the {len(read.rejected)} raw object(s) of {day} can be read: {told}")
-    presence = PRESENCE.conform(pl.concat(read.presence))
-    beyond_raw = False
-    if standing.presence is not None and _may_know_more(standing.record, read):
-        joined = merge_live_presence(presence, standing.presence)
-        beyond_raw = not joined.equals(presence)
-        presence = joined
+    made = _Made()
+    for hour in read_raw_hours(sealed.store, raw):
+        made.add(hour, standing)
+    if not made.objects:
+        told = told_reasons(made.rejected)
+        raise CorruptObject(f"none of the {len(made.rejected)} raw object(s) of {day} can be read: {told}")
+    for kept in _hours_without_raw(standing, raw):
+        made.keep(kept, standing.of_hour(kept))
     # Raw snapshots may be older than an opt-out, or than the use of pseudonyms.
-    presence = names.apply(presence)
+    presence = names.apply(made.presence())
     verdicts = {
         "has_live_presence": Verdict(not presence.is_empty(), f"{presence.height} rows"),
-        "raw_readable": Verdict(not read.rejected, told_reasons(read.rejected)),
+        "raw_readable": Verdict(not made.rejected, told_reasons(made.rejected)),
     }
-    if read.coverage is not None:
-        verdicts["coverage"] = Verdict(read.coverage >= LEAST_COVERAGE, f"{read.coverage:.1%} of the time")
-    facts = _facts(presence, read) | {"beyond_raw": beyond_raw}
-    return DayResult(tables={PRESENCE: presence}, facts=facts, made_from=_fingerprint(raw, names), verdicts=verdicts)
+    if made.coverage is not None:
+        verdicts["coverage"] = Verdict(made.coverage >= LEAST_COVERAGE, f"{made.coverage:.1%} of the time")
+    return DayResult(
+        tables={PRESENCE: presence},
+        facts=_facts(presence, made),
+        made_from=_fingerprint(raw, names),
+        verdicts=verdicts,
+    )
+
+
+def _hours_without_raw(standing: Standing, raw: RawDay) -> list[dt.datetime]:
+    if standing.data is None:
+        return []
+    if standing.record is not None and all(_is_of(raw, key) for key in standing.record.facts["raw_objects"]):
+        # What was made of raw snapshots alone holds no other hours; most days end here, without a look at the rows.
+        known = {_name(hour) for hour in raw.hours}
+        if known.issuperset(standing.record.facts["beyond_raw"]):
+            return []
+    stands = standing.presence["bucket_start"].dt.truncate("1h").unique().sort()
+    return [hour for hour in stands if hour not in raw.hours]
+
+
+def _is_of(raw: RawDay, key: str) -> bool:
+    return paths.raw_hour_of(key) in raw.hours
+
+
+def _name(hour: dt.datetime) -> str:
+    return hour.strftime("%H:00")
 
 
 def _standing(sealed: SealedPartitions, day: dt.date) -> Standing:
     key = paths.live_presence(day)
+    uri = sealed.store.uri(key)
     try:
         data = sealed.store.download_bytes(key)
-        presence = parquet.decode_table(data, PRESENCE, uri=sealed.store.uri(key))
     except ObjectNotFound:
-        return Standing(None, None)
-    except CorruptObject as error:
-        return Standing(None, None, str(error))
+        return Standing(None, None, uri)
     try:
         record = sealed.record("live_presence", day)
     except CorruptObject:
         record = None
     # A generator or another import may have put its own file over the one that was sealed.
-    ours = record is not None and record.files.get(key) == hashlib.sha256(data).hexdigest()
-    return Standing(record if ours else None, presence)
+    if record is not None and record.files.get(key) == hashlib.sha256(data).hexdigest():
+        return Standing(record, data, uri)
+    try:
+        parquet.decode_table(data, PRESENCE, uri=uri)
+    except CorruptObject as error:
+        return Standing(None, None, uri, str(error))
+    return Standing(None, data, uri)
 
 
 def _as_it_is(standing: Standing) -> DayResult:
-    if standing.presence is None:
+    if standing.data is None:
         seen = standing.fault or NOTHING
         return DayResult(unsealed=seen, facts={"rows": 0}, verdicts={"has_live_presence": Verdict(False, seen)})
-    seen = f"{standing.presence.height} rows; {NO_RAW}"
-    verdicts = {"has_live_presence": Verdict(not standing.presence.is_empty(), seen)}
+    rows = standing.presence.height
+    verdicts = {"has_live_presence": Verdict(rows > 0, f"{rows} rows; {NO_RAW}")}
     if standing.record is not None:
         return DayResult(kept=standing.record, verdicts=verdicts)
-    return DayResult(unsealed=NO_RAW, facts={"rows": standing.presence.height}, verdicts=verdicts)
+    return DayResult(unsealed=NO_RAW, facts={"rows": rows}, verdicts=verdicts)
 
 
-def _may_know_more(record: PartitionRecord | None, read: _Read) -> bool:
-    """Whether the presence that stands may hold what the raw snapshots that can be read do not."""
-    if record is None or record.facts.get("beyond_raw"):
-        return True
-    return not set(record.facts.get("raw_objects", ())) <= set(read.objects)
-
-
-def _read(store: ObjectStore, raw: RawDay) -> _Read:
-    """Read a day hour by hour, so that no more than one hour's raw snapshots are held."""
-    read = _Read()
-    for hour in read_raw_hours(store, raw):
-        read.presence.append(live_presence_of(hour.rows))
-        read.objects += hour.read
-        read.rejected += hour.rejected
-        read.hours += bool(hour.rows.height)
-        read.rows += hour.rows.height
-        # Two collectors of one minute have watched it for as long as the better of them did.
-        known = hour.rows.drop_nulls("coverage_s").group_by("channel", "bucket_start").agg(pl.col("coverage_s").max())
-        read.observed_s += int(known["coverage_s"].sum())
-        read.observable_s += BUCKET_LEN_S * known.height
-    return read
-
-
-def _facts(presence: pl.DataFrame, read: _Read) -> dict[str, Any]:
+def _facts(presence: pl.DataFrame, made: _Made) -> dict[str, Any]:
     return {
         "rows": presence.height,
         "channels": presence["channel"].n_unique(),
-        "raw_rows": read.rows,
-        "hours_with_raw": read.hours,
-        "coverage": None if read.coverage is None else round(read.coverage, 4),
-        "raw_objects": read.objects,
-        "rejected_files": [{"file": file.key, "reason": file.reason} for file in read.rejected],
+        "raw_rows": made.raw_rows,
+        "hours_with_raw": made.hours_with_raw,
+        "coverage": None if made.coverage is None else round(made.coverage, 4),
+        "raw_objects": made.objects,
+        "beyond_raw": made.beyond_raw,
+        "rejected_files": [{"file": file.key, "reason": file.reason} for file in made.rejected],
     }

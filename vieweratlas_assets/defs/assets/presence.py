@@ -19,11 +19,12 @@ from vieweratlas_assets.domain.presence.audience import build_day_audience
 from vieweratlas_assets.domain.presence.bots import known_bots
 from vieweratlas_assets.domain.presence.names import ViewerNames
 from vieweratlas_assets.domain.presence.quality import quality_report, told_reasons
+from vieweratlas_assets.domain.presence.records import SOURCES
 from vieweratlas_assets.domain.schemas import CHANNEL_ACTIVITY, CHANNEL_AUDIENCE
 from vieweratlas_assets.partitions import RANGE, Partitions
 from vieweratlas_assets.storage.audiences import is_pruned
 from vieweratlas_assets.storage.objects import CorruptObject
-from vieweratlas_assets.storage.presence import DayFiles, find_day, read_day
+from vieweratlas_assets.storage.presence import DayFiles, DayRead, find_day, presence_of_channels, read_roster
 
 AUDIENCE_TABLES = (CHANNEL_AUDIENCE, CHANNEL_ACTIVITY)
 AUDIENCE_CHECKS = (
@@ -83,15 +84,15 @@ def audience_of_day(lake: LakeIOManager, analysis: Analysis, names: ViewerNames,
     if is_pruned(lake.sealed, day):
         return _as_it_is(lake, day)
     files = find_day(lake.store, day)
-    read = read_day(lake.store, files)
-    if files.has_presence and not read.files_read.keys() & {"live", "vod"}:
+    read = DayRead()
+    audience = build_day_audience(
+        presence_of_channels(lake.store, files, read), read_roster(lake.store, files, read), analysis.filters(), names
+    )
+    if files.has_presence and not read.files_read.keys() & set(SOURCES):
         raise CorruptObject(
             f"none of the {len(read.rejected)} file(s) of {day} can be read: {told_reasons(read.rejected)}"
         )
-    # Presence that was stored before somebody opted out, or before names were pseudonymous, is brought up to date.
-    presence = names.apply(read.presence)
-    audience = build_day_audience(presence, read.roster, analysis.filters(), names)
-    report = quality_report(audience, presence, read.files_read, read.rejected)
+    report = quality_report(audience, read.files_read, read.rejected)
     used = {**asdict(analysis.filters()), **names.described()}
     return DayResult(
         tables={CHANNEL_AUDIENCE: audience.audience, CHANNEL_ACTIVITY: audience.activity},
@@ -99,7 +100,7 @@ def audience_of_day(lake: LakeIOManager, analysis: Analysis, names: ViewerNames,
         facts={"rows": audience.audience.height, **report, "settings": used},
         made_from=audience_fingerprint(files, analysis, names),
         verdicts={
-            "has_presence": Verdict(files.has_presence, f"{presence.height} presence rows"),
+            "has_presence": Verdict(files.has_presence, f"{report['total_snapshots']} presence rows"),
             "files_readable": Verdict(not read.rejected, told_reasons(read.rejected)),
         },
     )

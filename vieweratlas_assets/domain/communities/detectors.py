@@ -22,7 +22,7 @@ class WeightedGraph:
 
     Attributes:
         channels: sorted logins; row i of the matrix is channels[i].
-        matrix: symmetric weights > 0, zero diagonal.
+        matrix: symmetric weights > 0, zero diagonal, the columns of each row in order.
     """
 
     channels: tuple[str, ...]
@@ -83,10 +83,10 @@ def leiden(graph: WeightedGraph, *, resolution: float, seed: int) -> np.ndarray:
     """
     import graspologic_native
 
+    # Row by row, and the channels are sorted: the edges come in the order of their names.
     upper = sparse.triu(graph.matrix, format="coo")
-    left, right = (part.tolist() for part in upper.coords)
-    weights = upper.data.tolist()
-    edges = sorted((graph.channels[a], graph.channels[b], w) for a, b, w in zip(left, right, weights, strict=True))
+    ends = (map(graph.channels.__getitem__, part.tolist()) for part in upper.coords)
+    edges = list(zip(*ends, upper.data.tolist(), strict=True))
     _, partition = graspologic_native.leiden(
         edges,
         starting_communities=None,
@@ -161,9 +161,15 @@ def modularity(graph: WeightedGraph, labels: np.ndarray) -> float | None:
     doubled = float(graph.matrix.sum())
     if doubled == 0:
         return None
-    coded = np.unique(labels, return_inverse=True)[1]
-    groups = int(coded.max()) + 1
-    member = sparse.csr_array((np.ones(len(coded)), (np.arange(len(coded)), coded)), shape=(len(coded), groups))
-    inside = (member.T @ graph.matrix @ member).diagonal()
-    degrees = member.T @ graph.matrix.sum(axis=1)
+    inside, degrees = sum_by_group(graph, labels)
     return float((inside / doubled - (degrees / doubled) ** 2).sum())
+
+
+def sum_by_group(graph: WeightedGraph, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Weights inside each community, counted from both ends, and its degrees; one entry a community."""
+    found, coded = np.unique(labels, return_inverse=True)
+    matrix = graph.matrix.tocoo()
+    left, right = (coded[part] for part in matrix.coords)
+    same = left == right
+    inside = np.bincount(left[same], matrix.data[same], found.size)
+    return inside, np.bincount(left, matrix.data, found.size)

@@ -4,7 +4,7 @@ Belongs here: the reduction, the filters' place in it, and what a channel did th
 Not here: which files make up a day (storage.presence), overlap between channels (overlap).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -25,31 +25,52 @@ class DayAudience:
         audience: schema CHANNEL_AUDIENCE, after the filters.
         activity: schema CHANNEL_ACTIVITY; a channel in whose chat nobody wrote has a row with 0 viewers.
         filters: what each filter removed, in the order in which they were applied.
+        sightings: schema SIGHTINGS, what the presence rows said of the channels.
     """
 
     audience: pl.DataFrame
     activity: pl.DataFrame
     filters: tuple[FilterEffect, ...]
+    sightings: pl.DataFrame
+
+
+TOLD = ("channel_id", "game_name", "language")
+SIGHTINGS = pl.Schema(
+    {"channel": pl.String, "source": pl.String, **dict.fromkeys(TOLD, pl.String), "snapshots": pl.Int64}
+)
 
 
 def build_day_audience(
-    presence: pl.DataFrame, roster: pl.DataFrame, filters: AudienceFilters, names: ViewerNames = PLAIN
+    presence: Iterable[pl.DataFrame], roster: pl.DataFrame, filters: AudienceFilters, names: ViewerNames = PLAIN
 ) -> DayAudience:
-    """Reduce a day's presence to its audience.
+    """Reduce a day's presence to its audience, one piece after another.
 
     Args:
-        presence: schema PRESENCE, every row of the day, live and VOD, with `names` applied.
+        presence: schema PRESENCE, live and VOD together; a channel's rows are all in one piece. Names are brought
+            into the form of `names`, which may have changed since they were stored.
         roster: schema CHANNEL_ROSTER, the day's hours one below the other.
-        names: under which forms bots and broadcasters may stand in it.
+        names: what names become, and under which forms bots and broadcasters may stand.
     """
-    audience, effects = apply_filters(distinct_pairs(presence), filters, names)
-    return DayAudience(audience, channel_activity(presence, roster, audience), effects)
+    pairs, seen = [CHANNEL_AUDIENCE.empty()], [SIGHTINGS.to_frame()]
+    for piece in presence:
+        rows = names.apply(piece)
+        pairs.append(distinct_pairs(rows))
+        seen.append(sightings(rows))
+    audience, effects = apply_filters(CHANNEL_AUDIENCE.conform(pl.concat(pairs)), filters, names)
+    told = pl.concat(seen)
+    return DayAudience(audience, channel_activity(told, roster, audience), effects, told)
+
+
+def sightings(presence: pl.DataFrame) -> pl.DataFrame:
+    """How many presence rows of a channel and source said what of its id, game and language: schema SIGHTINGS."""
+    counted = presence.group_by("channel", "source", *TOLD).agg(pl.len().cast(pl.Int64).alias("snapshots"))
+    return counted.select(SIGHTINGS.names())
 
 
 def distinct_pairs(presence: pl.DataFrame) -> pl.DataFrame:
     """Distinct (channel, viewer) of presence rows with the buckets seen.
 
-    A minute that both live chat and a VOD cover counts once. Returns schema CHANNEL_AUDIENCE.
+    A minute that both live chat and a VOD cover counts once. Returns the columns of CHANNEL_AUDIENCE, by channel.
     """
     minute = (
         pl.when(pl.col("bucket_start").is_not_null())
@@ -82,7 +103,7 @@ def distinct_pairs(presence: pl.DataFrame) -> pl.DataFrame:
             "last_seen": _times(seen.last),
         }
     )
-    return CHANNEL_AUDIENCE.conform(pairs)
+    return pairs.cast(CHANNEL_AUDIENCE.schema)
 
 
 SOURCES_TOLD = {kernels.LIVE: "live", kernels.VOD: "vod", kernels.LIVE | kernels.VOD: "live+vod"}
@@ -120,20 +141,25 @@ def _times(microseconds: np.ndarray) -> pl.Series:
     return times.set(times == kernels.UNKNOWN, None).cast(TIMESTAMP)
 
 
-def channel_activity(presence: pl.DataFrame, roster: pl.DataFrame, audience: pl.DataFrame) -> pl.DataFrame:
+def channel_activity(sightings: pl.DataFrame, roster: pl.DataFrame, audience: pl.DataFrame) -> pl.DataFrame:
     """What each channel did on a day: schema CHANNEL_ACTIVITY.
+
+    Args:
+        sightings: schema SIGHTINGS, of all presence rows.
+        roster: schema CHANNEL_ROSTER.
+        audience: schema CHANNEL_AUDIENCE.
 
     Game and language are the most frequent ones; the roster's word counts before live presence, and that before
     a VOD's, which often knows neither.
     """
-    channels = presence.group_by("channel").agg(pl.len().alias("snapshots"))
+    channels = sightings.group_by("channel").agg(pl.col("snapshots").sum())
     told_by = (
-        roster,
-        presence.filter(pl.col("source") == "live"),
-        presence.filter(pl.col("source") == "vod"),
+        roster.with_columns(snapshots=pl.lit(1, pl.Int64)),
+        sightings.filter(pl.col("source") == "live"),
+        sightings.filter(pl.col("source") == "vod"),
     )
     known = _with_viewers(channels, audience)
-    for column in ("channel_id", "game_name", "language"):
+    for column in TOLD:
         known = known.join(_first_known(told_by, column), on="channel", how="left")
     return CHANNEL_ACTIVITY.conform(known)
 
@@ -169,7 +195,7 @@ def _first_known(tables: Sequence[pl.DataFrame], column: str) -> pl.DataFrame:
     counts = [
         table.filter(pl.col(column).is_not_null() & (pl.col(column) != ""))
         .group_by("channel", column)
-        .agg(pl.len().alias("rows"))
+        .agg(pl.col("snapshots").sum().alias("rows"))
         .with_columns(pl.lit(rank).alias("rank"))
         for rank, table in enumerate(tables)
     ]

@@ -3,7 +3,7 @@
 Belongs here: figures over an audience and its sources. Not here: judging them (defs.checks).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,13 +32,12 @@ def told_reasons(rejected: Sequence[RejectedFile]) -> str:
 
 
 def quality_report(
-    day: DayAudience, presence: pl.DataFrame, files_read: dict[str, int], rejected: Sequence[RejectedFile]
+    day: DayAudience, files_read: Mapping[str, int], rejected: Sequence[RejectedFile]
 ) -> dict[str, Any]:
     """Figures about a day's audience.
 
     Args:
         day: the audience after the filters.
-        presence: schema PRESENCE, the rows it was built from.
         files_read: number of files read, by source.
         rejected: the files that were not.
 
@@ -48,9 +47,9 @@ def quality_report(
     """
     return {
         **audience_figures(day.audience, day.activity),
-        "total_snapshots": presence.height,
+        "total_snapshots": int(day.sightings["snapshots"].sum()),
         "filters": [effect.as_dict() for effect in day.filters],
-        "sources": {source: _source(source, day, presence, files_read, rejected) for source in SOURCES},
+        "sources": {source: _source(source, day, files_read, rejected) for source in SOURCES},
         "rejected_files": [{"file": file.key, "reason": file.reason} for file in rejected],
     }
 
@@ -84,15 +83,14 @@ def unique_viewers(audience: pl.DataFrame, source: str) -> int:
 def _source(
     source: str,
     day: DayAudience,
-    presence: pl.DataFrame,
-    files_read: dict[str, int],
+    files_read: Mapping[str, int],
     rejected: Sequence[RejectedFile],
 ) -> dict[str, int]:
-    rows = presence.filter(pl.col("source") == source)
+    rows = day.sightings.filter(pl.col("source") == source)
     return {
         "channels": rows["channel"].n_unique(),
         "unique_viewers": unique_viewers(day.audience, source),
-        "snapshots": rows.height,
+        "snapshots": int(rows["snapshots"].sum()),
         "files_read": files_read.get(source, 0),
         "files_rejected": sum(file.source == source for file in rejected),
     }

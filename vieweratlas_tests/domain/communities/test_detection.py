@@ -4,11 +4,11 @@ import pytest
 
 from vieweratlas_assets.domain.communities import detectors
 from vieweratlas_assets.domain.communities.detection import (
-    STABILITY_SEEDS,
     compare_resolutions,
     detect_communities,
     weighted_graph,
 )
+from vieweratlas_assets.domain.communities.resolution import STABILITY_SEEDS
 from vieweratlas_assets.domain.schemas import COMMUNITIES, GRAPH_EDGES, GRAPH_NODES
 from vieweratlas_tests.domain.atlas.samples import edges_between, table
 from vieweratlas_tests.domain.communities import graphs
@@ -16,6 +16,7 @@ from vieweratlas_tests.domain.communities.graphs import edges_of, nodes_of, plan
 
 SHIPPED = ("leiden", "louvain", "louvain_fast")
 every_detector = pytest.mark.parametrize("algorithm", SHIPPED)
+PLAIN = {"weight": "shared_viewers", "resolution_mode": "absolute"}
 
 
 def cliques(*sizes: int, first: str = "a") -> nx.Graph:
@@ -88,7 +89,7 @@ def test_weights_that_say_nothing_are_left_out_and_counted() -> None:
     found = detect_communities(nodes, pl.concat([edges, bad]), weight="overlap_z")
     assert found.edges_left_out == 6 and found.weight == "overlap_z"
     assert _of(found.communities) == {**{c: "ab".index(c[0]) for c in network}, "out": None}
-    assert detect_communities(nodes, pl.concat([edges, bad])).edges_left_out == 0
+    assert detect_communities(nodes, pl.concat([edges, bad]), weight="shared_viewers").edges_left_out == 0
 
 
 @every_detector
@@ -129,6 +130,7 @@ def test_only_edges_that_weigh_nothing_are_no_edges() -> None:
             {"weight": "size"},
             "unknown weight 'size'; known are shared_viewers, jaccard, overlap_coefficient, overlap_z",
         ),
+        ({"resolution_mode": "relative"}, "unknown resolution_mode 'relative'; known are natural, absolute"),
         ({"resolution": 0.0}, "resolution is 0.0; it must be above 0"),
         ({"resolution": -1.0}, "resolution is -1.0"),
         ({"resolution": float("nan")}, "resolution is nan"),
@@ -149,7 +151,7 @@ def test_stability_takes_the_seed_and_the_four_that_follow(monkeypatch: pytest.M
 
     monkeypatch.setitem(detectors._registry, "spy", spy)
     network = cliques(3, 3)
-    detect_communities(nodes_of(network), edges_of(network), algorithm="spy", seed=9, resolution=1.5)
+    detect_communities(nodes_of(network), edges_of(network), algorithm="spy", seed=9, resolution=1.5, **PLAIN)
     assert seen == [(1.5, seed) for seed in range(9, 9 + STABILITY_SEEDS)]
 
 
@@ -165,21 +167,26 @@ def test_every_trial_of_algorithm_and_resolution_is_compared() -> None:
     reference = pl.DataFrame(
         {"channel": list(network), "community": [f"published {g}" for _, g in network.nodes(data="fine")]}
     )
-    trials = list(
-        compare_resolutions(
-            nodes_of(network), edges_of(network), reference, algorithms=SHIPPED, resolutions=iter([1.0, 3.0])
-        )
-    )
+    given = (nodes_of(network), edges_of(network))
+    trials = list(compare_resolutions(*given, reference, algorithms=SHIPPED, resolutions=iter([1.0, 3.0])))
     assert [(trial["algorithm"], trial["resolution"]) for trial in trials] == [
-        (algorithm, resolution) for algorithm in SHIPPED for resolution in (1.0, 3.0)
+        (algorithm, resolution) for algorithm in SHIPPED for resolution in ("natural 1.00", 1.0, 3.0)
     ]
     for trial in trials:
-        assert trial["communities"] == (9 if trial["resolution"] == 3.0 else 3)
+        own = {} if trial["resolution"] == "natural 1.00" else {**PLAIN, "resolution": trial["resolution"]}
+        alone = detect_communities(*given, algorithm=trial["algorithm"], **own)
+        assert (trial["modularity"], trial["stability"]) == (alone.modularity, alone.stability)
+        assert trial["communities"] == len(alone.sizes) == (9 if trial["resolution"] == 3.0 else 3)
         assert trial["channels"] == 72
         best = trial["resolution"] == 3.0
         assert (trial["adjusted_rand_index"] == pytest.approx(1)) is best
         assert (trial["normalised_mutual_information"] == pytest.approx(1)) is best
-        alone = detect_communities(
-            nodes_of(network), edges_of(network), algorithm=trial["algorithm"], resolution=trial["resolution"]
-        )
-        assert (trial["modularity"], trial["stability"]) == (alone.modularity, alone.stability)
+
+
+def test_a_comparison_without_the_natural_resolution_has_only_what_was_asked_for() -> None:
+    network = cliques(3, 3)
+    reference = pl.DataFrame({"channel": list(network), "community": [c[0] for c in network]})
+    trials = compare_resolutions(
+        nodes_of(network), edges_of(network), reference, algorithms=["leiden"], resolutions=[2.0], natural=False
+    )
+    assert [trial["resolution"] for trial in trials] == [2.0]

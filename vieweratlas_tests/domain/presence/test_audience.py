@@ -7,7 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vieweratlas_assets.domain.presence.audience import build_day_audience, channel_activity, distinct_pairs
+from vieweratlas_assets.domain.presence.audience import (
+    build_day_audience,
+    channel_activity,
+    distinct_pairs,
+    sightings,
+)
 from vieweratlas_assets.domain.presence.filters import AudienceFilters
 from vieweratlas_assets.domain.schemas import CHANNEL_ACTIVITY, CHANNEL_AUDIENCE
 from vieweratlas_tests.domain.presence.samples import (
@@ -21,6 +26,10 @@ from vieweratlas_tests.domain.presence.samples import (
 )
 
 MINUTE = dt.timedelta(minutes=1)
+
+
+def _pairs(rows: pl.DataFrame) -> pl.DataFrame:
+    return CHANNEL_AUDIENCE.conform(distinct_pairs(rows))
 
 
 def _pairs_by_hand(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -50,7 +59,7 @@ def _pairs_by_hand(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 @given(days)
 def test_pairs_are_those_counted_by_hand(rows: list[dict[str, Any]]) -> None:
-    found = distinct_pairs(presence(*rows))
+    found = _pairs(presence(*rows))
     assert found.schema == CHANNEL_AUDIENCE.schema
     assert found.to_dicts() == _pairs_by_hand(rows)
 
@@ -59,7 +68,7 @@ def test_pairs_are_those_counted_by_hand(rows: list[dict[str, Any]]) -> None:
 def test_order_and_repeats_of_rows_do_not_matter(rows: list[dict[str, Any]], random: Any) -> None:
     mixed = rows + rows[:3]
     random.shuffle(mixed)
-    assert distinct_pairs(presence(*mixed)).equals(distinct_pairs(presence(*rows)))
+    assert _pairs(presence(*mixed)).equals(_pairs(presence(*rows)))
 
 
 def test_a_minute_seen_live_and_in_the_vod_counts_once() -> None:
@@ -68,7 +77,7 @@ def test_a_minute_seen_live_and_in_the_vod_counts_once() -> None:
         "alpha", ["ann", "cid"], source="vod", content_id="vod:1", bucket_start=NOON + dt.timedelta(seconds=31)
     )
     later = snapshot("alpha", ["ann"], source="vod", content_id="vod:1", bucket_start=NOON + MINUTE)
-    found = distinct_pairs(presence(live, vod, later))
+    found = _pairs(presence(live, vod, later))
     assert found.select("viewer", "buckets", "sources").rows() == [
         ("ann", 2, "live+vod"),
         ("bob", 1, "live"),
@@ -84,17 +93,17 @@ def test_buckets_of_unknown_time_count_each_and_have_no_first_seen() -> None:
         for content in ("vod:1", "vod:2")
         for step in range(3)
     ]
-    assert distinct_pairs(presence(*rows)).rows() == [("alpha", "ann", 6, "vod", None, None)]
+    assert _pairs(presence(*rows)).rows() == [("alpha", "ann", 6, "vod", None, None)]
 
 
 def test_weird_names_come_through_untouched() -> None:
-    found = distinct_pairs(presence(*(snapshot(name, list(WEIRD)) for name in WEIRD)))
+    found = _pairs(presence(*(snapshot(name, list(WEIRD)) for name in WEIRD)))
     assert found.select("channel", "viewer").rows() == sorted((a, b) for a in WEIRD for b in WEIRD)
 
 
 @pytest.mark.parametrize("rows", [[], [snapshot("alpha", [])]])
 def test_where_nobody_wrote_there_are_no_pairs(rows: list[dict[str, Any]]) -> None:
-    found = distinct_pairs(presence(*rows))
+    found = _pairs(presence(*rows))
     assert found.is_empty() and found.schema == CHANNEL_AUDIENCE.schema
 
 
@@ -102,7 +111,7 @@ def test_a_channel_without_viewers_keeps_its_row() -> None:
     rows = presence(
         snapshot("quiet", []), snapshot("quiet", [], bucket_start=NOON + MINUTE), snapshot("loud", ["ann"])
     )
-    activity = channel_activity(rows, roster(), audience(("loud", "ann", 3), ("loud", "bob", 4)))
+    activity = channel_activity(sightings(rows), roster(), audience(("loud", "ann", 3), ("loud", "bob", 4)))
     assert activity.select("channel", "viewers", "viewer_minutes", "snapshots").rows() == [
         ("loud", 2, 7, 1),
         ("quiet", 0, 0, 2),
@@ -124,7 +133,7 @@ def test_the_roster_speaks_before_live_and_live_before_vod() -> None:
         row("unknown", "vod", None),
     )
     told = roster(("rostered", "Art", None), ("live", None, None), ("vod", "", None), ("absent", "Art", "en"))
-    activity = channel_activity(rows, told, CHANNEL_AUDIENCE.empty())
+    activity = channel_activity(sightings(rows), told, CHANNEL_AUDIENCE.empty())
     assert dict(activity.select("channel", "game_name").iter_rows()) == {
         "rostered": "Art",
         "live": "Chess",
@@ -140,7 +149,7 @@ def test_the_most_frequent_word_wins_and_ties_go_by_name() -> None:
         ("a", "Chess", "de"), ("a", "Go", "en"), ("a", "Chess", "en"), ("b", "Go", "en"), ("b", "Art", "de")
     )
     for frame in (told, told.reverse()):
-        activity = channel_activity(rows, frame, CHANNEL_AUDIENCE.empty())
+        activity = channel_activity(sightings(rows), frame, CHANNEL_AUDIENCE.empty())
         assert activity.select("channel", "game_name", "language").rows() == [
             ("a", "Chess", "en"),
             ("b", "Art", "de"),
@@ -149,7 +158,7 @@ def test_the_most_frequent_word_wins_and_ties_go_by_name() -> None:
 
 @given(days)
 def test_activity_is_that_counted_by_hand(rows: list[dict[str, Any]]) -> None:
-    day = build_day_audience(presence(*rows), roster(), AudienceFilters(False, False))
+    day = build_day_audience([presence(*rows)], roster(), AudienceFilters(False, False))
     pairs = _pairs_by_hand(rows)
     assert day.activity.schema == CHANNEL_ACTIVITY.schema
     assert day.activity["channel"].to_list() == sorted({row["channel"] for row in rows})
@@ -169,7 +178,7 @@ def test_activity_is_that_counted_by_hand(rows: list[dict[str, Any]]) -> None:
 
 def test_filters_bear_on_viewers_and_minutes_but_not_on_snapshots() -> None:
     rows = presence(snapshot("alpha", ["alpha", "ann", "nightbot"]), snapshot("beta", ["beta", "nightbot"]))
-    day = build_day_audience(rows, roster(), AudienceFilters())
+    day = build_day_audience([rows], roster(), AudienceFilters())
     assert day.audience.select("channel", "viewer").rows() == [("alpha", "ann")]
     assert day.activity.select("channel", "viewers", "viewer_minutes", "snapshots").rows() == [
         ("alpha", 1, 1, 1),
@@ -179,12 +188,23 @@ def test_filters_bear_on_viewers_and_minutes_but_not_on_snapshots() -> None:
 
 
 def test_an_empty_day_is_an_empty_audience() -> None:
-    day = build_day_audience(presence(), roster(("a", "Chess", "en")), AudienceFilters())
+    day = build_day_audience([presence()], roster(("a", "Chess", "en")), AudienceFilters())
     assert day.audience.equals(CHANNEL_AUDIENCE.empty()) and day.activity.equals(CHANNEL_ACTIVITY.empty())
     assert [effect.pairs for effect in day.filters] == [0] * 5
 
 
 def test_weird_channels_keep_their_figures() -> None:
     rows = presence(*(snapshot(name, ["ann"], language="en") for name in WEIRD))
-    day = build_day_audience(rows, roster(), AudienceFilters())
+    day = build_day_audience([rows], roster(), AudienceFilters())
     assert dict(day.activity.select("channel", pl.col("viewers")).iter_rows()) == dict.fromkeys(WEIRD, 1)
+
+
+@given(days)
+def test_a_day_in_pieces_of_whole_channels_is_the_day(rows: list[dict[str, Any]]) -> None:
+    frame = presence(*rows)
+    pieces = frame.partition_by("channel")
+    told = roster(("alpha", "Chess", "en"))
+    filters = AudienceFilters(min_channels_per_viewer=2)
+    whole, piecewise = (build_day_audience(each, told, filters) for each in ([frame], pieces))
+    assert piecewise.audience.equals(whole.audience) and piecewise.activity.equals(whole.activity)
+    assert piecewise.filters == whole.filters
