@@ -35,7 +35,7 @@ from vieweratlas_assets.importers.tabular import read_rows
 from vieweratlas_assets.plugins import load_plugins
 from vieweratlas_assets.privacy import viewer_names
 from vieweratlas_assets.settings import AnalysisSettings, load_settings, resolve_settings
-from vieweratlas_assets.storage.objects import ObjectStore
+from vieweratlas_assets.storage.objects import CorruptObject, ObjectStore
 from vieweratlas_assets.storage.opening import open_store
 from vieweratlas_assets.storage.presence import DayRead, find_day, presence_of_channels, read_roster
 from vieweratlas_assets.storage.sealed import MissingPartition, SealedPartitions
@@ -90,6 +90,7 @@ def load_audience(
     Raises:
         MissingPartition: not one of the days has presence.
         ValueError: a text is no date, or the range ends before it begins.
+        CorruptObject: a day has files of presence, and none can be read.
         SettingsError: a setting is unknown or impossible.
 
     Warns:
@@ -251,9 +252,10 @@ def _audience_of_day(
         **{each.name: getattr(chosen, each.name) for each in dataclasses.fields(AudienceFilters)}
     )
     read = DayRead()
-    roster = read_roster(sealed.store, files, read)
-    presence = presence_of_channels(sealed.store, files, read)
-    built = build_day_audience(presence, roster, filters, viewer_names(load_settings()))
+    rows, roster = presence_of_channels(sealed.store, files, read), read_roster(sealed.store, files, read)
+    built = build_day_audience(rows, roster, filters, viewer_names(load_settings()))
+    if not read.files_read.keys() & {"live", "vod"}:
+        raise CorruptObject(f"no file of presence of {day} can be read: {told_reasons(read.rejected)}")
     if read.rejected:
         warnings.warn(f"{day}: left out {told_reasons(read.rejected)}", stacklevel=4)
     return built.audience, built.activity

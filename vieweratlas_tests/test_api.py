@@ -10,9 +10,10 @@ import pytest
 from vieweratlas_assets import api, plugins
 from vieweratlas_assets.api import get_storage
 from vieweratlas_assets.domain.communities import detectors
-from vieweratlas_assets.domain.lake import live_presence
+from vieweratlas_assets.domain.lake import channel_roster, live_presence
 from vieweratlas_assets.settings import SettingsError
 from vieweratlas_assets.storage.local import LocalStore
+from vieweratlas_assets.storage.objects import CorruptObject
 from vieweratlas_assets.storage.s3 import S3Store
 from vieweratlas_assets.storage.sealed import MissingPartition
 from vieweratlas_tests.lakes import DAY, put_live
@@ -144,8 +145,11 @@ def test_days_that_have_presence_are_taken_and_broken_files_told(tmp_path: Path)
     audience = api.load_audience(store, "2026-03-10", "2026-03-12")
     assert audience.days == [DAY, later] and audience.pairs.height == 2
     assert "ann" not in repr(audience)
+    store.upload_bytes(channel_roster(later, 12), b"PAR1 cut off")
+    with pytest.warns(UserWarning, match=r"2026-03-12: left out .*part-0000\.parquet"):
+        assert api.load_audience(store, DAY, later).pairs.height == 2
     store.upload_bytes(live_presence(later), b"PAR1 cut off")
-    with pytest.warns(UserWarning, match="2026-03-12: left out .*part-0000.parquet"):
+    with pytest.raises(CorruptObject, match="no file of presence of 2026-03-12 can be read"):
         api.load_audience(store, DAY, later)
 
 

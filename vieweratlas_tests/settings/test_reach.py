@@ -67,7 +67,9 @@ def _own_detector(monkeypatch: pytest.MonkeyPatch) -> None:
     def alone(graph: detectors.WeightedGraph, *, resolution: float, seed: int) -> np.ndarray:
         return np.arange(len(graph.channels))
 
-    monkeypatch.setitem(detectors._registry, "alone", alone)
+    monkeypatch.setattr(detectors, "_registry", {**detectors._registry, "alone": alone})
+    monkeypatch.setattr(opening, "_registry", {})
+    monkeypatch.setattr(plugins, "_registered", {})
 
 
 @pytest.fixture

@@ -76,8 +76,9 @@ def _takes(function: Callable[..., Any], *arguments: Any, **named: Any) -> bool:
 
 def network_of(graph: WeightedGraph) -> nx.Graph:
     """The graph as networkx has it: channels as nodes, `weight` on edges; both in the order of names."""
+    # Row by row, and the channels are sorted.
     upper = sparse.triu(graph.matrix, format="coo")
-    edges = sorted(zip(*(part.tolist() for part in (*upper.coords, upper.data)), strict=True))
+    edges = zip(*(part.tolist() for part in (*upper.coords, upper.data)), strict=True)
     network = nx.Graph()
     network.add_nodes_from(graph.channels)
     network.add_weighted_edges_from((graph.channels[a], graph.channels[b], weight) for a, b, weight in edges)
