@@ -13,8 +13,9 @@ RUN python3 -m pip install --no-cache-dir --no-deps . \
  && install -d -o atlas /lake /dagster
 
 USER atlas
+# The engine's compiled loops are kept in the volume, so that a new container need not compile them.
 ENV VIEWERATLAS_ROOT=/lake VIEWERATLAS_STORAGE__OUTPUT_DIR=/lake/community_analysis \
-    DAGSTER_HOME=/dagster PYTHONUNBUFFERED=1
+    DAGSTER_HOME=/dagster NUMBA_CACHE_DIR=/dagster/numba PYTHONUNBUFFERED=1
 VOLUME ["/lake", "/dagster"]
 EXPOSE 3000
 ENTRYPOINT ["vieweratlas"]

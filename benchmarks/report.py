@@ -155,7 +155,10 @@ def _plot(results: Mapping[str, Section], path: Path) -> None:
     last = seconds[-1] / chatters[-1]
     axes.loglog(chatters, [last * number for number in chatters], "--", color="grey", label="in proportion")
     for (world, _), x, y in zip(sizes, chatters, seconds, strict=True):
-        axes.annotate(f"{world['channels']:,} channels", (x, y), textcoords="offset points", xytext=(6, -12))
+        side = "right" if x == max(chatters) else "left"
+        beside = (-8, 4) if side == "right" else (6, -12)
+        told = f"{world['channels']:,} channels"
+        axes.annotate(told, (x, y), textcoords="offset points", xytext=beside, ha=side)
     axes.set(xlabel="chatters in a week of presence", ylabel="CPU seconds, rows to edges")
     axes.legend()
     figure.savefig(path, metadata={"Software": None})
