@@ -179,6 +179,8 @@ def _refuses(use: Callable[[str], object], key: str) -> bool:
 
 
 _PROMISES: tuple[Callable[[ObjectStore], str], ...] = (
+    # First: an S3 server over files (SeaweedFS) tells of an emptied folder for a while.
+    _folders_are_the_names_below,
     _bytes_come_back,
     _a_large_object_survives,
     _writing_again_replaces,
@@ -187,7 +189,6 @@ _PROMISES: tuple[Callable[[ObjectStore], str], ...] = (
     _what_is_not_there_is_said,
     _deleting_is_enough_once,
     _a_prefix_is_plain_text,
-    _folders_are_the_names_below,
     _odd_names_are_kept,
     _what_is_no_key_is_refused,
 )
