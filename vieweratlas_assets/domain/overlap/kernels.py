@@ -16,29 +16,27 @@ _SHORT = 32
 
 
 @nb.njit(cache=True, nogil=True)
-def distinct_in_runs(names, ends, keys, stamps, first_stamp, out):  # type: ignore[no-untyped-def]
+def distinct_in_runs(names, ends, keys, stamps, out):  # type: ignore[no-untyped-def]
     """Distinct names of each run, in the order in which they first come.
 
     Args:
         names: uint64; run r is names[ends[r - 1]:ends[r]].
         ends: int64; rewritten to the ends of the runs in `out`.
         keys, stamps: uint64 and int64, a power of two long and at least twice the longest run: the hash table. A slot
-            is taken if it bears the stamp of the run, so that nothing is cleared between runs.
-        first_stamp: above every stamp that the table has seen.
+            is taken if it bears the number of the run, so that nothing is cleared between runs; stamps are all -1.
         out: uint64, at least as long as names.
     """
     mask = np.uint64(keys.shape[0] - 1)
     begin = 0
     written = 0
     for run in range(ends.shape[0]):
-        stamp = first_stamp + run
         for at in range(begin, ends[run]):
             name = names[at]
             slot = (name * _GOLDEN) >> np.uint64(20) & mask
-            while stamps[slot] == stamp and keys[slot] != name:
+            while stamps[slot] == run and keys[slot] != name:
                 slot = (slot + np.uint64(1)) & mask
-            if stamps[slot] != stamp:
-                stamps[slot] = stamp
+            if stamps[slot] != run:
+                stamps[slot] = run
                 keys[slot] = name
                 out[written] = name
                 written += 1

@@ -12,7 +12,6 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import BinaryIO, cast
 
 import numpy as np
@@ -68,6 +67,8 @@ def code_presence(rows: pl.DataFrame, codes: ChannelCodes) -> CodedPairs:
     Args:
         rows: channel and chatters (lists of names, lowercase). The fewer times a channel's rows are interrupted by
             another's, the fewer pairs come out twice.
+
+    Straight from rows, without an audience between; runs count over stored audiences (`code_audience`).
     """
     # Few and large expressions: each costs more to start than to work off a small piece.
     of_rows = rows.select(pl.col("channel").rle_id(), pl.col("chatters").list.len().fill_null(0))
@@ -79,7 +80,7 @@ def code_presence(rows: pl.DataFrame, codes: ChannelCodes) -> CodedPairs:
     slots = _power_above(2 * longest)
     viewers = np.empty_like(names)
     table = np.empty(slots, np.uint64), np.full(slots, -1, np.int64)
-    written = kernels.distinct_in_runs(names, ends, *table, 0, viewers)
+    written = kernels.distinct_in_runs(names, ends, *table, viewers)
     return CodedPairs(viewers[:written].copy(), ends, codes.code(rows["channel"].gather(last_rows)))
 
 
@@ -156,11 +157,9 @@ class WindowPairs(AbstractContextManager["WindowPairs"]):
 
     Attributes:
         memory_bytes: for the pairs held; a day that is being added comes on top.
-        spill_folder: where files go that hold what memory may not; None = where the system keeps such files.
     """
 
     memory_bytes: int
-    spill_folder: Path | None = None
     codes: ChannelCodes = field(default_factory=ChannelCodes)
     _days: dict[dt.date, list[_Dealt]] = field(default_factory=dict)
 
@@ -197,7 +196,7 @@ class WindowPairs(AbstractContextManager["WindowPairs"]):
     def _kept(self, dealt: _Dealt) -> _Dealt:
         if (self.pairs_in_memory + dealt.pairs) * _BYTES_A_PAIR > self.memory_bytes:
             # Without a name in any folder, so that a killed run leaves nothing behind.
-            file = tempfile.TemporaryFile(dir=self.spill_folder)  # noqa: SIM115 (closed with the day)
+            file = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the day)
             dealt.spill(cast(BinaryIO, file))
         return dealt
 
