@@ -11,6 +11,7 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -84,14 +85,22 @@ def engine(options: Options) -> "pl.DataFrame":
 
 
 def daily(options: Options) -> None:
-    """Our daily audiences, once: every day's distinct pairs with their minutes, sorted, as Parquet."""
-    from vieweratlas_assets.domain.presence.audience import distinct_pairs
-    from vieweratlas_assets.domain.schemas import PRESENCE
+    """Our daily audiences, once, as the asset makes them: read a few channels at a time, filtered, as Parquet."""
+    from vieweratlas_assets.domain import lake
+    from vieweratlas_assets.domain.presence.audience import build_day_audience
+    from vieweratlas_assets.domain.presence.filters import AudienceFilters
     from vieweratlas_assets.storage import parquet
+    from vieweratlas_assets.storage.local import LocalStore
+    from vieweratlas_assets.storage.presence import DayRead, find_day, read_roster, reduce_presence
 
     for path in options.files:
-        presence = parquet.decode_table(path.read_bytes(), PRESENCE, uri=str(path))
-        audience_file(path).write_bytes(parquet.encode(distinct_pairs(presence)))
+        day = dt.date.fromisoformat(path.parent.name.removeprefix("date="))
+        root = Path(str(path).removesuffix(lake.live_presence(day)))
+        store = LocalStore(root)
+        files, read = find_day(store, day), DayRead()
+        reduce = partial(build_day_audience, roster=read_roster(store, files, read), filters=AudienceFilters())
+        built = reduce_presence(store, files, read, reduce)
+        audience_file(path).write_bytes(parquet.encode(built.audience))
 
 
 def window(options: Options) -> "pl.DataFrame":

@@ -17,6 +17,7 @@ import numpy as np
 from benchmarks import report
 from benchmarks.measure import Figures, as_json, interleaved, machine, measured
 from benchmarks.world import SIZES, draw_pairs, write_world
+from vieweratlas_assets.domain import lake
 
 HERE = Path(__file__).parent
 WAYS = "benchmarks.paths"
@@ -32,7 +33,7 @@ def world(name: str, folder: Path) -> tuple[list[str], str, dict[str, int]]:
         pairs = draw_pairs(SIZES[name], 7)
         order = np.lexsort((pairs.viewer, pairs.channel))
         np.savez(folder / "pairs.npz", viewer=pairs.viewer[order], channel=pairs.channel[order])
-    days = sorted(str(path) for path in folder.glob("date=*/part-0000.parquet"))
+    days = sorted(str(path) for path in (folder / lake.LIVE_PRESENCE).glob("date=*/part-0000.parquet"))
     return days, str(folder / "pairs.npz"), json.loads((folder / "world.json").read_text())
 
 

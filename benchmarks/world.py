@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from vieweratlas_assets.domain import lake
 from vieweratlas_assets.domain.schemas import PRESENCE, TIMESTAMP
 
 DAYS = 7
@@ -177,7 +178,7 @@ def presence_table(
 
 
 def write_world(name: str, folder: Path, seed: int = 7) -> dict[str, int]:
-    """Write the week of a world, a Parquet file a day, encoded as the lake does; returns and keeps its figures."""
+    """Write the week of a world as a lake with live presence, encoded as ours; returns and keeps its figures."""
     size = SIZES[name]
     pairs = draw_pairs(size, seed)
     generator = np.random.default_rng([seed, 1])
@@ -188,7 +189,7 @@ def write_world(name: str, folder: Path, seed: int = 7) -> dict[str, int]:
     for number in range(DAYS):
         day = START + dt.timedelta(days=number)
         used, ends, viewers = day_presence(size, pairs, minutes_of.astype(np.int64), number, seed)
-        path = folder / f"date={day}" / "part-0000.parquet"
+        path = folder / lake.live_presence(day)
         path.parent.mkdir(parents=True, exist_ok=True)
         presence_table(day, used, ends, viewers, logins, channels).write_parquet(path, compression="zstd")
         entries, rows, size_bytes = entries + viewers.size, rows + used.size, size_bytes + path.stat().st_size

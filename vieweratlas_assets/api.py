@@ -37,7 +37,7 @@ from vieweratlas_assets.privacy import viewer_names
 from vieweratlas_assets.settings import AnalysisSettings, load_settings, resolve_settings
 from vieweratlas_assets.storage.objects import CorruptObject, ObjectStore
 from vieweratlas_assets.storage.opening import open_store
-from vieweratlas_assets.storage.presence import DayRead, find_day, presence_of_channels, read_roster
+from vieweratlas_assets.storage.presence import DayRead, find_day, read_roster, reduce_presence
 from vieweratlas_assets.storage.sealed import MissingPartition, SealedPartitions
 
 PAIRS = pl.Schema({"channel": pl.String, "viewer": pl.String})
@@ -252,8 +252,8 @@ def _audience_of_day(
         **{each.name: getattr(chosen, each.name) for each in dataclasses.fields(AudienceFilters)}
     )
     read = DayRead()
-    rows, roster = presence_of_channels(sealed.store, files, read), read_roster(sealed.store, files, read)
-    built = build_day_audience(rows, roster, filters, viewer_names(load_settings()))
+    names, roster = viewer_names(load_settings()), read_roster(sealed.store, files, read)
+    built = reduce_presence(sealed.store, files, read, lambda rows: build_day_audience(rows, roster, filters, names))
     if not read.files_read.keys() & {"live", "vod"}:
         raise CorruptObject(f"no file of presence of {day} can be read: {told_reasons(read.rejected)}")
     if read.rejected:

@@ -6,8 +6,9 @@ Belongs here: which files make up a day, reading them past broken ones. Not here
 import datetime as dt
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import polars as pl
 
@@ -21,6 +22,7 @@ from vieweratlas_assets.storage.sealed import dates_of
 
 # Rows of VODs that are reduced together; each has a few chatters.
 ROWS_TOGETHER = 200_000
+Reduced = TypeVar("Reduced")
 
 
 @dataclass(frozen=True)
@@ -90,19 +92,50 @@ def read_roster(store: ObjectStore, files: DayFiles, read: DayRead) -> pl.DataFr
     return pl.concat([CHANNEL_ROSTER.empty(), *(hour for hour in hours if hour is not None)])
 
 
-def presence_of_channels(store: ObjectStore, files: DayFiles, read: DayRead) -> Iterator[pl.DataFrame]:
-    """The presence of a day, a few channels at a time, going on past files that cannot be read.
+def reduce_presence(
+    store: ObjectStore, files: DayFiles, read: DayRead, reduce: Callable[[Iterator[pl.DataFrame]], Reduced]
+) -> Reduced:
+    """Reduce the presence of a day, a few channels at a time, going on past files that cannot be read.
 
-    Yields:
-        Schema PRESENCE; all rows of a channel, live and VOD, are in one frame. Held at a time are a row group of
-        live presence, or ROWS_TOGETHER of VODs, and what belongs to the same channels.
+    Live presence is decoded while it is reduced. Where damage shows only behind what has been handed out, all is
+    reduced again without that file, so that nothing of it is counted.
+
+    Args:
+        reduce: takes frames of schema PRESENCE; all rows of a channel, live and VOD, are in one frame. Held at a
+            time are a row group of live presence, or ROWS_TOGETHER of VODs, and what belongs to the same channels.
+            Called again for each live file that breaks.
     """
-    waiting = _by_channel(files.vod)
-    for item in files.live:
-        for live in _live_channels(store, item, read):
-            last = live["channel"][-1]
+    broken: list[RejectedFile] = []
+    while True:
+        sound = [item for item in files.live if item.key not in {each.key for each in broken}]
+        this_time = DayRead()
+        try:
+            reduced = reduce(_presence_of_channels(store, sound, files.vod, this_time))
+        except _BrokenLive as error:
+            broken.append(error.file)
+            continue
+        read.files_read += this_time.files_read
+        read.rejected += broken + this_time.rejected
+        return reduced
+
+
+class _BrokenLive(Exception):
+    """A file of live presence is not sound."""
+
+    def __init__(self, file: RejectedFile) -> None:
+        super().__init__(file.reason)
+        self.file = file
+
+
+def _presence_of_channels(
+    store: ObjectStore, live: Iterable[StoredObject], vod: Iterable[StoredObject], read: DayRead
+) -> Iterator[pl.DataFrame]:
+    waiting = _by_channel(vod)
+    for item in live:
+        for rows in _live_channels(store, item, read):
+            last = rows["channel"][-1]
             until = [channel for channel in waiting if channel <= last]
-            yield pl.concat([live, *_vods(store, [vod for each in until for vod in waiting.pop(each)], read)])
+            yield pl.concat([rows, *_vods(store, [vod for each in until for vod in waiting.pop(each)], read)])
     held: list[pl.DataFrame] = []
     for vods in waiting.values():
         held += _vods(store, vods, read)
@@ -150,22 +183,34 @@ def _refuse_other_channels(frame: pl.DataFrame, item: StoredObject) -> None:
 
 
 def _live_channels(store: ObjectStore, item: StoredObject, read: DayRead) -> Iterator[pl.DataFrame]:
-    """Live presence, whole channels at a time; nothing of a file that is not sound to its end."""
-    uri = store.uri(item.key)
+    """Live presence, whole channels at a time.
+
+    Raises:
+        _BrokenLive: the file is damaged or not sorted by channel, which may show only after a part of it.
+    """
     try:
-        data = store.download_bytes(item.key)
-        last = ""
-        for group in parquet.decode_row_groups(data, PRESENCE, ("channel", "chatters"), uri=uri):
-            channels = group["channel"]
-            if not channels.is_sorted() or (channels.len() and channels[0] < last):
-                raise CorruptObject(f"{uri} is not sorted by channel: write it again")
-            last = channels[-1] if channels.len() else last
+        yield from _whole_channels(_sorted_groups(store, item))
     except CorruptObject as error:
-        read.rejected.append(RejectedFile("live", item.key, str(error)))
-        return
+        raise _BrokenLive(RejectedFile("live", item.key, str(error))) from error
     read.files_read["live"] += 1
+
+
+def _sorted_groups(store: ObjectStore, item: StoredObject) -> Iterator[pl.DataFrame]:
+    uri = store.uri(item.key)
+    last = ""
+    for group in parquet.decode_row_groups(
+        store.download_bytes(item.key), PRESENCE, PRESENCE.schema.names(), uri=uri
+    ):
+        channels = group["channel"]
+        if not channels.is_sorted() or (channels.len() and channels[0] < last):
+            raise CorruptObject(f"{uri} is not sorted by channel: write it again")
+        last = channels[-1] if channels.len() else last
+        yield group
+
+
+def _whole_channels(groups: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
     held = PRESENCE.empty()
-    for group in parquet.decode_row_groups(data, PRESENCE, PRESENCE.schema.names(), uri=uri):
+    for group in groups:
         held = pl.concat([held, group])
         whole = held.filter(pl.col("channel") != held["channel"][-1]) if held.height else held
         if whole.height:

@@ -22,8 +22,8 @@ from vieweratlas_assets.storage.presence import (
     DayRead,
     days_with_presence,
     find_day,
-    presence_of_channels,
     read_roster,
+    reduce_presence,
 )
 
 DAY = dt.date(2020, 3, 10)
@@ -40,7 +40,7 @@ class _Day:
 
 def _read(store: LocalStore, files: DayFiles) -> _Day:
     read = DayRead()
-    frames = list(presence_of_channels(store, files, read))
+    frames: list[pl.DataFrame] = reduce_presence(store, files, read, list)
     channels = [name for frame in frames for name in frame["channel"].unique()]
     assert len(channels) == len(set(channels)), "a channel is in two pieces"
     roster = read_roster(store, files, read)

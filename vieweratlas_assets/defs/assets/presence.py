@@ -24,7 +24,7 @@ from vieweratlas_assets.domain.schemas import CHANNEL_ACTIVITY, CHANNEL_AUDIENCE
 from vieweratlas_assets.partitions import RANGE, Partitions
 from vieweratlas_assets.storage.audiences import is_pruned
 from vieweratlas_assets.storage.objects import CorruptObject
-from vieweratlas_assets.storage.presence import DayFiles, DayRead, find_day, presence_of_channels, read_roster
+from vieweratlas_assets.storage.presence import DayFiles, DayRead, find_day, read_roster, reduce_presence
 
 AUDIENCE_TABLES = (CHANNEL_AUDIENCE, CHANNEL_ACTIVITY)
 AUDIENCE_CHECKS = (
@@ -85,8 +85,9 @@ def audience_of_day(lake: LakeIOManager, analysis: Analysis, names: ViewerNames,
         return _as_it_is(lake, day)
     files = find_day(lake.store, day)
     read = DayRead()
-    audience = build_day_audience(
-        presence_of_channels(lake.store, files, read), read_roster(lake.store, files, read), analysis.filters(), names
+    roster = read_roster(lake.store, files, read)
+    audience = reduce_presence(
+        lake.store, files, read, lambda rows: build_day_audience(rows, roster, analysis.filters(), names)
     )
     if files.has_presence and not read.files_read.keys() & set(SOURCES):
         raise CorruptObject(

@@ -61,11 +61,14 @@ def apply_filters(
     channels_seen = pl.len().over("viewer")
     bots = sorted(names.forms(known_bots()))
     audience = audience.with_columns(names.is_owner(audience).alias("is_owner"))
+    # Counting the channels of every viewer is most of the cost: not where nobody can be in too few.
+    least = filters.min_channels_per_viewer
+    too_few = channels_seen < least if least > 1 else pl.lit(False)
     steps: tuple[tuple[str, bool, pl.Expr], ...] = (
         ("known_bots", filters.drop_known_bots, pl.col("viewer").is_in(bots)),
         ("broadcaster", filters.drop_broadcaster, pl.col("is_owner")),
         ("min_buckets_per_viewer", True, pl.col("buckets") < filters.min_buckets_per_viewer),
-        ("min_channels_per_viewer", True, channels_seen < filters.min_channels_per_viewer),
+        ("min_channels_per_viewer", True, too_few),
         (
             "max_channels_per_viewer",
             filters.drop_viewers_over_max,
@@ -77,6 +80,6 @@ def apply_filters(
         marked = audience.with_columns(found_by.alias("found"))
         found = marked.filter("found")
         effects.append(FilterEffect(name, removes, found.height, found["viewer"].n_unique()))
-        if removes:
+        if removes and found.height:
             audience = marked.filter(~pl.col("found")).drop("found")
     return audience.drop("is_owner"), tuple(effects)
