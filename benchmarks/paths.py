@@ -89,18 +89,21 @@ def daily(options: Options) -> None:
     from vieweratlas_assets.domain import lake
     from vieweratlas_assets.domain.presence.audience import build_day_audience
     from vieweratlas_assets.domain.presence.filters import AudienceFilters
+    from vieweratlas_assets.domain.schemas import CHANNEL_AUDIENCE
     from vieweratlas_assets.storage import parquet
     from vieweratlas_assets.storage.local import LocalStore
     from vieweratlas_assets.storage.presence import DayRead, find_day, read_roster, reduce_presence
 
+    encoded = partial(parquet.EncodedTable, CHANNEL_AUDIENCE)
     for path in options.files:
         day = dt.date.fromisoformat(path.parent.name.removeprefix("date="))
         root = Path(str(path).removesuffix(lake.live_presence(day)))
         store = LocalStore(root)
         files, read = find_day(store, day), DayRead()
-        reduce = partial(build_day_audience, roster=read_roster(store, files, read), filters=AudienceFilters())
+        roster = read_roster(store, files, read)
+        reduce = partial(build_day_audience, roster=roster, filters=AudienceFilters(), hold=encoded)
         built = reduce_presence(store, files, read, reduce)
-        audience_file(path).write_bytes(parquet.encode(built.audience))
+        audience_file(path).write_bytes(built.audience.data)
 
 
 def window(options: Options) -> "pl.DataFrame":

@@ -26,8 +26,9 @@ from vieweratlas_assets.domain.communities.detectors import detector_names
 from vieweratlas_assets.domain.overlap.counting import overlap_of
 from vieweratlas_assets.domain.overlap.graph import OverlapGraph, build_overlap_graph
 from vieweratlas_assets.domain.overlap.measures import usable_weight
-from vieweratlas_assets.domain.presence.audience import build_day_audience
+from vieweratlas_assets.domain.presence.audience import build_day_audience, under_names
 from vieweratlas_assets.domain.presence.filters import AudienceFilters
+from vieweratlas_assets.domain.presence.names import ViewerNames
 from vieweratlas_assets.domain.presence.quality import told_reasons
 from vieweratlas_assets.domain.schemas import CHANNEL_ACTIVITY, CHANNEL_AUDIENCE
 from vieweratlas_assets.domain.tagging.labels import tag_communities
@@ -35,10 +36,11 @@ from vieweratlas_assets.importers.tabular import read_rows
 from vieweratlas_assets.plugins import load_plugins
 from vieweratlas_assets.privacy import viewer_names
 from vieweratlas_assets.settings import AnalysisSettings, load_settings, resolve_settings
+from vieweratlas_assets.storage.audiences import is_pruned
 from vieweratlas_assets.storage.objects import CorruptObject, ObjectStore
 from vieweratlas_assets.storage.opening import open_store
-from vieweratlas_assets.storage.presence import DayRead, find_day, read_roster, reduce_presence
-from vieweratlas_assets.storage.sealed import MissingPartition, SealedPartitions
+from vieweratlas_assets.storage.presence import DayFiles, DayRead, find_day, read_roster, reduce_presence
+from vieweratlas_assets.storage.sealed import MissingPartition, PartitionRecord, SealedPartitions
 
 PAIRS = pl.Schema({"channel": pl.String, "viewer": pl.String})
 COLUMNS = {"channel": ("channel", "channel_login"), "viewer": ("viewer", "username", "chatter", "login")}
@@ -79,17 +81,20 @@ def load_audience(
 ) -> Audience:
     """Load the audience of a day, or of the days from first to last that have one.
 
-    A day whose audience was made by a run is taken as it is. Of any other day the presence is reduced here, with the
-    names, pseudonyms and opt-outs that the settings of the environment ask for; nothing is written.
+    A day whose audience was made by a run is taken from there, unless with other filters than those asked for here.
+    Of any other day the presence is reduced here; nothing is written. Opt-outs and pseudonyms are those that the
+    settings of the environment ask for now.
 
     Args:
         store: the lake, as from `get_storage`.
         first, last: dates, or texts such as "2026-03-10".
-        analysis: settings that say who counts as a viewer, such as min_buckets_per_viewer=2.
+        analysis: settings that say who counts as a viewer, such as min_buckets_per_viewer=2; those that are not given
+            are as the stored audience has them, or the defaults.
 
     Raises:
         MissingPartition: not one of the days has presence.
-        ValueError: a text is no date, or the range ends before it begins.
+        ValueError: a text is no date, the range ends before it begins, or an audience was made with other filters and
+            its presence has been pruned.
         CorruptObject: a day has files of presence, and none can be read.
         SettingsError: a setting is unknown or impossible.
 
@@ -99,9 +104,9 @@ def load_audience(
     begin, end = _day(first), _day(last if last is not None else first)
     if end < begin:
         raise ValueError(f"the range ends before it begins: from {begin} to {end}")
-    chosen, sealed = _chosen(analysis), SealedPartitions(store)
+    names, sealed = viewer_names(load_settings()), SealedPartitions(store)
     days = [begin + dt.timedelta(days=step) for step in range((end - begin).days + 1)]
-    found = {day: made for day in days if (made := _audience_of_day(sealed, day, chosen)) is not None}
+    found = {day: made for day in days if (made := _audience_of_day(sealed, day, analysis, names)) is not None}
     if not found:
         raise MissingPartition(f"the lake {store.root} has no presence from {begin} to {end}")
     pairs = pl.concat([made[0].select(list(PAIRS)) for made in found.values()])
@@ -161,6 +166,7 @@ def overlap_graph(audience: Audience, **analysis: Any) -> OverlapGraph:
         min_shared=chosen.overlap_threshold,
         min_channel_viewers=chosen.min_channel_viewers,
         max_channels_per_viewer=chosen.max_channels_per_viewer if chosen.drop_viewers_over_max else None,
+        memory_bytes=load_settings().engine.memory_limit_bytes // 3,
     )
     return build_overlap_graph(overlap, audience.activity, min_channel_viewers=chosen.min_channel_viewers)
 
@@ -238,27 +244,53 @@ def _chosen(analysis: Mapping[str, Any]) -> AnalysisSettings:
 
 
 def _audience_of_day(
-    sealed: SealedPartitions, day: dt.date, chosen: AnalysisSettings
+    sealed: SealedPartitions, day: dt.date, chosen: Mapping[str, Any], names: ViewerNames
 ) -> tuple[pl.DataFrame, pl.DataFrame] | None:
-    """The pairs and the activity of a day; None where it has no presence."""
+    """The pairs and the activity of a day; None where it has no presence.
+
+    Args:
+        chosen: analysis settings that were asked for.
+    """
+    filters = AudienceFilters(
+        **{each.name: getattr(_chosen(chosen), each.name) for each in dataclasses.fields(AudienceFilters)}
+    )
     record = sealed.record("channel_audience", day)
-    if record is not None:
-        made = sealed.table(record, CHANNEL_AUDIENCE), sealed.table(record, CHANNEL_ACTIVITY)
-        return made if record.facts["total_snapshots"] else None
+    if record is not None and not record.facts["total_snapshots"]:
+        return None
+    if record is not None and not _differing(record, filters, chosen):
+        return under_names(sealed.table(record, CHANNEL_AUDIENCE), sealed.table(record, CHANNEL_ACTIVITY), names)
     files = find_day(sealed.store, day)
+    if record is not None and (is_pruned(sealed, day) or not files.has_presence):
+        told = "; ".join(_differing(record, filters, chosen))
+        raise ValueError(f"the audience of {day} was made with {told}, and its presence is no longer there")
     if not files.has_presence:
         return None
-    filters = AudienceFilters(
-        **{each.name: getattr(chosen, each.name) for each in dataclasses.fields(AudienceFilters)}
-    )
+    return _reduced(sealed, day, files, filters, names)
+
+
+def _differing(record: PartitionRecord, filters: AudienceFilters, chosen: Mapping[str, Any]) -> list[str]:
+    """The filters that were asked for and are not those that a stored audience was made with."""
+    used = record.facts.get("settings", {})
+    return [
+        f"{name}={used[name]}, not {wanted}"
+        for name, wanted in dataclasses.asdict(filters).items()
+        if name in chosen and name in used and used[name] != wanted
+    ]
+
+
+def _reduced(
+    sealed: SealedPartitions, day: dt.date, files: DayFiles, filters: AudienceFilters, names: ViewerNames
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     read = DayRead()
-    names, roster = viewer_names(load_settings()), read_roster(sealed.store, files, read)
-    built = reduce_presence(sealed.store, files, read, lambda rows: build_day_audience(rows, roster, filters, names))
+    roster = read_roster(sealed.store, files, read)
+    built = reduce_presence(
+        sealed.store, files, read, lambda rows: build_day_audience(rows, roster, filters, list, names)
+    )
     if not read.files_read.keys() & {"live", "vod"}:
         raise CorruptObject(f"no file of presence of {day} can be read: {told_reasons(read.rejected)}")
     if read.rejected:
-        warnings.warn(f"{day}: left out {told_reasons(read.rejected)}", stacklevel=4)
-    return built.audience, built.activity
+        warnings.warn(f"{day}: left out {told_reasons(read.rejected)}", stacklevel=5)
+    return pl.concat([CHANNEL_AUDIENCE.empty(), *built.audience]), built.activity
 
 
 def _pairs(source: pl.DataFrame | Iterable[tuple[str, str]] | str | Path) -> pl.DataFrame:

@@ -9,12 +9,16 @@ import dagster as dg
 import polars as pl
 
 from vieweratlas_assets.build import build_defs
+from vieweratlas_assets.defs.assets.presence import audience_of_day
+from vieweratlas_assets.defs.io_managers import LakeIOManager
+from vieweratlas_assets.defs.resources import Analysis
 from vieweratlas_assets.domain import lake
-from vieweratlas_assets.domain.presence.names import PLAIN
+from vieweratlas_assets.domain.presence.names import PLAIN, ViewerNames
 from vieweratlas_assets.domain.presence.raw import SNAPSHOTS, complete_raw_snapshots
 from vieweratlas_assets.domain.schemas import CHANNEL_ROSTER, PRESENCE, RAW_SNAPSHOTS
 from vieweratlas_assets.settings import AnalysisSettings, PartitionSettings, Settings
 from vieweratlas_assets.storage.objects import ObjectStore
+from vieweratlas_assets.storage.sealed import table_files
 
 DAY = dt.date(2026, 3, 10)
 # Small lakes have small channels.
@@ -75,6 +79,15 @@ def put_raw(
     key = f"{lake.raw_hour(hour)}{name}.parquet"
     store.upload_parquet(key, complete_raw_snapshots(pl.DataFrame(rows, schema=SNAPSHOTS), PLAIN), RAW_SNAPSHOTS)
     return key
+
+
+def make_audience(root: Path, day: dt.date, names: ViewerNames = PLAIN) -> None:
+    """Seal the audience of a day's presence, with the default filters."""
+    manager = LakeIOManager(root=str(root))
+    result = audience_of_day(manager, Analysis(), names, day)
+    files = table_files(day, result.tables)
+    files |= {lake.atlas_file(day, name): data for name, data in result.products.items()}
+    manager.sealed.seal("channel_audience", day, files, facts=result.facts, made_from=result.made_from)
 
 
 def put_roster(store: ObjectStore, day: dt.date, about: Mapping[str, tuple[str | None, str | None]]) -> None:

@@ -12,11 +12,12 @@ from vieweratlas_assets.api import get_storage
 from vieweratlas_assets.domain.communities import detectors
 from vieweratlas_assets.domain.lake import channel_roster, live_presence
 from vieweratlas_assets.settings import SettingsError
+from vieweratlas_assets.storage.audiences import mark_pruned
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.objects import CorruptObject
 from vieweratlas_assets.storage.s3 import S3Store
-from vieweratlas_assets.storage.sealed import MissingPartition
-from vieweratlas_tests.lakes import DAY, put_live
+from vieweratlas_assets.storage.sealed import MissingPartition, SealedPartitions
+from vieweratlas_tests.lakes import DAY, make_audience, put_live
 
 
 @pytest.fixture(autouse=True)
@@ -134,6 +135,47 @@ def test_presence_is_reduced_with_the_filters_and_the_opt_outs(
     bare_environment.setenv("VIEWERATLAS_PRIVACY__OPT_OUT_FILE", str(tmp_path / "out.txt"))
     assert pairs() == [("alpha", "ann"), ("alpha", "bob"), ("beta", "ann")]
     assert store.list_files() == [live_presence(DAY)]
+
+
+def test_a_stored_audience_obeys_opt_outs_that_came_later(
+    bare_environment: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    store = LocalStore(tmp_path / "lake")
+    put_live(store, DAY, {"alpha": [["ann", "bob"]], "beta": [["ann", "cem"]], "gone": [["bob"]]})
+    make_audience(tmp_path / "lake", DAY)
+    assert api.load_audience(store, DAY).pairs.height == 5
+    (tmp_path / "out.txt").write_text("viewer CEM\nchannel gone\n")
+    bare_environment.setenv("VIEWERATLAS_PRIVACY__OPT_OUT_FILE", str(tmp_path / "out.txt"))
+    audience = api.load_audience(store, DAY)
+    assert audience.pairs.rows() == [("alpha", "ann"), ("alpha", "bob"), ("beta", "ann")]
+    activity = audience.activity[DAY].select("channel", "viewers", "viewer_minutes")
+    assert activity.rows() == [("alpha", 2, 2), ("beta", 1, 1)]
+
+
+def test_a_stored_audience_becomes_pseudonymous_with_the_settings(
+    bare_environment: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    store = LocalStore(tmp_path)
+    put_live(store, DAY, {"alpha": [["ann", "bob"]], "beta": [["ann"]]})
+    bare_environment.setenv("VIEWERATLAS_PRIVACY__VIEWER_NAMES", "pseudonymous")
+    bare_environment.setenv("VIEWERATLAS_PRIVACY__PSEUDONYM_KEY", "a key of the tests, 32 bytes long")
+    reduced = api.load_audience(store, DAY)
+    make_audience(tmp_path, DAY)
+    stored = api.load_audience(store, DAY)
+    assert stored.pairs.equals(reduced.pairs) and stored.activity[DAY].equals(reduced.activity[DAY])
+    assert stored.pairs["viewer"].str.starts_with("p.").all()
+
+
+def test_filters_other_than_those_of_the_stored_audience_are_applied_to_its_presence(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    put_live(store, DAY, {"alpha": [["ann", "bob", "nightbot"], ["ann"]]})
+    make_audience(tmp_path, DAY)
+    assert api.load_audience(store, DAY, min_buckets_per_viewer=1).pairs.height == 2
+    assert api.load_audience(store, DAY, min_buckets_per_viewer=2).pairs.rows() == [("alpha", "ann")]
+    assert mark_pruned(SealedPartitions(store), DAY)
+    assert api.load_audience(store, DAY).pairs.height == 2
+    with pytest.raises(ValueError, match="2026-03-10 was made with drop_known_bots=True, not False"):
+        api.load_audience(store, DAY, drop_known_bots=False)
 
 
 def test_days_that_have_presence_are_taken_and_broken_files_told(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from vieweratlas_assets.domain.overlap.graph import EmptyWindow
 from vieweratlas_assets.domain.schemas import SchemaError, Table
 from vieweratlas_assets.settings import SettingsError
 from vieweratlas_assets.storage.objects import StorageError
+from vieweratlas_assets.storage.parquet import EncodedTable
 from vieweratlas_assets.storage.sealed import MissingPartition, PartitionRecord, SealedPartitions, table_files
 
 # Errors whose message says what to do; a traceback would only hide it.
@@ -39,7 +40,7 @@ class DayResult:
     """What an asset made of one day.
 
     Attributes:
-        tables: frames by their contract; each is checked, encoded and sealed.
+        tables: frames, or encoded already, by their contract; each is checked, encoded and sealed.
         products: other files of the day's atlas, by name.
         facts: figures, JSON-ready; kept in the partition's record and shown in the UI.
         verdicts: of the asset's checks, by name; the schema check judges itself.
@@ -49,7 +50,7 @@ class DayResult:
         unsealed: why nothing is sealed, where there is nothing to seal; facts and verdicts are told all the same.
     """
 
-    tables: Mapping[Table, pl.DataFrame] = field(default_factory=dict)
+    tables: Mapping[Table, pl.DataFrame | EncodedTable] = field(default_factory=dict)
     products: Mapping[str, bytes] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
     verdicts: Mapping[str, Verdict] = field(default_factory=dict)

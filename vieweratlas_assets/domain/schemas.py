@@ -4,8 +4,9 @@ Belongs here: tables, their columns with types and meanings, and the test whethe
 Not here: where a table lies (lake), how it is written (storage).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
@@ -79,6 +80,39 @@ class Table:
         self.validate(cast)
         order = self.order or self.key
         return cast if _ascends(cast, order) else cast.sort(order, maintain_order=True)
+
+    def conform_pieces(self, frames: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+        """Conform frames that make up a table one below the other; those without rows are left out.
+
+        Raises:
+            SchemaError: as `conform`, or a frame does not come after the one before in the table's order.
+        """
+        return self._in_order(map(self.conform, frames))
+
+    def validate_pieces(self, frames: Iterable[pl.DataFrame]) -> int:
+        """Check a table that is sorted by its key, piece by piece as `validate` does; returns its rows.
+
+        Raises:
+            SchemaError: as `validate`, or a piece does not come after the one before.
+        """
+        rows = 0
+        for frame in self._in_order(frames):
+            self.validate(frame)
+            rows += frame.height
+        return rows
+
+    def _in_order(self, frames: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+        order = self.order or self.key
+        last: tuple[Any, ...] = ()
+        rows = 0
+        for frame in filter(len, frames):
+            ends = frame.select(order)
+            if last and not last < ends.row(0):
+                # Without the values: they may be viewers' names.
+                raise SchemaError(f"table {self.name}: row {rows} does not come after the one before by {order}")
+            last = ends.row(-1)
+            rows += frame.height
+            yield frame
 
     def validate(self, frame: pl.DataFrame) -> None:
         """Check names, types, order of columns, nulls and uniqueness of the key.

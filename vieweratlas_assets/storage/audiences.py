@@ -13,7 +13,8 @@ import polars as pl
 
 from vieweratlas_assets.domain import lake
 from vieweratlas_assets.domain.presence.audience import without_viewers
-from vieweratlas_assets.domain.presence.quality import audience_figures, unique_viewers
+from vieweratlas_assets.domain.presence.quality import audience_figures
+from vieweratlas_assets.domain.presence.viewer_counts import count_viewers, pair_digests
 from vieweratlas_assets.domain.schemas import CHANNEL_ACTIVITY, CHANNEL_AUDIENCE
 from vieweratlas_assets.storage import parquet
 from vieweratlas_assets.storage.objects import CorruptObject, ObjectNotFound
@@ -96,7 +97,7 @@ def _reseal(
     activity = store.download_parquet(lake.channel_activity(day), CHANNEL_ACTIVITY)
     kept, activity = without_viewers(audience, activity, viewers)
     changed = {
-        lake.channel_audience(day): parquet.encode(CHANNEL_AUDIENCE.conform(kept)),
+        lake.channel_audience(day): parquet.EncodedTable(CHANNEL_AUDIENCE, [kept]).data,
         lake.channel_activity(day): parquet.encode(activity),
     }
     report = lake.atlas_file(day, QUALITY_REPORT)
@@ -111,8 +112,9 @@ def _reseal(
 
 def _figures(told: dict[str, Any], audience: pl.DataFrame, activity: pl.DataFrame) -> dict[str, Any]:
     """The figures of a quality report, with those that follow from the audience brought up to date."""
+    viewers = count_viewers([pair_digests(audience)])
     sources = {
-        source: {**figures, "unique_viewers": unique_viewers(audience, source)}
+        source: {**figures, "unique_viewers": viewers.seen_by(source)}
         for source, figures in told.get("sources", {}).items()
     }
-    return {**told, **audience_figures(audience, activity), "sources": sources}
+    return {**told, **audience_figures(viewers, activity), "sources": sources}

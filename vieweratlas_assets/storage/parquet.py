@@ -5,7 +5,7 @@ Not here: where the bytes go (objects), which columns a table has (domain.schema
 """
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import polars as pl
@@ -15,6 +15,8 @@ import pyarrow.parquet as pq
 from vieweratlas_assets.domain.schemas import Table
 from vieweratlas_assets.storage.objects import CorruptObject
 
+# Of tables that are written piece by piece: few enough that a row group is small beside any limit of memory.
+ROWS_A_GROUP = 1 << 18
 _MAGIC = b"PAR1"
 _REASON_CHARACTERS = 200
 
@@ -25,6 +27,47 @@ def encode(frame: pl.DataFrame) -> bytes:
     # One chunk: how a frame was put together must not show in the bytes.
     frame.rechunk().write_parquet(buffer, compression="zstd")
     return buffer.getvalue()
+
+
+class EncodedTable:
+    """A table of the lake as Parquet in memory, written and read a row group at a time.
+
+    Equal rows of one PyArrow version give equal bytes, however they were cut into frames.
+
+    Attributes:
+        table: its contract.
+        data: the file.
+        rows: how many it has.
+    """
+
+    def __init__(self, table: Table, frames: Iterable[pl.DataFrame]) -> None:
+        """Encode frames, the rows of each after those of the one before in the table's order.
+
+        Raises:
+            SchemaError: a frame does not keep to the table, or does not come after the one before.
+        """
+        self.table = table
+        self.rows = 0
+        buffer = io.BytesIO()
+        with pq.ParquetWriter(buffer, table.empty().to_arrow().schema, compression="zstd") as writer:
+            for group in _regrouped(table, frames):
+                writer.write_table(group.to_arrow(), row_group_size=ROWS_A_GROUP)
+                self.rows += group.height
+        self.data = buffer.getvalue()
+
+    def __iter__(self) -> Iterator[pl.DataFrame]:
+        return decode_row_groups(self.data, self.table, self.table.schema.names(), uri=f"table {self.table.name}")
+
+
+def _regrouped(table: Table, frames: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    held = table.empty()
+    for frame in table.conform_pieces(frames):
+        held = pl.concat([held, frame])
+        while held.height >= ROWS_A_GROUP:
+            yield held[:ROWS_A_GROUP]
+            held = held[ROWS_A_GROUP:]
+    if held.height:
+        yield held
 
 
 def decode(data: bytes, *, uri: str) -> pl.DataFrame:

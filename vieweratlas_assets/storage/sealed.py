@@ -52,13 +52,18 @@ class PartitionRecord:
         return self.origin != COMPUTED
 
 
-def table_files(day: dt.date, tables: Mapping[Table, pl.DataFrame]) -> dict[str, bytes]:
-    """Encode tables of a day to Parquet, by key.
+def table_files(day: dt.date, tables: Mapping[Table, pl.DataFrame | parquet.EncodedTable]) -> dict[str, bytes]:
+    """The tables of a day as Parquet, by key; frames are encoded.
 
     Raises:
         SchemaError: a frame does not keep to its table.
     """
-    return {lake.table_file(table.name, day): parquet.encode(table.conform(frame)) for table, frame in tables.items()}
+    return {
+        lake.table_file(table.name, day): (
+            made.data if isinstance(made, parquet.EncodedTable) else parquet.encode(table.conform(made))
+        )
+        for table, made in tables.items()
+    }
 
 
 def encoded(record: PartitionRecord) -> bytes:

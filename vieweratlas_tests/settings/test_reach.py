@@ -117,7 +117,7 @@ def analysis_of(settings: Settings) -> Analysis:
 def audience(settings: Settings) -> Any:
     """Who is in the audience of the day, and what the filters tell."""
     found = audience_of_day(LakeIOManager(root=settings.root), analysis_of(settings), viewer_names(settings), DAY)
-    return found.tables[CHANNEL_AUDIENCE].rows(), found.facts["filters"]
+    return [frame.rows() for frame in found.tables[CHANNEL_AUDIENCE]], found.facts["filters"]
 
 
 def graph(settings: Settings) -> Any:

@@ -15,9 +15,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from vieweratlas_assets.defs.assets.presence import audience_of_day
-from vieweratlas_assets.defs.io_managers import LakeIOManager
-from vieweratlas_assets.defs.resources import Analysis
 from vieweratlas_assets.domain import lake
 from vieweratlas_assets.domain.presence.names import PLAIN, ViewerNames
 from vieweratlas_assets.domain.presence.records import complete_vod_presence
@@ -27,8 +24,8 @@ from vieweratlas_assets.storage.audiences import is_pruned, mark_pruned
 from vieweratlas_assets.storage.erasure import Erasure, atlas_days, erase, files_with_names
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.objects import ObjectStore
-from vieweratlas_assets.storage.sealed import SealedPartitions, table_files
-from vieweratlas_tests.lakes import DAY, live_rows, put_live
+from vieweratlas_assets.storage.sealed import SealedPartitions
+from vieweratlas_tests.lakes import DAY, live_rows, make_audience, put_live
 
 NOW = dt.datetime(2026, 6, 1, tzinfo=dt.UTC)
 NEXT = DAY + dt.timedelta(days=1)
@@ -98,14 +95,6 @@ def files_naming(root: Path, *names: str) -> list[str]:
     return [
         key for key, data in contents(root).items() if set(names) & {text.strip().lower() for text in texts(data)}
     ]
-
-
-def make_audience(root: Path, day: dt.date, names: ViewerNames = PLAIN) -> None:
-    manager = LakeIOManager(root=str(root))
-    result = audience_of_day(manager, Analysis(), names, day)
-    files = table_files(day, result.tables)
-    files |= {lake.atlas_file(day, name): data for name, data in result.products.items()}
-    manager.sealed.seal("channel_audience", day, files, facts=result.facts, made_from=result.made_from)
 
 
 def fill(root: Path, names: ViewerNames = PLAIN) -> LocalStore:

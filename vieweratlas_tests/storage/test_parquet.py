@@ -6,8 +6,10 @@ import random
 import polars as pl
 import pytest
 
+from vieweratlas_assets.domain.schemas import CHANNEL_AUDIENCE, SchemaError
 from vieweratlas_assets.storage import parquet
 from vieweratlas_assets.storage.objects import CorruptObject
+from vieweratlas_tests.domain.atlas.samples import table
 
 FRAME = pl.DataFrame(
     {
@@ -40,6 +42,41 @@ def test_equal_frames_give_equal_bytes() -> None:
 
     assert pieces.n_chunks() > 1
     assert parquet.encode(frame) == parquet.encode(pieces) == parquet.encode(slice_of_more)
+
+
+def _audience(*viewers: int) -> pl.DataFrame:
+    """Who of numbered viewers is in the audience of alpha."""
+    return table(
+        CHANNEL_AUDIENCE,
+        channel=["alpha"] * len(viewers),
+        viewer=[f"{number:04}" for number in viewers],
+        buckets=list(viewers),
+        sources=["live"] * len(viewers),
+    )
+
+
+@pytest.mark.parametrize("height", [0, 1, 9, 10, 11, 20, 35])
+@pytest.mark.parametrize("cut", [1, 4, 10, 50])
+def test_a_table_in_pieces_has_its_rows_and_the_bytes_of_the_whole(
+    height: int, cut: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parquet, "ROWS_A_GROUP", 10)
+    whole = _audience(*range(height))
+    pieces = [CHANNEL_AUDIENCE.empty(), *whole.iter_slices(cut), CHANNEL_AUDIENCE.empty()]
+    written = parquet.EncodedTable(CHANNEL_AUDIENCE, pieces)
+
+    assert parquet.decode_table(written.data, CHANNEL_AUDIENCE, uri="here").equals(whole)
+    assert written.data == parquet.EncodedTable(CHANNEL_AUDIENCE, [whole]).data
+    assert [frame.height for frame in written] == [10] * (height // 10) + [height % 10] * (height % 10 > 0)
+    assert written.rows == height
+
+
+@pytest.mark.parametrize("second", [_audience(0), _audience(2), _audience(1, 3)])
+def test_pieces_out_of_order_are_no_table(second: pl.DataFrame) -> None:
+    with pytest.raises(SchemaError, match="table channel_audience: row 2 does not come after"):
+        parquet.EncodedTable(CHANNEL_AUDIENCE, [_audience(1, 2), second])
+    with pytest.raises(SchemaError, match="row 2 does not come after"):
+        CHANNEL_AUDIENCE.validate_pieces([_audience(1, 2), second])
 
 
 @pytest.mark.parametrize("data", [b"", b"PAR1", b"PAR1PAR1", b"PAR1PAR1PAR1", b"{}" * 50, b"PK\x03\x04" * 20])

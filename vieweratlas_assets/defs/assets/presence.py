@@ -6,6 +6,7 @@ Belongs here: the `channel_audience` asset. Not here: the reduction and the filt
 import datetime as dt
 import json
 from dataclasses import asdict
+from functools import partial
 
 import dagster as dg
 
@@ -24,6 +25,7 @@ from vieweratlas_assets.domain.schemas import CHANNEL_ACTIVITY, CHANNEL_AUDIENCE
 from vieweratlas_assets.partitions import RANGE, Partitions
 from vieweratlas_assets.storage.audiences import is_pruned
 from vieweratlas_assets.storage.objects import CorruptObject
+from vieweratlas_assets.storage.parquet import EncodedTable
 from vieweratlas_assets.storage.presence import DayFiles, DayRead, find_day, read_roster, reduce_presence
 
 AUDIENCE_TABLES = (CHANNEL_AUDIENCE, CHANNEL_ACTIVITY)
@@ -86,8 +88,9 @@ def audience_of_day(lake: LakeIOManager, analysis: Analysis, names: ViewerNames,
     files = find_day(lake.store, day)
     read = DayRead()
     roster = read_roster(lake.store, files, read)
+    encoded = partial(EncodedTable, CHANNEL_AUDIENCE)
     audience = reduce_presence(
-        lake.store, files, read, lambda rows: build_day_audience(rows, roster, analysis.filters(), names)
+        lake.store, files, read, lambda rows: build_day_audience(rows, roster, analysis.filters(), encoded, names)
     )
     if files.has_presence and not read.files_read.keys() & set(SOURCES):
         raise CorruptObject(
@@ -98,7 +101,7 @@ def audience_of_day(lake: LakeIOManager, analysis: Analysis, names: ViewerNames,
     return DayResult(
         tables={CHANNEL_AUDIENCE: audience.audience, CHANNEL_ACTIVITY: audience.activity},
         products={"quality_report.json": json.dumps({"date": str(day), **report}, indent=2).encode()},
-        facts={"rows": audience.audience.height, **report, "settings": used},
+        facts={"rows": audience.audience.rows, **report, "settings": used},
         made_from=audience_fingerprint(files, analysis, names),
         verdicts={
             "has_presence": Verdict(files.has_presence, f"{report['total_snapshots']} presence rows"),

@@ -174,22 +174,25 @@ def overlap_of(
     min_shared: int = 1,
     min_channel_viewers: int = 0,
     max_channels_per_viewer: int | None = None,
+    memory_bytes: int = MEMORY_BYTES,
 ) -> Overlap:
     """Count the viewers that channels share in one audience that is in memory.
 
     Args:
         audience: columns channel and viewer; a pair that stands there twice counts once.
         min_shared, min_channel_viewers, max_channels_per_viewer: as in `count_overlap`.
+        memory_bytes: for the pairs, and as much again for the counts.
 
     >>> audience = pl.DataFrame({"channel": ["a", "a", "b"], "viewer": ["ann", "bob", "ann"]})
     >>> overlap_of(audience).shared.rows()
     [('a', 'b', 1)]
     """
-    with WindowPairs(MEMORY_BYTES) as pairs:
+    with WindowPairs(memory_bytes) as pairs:
         pairs.add(dt.date.min, [code_audience(audience.select("channel", "viewer").sort("channel"), pairs.codes)])
         return count_overlap(
             pairs,
             min_shared=min_shared,
             min_channel_viewers=min_channel_viewers,
             max_channels_per_viewer=max_channels_per_viewer,
+            memory_bytes=memory_bytes,
         )

@@ -4,32 +4,41 @@ Belongs here: the reduction, the filters' place in it, and what a channel did th
 Not here: which files make up a day (storage.presence), overlap between channels (overlap).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Generic, NamedTuple
 
 import numpy as np
 import polars as pl
 
 from vieweratlas_assets.domain.presence import kernels
-from vieweratlas_assets.domain.presence.filters import AudienceFilters, FilterEffect, apply_filters
+from vieweratlas_assets.domain.presence.filters import (
+    AudienceFilters,
+    FilterEffect,
+    Held,
+    apply_filters,
+    channel_sizes,
+)
 from vieweratlas_assets.domain.presence.names import PLAIN, ViewerNames
+from vieweratlas_assets.domain.presence.viewer_counts import ViewerCounts
 from vieweratlas_assets.domain.schemas import CHANNEL_ACTIVITY, CHANNEL_AUDIENCE, TIMESTAMP
 
 
 @dataclass(frozen=True)
-class DayAudience:
+class DayAudience(Generic[Held]):
     """A day's audience.
 
     Attributes:
-        audience: schema CHANNEL_AUDIENCE, after the filters.
+        audience: frames of schema CHANNEL_AUDIENCE, after the filters.
         activity: schema CHANNEL_ACTIVITY; a channel in whose chat nobody wrote has a row with 0 viewers.
+        viewers: in how many channels each viewer is, after the filters.
         filters: what each filter removed, in the order in which they were applied.
         sightings: schema SIGHTINGS, what the presence rows said of the channels.
     """
 
-    audience: pl.DataFrame
+    audience: Held
     activity: pl.DataFrame
+    viewers: ViewerCounts
     filters: tuple[FilterEffect, ...]
     sightings: pl.DataFrame
 
@@ -41,24 +50,35 @@ SIGHTINGS = pl.Schema(
 
 
 def build_day_audience(
-    presence: Iterable[pl.DataFrame], roster: pl.DataFrame, filters: AudienceFilters, names: ViewerNames = PLAIN
-) -> DayAudience:
+    presence: Iterable[pl.DataFrame],
+    roster: pl.DataFrame,
+    filters: AudienceFilters,
+    hold: Callable[[Iterable[pl.DataFrame]], Held],
+    names: ViewerNames = PLAIN,
+) -> DayAudience[Held]:
     """Reduce a day's presence to its audience, one piece after another.
+
+    In memory are a piece, 8 bytes a pair, and what `hold` keeps.
 
     Args:
         presence: schema PRESENCE, live and VOD together; a channel's rows are all in one piece. Names are brought
             into the form of `names`, which may have changed since they were stored.
         roster: schema CHANNEL_ROSTER, the day's hours one below the other.
+        hold: as in `apply_filters`; of pieces in the order of their channels the frames are in the table's order.
         names: what names become, and under which forms bots and broadcasters may stand.
     """
-    pairs, seen = [CHANNEL_AUDIENCE.empty()], [SIGHTINGS.to_frame()]
-    for piece in presence:
-        rows = names.apply(piece)
-        pairs.append(distinct_pairs(rows))
-        seen.append(sightings(rows))
-    audience, effects = apply_filters(CHANNEL_AUDIENCE.conform(pl.concat(pairs)), filters, names)
+    seen = [SIGHTINGS.to_frame()]
+
+    def pairs() -> Iterator[pl.DataFrame]:
+        for piece in presence:
+            rows = names.apply(piece)
+            seen.append(sightings(rows))
+            yield distinct_pairs(rows)
+
+    filtered = apply_filters(pairs(), filters, hold, names)
     told = pl.concat(seen)
-    return DayAudience(audience, channel_activity(told, roster, audience), effects, told)
+    activity = channel_activity(told, roster, filtered.channels)
+    return DayAudience(filtered.audience, activity, filtered.viewers, filtered.effects, told)
 
 
 def sightings(presence: pl.DataFrame) -> pl.DataFrame:
@@ -143,13 +163,13 @@ def _times(microseconds: np.ndarray) -> pl.Series:
     return times.set(times == kernels.UNKNOWN, None).cast(TIMESTAMP)
 
 
-def channel_activity(sightings: pl.DataFrame, roster: pl.DataFrame, audience: pl.DataFrame) -> pl.DataFrame:
+def channel_activity(sightings: pl.DataFrame, roster: pl.DataFrame, sizes: pl.DataFrame) -> pl.DataFrame:
     """What each channel did on a day: schema CHANNEL_ACTIVITY.
 
     Args:
         sightings: schema SIGHTINGS, of all presence rows.
         roster: schema CHANNEL_ROSTER.
-        audience: schema CHANNEL_AUDIENCE.
+        sizes: as from `channel_sizes`, of the day's audience.
 
     Game and language are the most frequent ones; the roster's word counts before live presence, and that before
     a VOD's, which often knows neither.
@@ -160,7 +180,7 @@ def channel_activity(sightings: pl.DataFrame, roster: pl.DataFrame, audience: pl
         sightings.filter(pl.col("source") == "live"),
         sightings.filter(pl.col("source") == "vod"),
     )
-    known = _with_viewers(channels, audience)
+    known = _with_viewers(channels, sizes)
     for column in TOLD:
         known = known.join(_first_known(told_by, column), on="channel", how="left")
     return CHANNEL_ACTIVITY.conform(known)
@@ -179,15 +199,38 @@ def without_viewers(
         Both again, in their schemas. What the filters would now do otherwise to other viewers is left alone.
     """
     kept = audience.filter(~pl.col("viewer").is_in(sorted(viewers)))
-    return kept, CHANNEL_ACTIVITY.conform(_with_viewers(activity.drop("viewers", "viewer_minutes"), kept))
+    return kept, _counted_anew(activity, kept)
 
 
-def _with_viewers(channels: pl.DataFrame, audience: pl.DataFrame) -> pl.DataFrame:
-    """Channels with the columns viewers and viewer_minutes, 0 where nobody is in the audience."""
-    viewers = audience.group_by("channel").agg(
-        pl.len().alias("viewers"), pl.col("buckets").cast(pl.Int64).sum().alias("viewer_minutes")
+def under_names(
+    audience: pl.DataFrame, activity: pl.DataFrame, names: ViewerNames
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """A stored audience and its activity as `names` would have them now, for one that cannot be made again.
+
+    Args:
+        audience: schema CHANNEL_AUDIENCE.
+        activity: schema CHANNEL_ACTIVITY.
+        names: whose opt-outs and pseudonyms apply. What a plain name was cannot be told from a pseudonym.
+
+    Returns:
+        Both again, in their schemas; what the filters would now do otherwise is left alone.
+    """
+    if not names.changes_stored:
+        return audience, activity
+    kept = names.without_opted_out(audience)
+    kept = kept.with_columns(names.stored(kept["viewer"]).alias("viewer")).drop_nulls("viewer")
+    return CHANNEL_AUDIENCE.conform(kept), _counted_anew(names.without_opted_out(activity), kept)
+
+
+def _counted_anew(activity: pl.DataFrame, audience: pl.DataFrame) -> pl.DataFrame:
+    return CHANNEL_ACTIVITY.conform(
+        _with_viewers(activity.drop("viewers", "viewer_minutes"), channel_sizes(audience))
     )
-    return channels.join(viewers, on="channel", how="left").with_columns(
+
+
+def _with_viewers(channels: pl.DataFrame, sizes: pl.DataFrame) -> pl.DataFrame:
+    """Channels with the columns viewers and viewer_minutes, 0 where nobody is in the audience."""
+    return channels.join(sizes, on="channel", how="left").with_columns(
         pl.col("viewers", "viewer_minutes").fill_null(0)
     )
 

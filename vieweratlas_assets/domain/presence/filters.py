@@ -3,12 +3,24 @@
 Belongs here: the filters and what each removed. Not here: the list of bots (bots), the settings' source (settings).
 """
 
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
+from typing import Generic, TypeVar
 
+import numpy as np
 import polars as pl
 
 from vieweratlas_assets.domain.presence.bots import known_bots
 from vieweratlas_assets.domain.presence.names import PLAIN, ViewerNames
+from vieweratlas_assets.domain.presence.viewer_counts import (
+    ViewerCounts,
+    count_viewers,
+    pair_digests,
+    viewer_digests,
+)
+from vieweratlas_assets.domain.schemas import CHANNEL_AUDIENCE
+
+Held = TypeVar("Held", bound=Iterable[pl.DataFrame])
 
 
 @dataclass(frozen=True)
@@ -46,40 +58,115 @@ class FilterEffect:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class Filtered(Generic[Held]):
+    """What the filters have left of a day.
+
+    Attributes:
+        audience: frames of schema CHANNEL_AUDIENCE.
+        channels: columns channel, viewers and viewer_minutes; channels that nobody is left of have no row.
+        viewers: in how many channels each viewer is.
+        effects: one a filter, in their order, also for a filter that found nothing.
+    """
+
+    audience: Held
+    channels: pl.DataFrame
+    viewers: ViewerCounts
+    effects: tuple[FilterEffect, ...]
+
+
 def apply_filters(
-    audience: pl.DataFrame, filters: AudienceFilters, names: ViewerNames = PLAIN
-) -> tuple[pl.DataFrame, tuple[FilterEffect, ...]]:
+    pieces: Iterable[pl.DataFrame],
+    filters: AudienceFilters,
+    hold: Callable[[Iterable[pl.DataFrame]], Held],
+    names: ViewerNames = PLAIN,
+) -> Filtered[Held]:
     """Drop pairs by each filter in turn; a later filter sees what the earlier ones left.
 
-    Args:
-        audience: schema CHANNEL_AUDIENCE.
-        names: under which forms bots and broadcasters may stand there.
+    Which viewers are in too few or too many channels is known only when every pair has gone by. Where such have to
+    go, what was held is gone through once more.
 
-    Returns:
-        The pairs that stay, in the same order, and one effect a filter, also for a filter that found nothing.
+    Args:
+        pieces: frames of schema CHANNEL_AUDIENCE; the pairs of a channel are all in one.
+        hold: takes what is left, frame by frame, to something that can be gone through again: `list`, or a table
+            that is being written.
+        names: under which forms bots and broadcasters may stand there.
     """
-    channels_seen = pl.len().over("viewer")
-    bots = sorted(names.forms(known_bots()))
-    audience = audience.with_columns(names.is_owner(audience).alias("is_owner"))
-    # Counting the channels of every viewer is most of the cost: not where nobody can be in too few.
-    least = filters.min_channels_per_viewer
-    too_few = channels_seen < least if least > 1 else pl.lit(False)
-    steps: tuple[tuple[str, bool, pl.Expr], ...] = (
-        ("known_bots", filters.drop_known_bots, pl.col("viewer").is_in(bots)),
-        ("broadcaster", filters.drop_broadcaster, pl.col("is_owner")),
-        ("min_buckets_per_viewer", True, pl.col("buckets") < filters.min_buckets_per_viewer),
-        ("min_channels_per_viewer", True, too_few),
-        (
-            "max_channels_per_viewer",
-            filters.drop_viewers_over_max,
-            channels_seen > filters.max_channels_per_viewer,
-        ),
+    within = _WithinChannels(filters, names)
+    held, channels, digests = _held((within.left_of(piece) for piece in pieces), hold)
+    viewers = count_viewers(digests)
+    few = viewers.channels < filters.min_channels_per_viewer
+    many = ~few & (viewers.channels > filters.max_channels_per_viewer)
+    effects = (
+        *within.effects(),
+        _effect("min_channels_per_viewer", True, viewers.those(few)),
+        _effect("max_channels_per_viewer", filters.drop_viewers_over_max, viewers.those(many)),
     )
-    effects = []
-    for name, removes, found_by in steps:
-        marked = audience.with_columns(found_by.alias("found"))
-        found = marked.filter("found")
-        effects.append(FilterEffect(name, removes, found.height, found["viewer"].n_unique()))
-        if removes and found.height:
-            audience = marked.filter(~pl.col("found")).drop("found")
-    return audience.drop("is_owner"), tuple(effects)
+    gone = few | many if filters.drop_viewers_over_max else few
+    if gone.any():
+        dropped = viewers.viewers[gone]
+        held, channels, _ = _held((_without(frame, dropped) for frame in held), hold)
+        viewers = viewers.those(~gone)
+    return Filtered(held, channels, viewers, effects)
+
+
+class _WithinChannels:
+    """The filters that judge a pair by itself, with what each has found so far."""
+
+    def __init__(self, filters: AudienceFilters, names: ViewerNames) -> None:
+        bots = sorted(names.forms(known_bots()))
+        self._names = names
+        self._steps: tuple[tuple[str, bool, pl.Expr], ...] = (
+            ("known_bots", filters.drop_known_bots, pl.col("viewer").is_in(bots)),
+            ("broadcaster", filters.drop_broadcaster, pl.col("is_owner")),
+            ("min_buckets_per_viewer", True, pl.col("buckets") < filters.min_buckets_per_viewer),
+        )
+        self._found: dict[str, list[np.ndarray]] = {name: [] for name, _, _ in self._steps}
+
+    def left_of(self, piece: pl.DataFrame) -> pl.DataFrame:
+        left = piece.with_columns(self._names.is_owner(piece).alias("is_owner"))
+        for name, removes, found_by in self._steps:
+            mask = left.select(found_by.alias("found")).to_series()
+            if mask.any():
+                self._found[name].append(pair_digests(left.filter(mask)))
+                left = left.filter(~mask) if removes else left
+        return left.drop("is_owner")
+
+    def effects(self) -> Iterator[FilterEffect]:
+        for name, removes, _ in self._steps:
+            yield _effect(name, removes, count_viewers(self._found[name]))
+
+
+def _effect(name: str, removes: bool, found: ViewerCounts) -> FilterEffect:
+    return FilterEffect(name, removes, int(found.channels.sum()), found.viewers.size)
+
+
+def _without(frame: pl.DataFrame, dropped: np.ndarray) -> pl.DataFrame:
+    """The rows of viewers other than these (digests, ascending)."""
+    digests = viewer_digests(frame["viewer"])
+    place = np.minimum(np.searchsorted(dropped, digests), dropped.size - 1)
+    return frame.filter(pl.Series(dropped[place] != digests))
+
+
+def channel_sizes(audience: pl.DataFrame) -> pl.DataFrame:
+    """Columns channel, viewers and viewer_minutes of pairs (schema CHANNEL_AUDIENCE)."""
+    return audience.group_by("channel").agg(
+        pl.len().alias("viewers"), pl.col("buckets").cast(pl.Int64).sum().alias("viewer_minutes")
+    )
+
+
+def _held(
+    frames: Iterable[pl.DataFrame], hold: Callable[[Iterable[pl.DataFrame]], Held]
+) -> tuple[Held, pl.DataFrame, list[np.ndarray]]:
+    """What `hold` makes of the frames; what each channel has, and the digests of all pairs."""
+    channels, digests = [channel_sizes(CHANNEL_AUDIENCE.empty())], []
+
+    def noted() -> Iterator[pl.DataFrame]:
+        for frame in frames:
+            channels.append(channel_sizes(frame))
+            digests.append(pair_digests(frame))
+            yield frame
+
+    held = hold(noted())
+    # What was held may have been cut within a channel.
+    return held, pl.concat(channels).group_by("channel").sum(), digests

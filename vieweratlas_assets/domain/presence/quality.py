@@ -11,6 +11,7 @@ import polars as pl
 
 from vieweratlas_assets.domain.presence.audience import DayAudience
 from vieweratlas_assets.domain.presence.records import SOURCES
+from vieweratlas_assets.domain.presence.viewer_counts import ViewerCounts
 
 MOST_REASONS = 5
 
@@ -32,7 +33,7 @@ def told_reasons(rejected: Sequence[RejectedFile]) -> str:
 
 
 def quality_report(
-    day: DayAudience, files_read: Mapping[str, int], rejected: Sequence[RejectedFile]
+    day: DayAudience[Any], files_read: Mapping[str, int], rejected: Sequence[RejectedFile]
 ) -> dict[str, Any]:
     """Figures about a day's audience.
 
@@ -46,7 +47,7 @@ def quality_report(
         when seen in one channel only. Figures over nothing are null.
     """
     return {
-        **audience_figures(day.audience, day.activity),
+        **audience_figures(day.viewers, day.activity),
         "total_snapshots": int(day.sightings["snapshots"].sum()),
         "filters": [effect.as_dict() for effect in day.filters],
         "sources": {source: _source(source, day, files_read, rejected) for source in SOURCES},
@@ -54,11 +55,11 @@ def quality_report(
     }
 
 
-def audience_figures(audience: pl.DataFrame, activity: pl.DataFrame) -> dict[str, Any]:
-    """The figures of the report that follow from the audience alone (CHANNEL_AUDIENCE, CHANNEL_ACTIVITY)."""
+def audience_figures(counts: ViewerCounts, activity: pl.DataFrame) -> dict[str, Any]:
+    """The figures of the report that follow from the audience alone: its viewers, and CHANNEL_ACTIVITY."""
     viewers = activity.filter(pl.col("viewers") > 0)["viewers"]
-    channels_per_viewer = audience.group_by("viewer").len()["len"]
-    unique = channels_per_viewer.len()
+    channels_per_viewer = counts.channels
+    unique = channels_per_viewer.size
     one_off = int((channels_per_viewer == 1).sum())
     return {
         "total_channels": activity.height,
@@ -67,7 +68,7 @@ def audience_figures(audience: pl.DataFrame, activity: pl.DataFrame) -> dict[str
         "median_viewers_per_channel": _rounded(viewers.median()),
         "max_viewers_per_channel": viewers.max(),
         "min_viewers_per_channel": viewers.min(),
-        "avg_channels_per_viewer": _rounded(channels_per_viewer.mean()),
+        "avg_channels_per_viewer": _rounded(channels_per_viewer.mean()) if unique else None,
         "repeat_viewers_2_or_more": int((channels_per_viewer >= 2).sum()),
         "repeat_viewers_3_or_more": int((channels_per_viewer >= 3).sum()),
         "one_off_viewers": one_off,
@@ -75,21 +76,16 @@ def audience_figures(audience: pl.DataFrame, activity: pl.DataFrame) -> dict[str
     }
 
 
-def unique_viewers(audience: pl.DataFrame, source: str) -> int:
-    """Distinct viewers of an audience (CHANNEL_AUDIENCE) that a source saw."""
-    return audience.filter(pl.col("sources").str.contains(source, literal=True))["viewer"].n_unique()
-
-
 def _source(
     source: str,
-    day: DayAudience,
+    day: DayAudience[Any],
     files_read: Mapping[str, int],
     rejected: Sequence[RejectedFile],
 ) -> dict[str, int]:
     rows = day.sightings.filter(pl.col("source") == source)
     return {
         "channels": rows["channel"].n_unique(),
-        "unique_viewers": unique_viewers(day.audience, source),
+        "unique_viewers": day.viewers.seen_by(source),
         "snapshots": int(rows["snapshots"].sum()),
         "files_read": files_read.get(source, 0),
         "files_rejected": sum(file.source == source for file in rejected),

@@ -1,10 +1,18 @@
 """Presence that the tests of this folder reduce: built by hand, and drawn at random."""
 
 import datetime as dt
+from collections.abc import Iterable
 
 import polars as pl
 from hypothesis import strategies as st
 
+from vieweratlas_assets.domain.presence.filters import (
+    AudienceFilters,
+    FilterEffect,
+    apply_filters,
+    channel_sizes,
+)
+from vieweratlas_assets.domain.presence.names import PLAIN, ViewerNames
 from vieweratlas_assets.domain.schemas import CHANNEL_AUDIENCE, CHANNEL_ROSTER, PRESENCE
 from vieweratlas_tests.domain.atlas.samples import table
 
@@ -52,6 +60,26 @@ def audience(*pairs: tuple[str, str, int]) -> pl.DataFrame:
     """(channel, viewer, buckets) as CHANNEL_AUDIENCE."""
     channels, viewers, buckets = ([pair[part] for pair in pairs] for part in range(3))
     return table(CHANNEL_AUDIENCE, channel=channels, viewer=viewers, buckets=buckets, sources=["live"] * len(pairs))
+
+
+def one_frame(frames: Iterable[pl.DataFrame]) -> pl.DataFrame:
+    """Frames of CHANNEL_AUDIENCE, one below the other."""
+    return pl.concat([CHANNEL_AUDIENCE.empty(), *frames])
+
+
+def filtered(
+    pairs: pl.DataFrame, filters: AudienceFilters, names: ViewerNames = PLAIN
+) -> tuple[pl.DataFrame, tuple[FilterEffect, ...]]:
+    """What the filters leave of an audience that comes channel by channel, and their effects."""
+    found = apply_filters(pairs.partition_by("channel"), filters, _held_in_twos, names)
+    left = one_frame(found.audience)
+    assert found.channels.sort("channel").equals(channel_sizes(left).sort("channel"))
+    assert sorted(found.viewers.channels.tolist()) == left["viewer"].value_counts()["count"].sort().to_list()
+    return left, found.effects
+
+
+def _held_in_twos(frames: Iterable[pl.DataFrame]) -> list[pl.DataFrame]:
+    return list(one_frame(frames).iter_slices(2))
 
 
 CHANNELS = ("alpha", "beta", "<b>", "emoji 😀")

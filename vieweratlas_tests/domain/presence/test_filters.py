@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vieweratlas_assets.domain.presence.bots import known_bots
-from vieweratlas_assets.domain.presence.filters import AudienceFilters, FilterEffect, apply_filters
+from vieweratlas_assets.domain.presence.filters import AudienceFilters, FilterEffect
 from vieweratlas_assets.domain.schemas import CHANNEL_AUDIENCE
-from vieweratlas_tests.domain.presence.samples import CHANNELS, VIEWERS, audience
+from vieweratlas_tests.domain.presence.samples import CHANNELS, VIEWERS, audience, filtered
 
 NAMES = (
     "known_bots",
@@ -78,7 +78,7 @@ settings_of_filters = st.builds(
 def test_every_mix_of_filters_leaves_what_is_left_by_hand(
     pairs: list[tuple[str, str, int]], filters: AudienceFilters
 ) -> None:
-    left, effects = apply_filters(audience(*pairs) if pairs else CHANNEL_AUDIENCE.empty(), filters)
+    left, effects = filtered(audience(*pairs) if pairs else CHANNEL_AUDIENCE.empty(), filters)
     expected, counts = _by_hand(pairs, filters)
     assert left.schema == CHANNEL_AUDIENCE.schema
     assert left.select("channel", "viewer", "buckets").rows() == expected
@@ -119,13 +119,13 @@ def test_every_mix_of_filters_leaves_what_is_left_by_hand(
 def test_each_filter_drops_its_pairs_and_says_so(
     filters: AudienceFilters, effect: FilterEffect, gone: set[tuple[str, str]]
 ) -> None:
-    left, effects = apply_filters(DAY, filters)
+    left, effects = filtered(DAY, filters)
     assert effect in effects
     assert _left(left) == [pair for pair in _left(DAY) if pair not in gone]
 
 
 def test_a_filter_that_is_off_only_reports() -> None:
-    left, effects = apply_filters(DAY, AudienceFilters(False, False, max_channels_per_viewer=2))
+    left, effects = filtered(DAY, AudienceFilters(False, False, max_channels_per_viewer=2))
     assert left.equals(DAY)
     assert [(effect.removed, effect.pairs, effect.viewers) for effect in effects] == [
         (False, 2, 1),
@@ -138,14 +138,14 @@ def test_a_filter_that_is_off_only_reports() -> None:
 
 def test_a_later_filter_sees_what_earlier_ones_left() -> None:
     day = audience(("alpha", "alpha", 5), ("beta", "alpha", 5), ("alpha", "ann", 5), ("beta", "ann", 1))
-    left, effects = apply_filters(day, AudienceFilters(min_buckets_per_viewer=2, min_channels_per_viewer=2))
+    left, effects = filtered(day, AudienceFilters(min_buckets_per_viewer=2, min_channels_per_viewer=2))
     # Without the broadcaster and the single bucket both viewers are left with one channel.
     assert left.is_empty() and effects[3] == FilterEffect("min_channels_per_viewer", True, 2, 2)
 
 
 def test_the_bounds_themselves_stay() -> None:
     day = audience(("alpha", "ann", 2), ("beta", "ann", 2))
-    left, _ = apply_filters(
+    left, _ = filtered(
         day,
         AudienceFilters(
             min_buckets_per_viewer=2,
@@ -158,13 +158,13 @@ def test_the_bounds_themselves_stay() -> None:
 
 
 def test_defaults_are_those_of_the_issue() -> None:
-    _, effects = apply_filters(DAY, AudienceFilters())
+    _, effects = filtered(DAY, AudienceFilters())
     assert {effect.name: effect.removed for effect in effects} == dict(zip(NAMES, [True] * 4 + [False], strict=True))
-    assert apply_filters(DAY, KEEP_ALL)[0].equals(DAY)
+    assert filtered(DAY, KEEP_ALL)[0].equals(DAY)
 
 
 def test_effects_are_json() -> None:
-    _, effects = apply_filters(DAY, AudienceFilters())
+    _, effects = filtered(DAY, AudienceFilters())
     assert json.loads(json.dumps([effect.as_dict() for effect in effects]))[0] == {
         "name": "known_bots",
         "removed": True,

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vieweratlas_assets.domain.presence.filters import AudienceFilters, apply_filters
+from vieweratlas_assets.domain.presence.filters import AudienceFilters
 from vieweratlas_assets.domain.presence.names import PLAIN, ViewerNames, fold
-from vieweratlas_tests.domain.presence.samples import NOON, audience, presence, snapshot
+from vieweratlas_tests.domain.presence.samples import NOON, audience, filtered, presence, snapshot
 
 KEY = b"a key of the tests, 32 bytes long"
 OTHER_KEY = b"another key of tests, 32 bytes and more"
@@ -130,7 +130,7 @@ def test_bots_and_broadcasters_are_found_under_any_form_of_their_names() -> None
     for names in (KEYED, ViewerNames(key=KEY)):
         for form in (logins, [independent_pseudonym(login) for login in logins]):
             pairs = audience(*(("a", viewer, 1) for viewer in form))
-            left, effects = apply_filters(pairs, AudienceFilters(), names)
+            left, effects = filtered(pairs, AudienceFilters(), names)
             assert left["viewer"].to_list() == [form[2]]
             assert [(effect.name, effect.pairs) for effect in effects[:2]] == [("known_bots", 1), ("broadcaster", 1)]
             assert left.columns == pairs.columns

@@ -13,7 +13,7 @@ from vieweratlas_tests.domain.presence.samples import WEIRD, days, presence, ros
 
 
 def _report(rows: list[dict[str, Any]], **given_files: Any) -> dict[str, Any]:
-    day = build_day_audience([presence(*rows)], roster(), AudienceFilters(False, False))
+    day = build_day_audience([presence(*rows)], roster(), AudienceFilters(False, False), list)
     return quality_report(day, given_files.get("files_read", {}), given_files.get("rejected", []))
 
 
@@ -114,7 +114,7 @@ def test_files_are_counted_by_source_and_named_with_their_reason() -> None:
 
 def test_filters_stand_in_the_report_with_their_settings_effect() -> None:
     frame = presence(snapshot("alpha", ["alpha", "ann", "nightbot"]))
-    found = quality_report(build_day_audience([frame], roster(), AudienceFilters()), {}, [])
+    found = quality_report(build_day_audience([frame], roster(), AudienceFilters(), list), {}, [])
     assert found["total_unique_viewers"] == 1
     assert {each["name"]: (each["removed"], each["pairs"]) for each in found["filters"]} == {
         "known_bots": (True, 1),
