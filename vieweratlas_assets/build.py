@@ -27,6 +27,8 @@ ASSETS = (
     atlas.communities_asset,
     atlas.community_tags_asset,
     atlas.atlas_layout_asset,
+)
+PRODUCTS = (
     products.atlas_png_asset,
     products.atlas_html_asset,
     products.gephi_export_asset,
@@ -72,12 +74,19 @@ def _definitions(settings: Settings, resource_overrides: Mapping[str, Any]) -> d
             lambda _: viewer_names(settings), description="What viewers' names become; the key never shows."
         ),
     }
+    published = [
+        *(asset(partitions) for asset in PRODUCTS),
+        *(products.visualiser_asset(partitions, *each) for each in load_visualisers(settings).items()),
+    ]
+    folder = settings.storage.output_dir
+    copies = [] if folder is None else [products.output_copies_asset(partitions, folder, published)]
     return dg.Definitions(
         assets=[
             *collection_specs(partitions),
             atlas.overlap_graph_asset(partitions, settings.engine),
             *(asset(partitions) for asset in ASSETS),
-            *(products.visualiser_asset(partitions, *each) for each in load_visualisers(settings).items()),
+            *published,
+            *copies,
         ],
         jobs=JOBS,
         schedules=[DAILY_SCHEDULE],

@@ -7,9 +7,10 @@ name below it, never with the name of a viewer), displays (terminal).
 import logging
 import os
 import sys
-from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import TextIO, cast
+
+from concurrent_log_handler import ConcurrentRotatingFileHandler
 
 from vieweratlas_assets.settings import Settings, SettingsError
 
@@ -37,12 +38,16 @@ class _Stderr:
         return sys.stderr.isatty()
 
 
-class _LogFile(RotatingFileHandler):
-    """Made with the first line; where that fails later on, the command goes on without."""
+class _LogFile(ConcurrentRotatingFileHandler):
+    """Made with the first line, and shared by runs; where writing fails later on, the process goes on without."""
 
-    def _open(self) -> TextIO:  # type: ignore[override]
-        Path(self.baseFilename).parent.mkdir(parents=True, exist_ok=True)
-        return cast(TextIO, super()._open())
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            Path(self.baseFilename).parent.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            self.handleError(record)
+        else:
+            super().emit(record)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002
         print(f"the log file {self.baseFilename} cannot be written: {sys.exc_info()[1]}", file=sys.stderr)
@@ -72,7 +77,7 @@ def start_log(settings: Settings) -> None:
     shown = RichHandler(console=console, show_path=False, rich_tracebacks=False, log_time_format="%H:%M:%S")
     shown.addFilter(lambda record: record.name != SHOWN.name)
     shown.setFormatter(logging.Formatter("%(message)s"))
-    kept = _LogFile(path, maxBytes=PART_BYTES, backupCount=OLD_PARTS, encoding="utf-8", delay=True)
+    kept = _LogFile(str(path), maxBytes=PART_BYTES, backupCount=OLD_PARTS, encoding="utf-8")
     kept.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     for handler in (shown, kept):
         LOGGER.addHandler(handler)

@@ -16,7 +16,7 @@ from vieweratlas_assets.domain import lake
 from vieweratlas_assets.domain.presence.names import PLAIN, ViewerNames
 from vieweratlas_assets.domain.presence.raw import SNAPSHOTS, complete_raw_snapshots
 from vieweratlas_assets.domain.schemas import CHANNEL_ROSTER, PRESENCE, RAW_SNAPSHOTS
-from vieweratlas_assets.settings import AnalysisSettings, PartitionSettings, Settings
+from vieweratlas_assets.settings import AnalysisSettings, PartitionSettings, Settings, StorageSettings
 from vieweratlas_assets.storage.objects import ObjectStore
 from vieweratlas_assets.storage.sealed import table_files
 
@@ -115,11 +115,12 @@ def two_groups() -> dict[str, list[list[str]]]:
 
 
 def settings_for(root: Path | str, *, window_days: int = 3, **analysis: Any) -> Settings:
-    """Settings of a lake in a folder, with nothing from the environment."""
+    """Settings of a lake in a folder, with nothing from the environment and no copies of products."""
     return Settings(
         root=str(root),
         analysis=AnalysisSettings(**(ANALYSIS | analysis)),
         partitions=PartitionSettings(window_days=window_days),
+        storage=StorageSettings(output_dir=None),
     )
 
 

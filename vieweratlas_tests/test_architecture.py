@@ -23,7 +23,7 @@ ALLOWED = {
     "spark": set(),
     "defs": {"domain", "storage", "settings", "partitions"},
     "build": {"defs", "domain", "settings", "partitions", "plugins", "privacy"},
-    "definitions": {"build"},
+    "definitions": {"build", "logs", "settings"},
     "terminal": {"domain", "importers", "defs", "storage"},
     "runs": {"build", "defs", "domain", "partitions", "privacy", "settings", "storage"},
     "commands": {

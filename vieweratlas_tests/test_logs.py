@@ -1,6 +1,7 @@
 """The log: what is shown, what is kept, and how much of it."""
 
 import logging
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -67,8 +68,36 @@ def test_a_full_log_is_moved_aside_and_five_old_parts_are_kept(tmp_path: Path, m
     logs.start_log(settings(tmp_path / "own.log"))
     for number in range(100):
         LOG.info("line %d %s", number, "x" * 80)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["own.log", *(f"own.log.{n}" for n in range(1, 6))]
-    assert all(path.stat().st_size <= 1000 for path in tmp_path.iterdir())
+    parts = sorted(tmp_path.glob("own.log*"))
+    assert [path.name for path in parts] == ["own.log", *(f"own.log.{n}" for n in range(1, 6))]
+    line = len(parts[0].read_text().splitlines()[0]) + 1
+    assert all(path.stat().st_size < 1000 + line for path in parts)
+
+
+SEVERAL = """
+import logging, sys
+from pathlib import Path
+from vieweratlas_assets import logs
+from vieweratlas_assets.settings import Settings
+
+logs.PART_BYTES = 5_000
+logs.start_log(Settings(log_file=Path(sys.argv[1]), log_level="INFO"))
+for number in range(100):
+    logging.getLogger("vieweratlas.test").info("%s says %d.", sys.argv[2], number)
+"""
+
+
+def test_runs_that_share_a_log_lose_no_line_when_it_is_moved_aside(tmp_path: Path) -> None:
+    speakers = ("one", "two", "three")
+    running = [
+        subprocess.Popen([sys.executable, "-c", SEVERAL, str(tmp_path / "own.log"), name], stderr=subprocess.DEVNULL)
+        for name in speakers
+    ]
+    assert [process.wait(120) for process in running] == [0, 0, 0]
+    parts = list(tmp_path.glob("own.log*"))
+    assert 2 < len(parts) <= 1 + logs.OLD_PARTS
+    lines = [line.partition("vieweratlas.test: ")[2] for part in parts for line in part.read_text().splitlines()]
+    assert sorted(lines) == sorted(f"{name} says {number}." for name in speakers for number in range(100))
 
 
 def test_a_second_start_takes_the_place_of_the_first(tmp_path: Path, capsys) -> None:

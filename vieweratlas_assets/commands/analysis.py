@@ -4,7 +4,6 @@ Belongs here: options, and what is printed of a run. Not here: planning, running
 """
 
 import datetime as dt
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance
 
     from vieweratlas_assets.runs import Plan
-    from vieweratlas_assets.storage.sealed import SealedPartitions
 
 # Commands import what they run inside: loading Dagster takes seconds, and `--help` must not.
 
@@ -56,6 +54,7 @@ def analyze(
     """
     from vieweratlas_assets import runs
     from vieweratlas_assets.defs.io_managers import lake_of
+    from vieweratlas_assets.partitions import days_between
 
     if (first is None) != (last is None) or (day is not None and first is not None):
         raise click.UsageError("give --date, or --from and --to, or neither")
@@ -78,21 +77,9 @@ def analyze(
             failures += analyse(settings, instance, begin, end, force=force)
     terminal.print_products(lake.sealed, ranges[-1][1])
     if settings.storage.output_dir is not None:
-        for begin, end in ranges:
-            _copy_for_people(lake.sealed, begin, end, settings.storage.output_dir)
+        days = [day for begin, end in ranges for day in days_between(begin, end)]
+        terminal.print_copies(settings.storage.output_dir, days)
     fail_for(failures)
-
-
-def _copy_for_people(sealed: "SealedPartitions", first: dt.date, last: dt.date, folder: Path) -> None:
-    """Copy the products of the days that have some, and say where."""
-    from vieweratlas_assets.partitions import days_between
-    from vieweratlas_assets.storage.products import copy_products
-
-    copied = {day: copy_products(sealed, day, folder) for day in days_between(first, last)}
-    with_products = [day for day, count in copied.items() if count]
-    if with_products:
-        span = " to ".join(str(folder / f"{day}") for day in dict.fromkeys((with_products[0], with_products[-1])))
-        terminal.console.print(f"Copied {sum(copied.values())} files to {span}", soft_wrap=True, highlight=False)
 
 
 @click.command()

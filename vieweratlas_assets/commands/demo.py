@@ -40,6 +40,8 @@ def demo(chosen: str | None, root: str | None, channels: int, viewers: int, days
 
     # Made-up viewers must never land among collected ones: the environment's lake has to be named to be used.
     settings = start(root or chosen or "demo")
+    # Its folder is for people already: no copies beside it.
+    settings = settings.model_copy(update={"storage": settings.storage.model_copy(update={"output_dir": None})})
     lake = lake_of(settings)
     try:
         spec = WorldSpec(seed=seed, channels=channels, viewers=viewers, days=days)

@@ -40,9 +40,9 @@ def import_vod_lake(settings: Settings, folder: Path, replace: bool) -> None:
     """
     from vieweratlas_assets.importers.vod_lake import plan_import
 
-    with _scratch() as scratch:
+    with tempfile.TemporaryFile() as scratch:
         with terminal.console.status(f"reading {folder}"):
-            plan = plan_import(folder, Path(scratch), **_days(settings))
+            plan = plan_import(folder, scratch, **_days(settings))
         _import(settings, plan, folder, origin="import vod-lake", replace=replace)
 
 
@@ -63,9 +63,9 @@ def import_vod_json(settings: Settings, path: Path, replace: bool) -> None:
     """
     from vieweratlas_assets.importers.vod_json import plan_import
 
-    with _scratch() as scratch:
+    with tempfile.TemporaryFile() as scratch:
         with terminal.console.status(f"reading {path}"):
-            plan = plan_import(path, Path(scratch), **_days(settings))
+            plan = plan_import(path, scratch, **_days(settings))
         _import(settings, plan, path, origin="import vod-json", replace=replace)
 
 
@@ -89,10 +89,6 @@ def import_twitchdownloader(settings: Settings, path: Path, created_at: str | No
     with terminal.console.status(f"reading {path}"):
         plan = plan_import(path, created_at=began, **_days(settings))
     _import(settings, plan, path, origin="import twitchdownloader", replace=replace)
-
-
-def _scratch() -> tempfile.TemporaryDirectory[str]:
-    return tempfile.TemporaryDirectory(prefix="vieweratlas-")
 
 
 def _days(settings: Settings) -> dict[str, dt.date]:

@@ -11,14 +11,16 @@ as 60.0; times as ISO 8601 text, UTC where no zone is given. Other columns are i
 """
 
 import datetime as dt
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import BinaryIO
 
 import polars as pl
 
 from vieweratlas_assets.domain.schemas import TIMESTAMP, SchemaError
 from vieweratlas_assets.importers.vods import VODS_CSV, KnownVod, Vod, VodKey, VodRows, utc_time
+from vieweratlas_assets.storage.parquet import decode, encode
 
 PLACEHOLDERS = ("", "unknown", "unavailable")
 # Columns of a record that are read; the others follow from these.
@@ -118,22 +120,22 @@ def merged(parts: Iterable[pl.DataFrame]) -> pl.DataFrame:
 
 @dataclass
 class _Sorted:
-    """What is known so far of a VOD whose rows are being sorted apart."""
+    """What is known so far of a VOD whose rows are being sorted apart; parts are places in the scratch file."""
 
-    parts: list[Path] = field(default_factory=list)
+    parts: list[tuple[int, int]] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
     broken: dict[str, str] = field(default_factory=dict)
 
 
 class VodSorter:
-    """Rows of many VODs, sorted apart by VOD into files of a scratch folder, so that memory does not grow with them.
+    """Rows of many VODs, sorted apart by VOD in a scratch file, so that memory does not grow with them.
 
-    The folder holds viewers' names while the import runs; whoever makes it takes it away.
+    The file holds viewers' names as they came. It should have no name in any folder (`tempfile.TemporaryFile`), so
+    that nothing is left of it when the import ends, be it killed.
     """
 
-    def __init__(self, scratch: Path) -> None:
+    def __init__(self, scratch: BinaryIO) -> None:
         self._scratch = scratch
-        self._written = 0
         self._vods: dict[VodKey, _Sorted] = {}
 
     def add(self, rows: pl.DataFrame, file: str) -> None:
@@ -143,10 +145,9 @@ class VodSorter:
             "channel", "content_id", as_dict=True, maintain_order=True
         ).items():
             found = self._note((str(channel), str(content_id).removeprefix("vod:")), file)
-            path = self._scratch / f"{self._written:08d}.parquet"
-            self._written += 1
-            part.write_parquet(path)
-            found.parts.append(path)
+            data = encode(part)
+            found.parts.append((self._scratch.seek(0, os.SEEK_END), len(data)))
+            self._scratch.write(data)
 
     def spoil(self, key: VodKey, file: str, reason: str) -> None:
         """Note that a VOD cannot be taken in, because part of it cannot; the first reason of each file stays."""
@@ -183,7 +184,11 @@ class VodSorter:
             yield Vod(name, *key, created_at, title, lambda found=found: VodRows(self._read(found)))  # type: ignore[misc]
 
     def _read(self, found: _Sorted) -> pl.DataFrame:
-        return merged(pl.read_parquet(path) for path in found.parts)
+        return merged(decode(self._part(*place), uri="the scratch file") for place in found.parts)
+
+    def _part(self, begin: int, size: int) -> bytes:
+        self._scratch.seek(begin)
+        return self._scratch.read(size)
 
 
 def creation_and_title(

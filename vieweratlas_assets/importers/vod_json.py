@@ -8,7 +8,7 @@ import datetime as dt
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, BinaryIO
 
 import polars as pl
 
@@ -53,7 +53,7 @@ class _BadRecord(ValueError):
         self.vod = vod
 
 
-def plan_import(path: Path, scratch: Path, *, first_day: dt.date, last_day: dt.date) -> VodImport:
+def plan_import(path: Path, scratch: BinaryIO, *, first_day: dt.date, last_day: dt.date) -> VodImport:
     """Read presence records from a file or from a folder, and find the day of each VOD.
 
     Args:
@@ -63,7 +63,7 @@ def plan_import(path: Path, scratch: Path, *, first_day: dt.date, last_day: dt.d
             out. In a path `channel=<login>/vod=<id>/<file>` so do these two. Beside the canonical fields the older
             ones of presence_rows are taken. A VOD may lie in several files. `vods.csv` in the folder tells when a
             VOD began, and counts before the records.
-        scratch: an empty folder for the rows; needed until the import is done.
+        scratch: an empty file for the rows; needed until the import is done.
         first_day, last_day: VODs created before or after are rejected.
 
     A VOD with a bad record, or in a file that is cut off, is left out as a whole, so that it can be imported when

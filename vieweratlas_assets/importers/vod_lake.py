@@ -6,6 +6,7 @@ writing (vods).
 
 import datetime as dt
 from pathlib import Path
+from typing import BinaryIO
 
 import polars as pl
 
@@ -29,7 +30,7 @@ from vieweratlas_assets.storage.objects import CorruptObject
 from vieweratlas_assets.storage.parquet import decode
 
 
-def plan_import(folder: Path, scratch: Path, *, first_day: dt.date, last_day: dt.date) -> VodImport:
+def plan_import(folder: Path, scratch: BinaryIO, *, first_day: dt.date, last_day: dt.date) -> VodImport:
     """Find the VODs of a folder and the day of each.
 
     Args:
@@ -37,7 +38,7 @@ def plan_import(folder: Path, scratch: Path, *, first_day: dt.date, last_day: dt
             `channel=<login>/vod=<id>/<name>.parquet` a file is one VOD; elsewhere it may hold any number, and a VOD
             may lie in several. `vods.csv` in the folder tells channel, vod_id, created_at and title where the records
             do not tell when the VOD began, and counts before them.
-        scratch: an empty folder for rows that have to be sorted apart; needed until the import is done.
+        scratch: an empty file for rows that have to be sorted apart; needed until the import is done.
         first_day, last_day: VODs created before or after are rejected.
 
     Raises:

@@ -159,7 +159,7 @@ class StorageSettings(Section):
     )
     output_dir: PlaceOrNone = Field(
         Path("community_analysis"),
-        description="Folder on this machine into which `analyze` copies the products of each day; empty: no copies.",
+        description="Folder on the machine of a run that gets a copy of each day's products; empty: no copies.",
     )
 
     @property

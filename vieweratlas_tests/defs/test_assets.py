@@ -19,6 +19,7 @@ from vieweratlas_assets.domain.schemas import (
     GRAPH_NODES,
     PRESENCE,
 )
+from vieweratlas_assets.settings import StorageSettings
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.sealed import SealedPartitions, table_files
 from vieweratlas_tests.lakes import DAY, live_rows, put_live, put_roster, run, settings_for, two_groups
@@ -80,6 +81,24 @@ def test_a_day_goes_from_presence_to_every_product(store, tmp_path, instance) ->
     assert found["a1"] == found["a2"] == found["a3"] != found["b1"] == found["b2"] == found["b3"]
     labels = dict(table(store, "community_tags", DAY, COMMUNITY_TAGS).select("community", "label").iter_rows())
     assert labels == {found["a1"]: "Chess", found["b1"]: "Art"}
+
+
+def test_products_are_copied_by_every_run_that_has_a_folder_for_them(store, tmp_path, instance) -> None:
+    put_live(store, DAY, two_groups())
+    folder = tmp_path / "for_people"
+    settings = settings_for(tmp_path).model_copy(update={"storage": StorageSettings(output_dir=folder)})
+    assert run(settings, "daily_atlas", DAY, instance=instance).success
+    tables = {name for name in PRODUCTS if name.endswith(".parquet")}
+    copied = {path.name: path.read_bytes() for path in (folder / str(DAY)).iterdir()}
+    assert copied.keys() >= PRODUCTS - tables
+    assert all(data == store.download_bytes(lake.atlas_file(DAY, name)) for name, data in copied.items())
+    event = instance.get_latest_materialization_event(dg.AssetKey("output_copies"))
+    assert event is not None and event.asset_materialization is not None
+    assert event.asset_materialization.metadata["files"].value == len(copied)
+    (tmp_path / "file").write_text("")
+    blocked = settings.model_copy(update={"storage": StorageSettings(output_dir=tmp_path / "file")})
+    result = run(blocked, "daily_atlas", DAY, instance=instance)
+    assert not result.success and f"{tmp_path / 'file'}" in failure_of(result, "output_copies")
 
 
 def test_metadata_shows_figures_columns_and_a_picture(store, tmp_path, instance) -> None:

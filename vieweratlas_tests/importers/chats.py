@@ -5,7 +5,7 @@ import gzip
 import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryFile
 from typing import Any
 
 from vieweratlas_assets.domain.presence.names import PLAIN
@@ -124,8 +124,8 @@ def _with_scratch(
     plan: Callable[..., VodImport],
 ) -> Callable[..., tuple[ImportReport, list[DayImported]]]:
     def take_in(path: Path, store: ObjectStore, *, replace: bool = False) -> tuple[ImportReport, list[DayImported]]:
-        with TemporaryDirectory() as scratch:
-            return _import(plan(path, Path(scratch), **ALLOWED), store, replace)
+        with TemporaryFile() as scratch:
+            return _import(plan(path, scratch, **ALLOWED), store, replace)
 
     return take_in
 

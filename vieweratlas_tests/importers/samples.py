@@ -5,7 +5,7 @@ import datetime as dt
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryFile
 from urllib.parse import quote
 
 import polars as pl
@@ -72,9 +72,9 @@ def take_in(
 
 @contextmanager
 def plan_for(folder: Path, *, first_day: dt.date = FIRST_DAY) -> Iterator[VodImport]:
-    """The plan of an import, which holds as long as its scratch folder."""
-    with TemporaryDirectory() as scratch:
-        yield plan_import(folder, Path(scratch), first_day=first_day, last_day=LAST_DAY)
+    """The plan of an import, which holds as long as its scratch file."""
+    with TemporaryFile() as scratch:
+        yield plan_import(folder, scratch, first_day=first_day, last_day=LAST_DAY)
 
 
 def contents(store: ObjectStore) -> dict[str, bytes]:

@@ -28,8 +28,8 @@ def store(tmp_path: Path) -> LocalStore:
 
 
 def take_in(folder: Path, store: LocalStore, names: ViewerNames) -> dict[str, int]:
-    with tempfile.TemporaryDirectory() as scratch:
-        plan = plan_import(folder, Path(scratch), first_day=FIRST_DAY, last_day=LAST_DAY)
+    with tempfile.TemporaryFile() as scratch:
+        plan = plan_import(folder, scratch, first_day=FIRST_DAY, last_day=LAST_DAY)
         return dict(run_import(plan, store, names=names, on_vod=lambda vod: None, on_day=lambda day: None).counts)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from vieweratlas_assets.build import ASSETS, build_defs
+from vieweratlas_assets.build import ASSETS, PRODUCTS, build_defs
 from vieweratlas_assets.domain.lake import live_presence
 from vieweratlas_assets.partitions import days_between
 from vieweratlas_assets.sandbox.presence import write_world
@@ -42,7 +42,7 @@ TERMINAL = {"COMPLETED_SUCCESS", "COMPLETED_FAILED", "FAILED", "CANCELED"}
 def computed_assets() -> list[str]:
     names = [spec.key.to_user_string() for spec in build_defs().resolve_all_asset_specs()]
     observed = {"channel_roster", "vod_catalog", "vod_presence", "raw_snapshots"}
-    return [name for name in names if name not in observed]
+    return [name for name in names if name not in observed | {"output_copies"}]
 
 
 def wait_for_backfill(dev: DagsterDev, backfill: str) -> dict:
@@ -62,12 +62,17 @@ def test_a_backfill_of_ten_days_makes_every_partition(tmp_path: Path) -> None:
     write_world(store, build_world(SPEC))
     made_up = {day: store.download_bytes(live_presence(day)) for day in DAYS}
     assets = computed_assets()
-    assert len(assets) == len(ASSETS) + 1
+    assert len(assets) == len(ASSETS) + len(PRODUCTS) + 1
     # Dagster also makes the later windows that the ten days fall into: with 3 days two more graphs, with 30 29 more.
-    window = {"VIEWERATLAS_PARTITIONS__WINDOW_DAYS": "3"}
-    with dagster_dev(tmp_path / "lake", tmp_path / "home", **window) as dev:
+    copies = tmp_path / "for_people"
+    chosen = {
+        "VIEWERATLAS_PARTITIONS__WINDOW_DAYS": "3",
+        "VIEWERATLAS_STORAGE__OUTPUT_DIR": str(copies),
+        "LOG_LEVEL": "INFO",
+    }
+    with dagster_dev(tmp_path / "lake", tmp_path / "home", **chosen) as dev:
         params = {
-            "assetSelection": [{"path": [name]} for name in assets],
+            "assetSelection": [{"path": [name]} for name in (*assets, "output_copies")],
             "partitionNames": [str(day) for day in DAYS],
         }
         launched = dev.graphql(LAUNCH, params=params)["launchPartitionBackfill"]
@@ -81,6 +86,10 @@ def test_a_backfill_of_ten_days_makes_every_partition(tmp_path: Path) -> None:
     # The demo writes live presence itself: without raw snapshots it stays as it is.
     assert missing == [("live_presence", day) for day in DAYS]
     assert {day: store.download_bytes(live_presence(day)) for day in DAYS} == made_up
+    logged = (tmp_path / "home/vieweratlas.log").read_text()
+    for day in DAYS:
+        assert (copies / f"{day}/community_graph.png").exists() and (copies / f"{day}/quality_report.json").exists()
+        assert f"overlap_graph of {day} sealed" in logged, "runs tell the log of their settings"
     last = sealed.record("overlap_graph", DAYS[-1])
     assert last is not None
     assert last.facts["days"] == [str(day) for day in DAYS[-3:]]

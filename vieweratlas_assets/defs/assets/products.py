@@ -5,7 +5,8 @@ Belongs here: the assets that publish. Not here: drawing and writing (domain.atl
 
 import datetime as dt
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -21,6 +22,7 @@ from vieweratlas_assets.domain.atlas.results import analysis_results
 from vieweratlas_assets.domain.atlas.visualisers import Visualiser, products_of
 from vieweratlas_assets.domain.schemas import COMMUNITIES, COMMUNITY_TAGS, GRAPH_EDGES, GRAPH_NODES, LAYOUT
 from vieweratlas_assets.partitions import RANGE, Partitions
+from vieweratlas_assets.storage.products import copy_products
 from vieweratlas_assets.storage.sealed import AssetDays
 
 UPSTREAM = ("overlap_graph", "communities", "community_tags", "atlas_layout")
@@ -165,6 +167,39 @@ def analysis_results_asset(partitions: Partitions) -> dg.AssetsDefinition:
         return each_day(context, lake.sealed, of_day)
 
     return results_asset
+
+
+def output_copies_asset(
+    partitions: Partitions, folder: Path, products: Sequence[dg.AssetsDefinition]
+) -> dg.AssetsDefinition:
+    """Build the asset `output_copies`.
+
+    Args:
+        folder: on the machine that the run is on; the setting storage.output_dir.
+        products: the assets that are copied.
+    """
+
+    @dg.asset(
+        deps=products,
+        partitions_def=partitions.daily,
+        group_name="atlas",
+        owners=OWNERS,
+        kinds={"file"},
+        backfill_policy=RANGE,
+    )
+    def output_copies(
+        context: dg.AssetExecutionContext, lake: dg.ResourceParam[LakeIOManager]
+    ) -> dg.MaterializeResult:
+        """Copies of the day's products in a folder, by date, for people without access to the lake."""
+
+        def of_day(day: dt.date) -> DayResult:
+            place = folder.absolute() / str(day)
+            files = copy_products(lake.sealed, day, folder)
+            return DayResult(facts={"files": files, "folder": str(place)}, unsealed="copies are no part of the lake")
+
+        return each_day(context, lake.sealed, of_day)
+
+    return output_copies
 
 
 def _facts(days: AssetDays, day: dt.date) -> dict[str, Any] | None:
