@@ -5,11 +5,13 @@ Belongs here: running commands and the medians of their figures. Not here: which
 
 import datetime as dt
 import json
+import math
 import os
 import platform
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -38,27 +40,44 @@ class Figures:
     result: dict[str, Any]
 
 
-def measured(module: str, *arguments: str) -> Figures:
-    """Run `python -m module arguments` and measure it with all that it starts.
+def measured(module: str, *arguments: str, most_mb: float = math.inf) -> Figures:
+    """Run `python -m module arguments` and measure it.
+
+    Args:
+        most_mb: it is stopped when it holds more memory than that.
 
     Raises:
-        WayFailed: it failed.
+        WayFailed: it failed or was stopped.
     """
     started = time.monotonic()
     command = [sys.executable, "-m", module, *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-        assert process.stdout is not None
-        said = process.stdout.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
+    with tempfile.TemporaryFile("w+") as said:
+        process = subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT)
+        stopped = False
+        while not (ended := os.wait4(process.pid, os.WNOHANG))[0]:
+            if _resident_mb(process.pid) > most_mb:
+                process.kill()
+                stopped = True
+            time.sleep(0.05)
+        wall, usage = time.monotonic() - started, ended[2]
+        process.returncode = os.waitstatus_to_exitcode(ended[1])
+        said.seek(0)
+        told = said.read()
+    cpu = usage.ru_utime + usage.ru_stime
+    if stopped:
+        raise WayFailed(f"stopped after {cpu:,.0f} CPU-s, as it held more than {most_mb:,.0f} MB")
     if process.returncode != 0:
-        raise WayFailed(f"{' '.join(command)} ended with {process.returncode}: {said[-2000:]}")
-    return Figures(
-        cpu_s=usage.ru_utime + usage.ru_stime,
-        wall_s=time.monotonic() - started,
-        peak_mb=usage.ru_maxrss / 1024,
-        result=json.loads(said.strip().splitlines()[-1]),
-    )
+        raise WayFailed(f"{' '.join(command)} ended with {process.returncode}: {told[-2000:]}")
+    return Figures(cpu, wall, usage.ru_maxrss / 1024, json.loads(told.strip().splitlines()[-1]))
+
+
+def _resident_mb(process: int) -> float:
+    """Memory that a process holds; 0 where it has just ended."""
+    try:
+        pages = int(Path(f"/proc/{process}/statm").read_text(encoding="ascii").split()[1])
+    except (OSError, IndexError):
+        return 0.0
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def interleaved(runs: Mapping[str, Sequence[str]], module: str, *, times: int) -> dict[str, Figures]:

@@ -121,6 +121,12 @@ def window(options: Options) -> "pl.DataFrame":
         return _counted(pairs, options).shared
 
 
+def runs(options: Options) -> "pl.DataFrame":
+    """What a run of ours does: make and store the audience of every day, then count over them."""
+    daily(options)
+    return window(options)
+
+
 def polars(options: Options) -> "pl.DataFrame":
     """Polars alone: distinct pairs, joined with themselves."""
     import polars as pl
@@ -305,7 +311,7 @@ def _counted(window: "WindowPairs", options: Options) -> "Overlap":
     )
 
 
-WAYS = (decode, engine, daily, window, polars, duckdb_sql, duckdb_scipy, sets, scipy, engine_pairs)
+WAYS = (decode, engine, daily, window, runs, polars, duckdb_sql, duckdb_scipy, sets, scipy, engine_pairs)
 
 
 def main() -> None:

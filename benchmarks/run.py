@@ -4,6 +4,7 @@ Belongs here: what is measured against what. Not here: the ways (paths), the pag
 """
 
 import argparse
+import datetime as dt
 import json
 import subprocess
 import sys
@@ -15,32 +16,36 @@ from typing import Any
 import numpy as np
 
 from benchmarks import report
-from benchmarks.measure import Figures, as_json, interleaved, machine, measured
-from benchmarks.world import SIZES, draw_pairs, write_world
+from benchmarks.measure import Figures, WayFailed, as_json, interleaved, machine, measured
+from benchmarks.world import DAYS, SIZES, START, draw_pairs, write_world
 from vieweratlas_assets.domain import lake
 
 HERE = Path(__file__).parent
 WAYS = "benchmarks.paths"
 LARGE = ("--most-channels", "300", "--min-shared", "10")
+ONE_GB = ("--memory-mb", "1024")
+# Ways whose memory grows with the joined pairs are stopped there.
+MOST_MB = 14_000
 
 
 def world(name: str, folder: Path) -> tuple[list[str], str, dict[str, int]]:
     """The files of a world's days and of its distinct pairs, and its figures; made unless they are there."""
     folder /= name
-    if not (folder / "world.json").exists():
+    figures, pairs = folder / "world.json", folder / "pairs.npz"
+    days = [folder / lake.live_presence(START + dt.timedelta(days=number)) for number in range(DAYS)]
+    if not all(path.exists() for path in (figures, *days)):
         write_world(name, folder)
-    if not (folder / "pairs.npz").exists():
-        pairs = draw_pairs(SIZES[name], 7)
-        order = np.lexsort((pairs.viewer, pairs.channel))
-        np.savez(folder / "pairs.npz", viewer=pairs.viewer[order], channel=pairs.channel[order])
-    days = sorted(str(path) for path in (folder / lake.LIVE_PRESENCE).glob("date=*/part-0000.parquet"))
-    return days, str(folder / "pairs.npz"), json.loads((folder / "world.json").read_text())
+    if not pairs.exists():
+        drawn = draw_pairs(SIZES[name], 7)
+        order = np.lexsort((drawn.viewer, drawn.channel))
+        np.savez(pairs, viewer=drawn.viewer[order], channel=drawn.channel[order])
+    return [str(path) for path in days], str(pairs), json.loads(figures.read_text())
 
 
 def rows_to_edges(folder: Path, times: int) -> dict[str, Any]:
     """World M: the whole way, and from distinct pairs."""
     days, pairs, figures = world("M", folder)
-    ways = ("decode", "engine", "polars", "duckdb_sql", "duckdb_scipy")
+    ways = ("decode", "engine", "runs", "polars", "duckdb_sql", "duckdb_scipy")
     steps = ("engine_pairs", "scipy", "sets")
     return {
         "world": figures,
@@ -52,8 +57,7 @@ def rows_to_edges(folder: Path, times: int) -> dict[str, Any]:
 def windows(folder: Path, times: int) -> dict[str, Any]:
     """World M: windows from the daily audiences beside reading the rows again; the week stands for a month."""
     days, _, _ = world("M", folder)
-    made = measured(WAYS, "daily", *days)
-    found: dict[str, Any] = {"daily": as_json({"daily": made})["daily"]}
+    found = as_json(interleaved({"daily": ("daily", *days)}, WAYS, times=times))
     for length in (7, 30):
         files = (days * 5)[:length]
         runs = {"rows": ("engine", *files), "audiences": ("window", *files)}
@@ -72,21 +76,31 @@ def growth(folder: Path, times: int) -> dict[str, Any]:
 
 
 def large(folder: Path, times: int) -> dict[str, Any]:
-    """World L, each way once: it takes most of an hour."""
-    del times
+    """World L: our ways, and the others as far as their memory lets them."""
     days, pairs, figures = world("L", folder)
-    runs = {
+    ways = {
         "decode": ("decode", *days),
         "engine": ("engine", *days, *LARGE),
-        "engine, 1 GB": ("engine", *days, *LARGE, "--memory-mb", "1024"),
+        "engine, 1 GB": ("engine", *days, *LARGE, *ONE_GB),
+        "runs": ("runs", *days, *LARGE),
+        "runs, 1 GB": ("runs", *days, *LARGE, *ONE_GB),
         "duckdb_scipy": ("duckdb_scipy", *days, *LARGE),
     }
     steps = {way: (way, pairs, *LARGE) for way in ("engine_pairs", "scipy")}
     return {
         "world": figures,
-        "ways": as_json(interleaved(runs, WAYS, times=1)),
-        "steps": as_json(interleaved(steps, WAYS, times=1)),
+        "ways": as_json(interleaved(ways, WAYS, times=times)),
+        "attempts": {way: _attempt(way, *days, *LARGE) for way in ("polars", "duckdb_sql")},
+        "steps": as_json(interleaved(steps, WAYS, times=times)),
     }
+
+
+def _attempt(*arguments: str) -> dict[str, Any]:
+    """The figures of one run, or why there are none."""
+    try:
+        return as_json({"it": measured(WAYS, *arguments, most_mb=MOST_MB)})["it"]
+    except WayFailed as error:
+        return {"failed": str(error)}
 
 
 def communities(folder: Path, times: int) -> dict[str, Any]:

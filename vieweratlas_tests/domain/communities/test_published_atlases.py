@@ -30,6 +30,17 @@ def test_published_communities_are_found_whatever_the_seed(
         assert agreement(found.communities, known).adjusted_rand_index >= least
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [7, 11])
+@pytest.mark.parametrize("size", ["S", "M", "L"])
+def test_communities_planted_in_a_harder_world_are_found(size: str, seed: int) -> None:
+    from benchmarks import communities  # which sets its process to one thread
+
+    case = communities.planted(size, seed)
+    assert case.known["community"].n_unique() > 2 * case.known["language"].n_unique()
+    assert communities.at_defaults(case) >= 0.9
+
+
 @pytest.mark.parametrize(
     ("channels", "viewers", "languages", "games"),
     [(100, 15_000, 4, 3), (400, 60_000, 5, 6), (1_000, 150_000, 6, 8)],
