@@ -83,8 +83,12 @@ def build_day_audience(
 
 def sightings(presence: pl.DataFrame) -> pl.DataFrame:
     """How many presence rows of a channel and source said what of its id, game and language: schema SIGHTINGS."""
-    counted = presence.group_by("channel", "source", *TOLD).agg(pl.len().cast(pl.Int64).alias("snapshots"))
-    return counted.select(SIGHTINGS.names())
+    said = ("channel", "source", *TOLD)
+    # Most rows say what the one before said: runs of them are counted before they are grouped.
+    changes = presence.select(pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).shift()) for name in said))
+    first = np.flatnonzero(changes.to_series().to_numpy() | (np.arange(presence.height) == 0))
+    runs = presence.select(said)[first].with_columns(snapshots=pl.Series(np.diff(first, append=presence.height)))
+    return runs.group_by(said).agg(pl.col("snapshots").sum().cast(pl.Int64)).select(SIGHTINGS.names())
 
 
 def distinct_pairs(presence: pl.DataFrame) -> pl.DataFrame:
@@ -92,12 +96,10 @@ def distinct_pairs(presence: pl.DataFrame) -> pl.DataFrame:
 
     A minute that both live chat and a VOD cover counts once. Returns schema CHANNEL_AUDIENCE, sorted.
     """
-    minute = (
-        pl.when(pl.col("bucket_start").is_not_null())
-        .then(pl.col("bucket_start").dt.epoch("s") // 60)
+    minute = pl.col("bucket_start").dt.epoch("s") // 60
+    if presence["bucket_start"].null_count():
         # A bucket of unknown time stands for itself: a negative number that no clock time has.
-        .otherwise(-1 - pl.struct("content_id", "timestamp").rank("dense").cast(pl.Int64))
-    )
+        minute = minute.fill_null(-1 - pl.struct("content_id", "timestamp").rank("dense").cast(pl.Int64))
     listed = pl.col("chatters").list.len().cast(pl.Int64)
     # The order of rows is sorted, not the rows: their lists would be copied.
     rows = presence.select(
