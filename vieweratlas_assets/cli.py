@@ -10,7 +10,8 @@ import sys
 import click
 
 from vieweratlas_assets import terminal
-from vieweratlas_assets.commands.analysis import analyze, compare
+from vieweratlas_assets.commands.analysis import analyze
+from vieweratlas_assets.commands.comparison import compare
 from vieweratlas_assets.commands.config import config_group
 from vieweratlas_assets.commands.demo import demo
 from vieweratlas_assets.commands.imports import import_group

@@ -1,4 +1,4 @@
-"""The commands `analyze` and `compare`, and running a plan with its displays.
+"""The command `analyze`, and running a plan with its displays.
 
 Belongs here: options, and what is printed of a run. Not here: planning, running (runs), displays (terminal).
 """
@@ -80,65 +80,6 @@ def analyze(
         days = [day for begin, end in ranges for day in days_between(begin, end)]
         terminal.print_copies(settings.storage.output_dir, days)
     fail_for(failures)
-
-
-@click.command()
-@click.option("--date", "day", required=True, type=DAY, help="A day whose graph was imported with its communities.")
-@click.option("--algorithm", "algorithms", multiple=True, help="Detector; can be repeated. Default: all.")
-@click.option(
-    "--resolution",
-    "resolutions",
-    multiple=True,
-    type=click.FloatRange(min=0, min_open=True),
-    default=(0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0),
-    show_default=True,
-    help="Absolute resolution; can be repeated.",
-)
-@click.option("--natural/--no-natural", default=True, show_default=True, help="Compare the natural resolution too.")
-@click.pass_obj
-def compare(
-    settings: Settings,
-    day: dt.datetime,
-    algorithms: tuple[str, ...],
-    resolutions: tuple[float, ...],
-    natural: bool,
-) -> None:
-    """Compare detected communities with the ones that an imported atlas published.
-
-    Prints, for each algorithm at the natural and at each absolute resolution, the number of communities, modularity,
-    stability over five seeds, the adjusted Rand index and the normalised mutual information.
-    """
-    from vieweratlas_assets.defs.io_managers import lake_of
-    from vieweratlas_assets.domain.communities.detection import compare_resolutions
-    from vieweratlas_assets.domain.communities.detectors import detector_names
-    from vieweratlas_assets.domain.lake import table_file
-    from vieweratlas_assets.domain.schemas import GRAPH_EDGES, GRAPH_NODES, REFERENCE_COMMUNITIES
-    from vieweratlas_assets.runs import NothingToAnalyse
-
-    lake, date = lake_of(settings), day.date()
-    record = lake.sealed.record("overlap_graph", date)
-    if record is None or table_file(REFERENCE_COMMUNITIES.name, date) not in record.files:
-        raise NothingToAnalyse(f"the lake {lake.store.root} has no imported graph with communities on {date}")
-    reference = lake.sealed.table(record, REFERENCE_COMMUNITIES)
-    known = reference.drop_nulls("community")
-    nodes = lake.sealed.table(record, GRAPH_NODES)
-    if known.join(nodes, on="channel").is_empty():
-        raise NothingToAnalyse(f"no channel of the graph of {date} has a published community")
-    if unknown := set(algorithms) - set(detector_names()):
-        raise click.UsageError(f"unknown algorithm {', '.join(unknown)}; known are {', '.join(detector_names())}")
-    title = f"{record.origin}: {known['community'].n_unique()} published communities of {known.height} channels"
-    chosen = algorithms or tuple(detector_names())
-    rows = compare_resolutions(
-        nodes,
-        lake.sealed.table(record, GRAPH_EDGES),
-        reference,
-        algorithms=chosen,
-        resolutions=resolutions,
-        weight=settings.analysis.weight,
-        natural=natural,
-        seed=settings.analysis.seed,
-    )
-    terminal.print_rows(title, rows, of=len(chosen) * (len(resolutions) + natural))
 
 
 def analyse(

@@ -50,7 +50,7 @@ def test_help_teaches(command: Command) -> None:
         (["analyze", "rigorus"], {}, "did you mean rigorous?"),
         (["dev"], {"VIEWERATLAS_CONFIG": "none.yaml"}, "none.yaml (variable VIEWERATLAS_CONFIG) cannot be read"),
         (["demo", "--channels", "3"], {}, "channels is 3; allowed"),
-        (["compare", "--date", "2026-03-10"], {}, "no imported graph with communities on 2026-03-10"),
+        (["compare", "--date", "2026-03-10"], {}, "no imported graph with communities or positions on 2026"),
     ],
 )
 def test_bad_input_is_one_clear_line(command: Command, arguments, settings, told) -> None:

@@ -1,6 +1,7 @@
 """Imports at the command line: what is told, refused, resumed, and what Dagster hears of it."""
 
 import json
+import re
 from pathlib import Path
 
 import dagster as dg
@@ -80,6 +81,32 @@ def test_presence_as_json_goes_in_and_can_be_analysed(command: Command) -> None:
     assert "2026-07-08" in command.run("analyze", **small)
     edges = LocalStore(command.root).download_parquet("atlas/date=2026-07-08/graph_edges.parquet", GRAPH_EDGES)
     assert edges.select("channel_a", "channel_b", "shared_viewers").rows() == [("alpha", "beta", 1)]
+
+
+def test_a_map_that_published_only_positions_is_compared_with_ours(command: Command) -> None:
+    # Two rings of six channels, placed as two groups far from one another.
+    names = [f"{ring}{number}" for ring in "ab" for number in range(6)]
+    nodes = "".join(
+        f'<node id="{name}" label="{name}"><viz:position x="{100 * (name[0] == "b") + int(name[1])}" y="0"/></node>'
+        for name in names
+    )
+    edges = "".join(
+        f'<edge source="{ring}{number}" target="{ring}{other}" weight="9"/>'
+        for ring in "ab"
+        for number in range(6)
+        for other in range(number)
+    )
+    path = command.folder / "g.gexf"
+    path.write_text(
+        '<gexf xmlns:viz="http://www.gexf.net/1.2draft/viz"><graph>'
+        f"<nodes>{nodes}</nodes><edges>{edges}</edges></graph></gexf>"
+    )
+    command.run("import", "atlas", "--gexf", str(path), "--date", "2022-05-01")
+    assert "12 channels have published positions" in command.run("compare", "--date", "2022-05-01")
+    command.run("analyze", "--date", "2022-05-01", OVERLAP_THRESHOLD="1")
+    told = command.run("compare", "--date", "2022-05-01")
+    assert re.search(r"of the 10 channels nearest to a channel on their map, \d+\.\d% are so on ours", told)
+    assert "over 12 channels" in told
 
 
 def test_a_graph_as_gexf_and_as_percentages_is_the_graph_of_a_day(command: Command) -> None:
