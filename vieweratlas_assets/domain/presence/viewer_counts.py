@@ -18,6 +18,8 @@ from vieweratlas_assets.domain.presence import kernels
 _SOURCE_BITS = {"live": kernels.LIVE, "vod": kernels.VOD, "live+vod": kernels.LIVE | kernels.VOD}
 _SOURCES = np.uint64(3)
 _BITS = np.uint64(2)
+_RANGES = 32
+_RANGE_SHIFT = np.uint64(64 - 5)
 
 
 @dataclass(frozen=True)
@@ -26,8 +28,8 @@ class ViewerCounts:
 
     Attributes:
         viewers: digests, ascending, uint64 with the lower two bits 0.
-        channels: in how many channels each is, int64.
-        sources: the bits kernels.LIVE and kernels.VOD of who saw each, uint64.
+        channels: in how many channels each is, uint32.
+        sources: the bits kernels.LIVE and kernels.VOD of who saw each, uint8.
     """
 
     viewers: np.ndarray
@@ -36,7 +38,7 @@ class ViewerCounts:
 
     def seen_by(self, source: str) -> int:
         """How many viewers a source ("live" or "vod") saw."""
-        return int(np.count_nonzero(self.sources & np.uint64(_SOURCE_BITS[source])))
+        return int(np.count_nonzero(self.sources & np.uint8(_SOURCE_BITS[source])))
 
     def those(self, chosen: np.ndarray) -> "ViewerCounts":
         """Some of the viewers, by a mask."""
@@ -60,12 +62,17 @@ def count_viewers(digests: Iterable[np.ndarray]) -> ViewerCounts:
     Args:
         digests: as from `pair_digests`, in any pieces.
     """
-    pairs = np.concatenate([np.empty(0, np.uint64), *digests])
+    pieces = [np.empty(0, np.uint64), *digests]
+    # By ranges of digests, so that what sorting and counting need on top is small beside the pairs.
+    ranges = [_counted(pieces, np.uint64(number)) for number in range(_RANGES)]
+    return ViewerCounts(*(np.concatenate(parts) for parts in zip(*ranges, strict=True)))
+
+
+def _counted(pieces: list[np.ndarray], number: np.uint64) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The viewers whose digests begin with a number, in the columns of `ViewerCounts`."""
+    pairs = np.concatenate([piece[piece >> _RANGE_SHIFT == number] for piece in pieces])
     pairs.sort()
-    is_first = np.diff(pairs >> _BITS, prepend=~np.uint64(0)) != 0
-    starts = np.flatnonzero(is_first)
-    viewers = pairs[starts] & ~_SOURCES
-    channels = np.diff(starts, append=pairs.size)
-    pairs &= _SOURCES
-    sources = np.bitwise_or.reduceat(pairs, starts) if starts.size else pairs
-    return ViewerCounts(viewers, channels, sources)
+    starts = np.flatnonzero(np.diff(pairs >> _BITS, prepend=~np.uint64(0)) != 0)
+    sources = (pairs & _SOURCES).astype(np.uint8)
+    seen = np.bitwise_or.reduceat(sources, starts) if starts.size else sources
+    return pairs[starts] & ~_SOURCES, np.diff(starts, append=pairs.size).astype(np.uint32), seen
