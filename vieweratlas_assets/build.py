@@ -5,21 +5,23 @@ Belongs here: one function that returns fresh definitions from settings. Not her
 
 import warnings
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import dagster as dg
 
-from vieweratlas_assets.defs.assets import atlas, live, presence, products
+from vieweratlas_assets.defs.assets import atlas, live, presence, products, roster
 from vieweratlas_assets.defs.assets.collection import collection_specs
 from vieweratlas_assets.defs.io_managers import lake_of
 from vieweratlas_assets.defs.jobs import JOBS
 from vieweratlas_assets.defs.resources import analysis_resource
-from vieweratlas_assets.defs.schedules import DAILY_SCHEDULE
+from vieweratlas_assets.defs.schedules import DAILY_SCHEDULE, roster_schedule
 from vieweratlas_assets.domain.communities.detectors import community_detector
 from vieweratlas_assets.partitions import partitions_of
 from vieweratlas_assets.plugins import load_plugins, load_visualisers
 from vieweratlas_assets.privacy import viewer_names
 from vieweratlas_assets.settings import Settings, SettingsError, load_settings
+from vieweratlas_assets.twitch import helix_client, watch_list
 
 ASSETS = (
     live.live_presence_asset,
@@ -73,6 +75,13 @@ def _definitions(settings: Settings, resource_overrides: Mapping[str, Any]) -> d
         "viewer_names": dg.ResourceDefinition(
             lambda _: viewer_names(settings), description="What viewers' names become; the key never shows."
         ),
+        # Made when they are needed: an hour that is over needs no credentials.
+        "helix": dg.ResourceDefinition(
+            lambda _: partial(helix_client, settings), description="Helix with the credentials; none ever shows."
+        ),
+        "watch_list": dg.ResourceDefinition(
+            lambda _: partial(watch_list, settings), description="The channels that are always watched."
+        ),
     }
     published = [
         *(asset(partitions) for asset in PRODUCTS),
@@ -83,13 +92,14 @@ def _definitions(settings: Settings, resource_overrides: Mapping[str, Any]) -> d
     return dg.Definitions(
         assets=[
             *collection_specs(partitions),
+            roster.channel_roster_asset(partitions, settings.collection.top_channels_limit),
             atlas.overlap_graph_asset(partitions, settings.engine),
             *(asset(partitions) for asset in ASSETS),
             *published,
             *copies,
         ],
         jobs=JOBS,
-        schedules=[DAILY_SCHEDULE],
+        schedules=[DAILY_SCHEDULE, roster_schedule],
         resources=resources | dict(resource_overrides),
         # Parallelism comes from runs: a process for every step would cost seconds each.
         executor=dg.in_process_executor,

@@ -11,18 +11,20 @@ import click
 
 from vieweratlas_assets import terminal
 from vieweratlas_assets.commands.analysis import analyze
+from vieweratlas_assets.commands.channels import channels_group
 from vieweratlas_assets.commands.comparison import compare
 from vieweratlas_assets.commands.config import config_group
 from vieweratlas_assets.commands.demo import demo
 from vieweratlas_assets.commands.imports import import_group
 from vieweratlas_assets.commands.privacy import erase, privacy_group, prune
+from vieweratlas_assets.commands.sandbox import sandbox_group
 from vieweratlas_assets.commands.start import start
 from vieweratlas_assets.commands.vod_imports import import_twitchdownloader, import_vod_json, import_vod_lake
 from vieweratlas_assets.logs import SHOWN
 from vieweratlas_assets.settings import Settings, SettingsError
 
-# Commands that get the option --root instead of settings: they choose or show what makes them.
-CHOOSING_SETTINGS = ("demo", "config", "analyze")
+# Commands that get the option --root instead of settings: they choose or show what makes them, or need none.
+CHOOSING_SETTINGS = ("demo", "config", "analyze", "sandbox")
 
 
 def main() -> None:
@@ -46,13 +48,17 @@ def main() -> None:
 
 
 def _mendable() -> tuple[type[Exception], ...]:
+    from vieweratlas_assets.clients.helix import HelixError
+    from vieweratlas_assets.clients.http import NoAnswer
+    from vieweratlas_assets.clients.twitch_token import TokenRefused
     from vieweratlas_assets.domain.communities.own_detectors import DetectorError
     from vieweratlas_assets.importers.documents import DocumentError
     from vieweratlas_assets.importers.tabular import TableError
     from vieweratlas_assets.runs import NothingToAnalyse
     from vieweratlas_assets.storage.objects import StorageError
 
-    return (SettingsError, StorageError, TableError, DocumentError, NothingToAnalyse, DetectorError)
+    of_twitch = (HelixError, NoAnswer, TokenRefused)
+    return (SettingsError, StorageError, TableError, DocumentError, NothingToAnalyse, DetectorError, *of_twitch)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -96,5 +102,6 @@ def dev(context: click.Context, options: tuple[str, ...]) -> None:
 
 for command in (import_vod_lake, import_vod_json, import_twitchdownloader):
     import_group.add_command(command)
-for command in (demo, import_group, analyze, compare, config_group, erase, prune, privacy_group):
+COMMANDS = (demo, import_group, analyze, compare, channels_group, config_group, erase, prune, privacy_group)
+for command in (*COMMANDS, sandbox_group):
     cli.add_command(command)

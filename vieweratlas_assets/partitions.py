@@ -36,7 +36,10 @@ def partitions_of(settings: PartitionSettings) -> Partitions:
     """Build the partitions that the settings ask for."""
     return Partitions(
         daily=dg.DailyPartitionsDefinition(start_date=settings.daily_start.isoformat()),
-        hourly=dg.HourlyPartitionsDefinition(start_date=settings.hourly_start.strftime("%Y-%m-%d-%H:%M")),
+        # With the running hour, which is the only one that can be collected live.
+        hourly=dg.HourlyPartitionsDefinition(
+            start_date=settings.hourly_start.strftime("%Y-%m-%d-%H:%M"), end_offset=1
+        ),
         window_days=settings.window_days,
     )
 

@@ -10,6 +10,11 @@ _AUDIENCE = dg.AssetSelection.assets("channel_audience")
 _GRAPH = dg.AssetSelection.assets("overlap_graph")
 _BELOW_GRAPH = _GRAPH.downstream(include_self=False)
 
+ROSTER_JOB = dg.define_asset_job(
+    "roster",
+    selection=dg.AssetSelection.assets("channel_roster"),
+    description="Ask Twitch who is live, for the running hour.",
+)
 LIVE_JOB = dg.define_asset_job(
     "live", selection=_LIVE, description="Make the live presence of each day of its raw snapshots."
 )
@@ -31,4 +36,4 @@ DAILY_JOB = dg.define_asset_job(
     selection=_LIVE | _AUDIENCE | _GRAPH | _BELOW_GRAPH,
     description="A day's live presence, its audience and all that follows from it.",
 )
-JOBS = (LIVE_JOB, AUDIENCE_JOB, ATLAS_JOB, BELOW_GRAPH_JOB, DAILY_JOB)
+JOBS = (ROSTER_JOB, LIVE_JOB, AUDIENCE_JOB, ATLAS_JOB, BELOW_GRAPH_JOB, DAILY_JOB)

@@ -90,15 +90,31 @@ def channel_roster(world: World, day: dt.date, hour: int) -> pl.DataFrame:
     if not 0 <= hour <= 23:
         raise ValueError(f"hour is {hour}; allowed: 0 to 23")
     start = _midnight(world, day) + dt.timedelta(hours=hour)
-    generator = np.random.default_rng([world.spec.seed, _ROSTER_DRAW, int(start.timestamp()) // 3600])
+    streams = _with_viewers(world, start, _streams_between(world, start, start + dt.timedelta(hours=1)))
+    return CHANNEL_ROSTER.conform(streams.with_columns(observed_at=pl.lit(start, TIMESTAMP)))
+
+
+def live_streams(world: World, moment: dt.datetime) -> pl.DataFrame:
+    """The streams that are live at a moment (UTC), most viewers first; none outside the days of the world.
+
+    Returns:
+        The columns of World.streams and of its channels (game_name of the stream), with viewer_count.
+    """
+    streams = _streams_between(world, moment, moment + dt.timedelta(microseconds=1))
+    hour = moment.replace(minute=0, second=0, microsecond=0)
+    return _with_viewers(world, hour, streams).sort("viewer_count", "channel", descending=[True, False])
+
+
+def _with_viewers(world: World, hour: dt.datetime, streams: pl.DataFrame) -> pl.DataFrame:
+    """Streams with viewer_count, the concurrent viewers in an hour."""
+    generator = np.random.default_rng([world.spec.seed, _ROSTER_DRAW, int(hour.timestamp()) // 3600])
     wobble = generator.uniform(0.8, 1.25, world.channels.height)
     followers = world.follows.group_by("channel_no").len("followers")
-    streams = _streams_between(world, start, start + dt.timedelta(hours=1)).join(followers, on="channel_no")
     concurrent = pl.col("followers") * pl.col("lurkers") * pl.col("wobble")
-    return CHANNEL_ROSTER.conform(
-        streams.with_columns(
-            observed_at=pl.lit(start, TIMESTAMP), wobble=pl.Series(wobble[streams["channel_no"]])
-        ).with_columns(viewer_count=concurrent.ceil())
+    return (
+        streams.join(followers, on="channel_no", maintain_order="left")
+        .with_columns(wobble=pl.Series(wobble[streams["channel_no"]]))
+        .with_columns(viewer_count=concurrent.ceil().cast(pl.Int64))
     )
 
 

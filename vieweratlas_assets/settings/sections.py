@@ -22,6 +22,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 
 from vieweratlas_assets.settings.values import (
+    Address,
     Logins,
     LogLevel,
     Place,
@@ -141,7 +142,11 @@ class TwitchSettings(Section):
 
     client_id: str | None = Field(None, min_length=1, description="Client id of the Twitch application.")
     client_secret: Secret | None = Field(None, description="Its secret.")
-    oauth_token: Secret | None = Field(None, description="User token that chat is read with.")
+    oauth_token: Secret | None = Field(
+        None, description="A user's token, with or without `oauth:`, in place of the application's."
+    )
+    helix_url: Address = Field("https://api.twitch.tv/helix", description="Where Helix is; the sandbox has its own.")
+    id_url: Address = Field("https://id.twitch.tv/oauth2", description="Where tokens are given.")
 
 
 class StorageSettings(Section):
@@ -292,13 +297,7 @@ NOT_YET_READ = {
     **dict.fromkeys(
         (
             "collection.collection_interval",
-            "collection.top_channels_limit",
             "collection.batch_size",
-            "collection.channels",
-            "collection.channels_file",
-            "twitch.client_id",
-            "twitch.client_secret",
-            "twitch.oauth_token",
         ),
         "live collection",
     ),

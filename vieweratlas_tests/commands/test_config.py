@@ -71,9 +71,13 @@ def test_show_says_whether_a_secret_is_set_and_never_what_it_is() -> None:
     assert found["privacy.pseudonym_key"]["value"] == "set"
 
 
-def test_show_marks_what_nothing_reads_yet_instead_of_refusing_it() -> None:
-    assert rows("debug")["collection", "top_channels_limit"] == ("100", "preset debug (not read yet)")
-    assert rows(TWITCH_CHANNELS="ann")["collection", "channels"] == ("ann", "variable TWITCH_CHANNELS (not read yet)")
+def test_show_marks_what_nothing_reads_yet_instead_of_refusing_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a.yaml").write_text("vod:\n  min_views: 5\n")
+    assert rows("a.yaml")["vod", "min_views"] == ("5", "file a.yaml, line 2 (not read yet)")
+    assert rows("debug")["collection", "top_channels_limit"] == ("100", "preset debug")
     assert {key for key, row in shown().items() if not row["read"]} == set(NOT_YET_READ)
 
 
@@ -92,10 +96,10 @@ def test_validate_says_ok() -> None:
 def test_validate_tells_all_faults(tmp_path: Path) -> None:
     path = tmp_path / "a.yaml"
     path.write_text("analysis:\n  sed: 8\n  weight: heavy\n")
-    error = config("validate", str(path), TWITCH_CHANNELS="ann").exception
+    error = config("validate", str(path), VIEWERATLAS_VOD__ENABLED="1").exception
     assert isinstance(error, SettingsError) and len(error.args) == 3
     assert "analysis.sed" in error.args[0] and "analysis.weight is 'heavy'" in error.args[1]
-    assert "collection.channels is 'ann' (variable TWITCH_CHANNELS): not read yet" in error.args[2]
+    assert "vod.enabled is '1' (variable VIEWERATLAS_VOD__ENABLED): not read yet" in error.args[2]
 
 
 def test_validate_knows_roots_and_detectors_too() -> None:

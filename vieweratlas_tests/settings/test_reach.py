@@ -11,10 +11,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import dagster as dg
 import numpy as np
 import pytest
+import requests
 from click.testing import CliRunner
 
 from vieweratlas_assets import logs, plugins
@@ -33,6 +35,7 @@ from vieweratlas_assets.domain.communities import detectors
 from vieweratlas_assets.domain.overlap.pairs import WindowPairs
 from vieweratlas_assets.domain.schemas import (
     CHANNEL_AUDIENCE,
+    CHANNEL_ROSTER,
     COMMUNITIES,
     COMMUNITY_TAGS,
     GRAPH_EDGES,
@@ -40,6 +43,7 @@ from vieweratlas_assets.domain.schemas import (
     LAYOUT,
     RAW_SNAPSHOTS,
 )
+from vieweratlas_assets.partitions import hour_key
 from vieweratlas_assets.plugins import load_plugins
 from vieweratlas_assets.privacy import viewer_names
 from vieweratlas_assets.settings import (
@@ -106,6 +110,7 @@ def lake(tmp_path: Path) -> Path:
         (tmp_path / folder / f"{name}.json").write_text(json.dumps(snapshot))
     (tmp_path / "opt_out.txt").write_text("viewer ann1\n")
     (tmp_path / "key.txt").write_text("k" * 32)
+    (tmp_path / "channels.txt").write_text("cid\n")
     return tmp_path / "lake"
 
 
@@ -151,6 +156,28 @@ def imported(settings: Settings) -> Any:
     assert result.exit_code == 0, result.output
     store = LocalStore(settings.root)
     return [store.download_parquet(key, RAW_SNAPSHOTS).rows() for key in store.list_files("raw/snapshots/2026/")]
+
+
+def asked_of_twitch(settings: Settings) -> Any:
+    """What a run that takes the roster asks, and who is in the roster then."""
+    asked: list[Any] = []
+
+    def answer(_: requests.Session, method: str, url: str, **sent: Any) -> requests.Response:
+        asked.append((method, url, {name: value for name, value in sent.items() if name != "timeout"}))
+        logins = [value for name, value in sent.get("params", ()) if name == "user_login"] or ["c1", "c2", "c3"]
+        found = {"access_token": "t", "data": [{"user_id": login, "user_login": login} for login in logins]}
+        given = requests.Response()
+        given.status_code, given._content = 200, json.dumps(found).encode()
+        return given
+
+    now = dt.datetime.now(dt.UTC)
+    job = build_defs(settings).resolve_job_def("roster")
+    with patch.object(requests.Session, "request", answer), dg.DagsterInstance.ephemeral() as instance:
+        key = hour_key(now.date(), now.hour)
+        made = job.execute_in_process(partition_key=key, instance=instance, raise_on_error=False)
+    rosters = LocalStore(settings.root).list_files(f"curated/channel_roster/date={now.date()}/")
+    live = [LocalStore(settings.root).download_parquet(key, CHANNEL_ROSTER)["channel"].to_list() for key in rosters]
+    return made.success, asked, live
 
 
 def pruned(settings: Settings) -> Any:
@@ -276,6 +303,7 @@ SMALL = {"analysis.min_channel_viewers": "1"}
 PLAIN = {**SMALL, "analysis.resolution_mode": "absolute", "analysis.weight": "shared_viewers"}
 SPARK = {"engine.overlap_engine": "spark"}
 ROLE = "arn:aws:iam::123456789012:role/spark"
+APPLICATION = {"twitch.client_id": "id", "twitch.client_secret": "secret"}
 EMR = {
     **SPARK,
     "engine.emr_serverless_application_id": "00fabc123def4567",
@@ -311,6 +339,14 @@ EFFECTS = {
     "storage.s3_region": Effect("eu-west-3", lake_of_a_run, S3),
     "storage.output_dir": Effect("for_people", copies, PLAIN),
     "collection.logs_dir": Effect("others", imported),
+    "collection.top_channels_limit": Effect("2", asked_of_twitch, APPLICATION),
+    "collection.channels": Effect("ann,bob", asked_of_twitch, APPLICATION),
+    "collection.channels_file": Effect("channels.txt", asked_of_twitch, APPLICATION),
+    "twitch.client_id": Effect("other", asked_of_twitch, APPLICATION),
+    "twitch.client_secret": Effect("other", asked_of_twitch, APPLICATION),
+    "twitch.oauth_token": Effect("mine", asked_of_twitch, APPLICATION),
+    "twitch.helix_url": Effect("http://localhost:1/helix", asked_of_twitch, APPLICATION),
+    "twitch.id_url": Effect("http://localhost:1/oauth2", asked_of_twitch, APPLICATION),
     "collection.time_zone": Effect("America/New_York", imported),
     "privacy.viewer_names": Effect("pseudonymous", audience, {"privacy.pseudonym_key": "k" * 32}),
     "privacy.pseudonym_key": Effect("k" * 32, names),

@@ -58,6 +58,8 @@ OTHER_TEXT = {
     "twitch.client_id": "abc",
     "twitch.client_secret": "s",
     "twitch.oauth_token": "t",
+    "twitch.helix_url": "http://127.0.0.1:8200/helix",
+    "twitch.id_url": "http://127.0.0.1:8200/oauth2",
     "storage.storage_type": "s3",
     "storage.s3_bucket": "b",
     "storage.s3_prefix": "",
@@ -253,7 +255,7 @@ def test_a_setting_that_nothing_reads_yet_is_refused_where_a_person_sets_it(key:
 
 
 def test_a_setting_that_nothing_reads_yet_may_be_set_to_its_default() -> None:
-    found = resolve_settings(environment={"VIEWERATLAS_COLLECTION__BATCH_SIZE": "100", "TWITCH_CHANNELS": ","})
+    found = resolve_settings(environment={"VIEWERATLAS_COLLECTION__BATCH_SIZE": "100"})
     assert found.settings == Settings()
 
 

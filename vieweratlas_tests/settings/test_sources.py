@@ -312,14 +312,14 @@ def _folder(tmp_path: Path) -> Path:
 
 
 def test_every_fault_of_every_layer_is_told_at_once(tmp_path: Path) -> None:
-    path = file(tmp_path, "preset: none\nanalysis:\n  sed: 1\n  resolution: -1\ntwitch:\n  client_id: abc\n")
+    path = file(tmp_path, "preset: none\nanalysis:\n  sed: 1\n  resolution: -1\nvod:\n  min_views: 5\n")
     told = faults(
         path,
         VIEWERATLAS_ANALYSIS__SEED="x",
         VIEWERATLAS_ENGINE__MEMORY_LIMIT="much",
         VIEWERATLAS_NONE="1",
         STORAGE_TYPE="s3",
-        TWITCH_CHANNELS="ann",
+        VIEWERATLAS_COLLECTION__BATCH_SIZE="5",
     )
     assert [fault.split(" (")[0].split(" =")[0] for fault in told] == [
         "preset is 'none'",
@@ -329,8 +329,8 @@ def test_every_fault_of_every_layer_is_told_at_once(tmp_path: Path) -> None:
         "analysis.seed is 'x'",
         "engine.memory_limit is 'much'",
         "root: storage.storage_type is s3 and no bucket is named: set storage.s3_bucket",
-        "collection.channels is 'ann'",
-        "twitch.client_id is 'abc'",
+        "collection.batch_size is '5'",
+        "vod.min_views is 5",
     ]
     with pytest.raises(SettingsError) as raised:
         resolve_settings(path, environment={"VIEWERATLAS_ANALYSIS__SEED": "x"})
@@ -341,17 +341,17 @@ def test_a_rule_across_the_keys_of_a_section_is_told_beside_other_faults() -> No
     told = faults(
         VIEWERATLAS_ENGINE__OVERLAP_ENGINE="spark",
         VIEWERATLAS_ENGINE__SPARK_LAUNCHER="emr_serverless",
-        TWITCH_CHANNELS="ann",
+        VIEWERATLAS_COLLECTION__BATCH_SIZE="5",
     )
     assert told[0].startswith("engine: spark_launcher is emr_serverless; set emr_serverless_application_id")
-    assert told[1].startswith("collection.channels is 'ann' (variable TWITCH_CHANNELS): not read yet")
+    assert told[1].startswith("collection.batch_size is '5' (variable VIEWERATLAS_COLLECTION__BATCH_SIZE): not read")
 
 
 @pytest.mark.parametrize(
     "variables",
     [
-        {"TWITCH_CLIENT_SECRET": SECRET},
-        {"VIEWERATLAS_TWITCH__OAUTH_TOKEN": SECRET},
+        {"TWITCH_CLIENT_SECRET": SECRET, "RESOLUTION": "no"},
+        {"VIEWERATLAS_TWITCH__OAUTH_TOKEN": SECRET, "VIEWERATLAS_TWITCH__ID_URL": "none"},
         {"VIEWERATLAS_TWITCH__OAUTH_TOKN": SECRET},
         {"VIEWERATLAS_CLIENT_SECRET": SECRET},
         {"VIEWERATLAS_PRIVACY__PSEUDONYM": SECRET},

@@ -1,0 +1,146 @@
+"""Helix, Twitch's REST API: who is live.
+
+Belongs here: asking, within Twitch's limits and past its troubles. Not here: tokens (twitch_token), what becomes of
+the answers (domain.presence.roster).
+
+https://dev.twitch.tv/docs/api/reference/#get-streams, https://dev.twitch.tv/docs/api/guide/#twitch-rate-limits
+"""
+
+import logging
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import requests
+
+from vieweratlas_assets.clients.http import PatientSession, json_object
+from vieweratlas_assets.clients.twitch_token import Token, TokenRefused
+
+HELIX_URL = "https://api.twitch.tv/helix"
+PAGE = 100
+"""Records a page, and logins a call, at most."""
+MARGIN = 1.1
+"""Between two pages streams change places: so much more is read than is asked for."""
+MOST_WAITS = 5
+LONGEST_WAIT_S = 120.0
+LOG = logging.getLogger("vieweratlas.helix")
+
+Record = Mapping[str, Any]
+
+
+class HelixError(RuntimeError):
+    """Helix answers otherwise than it is documented to; the message holds no secret."""
+
+
+class HelixClient:
+    """Asks Helix, one request at a time.
+
+    429 waits until the time in `Ratelimit-Reset`, as does the last point of the bucket; 401 asks for a new token,
+    once a request. Beside HelixError, every call may raise NoAnswer and TokenRefused.
+    """
+
+    def __init__(
+        self,
+        token: Token,
+        *,
+        url: str = HELIX_URL,
+        http: PatientSession | None = None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._token = token
+        self._url = url.rstrip("/")
+        self._http = http or PatientSession()
+        self._now = now
+
+    def top_streams(self, limit: int) -> list[Record]:
+        """The streams with the most viewers, most first, each channel once; fewer where fewer are live."""
+        found: dict[str, Record] = {}
+        for stream in self._pages("streams", [("first", str(PAGE))]):
+            found.setdefault(stream["user_id"], stream)
+            if len(found) >= math.ceil(limit * MARGIN):
+                break
+        return _by_viewers(found.values())[:limit]
+
+    def streams_of(self, logins: Sequence[str]) -> list[Record]:
+        """The streams of those of these channels that are live, most viewers first, each channel once."""
+        found: dict[str, Record] = {}
+        for begin in range(0, len(logins), PAGE):
+            asked = [("first", str(PAGE)), *(("user_login", login) for login in logins[begin : begin + PAGE])]
+            found |= {stream["user_id"]: stream for stream in self._pages("streams", asked)}
+        return _by_viewers(found.values())
+
+    def _pages(self, path: str, asked: list[tuple[str, str]]) -> Iterator[Record]:
+        """The usable records of all pages."""
+        cursor: str | None = None
+        seen: set[str] = set()
+        while True:
+            page = self._get(path, [*asked, *([("after", cursor)] if cursor else [])])
+            records = page.get("data")
+            if not isinstance(records, list):
+                raise HelixError(f"Helix {path}: the answer has no list of data")
+            usable = [record for record in records if _usable(record)]
+            if len(usable) < len(records):
+                LOG.warning("Helix %s: %d record(s) without an id or a login", path, len(records) - len(usable))
+            yield from usable
+            pagination = page.get("pagination")
+            cursor = pagination.get("cursor") if isinstance(pagination, dict) else None
+            # A cursor that comes again would never end.
+            if not cursor or not records or cursor in seen:
+                return
+            seen.add(cursor)
+
+    def _get(self, path: str, asked: list[tuple[str, str]]) -> dict[str, Any]:
+        waits, renewed = 0, False
+        while True:
+            answer = self._http.request("GET", f"{self._url}/{path}", params=asked, headers=self._token.headers())
+            found = json_object(answer)
+            if answer.status_code == 200 and found is not None:
+                self._leave_room(answer)
+                return found
+            reason = f"Helix {path}: HTTP {answer.status_code} {_told(found)}".strip()
+            if answer.status_code == 401 and not renewed:
+                self._token.renew()
+                renewed = True
+            elif answer.status_code == 401:
+                raise TokenRefused(f"{reason}; a new token is refused too")
+            elif answer.status_code == 429 and waits < MOST_WAITS:
+                waits += 1
+                self._wait_for_reset(answer)
+            else:
+                raise HelixError(reason)
+
+    def _leave_room(self, answer: requests.Response) -> None:
+        if answer.headers.get("Ratelimit-Remaining") == "0":
+            self._wait_for_reset(answer)
+
+    def _wait_for_reset(self, answer: requests.Response) -> None:
+        try:
+            until = float(answer.headers["Ratelimit-Reset"])
+        except (KeyError, ValueError):
+            until = self._now() + 1
+        pause = min(max(until - self._now(), 0) + self._http.jitter(), LONGEST_WAIT_S)
+        LOG.info("Helix has no points left: waiting %.1f s", pause)
+        self._http.sleep(pause)
+
+
+def _usable(record: Any) -> bool:
+    """Whether a record tells whose stream it is; one that does not must not cost the page."""
+    return isinstance(record, dict) and all(
+        isinstance(record.get(name), str) and record[name] for name in ("user_id", "user_login")
+    )
+
+
+def _by_viewers(streams: Iterable[Record]) -> list[Record]:
+    return sorted(streams, key=lambda stream: (-(_whole(stream.get("viewer_count")) or 0), stream["user_login"]))
+
+
+def _whole(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _told(found: dict[str, Any] | None) -> str:
+    """The reason that Helix gives, cut short."""
+    if found is None:
+        return "and no JSON object"
+    return str(found.get("message") or "")[:200]

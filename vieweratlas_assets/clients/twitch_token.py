@@ -1,0 +1,135 @@
+"""Tokens for Twitch: a user's, or one for the application by client credentials.
+
+Belongs here: getting, checking and renewing a token without letting a secret out. Not here: what it is used for
+(helix).
+
+https://dev.twitch.tv/docs/authentication/getting-tokens-oauth/#client-credentials-grant-flow,
+https://dev.twitch.tv/docs/authentication/validate-tokens/
+"""
+
+from typing import Any, Protocol
+
+from vieweratlas_assets.clients.http import PatientSession, json_object
+
+ID_URL = "https://id.twitch.tv/oauth2"
+_NEW_APPLICATION = "register an application at https://dev.twitch.tv/console/apps"
+
+
+class TokenRefused(RuntimeError):
+    """Twitch does not accept the credentials, or there are none; the message says which to set, and holds none."""
+
+
+class Token(Protocol):
+    """What a client of Twitch needs of a token."""
+
+    def headers(self) -> dict[str, str]:
+        """The headers Client-Id and Authorization; the first call may ask Twitch."""
+        ...
+
+    def renew(self) -> None:
+        """Get another token, as this one was refused.
+
+        Raises:
+            TokenRefused: there is no other.
+        """
+        ...
+
+
+class ApplicationToken:
+    """A token for the application itself; Twitch gives another at any time."""
+
+    def __init__(
+        self, client_id: str, client_secret: str, *, url: str = ID_URL, http: PatientSession | None = None
+    ) -> None:
+        self._client_id, self._client_secret = client_id, client_secret
+        self._url = url.rstrip("/")
+        self._http = http or PatientSession()
+        self._token = ""
+
+    def __repr__(self) -> str:
+        return "ApplicationToken(client id and secret not shown)"
+
+    def headers(self) -> dict[str, str]:
+        if not self._token:
+            self.renew()
+        return {"Client-Id": self._client_id, "Authorization": f"Bearer {self._token}"}
+
+    def renew(self) -> None:
+        # In the body: what stands in a URL ends up in logs and exceptions.
+        asked = {
+            "client_id": self._client_id,
+            "client_secret": self._client_secret,
+            "grant_type": "client_credentials",
+        }
+        answer = _answer(self._http, "POST", f"{self._url}/token", data=asked)
+        token = answer.get("access_token")
+        if not isinstance(token, str) or not token:
+            raise TokenRefused("Twitch gives no token for twitch.client_id and twitch.client_secret: check both")
+        self._token = token
+
+
+class UserToken:
+    """A token that a user made, with or without `oauth:` before it; once it has run out, only the user can help."""
+
+    def __init__(
+        self, token: str, client_id: str | None, *, url: str = ID_URL, http: PatientSession | None = None
+    ) -> None:
+        """Take a token.
+
+        Args:
+            client_id: of the application that it was made with; None asks Twitch.
+        """
+        self._token = token.strip().removeprefix("oauth:")
+        self._client_id = client_id
+        self._url = url.rstrip("/")
+        self._http = http or PatientSession()
+
+    def __repr__(self) -> str:
+        return "UserToken(not shown)"
+
+    def headers(self) -> dict[str, str]:
+        if self._client_id is None:
+            answer = _answer(
+                self._http, "GET", f"{self._url}/validate", headers={"Authorization": f"OAuth {self._token}"}
+            )
+            found = answer.get("client_id")
+            if not isinstance(found, str) or not found:
+                self.renew()
+            self._client_id = found
+        return {"Client-Id": str(self._client_id), "Authorization": f"Bearer {self._token}"}
+
+    def renew(self) -> None:
+        raise TokenRefused(
+            "Twitch refuses twitch.oauth_token: it has run out, was withdrawn, or belongs to another client id than "
+            "twitch.client_id; make a new one, or leave it out and set twitch.client_id and twitch.client_secret"
+        )
+
+
+def token_of(
+    *,
+    client_id: str | None,
+    client_secret: str | None,
+    oauth_token: str | None,
+    url: str = ID_URL,
+    http: PatientSession | None = None,
+) -> ApplicationToken | UserToken:
+    """The token that the settings allow: the user's own where there is one.
+
+    Raises:
+        TokenRefused: they allow none.
+    """
+    if oauth_token:
+        return UserToken(oauth_token, client_id, url=url, http=http)
+    if client_id and client_secret:
+        return ApplicationToken(client_id, client_secret, url=url, http=http)
+    missing = [name for name, value in (("client_id", client_id), ("client_secret", client_secret)) if not value]
+    raise TokenRefused(
+        f"Helix needs credentials: set {' and '.join(f'twitch.{name}' for name in missing)} "
+        f"({_NEW_APPLICATION}), or twitch.oauth_token"
+    )
+
+
+def _answer(http: PatientSession, method: str, url: str, **asked: Any) -> dict[str, Any]:
+    """The JSON object of an answer; {} where Twitch refuses."""
+    answer = http.request(method, url, **asked)
+    return (json_object(answer) or {}) if answer.status_code == 200 else {}

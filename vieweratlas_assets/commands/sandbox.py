@@ -1,0 +1,68 @@
+"""The command `vieweratlas sandbox up`: a made-up Twitch to try collection on.
+
+Belongs here: options, what is printed. Not here: what it answers (sandbox).
+"""
+
+import datetime as dt
+
+import click
+
+from vieweratlas_assets import terminal
+from vieweratlas_assets.sandbox.world import WorldSpec
+
+CLIENT_ID, CLIENT_SECRET = "sandbox", "sandbox-secret"
+
+
+@click.group("sandbox")
+def sandbox_group() -> None:
+    """A made-up Twitch on this machine."""
+
+
+@sandbox_group.command("up")
+@click.option("--port", default=8200, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
+@click.option("--channels", default=2_000, show_default=True, help="Channels of the made-up Twitch.")
+@click.option("--viewers", default=40_000, show_default=True, help="Viewers.")
+@click.option("--days", default=7, show_default=True, help="Days, from yesterday on.")
+@click.option("--seed", default=WorldSpec.seed, show_default=True, help="Another seed is another Twitch.")
+@click.option(
+    "--speed",
+    default=1.0,
+    show_default=True,
+    type=click.FloatRange(min=0, min_open=True),
+    help="Its seconds in a second.",
+)
+def up(port: int, channels: int, viewers: int, days: int, seed: int, speed: float) -> None:
+    """Serve Helix of a made-up Twitch until interrupted (Ctrl-C).
+
+    Prints the settings that send collection there. Faults on demand: POST {"statuses": [503, 429]} to
+    /sandbox/faults for the next requests, {"expire_tokens": true} to take all tokens back.
+    """
+    from vieweratlas_assets.sandbox.clock import SandboxClock
+    from vieweratlas_assets.sandbox.helix import SandboxHelix
+    from vieweratlas_assets.sandbox.server import SandboxServer
+    from vieweratlas_assets.sandbox.world import build_world
+
+    now = dt.datetime.now(dt.UTC)
+    try:
+        # From yesterday on, so that broadcasts are under way.
+        start = now.date() - dt.timedelta(days=1)
+        spec = WorldSpec(seed=seed, channels=channels, viewers=viewers, days=days, start=start)
+        with terminal.console.status("making up a Twitch"):
+            helix = SandboxHelix(
+                build_world(spec), SandboxClock(now, speed), client_id=CLIENT_ID, client_secret=CLIENT_SECRET
+            )
+        server = SandboxServer(helix, port=port)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    except OSError as error:
+        raise click.ClickException(
+            f"port {port} cannot be had: {error.strerror}; --port 0 takes a free one"
+        ) from error
+    for name, value in {
+        "VIEWERATLAS_TWITCH__HELIX_URL": f"{server.url}/helix",
+        "VIEWERATLAS_TWITCH__ID_URL": f"{server.url}/oauth2",
+        "TWITCH_CLIENT_ID": CLIENT_ID,
+        "TWITCH_CLIENT_SECRET": CLIENT_SECRET,
+    }.items():
+        terminal.console.print(f"export {name}={value}", highlight=False, soft_wrap=True)
+    server.run()

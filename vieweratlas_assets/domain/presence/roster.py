@@ -1,0 +1,100 @@
+"""The roster: what Twitch says of the channels that are live.
+
+Belongs here: records of Helix to the table, and the list of channels that people want watched. Not here: asking
+(clients.helix), where rosters lie (domain.lake).
+"""
+
+import datetime as dt
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import polars as pl
+
+from vieweratlas_assets.domain.schemas import CHANNEL_ROSTER
+
+_LOGIN = re.compile(r"[a-z0-9_]{1,25}")
+
+
+class WatchListError(ValueError):
+    """A list of channels has lines that are no login; the message names each."""
+
+
+def roster_of(streams: Iterable[Mapping[str, Any]], observed_at: dt.datetime) -> pl.DataFrame:
+    """The roster that records of Get Streams make.
+
+    Args:
+        streams: each with `user_id` and `user_login`; whatever else is missing or of another type is unknown. Of a
+            channel that comes twice the first record counts.
+        observed_at: when they were asked for.
+
+    Returns:
+        Schema CHANNEL_ROSTER.
+    """
+    rows: dict[str, dict[str, Any]] = {}
+    for stream in streams:
+        login = stream["user_login"].lower()
+        rows.setdefault(
+            login,
+            {
+                "channel": login,
+                "channel_id": stream["user_id"],
+                "stream_id": _text(stream.get("id")),
+                "observed_at": observed_at,
+                "viewer_count": _count(stream.get("viewer_count")),
+                "game_name": _text(stream.get("game_name")),
+                "language": _text(stream.get("language")),
+                "title": _text(stream.get("title")),
+                "tags": _texts(stream.get("tags")),
+                "started_at": _time(stream.get("started_at")),
+            },
+        )
+    return CHANNEL_ROSTER.conform(pl.DataFrame(list(rows.values()), schema=CHANNEL_ROSTER.schema))
+
+
+def read_watch_list(text: str) -> list[str]:
+    """The logins of a list of channels, one a line, each once, in their order.
+
+    `#` begins a comment; blank lines, blanks and an `@` before a login and its case do not matter.
+
+    Raises:
+        WatchListError: a line is no login.
+    """
+    found: dict[str, None] = {}
+    bad = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        login = line.partition(" #")[0].strip().lower().lstrip("@")
+        if not login or login.startswith("#"):
+            continue
+        if _LOGIN.fullmatch(login):
+            found[login] = None
+        else:
+            bad.append(f"line {number} is {line.strip()!r}")
+    if bad:
+        raise WatchListError(f"{'; '.join(bad)}; a line is a login (a to z, digits, _, up to 25) or a # comment")
+    return list(found)
+
+
+def watch_list_text(title: str, logins: Iterable[str]) -> str:
+    """A list of channels as `read_watch_list` takes it, under a comment."""
+    return "\n".join([title if title.startswith("#") else f"# {title}", *logins, ""])
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _texts(value: Any) -> list[str]:
+    return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
+
+
+def _count(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def _time(value: Any) -> dt.datetime | None:
+    try:
+        found = dt.datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        return None
+    return found.astimezone(dt.UTC) if found.tzinfo else found.replace(tzinfo=dt.UTC)

@@ -1,0 +1,310 @@
+"""Helix of the sandbox, and the tokens to it, over HTTP.
+
+Belongs here: the answers that Twitch documents, its limits, and faults on demand. Not here: who is live (presence),
+the process (server).
+
+https://dev.twitch.tv/docs/api/reference/, https://dev.twitch.tv/docs/api/guide/#twitch-rate-limits
+"""
+
+import base64
+import binascii
+import datetime as dt
+import json
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl
+
+import polars as pl
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from vieweratlas_assets.sandbox.clock import SandboxClock
+from vieweratlas_assets.sandbox.presence import live_streams
+from vieweratlas_assets.sandbox.world import World
+
+POINTS_A_MINUTE = 800
+TOKEN_LIFE_S = 60 * 86_400
+MOST_FIRST = 100
+REPEATED = 3
+"""Streams of a page that the next one begins with again, as Twitch's do when viewers come and go in between."""
+
+
+@dataclass
+class Faults:
+    """What goes wrong next, as tests and people ask for it.
+
+    Attributes:
+        statuses: HTTP statuses of the next requests to Helix, 200 for none; then all is well again.
+    """
+
+    statuses: deque[int] = field(default_factory=deque)
+
+
+@dataclass
+class _Points:
+    """A token bucket that is full again every minute."""
+
+    now: Callable[[], float]
+    limit: int = POINTS_A_MINUTE
+    left: int = POINTS_A_MINUTE
+    reset: int = 0
+
+    def take(self) -> bool:
+        if self.now() >= self.reset:
+            self.left, self.reset = self.limit, int(self.now()) + 60
+        if not self.left:
+            return False
+        self.left -= 1
+        return True
+
+    def headers(self) -> dict[str, str]:
+        told = {"Limit": self.limit, "Remaining": self.left, "Reset": self.reset}
+        return {f"Ratelimit-{name}": str(value) for name, value in told.items()}
+
+
+class SandboxHelix:
+    """Helix of one world: `routes` to mount, and the state that they share."""
+
+    def __init__(
+        self,
+        world: World,
+        clock: SandboxClock,
+        *,
+        client_id: str = "sandbox",
+        client_secret: str = "sandbox-secret",
+        points_a_minute: int = POINTS_A_MINUTE,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """Serve a world.
+
+        Args:
+            client_id, client_secret: the only ones that get a token.
+            now: real time, for the limits.
+        """
+        self.faults = Faults()
+        self.requests = 0
+        self._world, self._clock = world, clock
+        self._client_id, self._client_secret = client_id, client_secret
+        self._points = _Points(now, points_a_minute)
+        self._tokens: set[str] = set()
+        self._issued = 0
+
+    def expire_tokens(self) -> None:
+        """Make every token that was given invalid."""
+        self._tokens.clear()
+
+    def user_token(self) -> str:
+        """A token as a user makes one."""
+        return self._new_token()
+
+    @property
+    def routes(self) -> list[BaseRoute]:
+        """The routes, from the root of the server."""
+        return [
+            Route("/oauth2/token", self._token, methods=["POST"]),
+            Route("/oauth2/validate", self._validate),
+            Route("/helix/streams", self._guarded(self._streams)),
+            Route("/helix/users", self._guarded(self._users)),
+            Route("/helix/videos", self._guarded(self._videos)),
+            Route("/sandbox/faults", self._set_faults, methods=["POST"]),
+        ]
+
+    def _new_token(self) -> str:
+        self._issued += 1
+        token = f"sandbox{self._issued:023}"
+        self._tokens.add(token)
+        return token
+
+    async def _token(self, request: Request) -> Response:
+        form = dict(parse_qsl((await request.body()).decode()))
+        if form.get("grant_type") != "client_credentials":
+            return _refusal(400, "unsupported grant type")
+        if form.get("client_id") != self._client_id:
+            return _refusal(400, "invalid client")
+        if form.get("client_secret") != self._client_secret:
+            return _refusal(403, "invalid client secret")
+        return JSONResponse({"access_token": self._new_token(), "expires_in": TOKEN_LIFE_S, "token_type": "bearer"})
+
+    async def _validate(self, request: Request) -> Response:
+        kind, _, token = request.headers.get("Authorization", "").partition(" ")
+        if kind not in ("OAuth", "Bearer") or token not in self._tokens:
+            return _refusal(401, "invalid access token")
+        return JSONResponse(
+            {
+                "client_id": self._client_id,
+                "login": "sandbox",
+                "scopes": [],
+                "user_id": "1",
+                "expires_in": TOKEN_LIFE_S,
+            }
+        )
+
+    async def _set_faults(self, request: Request) -> Response:
+        asked = await request.json()
+        self.faults.statuses = deque(int(status) for status in asked.get("statuses", []))
+        if asked.get("expire_tokens"):
+            self.expire_tokens()
+        return JSONResponse({"statuses": list(self.faults.statuses)})
+
+    def _guarded(self, answer: Callable[[Request], dict[str, Any]]) -> Callable[[Request], Any]:
+        """An endpoint that needs a token and a point, and fails on demand."""
+
+        async def endpoint(request: Request) -> Response:
+            self.requests += 1
+            status = self.faults.statuses.popleft() if self.faults.statuses else 200
+            if status == 429 or not self._points.take():
+                return _refusal(429, "Too Many Requests", self._points.headers())
+            if status != 200:
+                return _refusal(status, "asked for", self._points.headers())
+            token = request.headers.get("Authorization", "").removeprefix("Bearer ")
+            if token not in self._tokens:
+                return _refusal(401, "Invalid OAuth token", self._points.headers())
+            if request.headers.get("Client-Id") != self._client_id:
+                return _refusal(401, "Client ID and OAuth token do not match", self._points.headers())
+            try:
+                return JSONResponse(answer(request), headers=self._points.headers())
+            except _BadRequest as error:
+                return _refusal(400, str(error), self._points.headers())
+
+        return endpoint
+
+    def _streams(self, request: Request) -> dict[str, Any]:
+        live = live_streams(self._world, self._clock.now())
+        for parameter, column in (("user_id", "channel_id"), ("user_login", "channel"), ("language", "language")):
+            if asked := _several(request, parameter):
+                live = live.filter(pl.col(column).is_in([each.lower() for each in asked]))
+        rows = [_stream(row) for row in live.iter_rows(named=True)]
+        return _page(request, rows, repeated=REPEATED)
+
+    def _users(self, request: Request) -> dict[str, Any]:
+        ids, logins = _several(request, "id"), _several(request, "login")
+        if not 1 <= len(ids) + len(logins) <= MOST_FIRST:
+            raise _BadRequest('The parameter "id" or "login" must have 1 to 100 values.')
+        found = self._world.channels.filter(
+            pl.col("channel_id").is_in(ids) | pl.col("channel").is_in([login.lower() for login in logins])
+        )
+        return {"data": [_user(row) for row in found.iter_rows(named=True)]}
+
+    def _videos(self, request: Request) -> dict[str, Any]:
+        users, ids = _several(request, "user_id"), _several(request, "id")
+        if len(users) + bool(ids) != 1:
+            raise _BadRequest("Give one user_id, or ids.")
+        now = self._clock.now()
+        channels = self._world.channels.drop("game_name").with_row_index("channel_no")
+        known = self._world.streams.join(channels, on="channel_no").filter(pl.col("started_at") <= now)
+        chosen = known.filter(pl.col("channel_id").is_in(users) | pl.col("vod_id").is_in(ids))
+        newest_first = chosen.sort("started_at", "vod_id", descending=True)
+        return _page(request, [_video(row, now) for row in newest_first.iter_rows(named=True)])
+
+
+class _BadRequest(ValueError):
+    """A request that Helix answers with 400."""
+
+
+def _several(request: Request, parameter: str) -> list[str]:
+    values = request.query_params.getlist(parameter)
+    if len(values) > MOST_FIRST:
+        raise _BadRequest(f'The parameter "{parameter}" has more than {MOST_FIRST} values.')
+    return values
+
+
+def _page(request: Request, rows: list[dict[str, Any]], *, repeated: int = 0) -> dict[str, Any]:
+    """A page of rows; one that follows another begins with the last `repeated` of that one."""
+    first = request.query_params.get("first", "20")
+    if not first.isdecimal() or not 1 <= int(first) <= MOST_FIRST:
+        raise _BadRequest('The parameter "first" must be 1 to 100.')
+    begin = _offset(request.query_params.get("after", ""))
+    begin = max(begin - repeated, 0) if begin else 0
+    stop = begin + int(first)
+    return {"data": rows[begin:stop], "pagination": {"cursor": _cursor(stop)} if stop < len(rows) else {}}
+
+
+def _cursor(offset: int) -> str:
+    return base64.urlsafe_b64encode(json.dumps({"b": None, "a": {"Offset": offset}}).encode()).decode()
+
+
+def _offset(cursor: str) -> int:
+    if not cursor:
+        return 0
+    try:
+        return int(json.loads(base64.urlsafe_b64decode(cursor))["a"]["Offset"])
+    except (binascii.Error, ValueError, KeyError, TypeError):
+        raise _BadRequest('The cursor specified in the query parameter "after" is not valid.') from None
+
+
+def _stream(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "id": row["stream_id"],
+        **_whose(row),
+        "game_id": str(int.from_bytes(row["game_name"].encode()[:4])),
+        "game_name": row["game_name"],
+        "type": "live",
+        "title": row["title"],
+        "viewer_count": row["viewer_count"],
+        "started_at": _time(row["started_at"]),
+        "language": row["language"],
+        "thumbnail_url": "",
+        "tag_ids": [],
+        "tags": row["tags"],
+        "is_mature": False,
+    }
+
+
+def _video(row: dict[str, Any], now: dt.datetime) -> dict[str, Any]:
+    began = _time(row["started_at"])
+    return {
+        "id": row["vod_id"],
+        "stream_id": row["stream_id"],
+        **_whose(row),
+        "title": row["title"],
+        "description": "",
+        "created_at": began,
+        "published_at": began,
+        "url": f"https://www.twitch.tv/videos/{row['vod_id']}",
+        "thumbnail_url": "",
+        "viewable": "public",
+        "view_count": row["duration_s"] // 60,
+        "language": row["language"],
+        "type": "archive",
+        "duration": _duration(min(row["duration_s"], int((now - row["started_at"]).total_seconds()))),
+        "muted_segments": None,
+    }
+
+
+def _user(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "id": row["channel_id"],
+        "login": row["channel"],
+        "display_name": row["display"],
+        "type": "",
+        "broadcaster_type": "",
+        "description": "",
+        "profile_image_url": "",
+        "offline_image_url": "",
+        "view_count": 0,
+        "created_at": "2016-12-14T20:32:28Z",
+    }
+
+
+def _whose(row: dict[str, Any]) -> dict[str, str]:
+    return {"user_id": row["channel_id"], "user_login": row["channel"], "user_name": row["display"]}
+
+
+def _time(moment: dt.datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _duration(seconds: int) -> str:
+    hours, rest = divmod(seconds, 3600)
+    minutes, left = divmod(rest, 60)
+    return f"{f'{hours}h' if hours else ''}{f'{minutes}m' if hours or minutes else ''}{left}s"
+
+
+def _refusal(status: int, message: str, headers: dict[str, str] | None = None) -> JSONResponse:
+    names = {400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 429: "Too Many Requests"}
+    told = {"error": names.get(status, "Service Unavailable"), "status": status, "message": message}
+    return JSONResponse(told, status_code=status, headers=headers)

@@ -1,0 +1,69 @@
+"""A sandbox Twitch for the tests of its clients: served for real, with waits that are noted and not waited."""
+
+import datetime as dt
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from vieweratlas_assets.clients.helix import HelixClient
+from vieweratlas_assets.clients.http import PatientSession
+from vieweratlas_assets.clients.twitch_token import ApplicationToken, Token
+from vieweratlas_assets.sandbox.clock import SandboxClock
+from vieweratlas_assets.sandbox.helix import SandboxHelix
+from vieweratlas_assets.sandbox.presence import live_streams
+from vieweratlas_assets.sandbox.server import SandboxServer
+from vieweratlas_assets.sandbox.world import World
+
+SECRET = "sandbox-secret"
+EVENING = dt.datetime(2026, 10, 6, 18, tzinfo=dt.UTC)
+
+
+@dataclass
+class Twitch:
+    """A running sandbox.
+
+    Attributes:
+        now: real time as its limits and clients see it; a wait moves it on.
+        waits: seconds that clients have waited.
+    """
+
+    helix: SandboxHelix
+    url: str
+    world: World
+    clock: SandboxClock
+    time: list[float] = field(default_factory=lambda: [1_000_000.0])
+    waits: list[float] = field(default_factory=list)
+
+    def http(self) -> PatientSession:
+        """A session that waits in this time, without jitter."""
+        return PatientSession(sleep=self._wait, jitter=lambda: 0.0)
+
+    def client(self, token: Token | None = None) -> HelixClient:
+        """A client with its own token."""
+        token = token or ApplicationToken("sandbox", SECRET, url=f"{self.url}/oauth2", http=self.http())
+        return HelixClient(token, url=f"{self.url}/helix", http=self.http(), now=lambda: self.time[0])
+
+    def live(self) -> list[str]:
+        """The channels that are live, most viewers first."""
+        return live_streams(self.world, self.clock.now())["channel"].to_list()
+
+    def _wait(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        self.time[0] += seconds
+
+
+@contextmanager
+def twitch(world: World, *, points_a_minute: int = 800) -> Iterator[Twitch]:
+    """Serve a world at one evening, where time stands still."""
+    clock = SandboxClock(EVENING, seconds=lambda: 0.0)
+    time = [1_000_000.0]
+    helix = SandboxHelix(
+        world,
+        clock,
+        client_id="sandbox",
+        client_secret=SECRET,
+        points_a_minute=points_a_minute,
+        now=lambda: time[0],
+    )
+    with SandboxServer(helix).running() as server:
+        yield Twitch(helix, server.url, world, clock, time)

@@ -1,0 +1,124 @@
+"""The hourly roster through Dagster, against the sandbox's Helix."""
+
+import datetime as dt
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import polars as pl
+import pytest
+
+from vieweratlas_assets.build import build_defs
+from vieweratlas_assets.domain import lake
+from vieweratlas_assets.domain.schemas import CHANNEL_ROSTER
+from vieweratlas_assets.partitions import hour_key
+from vieweratlas_assets.sandbox.clock import SandboxClock
+from vieweratlas_assets.sandbox.helix import SandboxHelix
+from vieweratlas_assets.sandbox.presence import live_streams
+from vieweratlas_assets.sandbox.server import SandboxServer
+from vieweratlas_assets.sandbox.world import WorldSpec, build_world
+from vieweratlas_assets.settings import Settings, resolve_settings
+from vieweratlas_assets.storage.local import LocalStore
+from vieweratlas_tests.defs.test_assets import failure_of
+from vieweratlas_tests.lakes import put_roster
+
+SECRET = "sandbox-secret"
+
+
+class Live:
+    """A sandbox at this very moment, and a lake."""
+
+    def __init__(self, url: str, live: list[str], quiet: list[str], folder: Path) -> None:
+        self.url, self.live, self.quiet, self.folder = url, live, quiet, folder
+        self.store = LocalStore(folder / "lake")
+
+    def settings(self, **environment: str) -> Settings:
+        of_sandbox = {
+            "VIEWERATLAS_ROOT": str(self.folder / "lake"),
+            "VIEWERATLAS_TWITCH__HELIX_URL": f"{self.url}/helix",
+            "VIEWERATLAS_TWITCH__ID_URL": f"{self.url}/oauth2",
+            "TWITCH_CLIENT_ID": "sandbox",
+            "TWITCH_CLIENT_SECRET": SECRET,
+        }
+        return resolve_settings(environment=of_sandbox | environment).settings
+
+    def take(self, hour: dt.datetime | None = None, **environment: str) -> dg.ExecuteInProcessResult:
+        moment = hour or _away_from_the_hour_s_end()
+        job = build_defs(self.settings(**environment)).resolve_job_def("roster")
+        with dg.DagsterInstance.ephemeral() as instance:
+            return job.execute_in_process(
+                partition_key=hour_key(moment.date(), moment.hour), instance=instance, raise_on_error=False
+            )
+
+    def roster(self) -> pl.DataFrame:
+        [key] = self.store.list_files("curated/channel_roster/")
+        return self.store.download_parquet(key, CHANNEL_ROSTER)
+
+
+def _away_from_the_hour_s_end() -> dt.datetime:
+    while (now := dt.datetime.now(dt.UTC)).strftime("%M:%S") > "59:40":
+        time.sleep(1)
+    return now
+
+
+@pytest.fixture
+def live(tmp_path: Path) -> Iterator[Live]:
+    now = dt.datetime.now(dt.UTC)
+    start = now.date() - dt.timedelta(days=1)
+    world = build_world(WorldSpec(channels=300, viewers=3_000, days=3, start=start))
+    clock = SandboxClock(now, seconds=lambda: 0.0)
+    helix = SandboxHelix(world, clock, client_id="sandbox", client_secret=SECRET)
+    channels = live_streams(world, now)["channel"].to_list()
+    with SandboxServer(helix).running() as server:
+        yield Live(server.url, channels, sorted(set(world.channels["channel"]) - set(channels)), tmp_path)
+
+
+def test_the_largest_and_the_watched_are_taken(live: Live) -> None:
+    (live.folder / "mine.txt").write_text(f"# mine\n{live.live[-1]}\n{live.quiet[0].upper()}\n")
+    watched = {"TWITCH_CHANNELS": live.live[-2], "CHANNELS_FILE": str(live.folder / "mine.txt")}
+    result = live.take(VIEWERATLAS_COLLECTION__TOP_CHANNELS_LIMIT="5", **watched)
+    assert result.success
+    assert set(live.roster()["channel"]) == {*live.live[:5], *live.live[-2:]}
+    [event] = result.asset_materializations_for_node("channel_roster")
+    figures = {name: event.metadata[name].value for name in ("top_channels", "watched", "watched_live")}
+    assert figures == {"top_channels": 5, "watched": 3, "watched_live": 2}
+    assert event.metadata["dagster/row_count"].value == 7
+
+
+def test_an_hour_that_is_over_keeps_its_roster_and_is_not_made_up(live: Live) -> None:
+    day = dt.date(2026, 3, 10)
+    noon = dt.datetime.combine(day, dt.time(12), dt.UTC)
+    result = live.take(noon)
+    assert not result.success
+    told = failure_of(result, "channel_roster")
+    assert "Twitch only tells who is live now" in told and "VODs" in told
+    put_roster(live.store, day, {"ann": ("Chess", "en")})
+    before = live.store.download_bytes(lake.channel_roster(day, 12))
+    # Without credentials: nobody is asked.
+    assert live.take(noon, TWITCH_CLIENT_SECRET="wrong").success
+    assert live.store.download_bytes(lake.channel_roster(day, 12)) == before
+
+
+def test_channels_that_opted_out_are_not_in_the_roster(live: Live) -> None:
+    (live.folder / "out.txt").write_text(f"channel {live.live[0]}\n")
+    assert live.take(VIEWERATLAS_PRIVACY__OPT_OUT_FILE=str(live.folder / "out.txt")).success
+    assert set(live.roster()["channel"]) == set(live.live[1:])
+
+
+@pytest.mark.parametrize(
+    ("environment", "told"),
+    [
+        ({"TWITCH_CLIENT_SECRET": "wrong-4711"}, "check both"),
+        ({"TWITCH_OAUTH_TOKEN": "oauth:gone-4711"}, "twitch.oauth_token"),
+        ({"CHANNELS_FILE": "none.txt"}, "none.txt cannot be read"),
+        ({"TWITCH_CHANNELS": "no login"}, "setting collection.channels: line 1 is 'no login'"),
+    ],
+)
+def test_what_a_person_has_to_mend_is_told_once_and_holds_no_secret(
+    live: Live, environment: dict[str, str], told: str
+) -> None:
+    result = live.take(**environment)
+    assert not result.success and told in failure_of(result, "channel_roster")
+    assert "4711" not in "".join(str(event) for event in result.all_events)
+    assert not live.store.list_files()

@@ -1,0 +1,81 @@
+"""The roster's table and the list of channels that are always watched."""
+
+import datetime as dt
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vieweratlas_assets.domain.presence.roster import (
+    WatchListError,
+    read_watch_list,
+    roster_of,
+    watch_list_text,
+)
+from vieweratlas_assets.domain.schemas import CHANNEL_ROSTER
+
+NOW = dt.datetime(2026, 11, 26, 12, 5, tzinfo=dt.UTC)
+FULL = {
+    "id": "40",
+    "user_id": "7",
+    "user_login": "Ann",
+    "user_name": "Ann",
+    "game_id": "1",
+    "game_name": "Chess",
+    "viewer_count": 12,
+    "started_at": "2026-11-26T10:00:00Z",
+    "language": "de",
+    "title": "hi",
+    "tags": ["Deutsch", "Chess"],
+}
+
+
+def test_a_record_of_helix_is_a_row() -> None:
+    assert roster_of([FULL], NOW).to_dicts() == [
+        {
+            "channel": "ann",
+            "channel_id": "7",
+            "stream_id": "40",
+            "observed_at": NOW,
+            "viewer_count": 12,
+            "game_name": "Chess",
+            "language": "de",
+            "title": "hi",
+            "tags": ["Deutsch", "Chess"],
+            "started_at": dt.datetime(2026, 11, 26, 10, tzinfo=dt.UTC),
+        }
+    ]
+
+
+anything = st.none() | st.booleans() | st.integers(-5, 5) | st.text(max_size=5) | st.lists(st.integers(), max_size=2)
+
+
+@given(st.dictionaries(st.sampled_from(sorted(FULL.keys() - {"user_id", "user_login"})), anything))
+def test_whatever_is_missing_or_of_another_type_is_unknown_and_costs_nothing(fields: dict[str, Any]) -> None:
+    roster = roster_of([{"user_id": "7", "user_login": "ann", **fields}, FULL], NOW)
+    assert roster.schema == CHANNEL_ROSTER.schema and roster["channel"].to_list() == ["ann"]
+    title, count = fields.get("title"), fields.get("viewer_count")
+    assert roster["title"][0] == (title if isinstance(title, str) and title else None)
+    known = isinstance(count, int) and not isinstance(count, bool) and count >= 0
+    assert roster["viewer_count"][0] == (count if known else None)
+
+
+def test_nobody_live_is_an_empty_roster() -> None:
+    assert roster_of([], NOW).equals(CHANNEL_ROSTER.empty())
+
+
+def test_a_watch_list_has_comments_blanks_and_repeats() -> None:
+    text = "# mine\n\nann\n  Bob  # a friend\n@cid\nANN\n#dora\n"
+    assert read_watch_list(text) == ["ann", "bob", "cid"]
+    assert read_watch_list("") == []
+
+
+def test_a_line_that_is_no_login_is_named() -> None:
+    with pytest.raises(WatchListError, match=r"line 2 is 'https://twitch.tv/ann'; line 3 is 'ann bob'; a line is"):
+        read_watch_list("ann\nhttps://twitch.tv/ann\nann bob\nx\n")
+
+
+@given(st.lists(st.from_regex(r"[a-z0-9_]{1,25}", fullmatch=True), unique=True))
+def test_what_is_written_is_read(logins: list[str]) -> None:
+    assert read_watch_list(watch_list_text("The largest", logins)) == logins
