@@ -87,6 +87,7 @@ class SandboxHelix:
         """
         self.faults = Faults()
         self.requests = 0
+        self.secrets_in_urls = 0
         self._world, self._clock = world, clock
         self._client_id, self._client_secret = client_id, client_secret
         self._points = _Points(now, points_a_minute)
@@ -120,7 +121,9 @@ class SandboxHelix:
         return token
 
     async def _token(self, request: Request) -> Response:
-        form = dict(parse_qsl((await request.body()).decode()))
+        # Twitch takes both, and clients are found that put the secret into the URL.
+        self.secrets_in_urls += "client_secret" in request.query_params
+        form = {**request.query_params, **dict(parse_qsl((await request.body()).decode()))}
         if form.get("grant_type") != "client_credentials":
             return _refusal(400, "unsupported grant type")
         if form.get("client_id") != self._client_id:

@@ -37,6 +37,7 @@ def test_the_largest_are_read_over_pages_that_repeat_streams(running: Twitch) ->
     assert logins(found) == live[:150]
     assert running.helix.requests == 2, "165 streams with the margin, 3 of them twice"
     assert logins(running.client().top_streams(10_000)) == live
+    assert running.helix.secrets_in_urls == 0
 
 
 @pytest.mark.parametrize("asked", [0, 1, 100, 101, 900])
