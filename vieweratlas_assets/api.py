@@ -150,10 +150,11 @@ def audience_of(
     return Audience(distinct, {_day(day): CHANNEL_ACTIVITY.conform(activity)})
 
 
-def overlap_graph(audience: Audience, **analysis: Any) -> OverlapGraph:
+def overlap_graph(audience: Audience, *, memory_limit: str = "2GB", **analysis: Any) -> OverlapGraph:
     """Count the viewers that channels share, and join the channels by them.
 
     Args:
+        memory_limit: what counting may take beside the audience itself; above it, work goes to disk.
         analysis: settings such as overlap_threshold=5 or min_channel_viewers=1 (default 10: smaller channels are
             left out).
 
@@ -161,12 +162,15 @@ def overlap_graph(audience: Audience, **analysis: Any) -> OverlapGraph:
         SettingsError: a setting is unknown or impossible.
     """
     chosen = _chosen(analysis)
+    limit = resolve_settings(
+        environment={}, overrides={"engine": {"memory_limit": memory_limit}}, overrides_from="argument"
+    ).settings.engine.memory_limit_bytes
     overlap = overlap_of(
         audience.pairs,
         min_shared=chosen.overlap_threshold,
         min_channel_viewers=chosen.min_channel_viewers,
         max_channels_per_viewer=chosen.max_channels_per_viewer if chosen.drop_viewers_over_max else None,
-        memory_bytes=load_settings().engine.memory_limit_bytes // 3,
+        memory_bytes=limit // 3,
     )
     return build_overlap_graph(overlap, audience.activity, min_channel_viewers=chosen.min_channel_viewers)
 
@@ -251,30 +255,31 @@ def _audience_of_day(
     Args:
         chosen: analysis settings that were asked for.
     """
-    filters = AudienceFilters(
-        **{each.name: getattr(_chosen(chosen), each.name) for each in dataclasses.fields(AudienceFilters)}
-    )
     record = sealed.record("channel_audience", day)
+    used = {} if record is None else record.facts.get("settings", {})
+    known = [each.name for each in dataclasses.fields(AudienceFilters)]
+    asked = _chosen({**{name: used[name] for name in known if name in used}, **chosen})
+    filters = AudienceFilters(**{name: getattr(asked, name) for name in known})
     if record is not None and not record.facts["total_snapshots"]:
         return None
-    if record is not None and not _differing(record, filters, chosen):
+    if record is not None and not _differing(record, filters):
         return under_names(sealed.table(record, CHANNEL_AUDIENCE), sealed.table(record, CHANNEL_ACTIVITY), names)
     files = find_day(sealed.store, day)
     if record is not None and (is_pruned(sealed, day) or not files.has_presence):
-        told = "; ".join(_differing(record, filters, chosen))
+        told = "; ".join(_differing(record, filters))
         raise ValueError(f"the audience of {day} was made with {told}, and its presence is no longer there")
     if not files.has_presence:
         return None
     return _reduced(sealed, day, files, filters, names)
 
 
-def _differing(record: PartitionRecord, filters: AudienceFilters, chosen: Mapping[str, Any]) -> list[str]:
+def _differing(record: PartitionRecord, filters: AudienceFilters) -> list[str]:
     """The filters that were asked for and are not those that a stored audience was made with."""
     used = record.facts.get("settings", {})
     return [
         f"{name}={used[name]}, not {wanted}"
         for name, wanted in dataclasses.asdict(filters).items()
-        if name in chosen and name in used and used[name] != wanted
+        if name in used and used[name] != wanted
     ]
 
 

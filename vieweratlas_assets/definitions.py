@@ -5,5 +5,6 @@ from vieweratlas_assets.logs import start_log
 from vieweratlas_assets.settings import load_settings
 
 settings = load_settings()
-start_log(settings)
+# A log that cannot be kept must not take the code location down.
+start_log(settings, needs_file=False)
 defs = build_defs(settings)

@@ -60,28 +60,36 @@ def log_file_of(settings: Settings) -> Path:
     return (settings.log_file or home / "vieweratlas.log").absolute()
 
 
-def start_log(settings: Settings) -> None:
+def start_log(settings: Settings, *, needs_file: bool = True) -> None:
     """Tell from now on what log_level asks for, on stderr and in the log file; in place of an earlier start.
 
+    Args:
+        needs_file: False goes on with stderr alone where the file cannot be written, and says so.
+
     Raises:
-        SettingsError: the log file cannot be written.
+        SettingsError: the log file cannot be written, and it is needed.
     """
     from rich.console import Console
     from rich.logging import RichHandler
 
     path = log_file_of(settings)
-    _refuse_unwritable(path)
+    writable = _is_writable(path)
+    if needs_file and not writable:
+        raise SettingsError(f"{_cannot_be_written(path)}; name a file in a folder of yours")
     stop_log()
     stderr = cast(TextIO, _Stderr())
     console = Console(file=stderr, width=None if sys.stderr.isatty() else WIDTH_OF_A_PIPE)
     shown = RichHandler(console=console, show_path=False, rich_tracebacks=False, log_time_format="%H:%M:%S")
     shown.addFilter(lambda record: record.name != SHOWN.name)
     shown.setFormatter(logging.Formatter("%(message)s"))
+    LOGGER.addHandler(shown)
+    LOGGER.setLevel(settings.log_level)
+    if not writable:
+        LOGGER.warning("%s: going on without", _cannot_be_written(path))
+        return
     kept = _LogFile(str(path), maxBytes=PART_BYTES, backupCount=OLD_PARTS, encoding="utf-8")
     kept.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    for handler in (shown, kept):
-        LOGGER.addHandler(handler)
-    LOGGER.setLevel(settings.log_level)
+    LOGGER.addHandler(kept)
 
 
 def stop_log() -> None:
@@ -91,10 +99,11 @@ def stop_log() -> None:
         handler.close()
 
 
-def _refuse_unwritable(path: Path) -> None:
+def _is_writable(path: Path) -> bool:
     there = next(place for place in (path, *path.parents) if place.exists())
     wanted = path.is_file() if there == path else there.is_dir()
-    if not wanted or not os.access(there, os.W_OK):
-        raise SettingsError(
-            f"log_file is {str(path)!r}: it cannot be written there; name a file in a folder of yours"
-        )
+    return wanted and os.access(there, os.W_OK)
+
+
+def _cannot_be_written(path: Path) -> str:
+    return f"log_file is {str(path)!r}: it cannot be written there"

@@ -8,7 +8,6 @@ import logging
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -116,14 +115,6 @@ def print_uris(sealed: "SealedPartitions", keys: Iterable[str]) -> None:
     """Print where files lie, one a line and never broken, so that they can be copied."""
     for key in keys:
         console.print(f"  {sealed.store.uri(key)}", soft_wrap=True, highlight=False, markup=False)
-
-
-def print_copies(folder: Path, days: Iterable[dt.date]) -> None:
-    """Print where in a folder the copies of these days lie, if any do."""
-    places = [str(place) for day in days if (place := folder / str(day)).is_dir()]
-    if places:
-        span = " to ".join(dict.fromkeys((places[0], places[-1])))
-        console.print(f"Copies in {span}", soft_wrap=True, highlight=False, markup=False)
 
 
 def print_import(title: str, report: ImportReport) -> None:

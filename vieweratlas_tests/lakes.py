@@ -1,6 +1,7 @@
 """Small lakes for tests, written out by hand: who wrote where in which minute."""
 
 import datetime as dt
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,13 @@ def at(hour: int, minute: int = 0, day: dt.date = DAY) -> dt.datetime:
     return dt.datetime.combine(day, dt.time(hour, minute), dt.UTC)
 
 
+def away_from_the_hour_s_end() -> dt.datetime:
+    """The present moment, once the hour is not about to end under a run."""
+    while (now := dt.datetime.now(dt.UTC)).strftime("%M:%S") > "59:40":
+        time.sleep(1)
+    return now
+
+
 def put_raw(
     store: ObjectStore,
     hour: dt.datetime,
@@ -81,10 +89,10 @@ def put_raw(
     return key
 
 
-def make_audience(root: Path, day: dt.date, names: ViewerNames = PLAIN) -> None:
-    """Seal the audience of a day's presence, with the default filters."""
+def make_audience(root: Path, day: dt.date, names: ViewerNames = PLAIN, **filters: Any) -> None:
+    """Seal the audience of a day's presence."""
     manager = LakeIOManager(root=str(root))
-    result = audience_of_day(manager, Analysis(), names, day)
+    result = audience_of_day(manager, Analysis(**filters), names, day)
     files = table_files(day, result.tables)
     files |= {lake.atlas_file(day, name): data for name, data in result.products.items()}
     manager.sealed.seal("channel_audience", day, files, facts=result.facts, made_from=result.made_from)

@@ -11,6 +11,7 @@ from vieweratlas_assets import api, plugins
 from vieweratlas_assets.api import get_storage
 from vieweratlas_assets.domain.communities import detectors
 from vieweratlas_assets.domain.lake import channel_roster, live_presence
+from vieweratlas_assets.domain.presence.names import ViewerNames
 from vieweratlas_assets.settings import SettingsError
 from vieweratlas_assets.storage.audiences import mark_pruned
 from vieweratlas_assets.storage.local import LocalStore
@@ -164,6 +165,26 @@ def test_a_stored_audience_becomes_pseudonymous_with_the_settings(
     stored = api.load_audience(store, DAY)
     assert stored.pairs.equals(reduced.pairs) and stored.activity[DAY].equals(reduced.activity[DAY])
     assert stored.pairs["viewer"].str.starts_with("p.").all()
+
+
+def test_a_viewer_under_both_forms_is_one_person(bare_environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    key, store = "a key of the tests, 32 bytes long", LocalStore(tmp_path)
+    pseudonym = ViewerNames(pseudonymous=True, key=key.encode()).stored(pl.Series(["ann"]))[0]
+    put_live(store, DAY, {"alpha": [["ann", "bob"], ["ann", pseudonym], [pseudonym]]})
+    make_audience(tmp_path, DAY)
+    bare_environment.setenv("VIEWERATLAS_PRIVACY__VIEWER_NAMES", "pseudonymous")
+    bare_environment.setenv("VIEWERATLAS_PRIVACY__PSEUDONYM_KEY", key)
+    audience = api.load_audience(store, DAY)
+    assert audience.pairs.height == 2 and pseudonym in audience.pairs["viewer"]
+    assert audience.activity[DAY].select("viewers", "viewer_minutes").rows() == [(2, 3)]
+
+
+def test_filters_that_are_not_asked_for_stay_as_the_stored_audience_has_them(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    put_live(store, DAY, {"alpha": [["ann", "bob", "nightbot"], ["ann", "nightbot"]]})
+    make_audience(tmp_path, DAY, min_buckets_per_viewer=2)
+    assert api.load_audience(store, DAY).pairs["viewer"].to_list() == ["ann"]
+    assert api.load_audience(store, DAY, drop_known_bots=False).pairs["viewer"].to_list() == ["ann", "nightbot"]
 
 
 def test_filters_other_than_those_of_the_stored_audience_are_applied_to_its_presence(tmp_path: Path) -> None:

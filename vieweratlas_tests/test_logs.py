@@ -116,6 +116,14 @@ def test_a_log_file_that_cannot_be_is_refused_by_name(tmp_path: Path, place: str
         logs.start_log(settings(tmp_path / place))
 
 
+def test_the_code_location_goes_on_without_a_log_that_cannot_be(tmp_path: Path, capsys) -> None:
+    (tmp_path / "file").write_text("")
+    logs.start_log(settings(tmp_path / "file/own.log"), needs_file=False)
+    LOG.error("so it is")
+    told = " ".join(capsys.readouterr().err.split())
+    assert "cannot be written there: going on without" in told and "so it is" in told
+
+
 def test_a_log_that_breaks_later_is_told_once_and_stops_nothing(tmp_path: Path, capsys) -> None:
     logs.start_log(settings(tmp_path / "deep/own.log"))
     (tmp_path / "deep").write_text("in the way")

@@ -52,6 +52,7 @@ class HelixClient:
         self._url = url.rstrip("/")
         self._http = http or PatientSession()
         self._now = now
+        self._empty_until = 0.0
 
     def top_streams(self, limit: int) -> list[Record]:
         """The streams with the most viewers, most first, each channel once; fewer where fewer are live."""
@@ -93,10 +94,12 @@ class HelixClient:
     def _get(self, path: str, asked: list[tuple[str, str]]) -> dict[str, Any]:
         waits, renewed = 0, False
         while True:
+            self._wait_until(self._empty_until)
             answer = self._http.request("GET", f"{self._url}/{path}", params=asked, headers=self._token.headers())
             found = json_object(answer)
             if answer.status_code == 200 and found is not None:
-                self._leave_room(answer)
+                if answer.headers.get("Ratelimit-Remaining") == "0":
+                    self._empty_until = self._reset(answer)
                 return found
             reason = f"Helix {path}: HTTP {answer.status_code} {_told(found)}".strip()
             if answer.status_code == 401 and not renewed:
@@ -106,22 +109,22 @@ class HelixClient:
                 raise TokenRefused(f"{reason}; a new token is refused too")
             elif answer.status_code == 429 and waits < MOST_WAITS:
                 waits += 1
-                self._wait_for_reset(answer)
+                self._empty_until = max(self._reset(answer), self._now() + 1)
             else:
                 raise HelixError(reason)
 
-    def _leave_room(self, answer: requests.Response) -> None:
-        if answer.headers.get("Ratelimit-Remaining") == "0":
-            self._wait_for_reset(answer)
-
-    def _wait_for_reset(self, answer: requests.Response) -> None:
+    def _reset(self, answer: requests.Response) -> float:
+        """When the bucket is full again; where that is not told, in a second."""
         try:
-            until = float(answer.headers["Ratelimit-Reset"])
+            return float(answer.headers["Ratelimit-Reset"])
         except (KeyError, ValueError):
-            until = self._now() + 1
-        pause = min(max(until - self._now(), 0) + self._http.jitter(), LONGEST_WAIT_S)
-        LOG.info("Helix has no points left: waiting %.1f s", pause)
-        self._http.sleep(pause)
+            return self._now() + 1
+
+    def _wait_until(self, moment: float) -> None:
+        pause = min(moment - self._now(), LONGEST_WAIT_S)
+        if pause > 0:
+            LOG.info("Helix has no points left: waiting %.1f s", pause)
+            self._http.sleep(pause + self._http.jitter())
 
 
 def _usable(record: Any) -> bool:

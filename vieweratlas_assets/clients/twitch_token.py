@@ -41,7 +41,7 @@ class ApplicationToken:
     def __init__(
         self, client_id: str, client_secret: str, *, url: str = ID_URL, http: PatientSession | None = None
     ) -> None:
-        self._client_id, self._client_secret = client_id, client_secret
+        self._client_id, self._client_secret = _sendable(client_id, "twitch.client_id"), client_secret
         self._url = url.rstrip("/")
         self._http = http or PatientSession()
         self._token = ""
@@ -78,9 +78,12 @@ class UserToken:
 
         Args:
             client_id: of the application that it was made with; None asks Twitch.
+
+        Raises:
+            TokenRefused: no header can hold it.
         """
-        self._token = token.strip().removeprefix("oauth:")
-        self._client_id = client_id
+        self._token = _sendable(token.strip().removeprefix("oauth:"), "twitch.oauth_token")
+        self._client_id = None if client_id is None else _sendable(client_id, "twitch.client_id")
         self._url = url.rstrip("/")
         self._http = http or PatientSession()
 
@@ -127,6 +130,14 @@ def token_of(
         f"Helix needs credentials: set {' and '.join(f'twitch.{name}' for name in missing)} "
         f"({_NEW_APPLICATION}), or twitch.oauth_token"
     )
+
+
+def _sendable(text: str, setting: str) -> str:
+    """The text, if a header can hold it."""
+    if not text or not text.isascii() or not text.isprintable() or " " in text:
+        # None of it is shown: it may be a secret in part.
+        raise TokenRefused(f"{setting} holds characters that no credential of Twitch has: copy it again")
+    return text
 
 
 def _answer(http: PatientSession, method: str, url: str, **asked: Any) -> dict[str, Any]:

@@ -4,12 +4,13 @@ Belongs here: options, and what is printed of a run. Not here: planning, running
 """
 
 import datetime as dt
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from vieweratlas_assets import terminal
-from vieweratlas_assets.commands.start import start
+from vieweratlas_assets.commands.start import start, without_copies
 from vieweratlas_assets.logs import SHOWN
 from vieweratlas_assets.settings import Settings
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance
 
     from vieweratlas_assets.runs import Plan
+    from vieweratlas_assets.storage.sealed import SealedPartitions
 
 # Commands import what they run inside: loading Dagster takes seconds, and `--help` must not.
 
@@ -74,12 +76,22 @@ def analyze(
     failures: list[str] = []
     with runs.open_instance() as instance:
         for begin, end in ranges:
-            failures += analyse(settings, instance, begin, end, force=force)
+            failures += analyse(without_copies(settings), instance, begin, end, force=force)
     terminal.print_products(lake.sealed, ranges[-1][1])
     if settings.storage.output_dir is not None:
         days = [day for begin, end in ranges for day in days_between(begin, end)]
-        terminal.print_copies(settings.storage.output_dir, days)
+        _copy_for_people(lake.sealed, days, settings.storage.output_dir)
     fail_for(failures)
+
+
+def _copy_for_people(sealed: "SealedPartitions", days: list[dt.date], folder: Path) -> None:
+    """Copy the products of the days that have some, also where others of them failed, and say where."""
+    from vieweratlas_assets.storage.products import copy_products
+
+    copied = {day: count for day in days if (count := copy_products(sealed, day, folder))}
+    if copied:
+        span = " to ".join(str(folder / f"{day}") for day in dict.fromkeys((min(copied), max(copied))))
+        terminal.console.print(f"Copied {sum(copied.values())} files to {span}", soft_wrap=True, highlight=False)
 
 
 def analyse(

@@ -104,14 +104,18 @@ def _compare_communities(
 
 
 def _compare_positions(sealed: "SealedPartitions", day: dt.date, placed: "pl.DataFrame") -> None:
-    from vieweratlas_assets.domain.atlas.nearness import neighbours_kept
+    from vieweratlas_assets.domain.atlas.nearness import FEWEST, neighbours_kept
     from vieweratlas_assets.domain.schemas import LAYOUT
 
     record = sealed.record("atlas_layout", day)
-    if record is None:
-        told = f"{placed.height} channels have published positions; `vieweratlas analyze --date {day}` makes ours"
+    layout = None if record is None else sealed.table(record, LAYOUT)
+    both = placed if layout is None else placed.join(layout, on="channel", how="semi")
+    if both.height < FEWEST:
+        told = f"{both.height} channel(s) have published positions: too few to compare"
+    elif layout is None:
+        told = f"{both.height} channels have published positions; `vieweratlas analyze --date {day}` makes ours"
     else:
-        kept = neighbours_kept(sealed.table(record, LAYOUT), placed)
+        kept = neighbours_kept(layout, both)
         told = (
             f"Positions: of the {kept.nearest} channels nearest to a channel on their map, {kept.share:.1%} are so "
             f"on ours (by chance {kept.by_chance:.1%}), over {kept.channels} channels"

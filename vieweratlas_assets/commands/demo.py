@@ -10,7 +10,7 @@ import click
 
 from vieweratlas_assets import terminal
 from vieweratlas_assets.commands.analysis import analyse, fail_for
-from vieweratlas_assets.commands.start import start
+from vieweratlas_assets.commands.start import start, without_copies
 from vieweratlas_assets.sandbox.world import WorldSpec
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def demo(chosen: str | None, root: str | None, channels: int, viewers: int, days
     # Made-up viewers must never land among collected ones: the environment's lake has to be named to be used.
     settings = start(root or chosen or "demo")
     # Its folder is for people already: no copies beside it.
-    settings = settings.model_copy(update={"storage": settings.storage.model_copy(update={"output_dir": None})})
+    settings = without_copies(settings)
     lake = lake_of(settings)
     try:
         spec = WorldSpec(seed=seed, channels=channels, viewers=viewers, days=days)

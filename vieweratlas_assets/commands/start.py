@@ -20,6 +20,11 @@ def resolve(root: str | None, config: str | None = None, *, refuse_unread: bool 
     return resolve_settings(config, overrides=overrides, overrides_from="option --root", refuse_unread=refuse_unread)
 
 
+def without_copies(settings: Settings) -> Settings:
+    """The settings of runs that copy no products, for a command that copies them itself or needs none."""
+    return settings.model_copy(update={"storage": settings.storage.model_copy(update={"output_dir": None})})
+
+
 def start(root: str | None, config: str | None = None) -> Settings:
     """Read the settings of a command, load its plug-ins and start its log.
 

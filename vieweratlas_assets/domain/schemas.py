@@ -95,11 +95,11 @@ class Table:
         Raises:
             SchemaError: as `validate`, or a piece does not come after the one before.
         """
-        rows = 0
-        for frame in self._in_order(frames):
-            self.validate(frame)
-            rows += frame.height
-        return rows
+        return sum(frame.height for frame in self._in_order(map(self._validated, frames)))
+
+    def _validated(self, frame: pl.DataFrame) -> pl.DataFrame:
+        self.validate(frame)
+        return frame
 
     def _in_order(self, frames: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
         order = self.order or self.key

@@ -123,7 +123,7 @@ class SandboxHelix:
     async def _token(self, request: Request) -> Response:
         # Twitch takes both, and clients are found that put the secret into the URL.
         self.secrets_in_urls += "client_secret" in request.query_params
-        form = {**request.query_params, **dict(parse_qsl((await request.body()).decode()))}
+        form = {**request.query_params, **dict(parse_qsl((await request.body()).decode(errors="replace")))}
         if form.get("grant_type") != "client_credentials":
             return _refusal(400, "unsupported grant type")
         if form.get("client_id") != self._client_id:
@@ -147,8 +147,14 @@ class SandboxHelix:
         )
 
     async def _set_faults(self, request: Request) -> Response:
-        asked = await request.json()
-        self.faults.statuses = deque(int(status) for status in asked.get("statuses", []))
+        try:
+            asked = await request.json()
+            statuses = [int(status) for status in asked.get("statuses", [])]
+        except (ValueError, TypeError, AttributeError):
+            return _refusal(400, 'the body is not such as {"statuses": [503, 429], "expire_tokens": true}')
+        if any(status != 200 and not 400 <= status <= 599 for status in statuses):
+            return _refusal(400, "a status is 200 or from 400 to 599")
+        self.faults.statuses = deque(statuses)
         if asked.get("expire_tokens"):
             self.expire_tokens()
         return JSONResponse({"statuses": list(self.faults.statuses)})
@@ -221,7 +227,7 @@ def _page(request: Request, rows: list[dict[str, Any]], *, repeated: int = 0) ->
     if not first.isdecimal() or not 1 <= int(first) <= MOST_FIRST:
         raise _BadRequest('The parameter "first" must be 1 to 100.')
     begin = _offset(request.query_params.get("after", ""))
-    begin = max(begin - repeated, 0) if begin else 0
+    begin = max(begin - min(repeated, int(first) - 1), 0)
     stop = begin + int(first)
     return {"data": rows[begin:stop], "pagination": {"cursor": _cursor(stop)} if stop < len(rows) else {}}
 
@@ -235,7 +241,7 @@ def _offset(cursor: str) -> int:
         return 0
     try:
         return int(json.loads(base64.urlsafe_b64decode(cursor))["a"]["Offset"])
-    except (binascii.Error, ValueError, KeyError, TypeError):
+    except (binascii.Error, ValueError, KeyError, TypeError, OverflowError):
         raise _BadRequest('The cursor specified in the query parameter "after" is not valid.') from None
 
 

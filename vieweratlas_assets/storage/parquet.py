@@ -51,7 +51,8 @@ class EncodedTable:
         buffer = io.BytesIO()
         with pq.ParquetWriter(buffer, table.empty().to_arrow().schema, compression="zstd") as writer:
             for group in _regrouped(table, frames):
-                writer.write_table(group.to_arrow(), row_group_size=ROWS_A_GROUP)
+                # One chunk: where pages end would tell how the rows were cut.
+                writer.write_table(group.rechunk().to_arrow(), row_group_size=ROWS_A_GROUP)
                 self.rows += group.height
         self.data = buffer.getvalue()
 

@@ -4,6 +4,7 @@ import logging
 import socket
 import traceback
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import requests
@@ -64,7 +65,7 @@ def test_a_429_waits_until_the_bucket_is_full_again(world: World) -> None:
         assert logins(running.client().top_streams(10_000)) == running.live()
         pages = running.helix.requests
         # The last point of a bucket is known from the answer, so that no request is wasted on a 429.
-        assert running.waits == [60.0] * (pages // 2)
+        assert running.waits == [60.0] * ((pages - 1) // 2)
 
 
 def test_a_429_that_nobody_explains_waits_and_gives_up_after_five(running: Twitch) -> None:
@@ -77,6 +78,9 @@ def test_a_429_that_nobody_explains_waits_and_gives_up_after_five(running: Twitc
 
 
 def test_a_token_that_ran_out_between_two_pages_is_renewed(running: Twitch) -> None:
+    # The second page is refused, and so is the first try with whatever is left.
+    running.helix.faults.statuses.extend([200, 401])
+    assert logins(running.client().top_streams(150)) == running.live()[:150]
     client = running.client()
     client.top_streams(1)
     running.helix.expire_tokens()
@@ -118,6 +122,22 @@ def test_wrong_credentials_are_told_without_being_shown(running: Twitch, caplog)
             running.client(token).top_streams(1)
         told = "".join(traceback.format_exception(raised.value)) + repr(token) + caplog.text
         assert "49f" not in told and SECRET not in told
+
+
+@pytest.mark.parametrize("token", ["", "oauth:", "abc…", "two words", "two\nlines", "ä"])
+def test_a_token_that_no_header_can_hold_is_refused_at_once_and_not_shown(token: str) -> None:
+    with pytest.raises(TokenRefused, match="copy it again") as raised:
+        UserToken(token, None)
+    assert len(token) < 3 or token not in str(raised.value)
+
+
+def test_a_netrc_does_not_take_the_place_of_the_token(
+    running: Twitch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".netrc").write_text("default login someone password else\n")
+    (tmp_path / ".netrc").chmod(0o600)
+    monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
+    assert logins(running.client().top_streams(3)) == running.live()[:3]
 
 
 def test_no_secret_leaves_with_an_error_a_log_or_a_repr(running: Twitch, caplog) -> None:

@@ -1,7 +1,6 @@
 """The hourly roster through Dagster, against the sandbox's Helix."""
 
 import datetime as dt
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from vieweratlas_assets.sandbox.world import WorldSpec, build_world
 from vieweratlas_assets.settings import Settings, resolve_settings
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_tests.defs.test_assets import failure_of
-from vieweratlas_tests.lakes import put_roster
+from vieweratlas_tests.lakes import away_from_the_hour_s_end, put_roster
 
 SECRET = "sandbox-secret"
 
@@ -44,7 +43,7 @@ class Live:
         return resolve_settings(environment=of_sandbox | environment).settings
 
     def take(self, hour: dt.datetime | None = None, **environment: str) -> dg.ExecuteInProcessResult:
-        moment = hour or _away_from_the_hour_s_end()
+        moment = hour or away_from_the_hour_s_end()
         job = build_defs(self.settings(**environment)).resolve_job_def("roster")
         with dg.DagsterInstance.ephemeral() as instance:
             return job.execute_in_process(
@@ -54,12 +53,6 @@ class Live:
     def roster(self) -> pl.DataFrame:
         [key] = self.store.list_files("curated/channel_roster/")
         return self.store.download_parquet(key, CHANNEL_ROSTER)
-
-
-def _away_from_the_hour_s_end() -> dt.datetime:
-    while (now := dt.datetime.now(dt.UTC)).strftime("%M:%S") > "59:40":
-        time.sleep(1)
-    return now
 
 
 @pytest.fixture
@@ -112,7 +105,7 @@ def test_channels_that_opted_out_are_not_in_the_roster(live: Live) -> None:
         ({"TWITCH_CLIENT_SECRET": "wrong-4711"}, "check both"),
         ({"TWITCH_OAUTH_TOKEN": "oauth:gone-4711"}, "twitch.oauth_token"),
         ({"CHANNELS_FILE": "none.txt"}, "none.txt cannot be read"),
-        ({"TWITCH_CHANNELS": "no login"}, "setting collection.channels: line 1 is 'no login'"),
+        ({"TWITCH_CHANNELS": "no login"}, "setting collection.channels: no login in line(s) 1"),
     ],
 )
 def test_what_a_person_has_to_mend_is_told_once_and_holds_no_secret(

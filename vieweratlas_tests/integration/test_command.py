@@ -75,7 +75,7 @@ def test_analyze_takes_a_preset_and_a_file_and_copies_the_products(command: Comm
     put_live(LocalStore(command.root), DAY, two_groups())
     (command.folder / "own.yaml").write_text("preset: explorer\nstorage:\n  output_dir: for_people\n")
     printed = command.run("analyze", "own.yaml", **SMALL)
-    assert f"Copies in for_people/{DAY}" in printed
+    assert f"files to for_people/{DAY}" in printed
     assert f"channel_audience of {DAY} sealed: rows" in printed, "the preset tells every step"
     products = {path.name for path in (command.root / f"atlas/date={DAY}").iterdir() if path.name[0] != "_"}
     copies = {path.name: path.read_bytes() for path in (command.folder / f"for_people/{DAY}").iterdir()}

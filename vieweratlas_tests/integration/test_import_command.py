@@ -83,6 +83,18 @@ def test_presence_as_json_goes_in_and_can_be_analysed(command: Command) -> None:
     assert edges.select("channel_a", "channel_b", "shared_viewers").rows() == [("alpha", "beta", 1)]
 
 
+def test_a_map_with_too_few_positions_is_told_so(command: Command) -> None:
+    path = command.folder / "g.gexf"
+    nodes = "".join(f'<node id="{n}" label="{n}"><viz:position x="{n}" y="0"/></node>' for n in range(2))
+    path.write_text(
+        '<gexf xmlns:viz="http://www.gexf.net/1.2draft/viz"><graph><nodes>'
+        f'{nodes}</nodes><edges><edge source="0" target="1" weight="9"/></edges></graph></gexf>'
+    )
+    command.run("import", "atlas", "--gexf", str(path), "--date", "2022-05-01")
+    command.run("analyze", "--date", "2022-05-01")
+    assert "2 channel(s) have published positions: too few" in command.run("compare", "--date", "2022-05-01")
+
+
 def test_a_map_that_published_only_positions_is_compared_with_ours(command: Command) -> None:
     # Two rings of six channels, placed as two groups far from one another.
     names = [f"{ring}{number}" for ring in "ab" for number in range(6)]

@@ -1,6 +1,7 @@
 """The sandbox as people start it, and the commands that ask it."""
 
 import signal
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -59,4 +60,8 @@ def test_without_credentials_it_is_told_what_to_set(command: Command) -> None:
 
 
 def test_a_port_that_is_taken_and_a_world_that_cannot_be_are_one_line(command: Command) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        told = command.run("sandbox", "up", *SMALL, "--port", str(port), fails=True)
+    assert f"port {port}" in told and "Address already in use" in told and "Traceback" not in told
     assert "channels is 3; allowed" in command.run("sandbox", "up", "--channels", "3", fails=True)

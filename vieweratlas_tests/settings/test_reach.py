@@ -60,7 +60,7 @@ from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.objects import StorageError
 from vieweratlas_assets.storage.opening import open_store
 from vieweratlas_assets.storage.sealed import AssetDays, SealedPartitions, table_files
-from vieweratlas_tests.lakes import DAY, put_live, put_raw, put_roster, run
+from vieweratlas_tests.lakes import DAY, away_from_the_hour_s_end, put_live, put_raw, put_roster, run
 
 # Only one value is possible; any other is refused.
 REFUSED = {*NOT_YET_READ, "vod.bucket_len_s"}
@@ -170,7 +170,7 @@ def asked_of_twitch(settings: Settings) -> Any:
         given.status_code, given._content = 200, json.dumps(found).encode()
         return given
 
-    now = dt.datetime.now(dt.UTC)
+    now = away_from_the_hour_s_end()
     job = build_defs(settings).resolve_job_def("roster")
     with patch.object(requests.Session, "request", answer), dg.DagsterInstance.ephemeral() as instance:
         key = hour_key(now.date(), now.hour)

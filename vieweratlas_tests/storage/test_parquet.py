@@ -71,6 +71,20 @@ def test_a_table_in_pieces_has_its_rows_and_the_bytes_of_the_whole(
     assert written.rows == height
 
 
+def test_a_table_of_many_pages_has_its_bytes_however_it_is_cut() -> None:
+    whole = _audience(*range(300_000)).with_columns(pl.format("viewer{}", pl.int_range(300_000)).alias("viewer"))
+    whole = CHANNEL_AUDIENCE.conform(whole)
+    written = parquet.EncodedTable(CHANNEL_AUDIENCE, [whole]).data
+    for cut in (777, 5_000, 100_000):
+        assert parquet.EncodedTable(CHANNEL_AUDIENCE, whole.iter_slices(cut)).data == written, cut
+
+
+def test_a_null_in_a_piece_is_told_as_such() -> None:
+    broken = _audience(5).with_columns(viewer=pl.lit(None, pl.String))
+    with pytest.raises(SchemaError, match="nulls in viewer"):
+        CHANNEL_AUDIENCE.validate_pieces([_audience(1), broken])
+
+
 @pytest.mark.parametrize("second", [_audience(0), _audience(2), _audience(1, 3)])
 def test_pieces_out_of_order_are_no_table(second: pl.DataFrame) -> None:
     with pytest.raises(SchemaError, match="table channel_audience: row 2 does not come after"):

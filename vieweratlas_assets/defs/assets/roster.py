@@ -114,6 +114,6 @@ def roster_of_hour(
         "watched": len(watched),
         "watched_live": sum(login in live for login in watched),
         "concurrent_viewers": int(roster["viewer_count"].sum()),
-        "languages": roster["language"].n_unique(),
+        "languages": roster["language"].drop_nulls().n_unique(),
         "largest_games": dict(games.head(MOST_GAMES).iter_rows()),
     }

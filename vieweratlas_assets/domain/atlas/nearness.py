@@ -10,6 +10,8 @@ import polars as pl
 from scipy.spatial import cKDTree
 
 NEAREST = 10
+FEWEST = 3
+"""Channels on both maps; below, every channel is next to every other."""
 
 
 @dataclass(frozen=True)
@@ -35,10 +37,10 @@ def neighbours_kept(found: pl.DataFrame, reference: pl.DataFrame, nearest: int =
     Of channels at the same distance either may count as nearer.
 
     Raises:
-        ValueError: fewer than three channels are on both maps.
+        ValueError: fewer than FEWEST channels are on both maps.
     """
     both = found.join(reference, on="channel", suffix="_reference").sort("channel")
-    if both.height < 3:
+    if both.height < FEWEST:
         raise ValueError(f"{both.height} channel(s) are on both maps: too few to compare")
     nearest = min(nearest, both.height - 2)
     ours, theirs = (

@@ -58,7 +58,7 @@ def build_day_audience(
 ) -> DayAudience[Held]:
     """Reduce a day's presence to its audience, one piece after another.
 
-    In memory are a piece, 8 bytes a pair, and what `hold` keeps.
+    In memory are a piece, 8 bytes a pair until viewers are counted, and what `hold` keeps.
 
     Args:
         presence: schema PRESENCE, live and VOD together; a channel's rows are all in one piece. Names are brought
@@ -221,7 +221,23 @@ def under_names(
         return audience, activity
     kept = names.without_opted_out(audience)
     kept = kept.with_columns(names.stored(kept["viewer"]).alias("viewer")).drop_nulls("viewer")
+    if kept.select(CHANNEL_AUDIENCE.key).is_duplicated().any():
+        kept = _joined_forms(kept)
     return CHANNEL_AUDIENCE.conform(kept), _counted_anew(names.without_opted_out(activity), kept)
+
+
+def _joined_forms(audience: pl.DataFrame) -> pl.DataFrame:
+    """Pairs that stood there under two forms of a name as one; with the buckets of the form that has most."""
+    seen = {source: pl.col("sources").str.contains(source, literal=True).any() for source in ("live", "vod")}
+    return audience.group_by(CHANNEL_AUDIENCE.key).agg(
+        pl.col("buckets").max(),
+        pl.when(seen["live"] & seen["vod"])
+        .then(pl.lit("live+vod"))
+        .otherwise(pl.when(seen["live"]).then(pl.lit("live")).otherwise(pl.lit("vod")))
+        .alias("sources"),
+        pl.col("first_seen").min(),
+        pl.col("last_seen").max(),
+    )
 
 
 def _counted_anew(activity: pl.DataFrame, audience: pl.DataFrame) -> pl.DataFrame:

@@ -93,8 +93,10 @@ def apply_filters(
         names: under which forms bots and broadcasters may stand there.
     """
     within = _WithinChannels(filters, names)
-    held, channels, digests = _held((within.left_of(piece) for piece in pieces), hold)
+    digests: list[np.ndarray] = []
+    held, channels = _held((within.left_of(piece) for piece in pieces), hold, digests)
     viewers = count_viewers(digests)
+    digests.clear()
     few = viewers.channels < filters.min_channels_per_viewer
     many = ~few & (viewers.channels > filters.max_channels_per_viewer)
     effects = (
@@ -105,7 +107,7 @@ def apply_filters(
     gone = few | many if filters.drop_viewers_over_max else few
     if gone.any():
         dropped = viewers.viewers[gone]
-        held, channels, _ = _held((_without(frame, dropped) for frame in held), hold)
+        held, channels = _held((_without(frame, dropped) for frame in held), hold)
         viewers = viewers.those(~gone)
     return Filtered(held, channels, viewers, effects)
 
@@ -156,17 +158,20 @@ def channel_sizes(audience: pl.DataFrame) -> pl.DataFrame:
 
 
 def _held(
-    frames: Iterable[pl.DataFrame], hold: Callable[[Iterable[pl.DataFrame]], Held]
-) -> tuple[Held, pl.DataFrame, list[np.ndarray]]:
-    """What `hold` makes of the frames; what each channel has, and the digests of all pairs."""
-    channels, digests = [channel_sizes(CHANNEL_AUDIENCE.empty())], []
+    frames: Iterable[pl.DataFrame],
+    hold: Callable[[Iterable[pl.DataFrame]], Held],
+    digests: list[np.ndarray] | None = None,
+) -> tuple[Held, pl.DataFrame]:
+    """What `hold` makes of the frames, and what each channel has; `digests` takes those of all pairs."""
+    channels = [channel_sizes(CHANNEL_AUDIENCE.empty())]
 
     def noted() -> Iterator[pl.DataFrame]:
         for frame in frames:
             channels.append(channel_sizes(frame))
-            digests.append(pair_digests(frame))
+            if digests is not None:
+                digests.append(pair_digests(frame))
             yield frame
 
     held = hold(noted())
     # What was held may have been cut within a channel.
-    return held, pl.concat(channels).group_by("channel").sum(), digests
+    return held, pl.concat(channels).group_by("channel").sum()

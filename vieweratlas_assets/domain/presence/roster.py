@@ -13,11 +13,13 @@ import polars as pl
 
 from vieweratlas_assets.domain.schemas import CHANNEL_ROSTER
 
+MOST_VIEWERS = 10**12
+MOST_LINES_TOLD = 5
 _LOGIN = re.compile(r"[a-z0-9_]{1,25}")
 
 
 class WatchListError(ValueError):
-    """A list of channels has lines that are no login; the message names each."""
+    """A list of channels has lines that are no login; the message numbers them."""
 
 
 def roster_of(streams: Iterable[Mapping[str, Any]], observed_at: dt.datetime) -> pl.DataFrame:
@@ -69,9 +71,14 @@ def read_watch_list(text: str) -> list[str]:
         if _LOGIN.fullmatch(login):
             found[login] = None
         else:
-            bad.append(f"line {number} is {line.strip()!r}")
+            bad.append(number)
     if bad:
-        raise WatchListError(f"{'; '.join(bad)}; a line is a login (a to z, digits, _, up to 25) or a # comment")
+        # Without the lines: whoever names the wrong file must not find it in a log.
+        told = ", ".join(map(str, bad[:MOST_LINES_TOLD]))
+        told += f" and {len(bad) - MOST_LINES_TOLD} more" if len(bad) > MOST_LINES_TOLD else ""
+        raise WatchListError(
+            f"no login in line(s) {told}; a line is a login (a to z, digits, _, up to 25) or a # comment"
+        )
     return list(found)
 
 
@@ -81,20 +88,21 @@ def watch_list_text(title: str, logins: Iterable[str]) -> str:
 
 
 def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
+    # JSON can escape half a character, where a title was cut; it is no text anywhere else.
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) and value else None
 
 
 def _texts(value: Any) -> list[str]:
-    return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
+    return [text for each in value if (text := _text(each))] if isinstance(value, list) else []
 
 
 def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MOST_VIEWERS else None
 
 
 def _time(value: Any) -> dt.datetime | None:
     try:
         found = dt.datetime.fromisoformat(value)
-    except (TypeError, ValueError):
+        return found.astimezone(dt.UTC) if found.tzinfo else found.replace(tzinfo=dt.UTC)
+    except (TypeError, ValueError, OverflowError):
         return None
-    return found.astimezone(dt.UTC) if found.tzinfo else found.replace(tzinfo=dt.UTC)

@@ -61,6 +61,21 @@ def test_whatever_is_missing_or_of_another_type_is_unknown_and_costs_nothing(fie
     assert roster["viewer_count"][0] == (count if known else None)
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"title": "cut \ud83d", "tags": ["\udc00", "Chess"], "game_name": "\ud83d"},
+        {"started_at": "0001-01-01T00:00:00+14:00"},
+        {"viewer_count": 2**70},
+    ],
+)
+def test_what_json_can_say_and_a_table_cannot_hold_costs_one_field(fields: dict[str, Any]) -> None:
+    roster = roster_of([{"user_id": "7", "user_login": "ann", **fields}], NOW)
+    assert roster["channel"].to_list() == ["ann"]
+    assert roster["viewer_count"][0] is None and roster["started_at"][0] is None
+    assert roster["title"][0] == ("cut ?" if "title" in fields else None)
+
+
 def test_nobody_live_is_an_empty_roster() -> None:
     assert roster_of([], NOW).equals(CHANNEL_ROSTER.empty())
 
@@ -71,9 +86,12 @@ def test_a_watch_list_has_comments_blanks_and_repeats() -> None:
     assert read_watch_list("") == []
 
 
-def test_a_line_that_is_no_login_is_named() -> None:
-    with pytest.raises(WatchListError, match=r"line 2 is 'https://twitch.tv/ann'; line 3 is 'ann bob'; a line is"):
+def test_a_line_that_is_no_login_is_numbered_and_not_shown() -> None:
+    with pytest.raises(WatchListError, match=r"^no login in line\(s\) 2, 3; a line is"):
         read_watch_list("ann\nhttps://twitch.tv/ann\nann bob\nx\n")
+    with pytest.raises(WatchListError) as raised:
+        read_watch_list("viewer ann, hello\n" * 1_000)
+    assert "1, 2, 3, 4, 5 and 995 more" in str(raised.value) and "ann" not in str(raised.value)
 
 
 @given(st.lists(st.from_regex(r"[a-z0-9_]{1,25}", fullmatch=True), unique=True))
