@@ -87,22 +87,18 @@ def engine(options: Options) -> "pl.DataFrame":
 def daily(options: Options) -> None:
     """Our daily audiences, once, as the asset makes them: read a few channels at a time, filtered, as Parquet."""
     from vieweratlas_assets.domain import lake
-    from vieweratlas_assets.domain.presence.audience import build_day_audience
     from vieweratlas_assets.domain.presence.filters import AudienceFilters
     from vieweratlas_assets.domain.schemas import CHANNEL_AUDIENCE
     from vieweratlas_assets.storage import parquet
     from vieweratlas_assets.storage.local import LocalStore
-    from vieweratlas_assets.storage.presence import DayRead, find_day, read_roster, reduce_presence
+    from vieweratlas_assets.storage.presence import find_day, read_audience
 
     encoded = partial(parquet.EncodedTable, CHANNEL_AUDIENCE)
     for path in options.files:
         day = dt.date.fromisoformat(path.parent.name.removeprefix("date="))
         root = Path(str(path).removesuffix(lake.live_presence(day)))
         store = LocalStore(root)
-        files, read = find_day(store, day), DayRead()
-        roster = read_roster(store, files, read)
-        reduce = partial(build_day_audience, roster=roster, filters=AudienceFilters(), hold=encoded)
-        built = reduce_presence(store, files, read, reduce)
+        built, _ = read_audience(store, find_day(store, day), AudienceFilters(), encoded)
         audience_file(path).write_bytes(built.audience.data)
 
 

@@ -21,8 +21,6 @@ TOLD = {
     "engine_pairs": "**our engine**",
     "scipy": "scipy.sparse product",
     "sets": "Python sets over all pairs of channels",
-    "rows": "rows read again",
-    "audiences": "daily audiences",
 }
 
 

@@ -26,7 +26,7 @@ from vieweratlas_assets.domain.communities.detectors import detector_names
 from vieweratlas_assets.domain.overlap.counting import overlap_of
 from vieweratlas_assets.domain.overlap.graph import OverlapGraph, build_overlap_graph
 from vieweratlas_assets.domain.overlap.measures import usable_weight
-from vieweratlas_assets.domain.presence.audience import build_day_audience, under_names
+from vieweratlas_assets.domain.presence.audience import under_names
 from vieweratlas_assets.domain.presence.filters import AudienceFilters
 from vieweratlas_assets.domain.presence.names import ViewerNames
 from vieweratlas_assets.domain.presence.quality import told_reasons
@@ -35,12 +35,12 @@ from vieweratlas_assets.domain.tagging.labels import tag_communities
 from vieweratlas_assets.importers.tabular import read_rows
 from vieweratlas_assets.plugins import load_plugins
 from vieweratlas_assets.privacy import viewer_names
-from vieweratlas_assets.settings import AnalysisSettings, load_settings, resolve_settings
+from vieweratlas_assets.settings import AnalysisSettings, Settings, load_settings, resolve_settings
 from vieweratlas_assets.storage.audiences import is_pruned
 from vieweratlas_assets.storage.objects import CorruptObject, ObjectStore
 from vieweratlas_assets.storage.opening import open_store
-from vieweratlas_assets.storage.presence import DayFiles, DayRead, find_day, read_roster, reduce_presence
-from vieweratlas_assets.storage.sealed import MissingPartition, PartitionRecord, SealedPartitions
+from vieweratlas_assets.storage.presence import find_day, read_audience
+from vieweratlas_assets.storage.sealed import MissingPartition, SealedPartitions
 
 PAIRS = pl.Schema({"channel": pl.String, "viewer": pl.String})
 COLUMNS = {"channel": ("channel", "channel_login"), "viewer": ("viewer", "username", "chatter", "login")}
@@ -161,16 +161,14 @@ def overlap_graph(audience: Audience, *, memory_limit: str = "2GB", **analysis: 
     Raises:
         SettingsError: a setting is unknown or impossible.
     """
-    chosen = _chosen(analysis)
-    limit = resolve_settings(
-        environment={}, overrides={"engine": {"memory_limit": memory_limit}}, overrides_from="argument"
-    ).settings.engine.memory_limit_bytes
+    settings = _settings(analysis=analysis, engine={"memory_limit": memory_limit})
+    chosen = settings.analysis
     overlap = overlap_of(
         audience.pairs,
         min_shared=chosen.overlap_threshold,
         min_channel_viewers=chosen.min_channel_viewers,
         max_channels_per_viewer=chosen.max_channels_per_viewer if chosen.drop_viewers_over_max else None,
-        memory_bytes=limit // 3,
+        memory_bytes=settings.engine.memory_limit_bytes // 3,
     )
     return build_overlap_graph(overlap, audience.activity, min_channel_viewers=chosen.min_channel_viewers)
 
@@ -242,9 +240,11 @@ def _day(day: dt.date | str) -> dt.date:
 
 
 def _chosen(analysis: Mapping[str, Any]) -> AnalysisSettings:
-    return resolve_settings(
-        environment={}, overrides={"analysis": analysis}, overrides_from="argument"
-    ).settings.analysis
+    return _settings(analysis=analysis).analysis
+
+
+def _settings(**sections: Mapping[str, Any]) -> Settings:
+    return resolve_settings(environment={}, overrides=sections, overrides_from="argument").settings
 
 
 def _audience_of_day(
@@ -262,39 +262,22 @@ def _audience_of_day(
     filters = AudienceFilters(**{name: getattr(asked, name) for name in known})
     if record is not None and not record.facts["total_snapshots"]:
         return None
-    if record is not None and not _differing(record, filters):
+    wanted = dataclasses.asdict(filters).items()
+    differ = [f"{name}={used[name]}, not {value}" for name, value in wanted if used.get(name, value) != value]
+    if record is not None and not differ:
         return under_names(sealed.table(record, CHANNEL_AUDIENCE), sealed.table(record, CHANNEL_ACTIVITY), names)
     files = find_day(sealed.store, day)
     if record is not None and (is_pruned(sealed, day) or not files.has_presence):
-        told = "; ".join(_differing(record, filters))
-        raise ValueError(f"the audience of {day} was made with {told}, and its presence is no longer there")
+        raise ValueError(
+            f"the audience of {day} was made with {'; '.join(differ)}, and its presence is no longer there"
+        )
     if not files.has_presence:
         return None
-    return _reduced(sealed, day, files, filters, names)
-
-
-def _differing(record: PartitionRecord, filters: AudienceFilters) -> list[str]:
-    """The filters that were asked for and are not those that a stored audience was made with."""
-    used = record.facts.get("settings", {})
-    return [
-        f"{name}={used[name]}, not {wanted}"
-        for name, wanted in dataclasses.asdict(filters).items()
-        if name in used and used[name] != wanted
-    ]
-
-
-def _reduced(
-    sealed: SealedPartitions, day: dt.date, files: DayFiles, filters: AudienceFilters, names: ViewerNames
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    read = DayRead()
-    roster = read_roster(sealed.store, files, read)
-    built = reduce_presence(
-        sealed.store, files, read, lambda rows: build_day_audience(rows, roster, filters, list, names)
-    )
+    built, read = read_audience(sealed.store, files, filters, list, names)
     if not read.files_read.keys() & {"live", "vod"}:
         raise CorruptObject(f"no file of presence of {day} can be read: {told_reasons(read.rejected)}")
     if read.rejected:
-        warnings.warn(f"{day}: left out {told_reasons(read.rejected)}", stacklevel=5)
+        warnings.warn(f"{day}: left out {told_reasons(read.rejected)}", stacklevel=4)
     return pl.concat([CHANNEL_AUDIENCE.empty(), *built.audience]), built.activity
 
 

@@ -35,7 +35,6 @@ ALLOWED = {
         "privacy",
         "terminal",
         "twitch",
-        "clients",
         "defs",
         "domain",
         "importers",

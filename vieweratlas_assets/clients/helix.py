@@ -17,7 +17,6 @@ import requests
 from vieweratlas_assets.clients.http import PatientSession, json_object
 from vieweratlas_assets.clients.twitch_token import Token, TokenRefused
 
-HELIX_URL = "https://api.twitch.tv/helix"
 PAGE = 100
 """Records a page, and logins a call, at most."""
 MARGIN = 1.1
@@ -44,7 +43,7 @@ class HelixClient:
         self,
         token: Token,
         *,
-        url: str = HELIX_URL,
+        url: str,
         http: PatientSession | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:

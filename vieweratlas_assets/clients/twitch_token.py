@@ -11,7 +11,6 @@ from typing import Any, Protocol
 
 from vieweratlas_assets.clients.http import PatientSession, json_object
 
-ID_URL = "https://id.twitch.tv/oauth2"
 _NEW_APPLICATION = "register an application at https://dev.twitch.tv/console/apps"
 
 
@@ -38,9 +37,7 @@ class Token(Protocol):
 class ApplicationToken:
     """A token for the application itself; Twitch gives another at any time."""
 
-    def __init__(
-        self, client_id: str, client_secret: str, *, url: str = ID_URL, http: PatientSession | None = None
-    ) -> None:
+    def __init__(self, client_id: str, client_secret: str, *, url: str, http: PatientSession | None = None) -> None:
         self._client_id, self._client_secret = _sendable(client_id, "twitch.client_id"), client_secret
         self._url = url.rstrip("/")
         self._http = http or PatientSession()
@@ -71,9 +68,7 @@ class ApplicationToken:
 class UserToken:
     """A token that a user made, with or without `oauth:` before it; once it has run out, only the user can help."""
 
-    def __init__(
-        self, token: str, client_id: str | None, *, url: str = ID_URL, http: PatientSession | None = None
-    ) -> None:
+    def __init__(self, token: str, client_id: str | None, *, url: str, http: PatientSession | None = None) -> None:
         """Take a token.
 
         Args:
@@ -113,8 +108,7 @@ def token_of(
     client_id: str | None,
     client_secret: str | None,
     oauth_token: str | None,
-    url: str = ID_URL,
-    http: PatientSession | None = None,
+    url: str,
 ) -> ApplicationToken | UserToken:
     """The token that the settings allow: the user's own where there is one.
 
@@ -122,9 +116,9 @@ def token_of(
         TokenRefused: they allow none.
     """
     if oauth_token:
-        return UserToken(oauth_token, client_id, url=url, http=http)
+        return UserToken(oauth_token, client_id, url=url)
     if client_id and client_secret:
-        return ApplicationToken(client_id, client_secret, url=url, http=http)
+        return ApplicationToken(client_id, client_secret, url=url)
     missing = [name for name, value in (("client_id", client_id), ("client_secret", client_secret)) if not value]
     raise TokenRefused(
         f"Helix needs credentials: set {' and '.join(f'twitch.{name}' for name in missing)} "

@@ -74,9 +74,10 @@ def analyze(
         begin = chosen.date() if chosen else runs.newest_day(lake)
         ranges = [(begin, last.date() if last else begin)]
     failures: list[str] = []
+    uncopied = without_copies(settings)
     with runs.open_instance() as instance:
         for begin, end in ranges:
-            failures += analyse(without_copies(settings), instance, begin, end, force=force)
+            failures += analyse(uncopied, instance, begin, end, force=force)
     terminal.print_products(lake.sealed, ranges[-1][1])
     if settings.storage.output_dir is not None:
         days = [day for begin, end in ranges for day in days_between(begin, end)]

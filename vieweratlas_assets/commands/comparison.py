@@ -48,9 +48,10 @@ def compare(
     published, prints how many neighbours on their map are neighbours on ours, once `analyze` has drawn it.
     """
     from vieweratlas_assets.defs.io_managers import lake_of
+    from vieweratlas_assets.domain.communities.detection import compare_resolutions
     from vieweratlas_assets.domain.communities.detectors import detector_names
     from vieweratlas_assets.domain.lake import table_file
-    from vieweratlas_assets.domain.schemas import GRAPH_NODES, REFERENCE_COMMUNITIES
+    from vieweratlas_assets.domain.schemas import GRAPH_EDGES, GRAPH_NODES, REFERENCE_COMMUNITIES
     from vieweratlas_assets.runs import NothingToAnalyse
 
     if unknown := set(algorithms) - set(detector_names()):
@@ -69,38 +70,19 @@ def compare(
     if known.height:
         title = f"{record.origin}: {known['community'].n_unique()} published communities of {known.height} channels"
         chosen = algorithms or tuple(detector_names())
-        _compare_communities(settings, lake.sealed, date, known, chosen, resolutions, natural=natural, title=title)
+        rows = compare_resolutions(
+            nodes,
+            lake.sealed.table(record, GRAPH_EDGES),
+            known,
+            algorithms=chosen,
+            resolutions=resolutions,
+            weight=settings.analysis.weight,
+            natural=natural,
+            seed=settings.analysis.seed,
+        )
+        terminal.print_rows(title, rows, of=len(chosen) * (len(resolutions) + natural))
     if placed.height:
         _compare_positions(lake.sealed, date, placed)
-
-
-def _compare_communities(
-    settings: Settings,
-    sealed: "SealedPartitions",
-    day: dt.date,
-    known: "pl.DataFrame",
-    algorithms: tuple[str, ...],
-    resolutions: tuple[float, ...],
-    *,
-    natural: bool,
-    title: str,
-) -> None:
-    from vieweratlas_assets.domain.communities.detection import compare_resolutions
-    from vieweratlas_assets.domain.schemas import GRAPH_EDGES, GRAPH_NODES
-
-    record = sealed.record("overlap_graph", day)
-    assert record is not None
-    rows = compare_resolutions(
-        sealed.table(record, GRAPH_NODES),
-        sealed.table(record, GRAPH_EDGES),
-        known,
-        algorithms=algorithms,
-        resolutions=resolutions,
-        weight=settings.analysis.weight,
-        natural=natural,
-        seed=settings.analysis.seed,
-    )
-    terminal.print_rows(title, rows, of=len(algorithms) * (len(resolutions) + natural))
 
 
 def _compare_positions(sealed: "SealedPartitions", day: dt.date, placed: "pl.DataFrame") -> None:

@@ -13,7 +13,7 @@ import json
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -31,17 +31,6 @@ TOKEN_LIFE_S = 60 * 86_400
 MOST_FIRST = 100
 REPEATED = 3
 """Streams of a page that the next one begins with again, as Twitch's do when viewers come and go in between."""
-
-
-@dataclass
-class Faults:
-    """What goes wrong next, as tests and people ask for it.
-
-    Attributes:
-        statuses: HTTP statuses of the next requests to Helix, 200 for none; then all is well again.
-    """
-
-    statuses: deque[int] = field(default_factory=deque)
 
 
 @dataclass
@@ -67,15 +56,21 @@ class _Points:
 
 
 class SandboxHelix:
-    """Helix of one world: `routes` to mount, and the state that they share."""
+    """Helix of one world: `routes` to mount, and the state that they share.
+
+    Attributes:
+        faults: HTTP statuses of the next requests to Helix, 200 for none; then all is well again.
+        requests: how many came to Helix.
+        secrets_in_urls: how often a client put its secret into the URL.
+    """
 
     def __init__(
         self,
         world: World,
         clock: SandboxClock,
         *,
-        client_id: str = "sandbox",
-        client_secret: str = "sandbox-secret",
+        client_id: str,
+        client_secret: str,
         points_a_minute: int = POINTS_A_MINUTE,
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -85,7 +80,7 @@ class SandboxHelix:
             client_id, client_secret: the only ones that get a token.
             now: real time, for the limits.
         """
-        self.faults = Faults()
+        self.faults: deque[int] = deque()
         self.requests = 0
         self.secrets_in_urls = 0
         self._world, self._clock = world, clock
@@ -154,17 +149,17 @@ class SandboxHelix:
             return _refusal(400, 'the body is not such as {"statuses": [503, 429], "expire_tokens": true}')
         if any(status != 200 and not 400 <= status <= 599 for status in statuses):
             return _refusal(400, "a status is 200 or from 400 to 599")
-        self.faults.statuses = deque(statuses)
+        self.faults = deque(statuses)
         if asked.get("expire_tokens"):
             self.expire_tokens()
-        return JSONResponse({"statuses": list(self.faults.statuses)})
+        return JSONResponse({"statuses": list(self.faults)})
 
     def _guarded(self, answer: Callable[[Request], dict[str, Any]]) -> Callable[[Request], Any]:
         """An endpoint that needs a token and a point, and fails on demand."""
 
         async def endpoint(request: Request) -> Response:
             self.requests += 1
-            status = self.faults.statuses.popleft() if self.faults.statuses else 200
+            status = self.faults.popleft() if self.faults else 200
             if status == 429 or not self._points.take():
                 return _refusal(429, "Too Many Requests", self._points.headers())
             if status != 200:

@@ -1,6 +1,7 @@
 """The presence of a day, gathered from the lake.
 
-Belongs here: which files make up a day, reading them past broken ones. Not here: reducing them (domain.presence).
+Belongs here: which files make up a day, reading them past broken ones. Not here: what they are reduced to
+(domain.presence).
 """
 
 import datetime as dt
@@ -13,6 +14,9 @@ from typing import TypeVar
 import polars as pl
 
 from vieweratlas_assets.domain import lake
+from vieweratlas_assets.domain.presence.audience import DayAudience, build_day_audience
+from vieweratlas_assets.domain.presence.filters import AudienceFilters, Held
+from vieweratlas_assets.domain.presence.names import PLAIN, ViewerNames
 from vieweratlas_assets.domain.presence.quality import RejectedFile
 from vieweratlas_assets.domain.schemas import CHANNEL_ROSTER, PRESENCE, VOD_CATALOG, Table
 from vieweratlas_assets.storage import parquet
@@ -117,6 +121,22 @@ def reduce_presence(
         read.files_read += this_time.files_read
         read.rejected += broken + this_time.rejected
         return reduced
+
+
+def read_audience(
+    store: ObjectStore,
+    files: DayFiles,
+    filters: AudienceFilters,
+    hold: Callable[[Iterable[pl.DataFrame]], Held],
+    names: ViewerNames = PLAIN,
+) -> tuple[DayAudience[Held], DayRead]:
+    """The audience of a day's files, and what could be read of them; as `build_day_audience`."""
+    read = DayRead()
+    roster = read_roster(store, files, read)
+    made = reduce_presence(
+        store, files, read, lambda presence: build_day_audience(presence, roster, filters, hold, names)
+    )
+    return made, read
 
 
 class _BrokenLive(Exception):

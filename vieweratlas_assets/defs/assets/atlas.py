@@ -89,7 +89,8 @@ class GraphConfig(dg.Config):
     force: bool = False
 
 
-def _options(partitions: Partitions, asset: str, checks: tuple[Check, ...], **more: Any) -> dict[str, Any]:
+def atlas_options(partitions: Partitions, asset: str, checks: tuple[Check, ...] = (), **more: Any) -> dict[str, Any]:
+    """What all assets of the atlas have in common, for `dg.asset`."""
     return {
         "partitions_def": partitions.daily,
         "group_name": "atlas",
@@ -109,7 +110,7 @@ def overlap_graph_asset(partitions: Partitions, engine: EngineSettings) -> dg.As
         ins={"channel_audience": dg.AssetIn(partition_mapping=partitions.window, input_manager_key="lake")},
         kinds={"spark" if spark else "numba", "polars", "parquet"},
         metadata={**column_schemas(GRAPH_TABLES), "window_days": window_days},
-        **_options(partitions, "overlap_graph", GRAPH_CHECKS),
+        **atlas_options(partitions, "overlap_graph", GRAPH_CHECKS),
     )
     def overlap_graph(
         context: dg.AssetExecutionContext,
@@ -232,7 +233,7 @@ def communities_asset(partitions: Partitions) -> dg.AssetsDefinition:
         ins={"overlap_graph": dg.AssetIn(input_manager_key="lake")},
         kinds={"numpy", "matplotlib", "parquet"},
         metadata=column_schemas([COMMUNITIES]),
-        **_options(partitions, "communities", COMMUNITY_CHECKS),
+        **atlas_options(partitions, "communities", COMMUNITY_CHECKS),
     )
     def communities(
         context: dg.AssetExecutionContext,
@@ -304,7 +305,7 @@ def community_tags_asset(partitions: Partitions) -> dg.AssetsDefinition:
         ins={name: dg.AssetIn(input_manager_key="lake") for name in ("overlap_graph", "communities")},
         kinds={"polars", "parquet"},
         metadata=column_schemas([COMMUNITY_TAGS]),
-        **_options(partitions, "community_tags", TAG_CHECKS),
+        **atlas_options(partitions, "community_tags", TAG_CHECKS),
     )
     def community_tags(
         context: dg.AssetExecutionContext,
@@ -349,7 +350,7 @@ def atlas_layout_asset(partitions: Partitions) -> dg.AssetsDefinition:
         ins={"overlap_graph": dg.AssetIn(input_manager_key="lake")},
         kinds={"numpy", "parquet"},
         metadata=column_schemas([LAYOUT]),
-        **_options(partitions, "atlas_layout", LAYOUT_CHECKS),
+        **atlas_options(partitions, "atlas_layout", LAYOUT_CHECKS),
     )
     def atlas_layout(
         context: dg.AssetExecutionContext,

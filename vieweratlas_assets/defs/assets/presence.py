@@ -16,7 +16,6 @@ from vieweratlas_assets.defs.days import DayResult, each_day
 from vieweratlas_assets.defs.io_managers import LakeIOManager
 from vieweratlas_assets.defs.metadata import column_schemas
 from vieweratlas_assets.defs.resources import Analysis
-from vieweratlas_assets.domain.presence.audience import build_day_audience
 from vieweratlas_assets.domain.presence.bots import known_bots
 from vieweratlas_assets.domain.presence.names import ViewerNames
 from vieweratlas_assets.domain.presence.quality import quality_report, told_reasons
@@ -26,7 +25,7 @@ from vieweratlas_assets.partitions import RANGE, Partitions
 from vieweratlas_assets.storage.audiences import is_pruned
 from vieweratlas_assets.storage.objects import CorruptObject
 from vieweratlas_assets.storage.parquet import EncodedTable
-from vieweratlas_assets.storage.presence import DayFiles, DayRead, find_day, read_roster, reduce_presence
+from vieweratlas_assets.storage.presence import DayFiles, find_day, read_audience
 
 AUDIENCE_TABLES = (CHANNEL_AUDIENCE, CHANNEL_ACTIVITY)
 AUDIENCE_CHECKS = (
@@ -86,12 +85,8 @@ def audience_of_day(lake: LakeIOManager, analysis: Analysis, names: ViewerNames,
     if is_pruned(lake.sealed, day):
         return _as_it_is(lake, day)
     files = find_day(lake.store, day)
-    read = DayRead()
-    roster = read_roster(lake.store, files, read)
     encoded = partial(EncodedTable, CHANNEL_AUDIENCE)
-    audience = reduce_presence(
-        lake.store, files, read, lambda rows: build_day_audience(rows, roster, analysis.filters(), encoded, names)
-    )
+    audience, read = read_audience(lake.store, files, analysis.filters(), encoded, names)
     if files.has_presence and not read.files_read.keys() & set(SOURCES):
         raise CorruptObject(
             f"none of the {len(read.rejected)} file(s) of {day} can be read: {told_reasons(read.rejected)}"

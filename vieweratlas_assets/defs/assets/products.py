@@ -11,7 +11,7 @@ from typing import Any
 
 import dagster as dg
 
-from vieweratlas_assets.defs.assets.collection import OWNERS
+from vieweratlas_assets.defs.assets.atlas import atlas_options
 from vieweratlas_assets.defs.days import DayResult, each_day
 from vieweratlas_assets.defs.io_managers import LakeIOManager
 from vieweratlas_assets.domain.atlas.exports import gephi_edges_csv, gephi_nodes_csv, gexf
@@ -21,7 +21,7 @@ from vieweratlas_assets.domain.atlas.picture import draw_png, preview_png
 from vieweratlas_assets.domain.atlas.results import analysis_results
 from vieweratlas_assets.domain.atlas.visualisers import Visualiser, products_of
 from vieweratlas_assets.domain.schemas import COMMUNITIES, COMMUNITY_TAGS, GRAPH_EDGES, GRAPH_NODES, LAYOUT
-from vieweratlas_assets.partitions import RANGE, Partitions
+from vieweratlas_assets.partitions import Partitions
 from vieweratlas_assets.storage.products import copy_products
 from vieweratlas_assets.storage.sealed import AssetDays
 
@@ -50,10 +50,7 @@ def _product(
         description=description,
         kinds=kinds,
         ins={upstream: dg.AssetIn(input_manager_key="lake") for upstream in UPSTREAM},
-        partitions_def=partitions.daily,
-        group_name="atlas",
-        owners=OWNERS,
-        backfill_policy=RANGE,
+        **atlas_options(partitions, name),
     )
     def product(
         context: dg.AssetExecutionContext,
@@ -134,11 +131,8 @@ def analysis_results_asset(partitions: Partitions) -> dg.AssetsDefinition:
     @dg.asset(
         name="analysis_results",
         ins={name: dg.AssetIn(input_manager_key="lake") for name in ("channel_audience", *UPSTREAM)},
-        partitions_def=partitions.daily,
-        group_name="atlas",
-        owners=OWNERS,
         kinds={"json"},
-        backfill_policy=RANGE,
+        **atlas_options(partitions, "analysis_results"),
     )
     def results_asset(
         context: dg.AssetExecutionContext,
@@ -179,14 +173,7 @@ def output_copies_asset(
         products: the assets that are copied.
     """
 
-    @dg.asset(
-        deps=products,
-        partitions_def=partitions.daily,
-        group_name="atlas",
-        owners=OWNERS,
-        kinds={"file"},
-        backfill_policy=RANGE,
-    )
+    @dg.asset(deps=products, kinds={"file"}, **atlas_options(partitions, "output_copies"))
     def output_copies(
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[LakeIOManager]
     ) -> dg.MaterializeResult:

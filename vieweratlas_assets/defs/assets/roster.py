@@ -4,7 +4,7 @@ Belongs here: the `channel_roster` asset. Not here: asking Twitch (clients.helix
 """
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import dagster as dg
@@ -80,8 +80,7 @@ def roster_of_hour(
     hour: dt.datetime,
     top_channels: int,
     helix: Callable[[], HelixClient],
-    watch_list: Callable[[], Sequence[str]],
-    now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
+    watch_list: Callable[[], list[str]],
 ) -> tuple[pl.DataFrame | None, dict[str, Any]]:
     """Take the roster of the running hour; one of an hour that is over stays as it is.
 
@@ -93,7 +92,7 @@ def roster_of_hour(
         HelixError, NoAnswer, TokenRefused: Twitch does not tell.
         SettingsError: the watch list cannot be read.
     """
-    moment = now()
+    moment = dt.datetime.now(dt.UTC)
     if not hour <= moment < hour + HOUR:
         if lake.store.exists(paths.channel_roster(hour.date(), hour.hour)):
             return None, {"kept": "the hour is over, its roster stays"}
@@ -101,7 +100,7 @@ def roster_of_hour(
             "Twitch only tells who is live now, and this hour has no roster; materialise the running hour "
             f"({moment:%Y-%m-%d-%H}:00), or collect the hour's VODs: their presence tells who was live"
         )
-    watched = list(watch_list())
+    watched = watch_list()
     client = helix()
     top = client.top_streams(top_channels)
     known = {stream["user_login"].lower() for stream in top}

@@ -130,7 +130,7 @@ def distinct_pairs(presence: pl.DataFrame) -> pl.DataFrame:
     return pairs.with_columns(channel=channels["value"].gather(pairs["channel"])).cast(CHANNEL_AUDIENCE.schema)
 
 
-SOURCES_TOLD = {kernels.LIVE: "live", kernels.VOD: "vod", kernels.LIVE | kernels.VOD: "live+vod"}
+SOURCES_TOLD = {bits: told for told, bits in kernels.SOURCE_BITS.items()}
 
 
 class _Seen(NamedTuple):
@@ -228,13 +228,10 @@ def under_names(
 
 def _joined_forms(audience: pl.DataFrame) -> pl.DataFrame:
     """Pairs that stood there under two forms of a name as one; with the buckets of the form that has most."""
-    seen = {source: pl.col("sources").str.contains(source, literal=True).any() for source in ("live", "vod")}
+    bits = pl.col("sources").replace_strict(kernels.SOURCE_BITS, return_dtype=pl.Int64)
     return audience.group_by(CHANNEL_AUDIENCE.key).agg(
         pl.col("buckets").max(),
-        pl.when(seen["live"] & seen["vod"])
-        .then(pl.lit("live+vod"))
-        .otherwise(pl.when(seen["live"]).then(pl.lit("live")).otherwise(pl.lit("vod")))
-        .alias("sources"),
+        bits.bitwise_or().replace_strict(SOURCES_TOLD, return_dtype=pl.String),
         pl.col("first_seen").min(),
         pl.col("last_seen").max(),
     )

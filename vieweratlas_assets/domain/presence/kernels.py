@@ -9,6 +9,8 @@ import numpy as np
 UNKNOWN = np.iinfo(np.int64).min
 LIVE = 1
 VOD = 2
+SOURCE_BITS = {"live": LIVE, "vod": VOD, "live+vod": LIVE | VOD}
+"""What the column `sources` of an audience says, as bits."""
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 

@@ -84,7 +84,7 @@ def read_watch_list(text: str) -> list[str]:
 
 def watch_list_text(title: str, logins: Iterable[str]) -> str:
     """A list of channels as `read_watch_list` takes it, under a comment."""
-    return "\n".join([title if title.startswith("#") else f"# {title}", *logins, ""])
+    return "\n".join([f"# {title}", *logins, ""])
 
 
 def _text(value: Any) -> str | None:

@@ -15,7 +15,6 @@ import polars as pl
 
 from vieweratlas_assets.domain.presence import kernels
 
-_SOURCE_BITS = {"live": kernels.LIVE, "vod": kernels.VOD, "live+vod": kernels.LIVE | kernels.VOD}
 _SOURCES = np.uint64(3)
 _BITS = np.uint64(2)
 _RANGES = 32
@@ -38,7 +37,7 @@ class ViewerCounts:
 
     def seen_by(self, source: str) -> int:
         """How many viewers a source ("live" or "vod") saw."""
-        return int(np.count_nonzero(self.sources & np.uint8(_SOURCE_BITS[source])))
+        return int(np.count_nonzero(self.sources & np.uint8(kernels.SOURCE_BITS[source])))
 
     def those(self, chosen: np.ndarray) -> "ViewerCounts":
         """Some of the viewers, by a mask."""
@@ -47,7 +46,7 @@ class ViewerCounts:
 
 def pair_digests(audience: pl.DataFrame) -> np.ndarray:
     """The digests of pairs (at least columns viewer and sources), one a row, uint64."""
-    sources = audience["sources"].replace_strict(_SOURCE_BITS, return_dtype=pl.UInt64).to_numpy()
+    sources = audience["sources"].replace_strict(kernels.SOURCE_BITS, return_dtype=pl.UInt64).to_numpy()
     return viewer_digests(audience["viewer"]) | sources
 
 

@@ -1,0 +1,19 @@
+"""The sandbox Twitch that clients are tried on."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from vieweratlas_assets.sandbox.world import World, WorldSpec, build_world
+from vieweratlas_tests.clients.twitch import Twitch, twitch
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return build_world(WorldSpec(channels=1_600, viewers=16_000, days=2))
+
+
+@pytest.fixture
+def running(world: World) -> Iterator[Twitch]:
+    with twitch(world) as found:
+        yield found
