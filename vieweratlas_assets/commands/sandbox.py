@@ -22,7 +22,7 @@ def sandbox_group() -> None:
 @click.option("--port", default=8200, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
 @click.option("--channels", default=2_000, show_default=True, help="Channels of the made-up Twitch.")
 @click.option("--viewers", default=40_000, show_default=True, help="Viewers.")
-@click.option("--days", default=7, show_default=True, help="Days, from yesterday on.")
+@click.option("--days", default=7, show_default=True, help="Days, from the eve of its first moment on.")
 @click.option("--seed", default=WorldSpec.seed, show_default=True, help="Another seed is another Twitch.")
 @click.option(
     "--speed",
@@ -31,7 +31,8 @@ def sandbox_group() -> None:
     type=click.FloatRange(min=0, min_open=True),
     help="Its seconds in a second.",
 )
-def up(port: int, channels: int, viewers: int, days: int, seed: int, speed: float) -> None:
+@click.option("--start", type=click.DateTime(), help="Its first moment, UTC.  [default: now]")
+def up(port: int, channels: int, viewers: int, days: int, seed: int, speed: float, start: dt.datetime | None) -> None:
     """Serve Helix of a made-up Twitch until interrupted (Ctrl-C).
 
     Prints the settings that send collection there. Faults on demand: POST {"statuses": [503, 429]} to
@@ -42,14 +43,14 @@ def up(port: int, channels: int, viewers: int, days: int, seed: int, speed: floa
     from vieweratlas_assets.sandbox.server import SandboxServer
     from vieweratlas_assets.sandbox.world import build_world
 
-    now = dt.datetime.now(dt.UTC)
+    moment = dt.datetime.now(dt.UTC) if start is None else start.replace(tzinfo=dt.UTC)
     try:
-        # From yesterday on, so that broadcasts are under way.
-        start = now.date() - dt.timedelta(days=1)
-        spec = WorldSpec(seed=seed, channels=channels, viewers=viewers, days=days, start=start)
+        # From the eve on, so that broadcasts are under way.
+        eve = moment.date() - dt.timedelta(days=1)
+        spec = WorldSpec(seed=seed, channels=channels, viewers=viewers, days=days, start=eve)
         with terminal.console.status("making up a Twitch"):
             helix = SandboxHelix(
-                build_world(spec), SandboxClock(now, speed), client_id=CLIENT_ID, client_secret=CLIENT_SECRET
+                build_world(spec), SandboxClock(moment, speed), client_id=CLIENT_ID, client_secret=CLIENT_SECRET
             )
         server = SandboxServer(helix, port=port)
     except ValueError as error:

@@ -19,14 +19,13 @@ from vieweratlas_assets.sandbox.server import SandboxServer
 from vieweratlas_assets.sandbox.world import WorldSpec, build_world
 from vieweratlas_assets.settings import Settings, resolve_settings
 from vieweratlas_assets.storage.local import LocalStore
+from vieweratlas_tests.clients.twitch import EVENING, SECRET
 from vieweratlas_tests.defs.test_assets import failure_of
 from vieweratlas_tests.lakes import away_from_the_hour_s_end, put_roster
 
-SECRET = "sandbox-secret"
-
 
 class Live:
-    """A sandbox at this very moment, and a lake."""
+    """A sandbox in the evening, and a lake."""
 
     def __init__(self, url: str, live: list[str], quiet: list[str], folder: Path) -> None:
         self.url, self.live, self.quiet, self.folder = url, live, quiet, folder
@@ -57,12 +56,11 @@ class Live:
 
 @pytest.fixture
 def live(tmp_path: Path) -> Iterator[Live]:
-    now = dt.datetime.now(dt.UTC)
-    start = now.date() - dt.timedelta(days=1)
-    world = build_world(WorldSpec(channels=300, viewers=3_000, days=3, start=start))
-    clock = SandboxClock(now, seconds=lambda: 0.0)
+    # Always the same evening, whatever the hour of the test: else the night has few streams.
+    world = build_world(WorldSpec(channels=300, viewers=3_000, days=3))
+    clock = SandboxClock(EVENING, seconds=lambda: 0.0)
     helix = SandboxHelix(world, clock, client_id="sandbox", client_secret=SECRET)
-    channels = live_streams(world, now)["channel"].to_list()
+    channels = live_streams(world, EVENING)["channel"].to_list()
     with SandboxServer(helix).running() as server:
         yield Live(server.url, channels, sorted(set(world.channels["channel"]) - set(channels)), tmp_path)
 

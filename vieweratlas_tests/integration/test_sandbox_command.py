@@ -11,6 +11,8 @@ import requests
 from vieweratlas_tests.integration.command import Command
 
 SMALL = ("--channels", "300", "--viewers", "3000", "--days", "3", "--port", "0")
+# An evening, so that more than 30 of the 300 are live.
+EVENING = ("--start", "2026-11-20T20:00:00")
 
 
 @pytest.fixture
@@ -21,7 +23,7 @@ def command(tmp_path: Path) -> Command:
 @pytest.fixture
 def exports(command: Command) -> Iterator[dict[str, str]]:
     """The environment that `sandbox up` prints, while it runs."""
-    with command.start("sandbox", "up", *SMALL) as process:
+    with command.start("sandbox", "up", *SMALL, *EVENING) as process:
         assert process.stdout is not None
         lines = [process.stdout.readline().strip().removeprefix("export ") for _ in range(4)]
         try:
