@@ -93,6 +93,10 @@ class SandboxHelix:
         """Make every token that was given invalid."""
         self._tokens.clear()
 
+    def knows(self, token: str) -> bool:
+        """Whether a token was given here and is still valid."""
+        return token in self._tokens
+
     def user_token(self) -> str:
         """A token as a user makes one."""
         return self._new_token()

@@ -36,7 +36,7 @@ def live_presence(world: World, day: dt.date) -> pl.DataFrame:
         ValueError: the world has no such day.
     """
     midnight = _midnight(world, day)
-    streams = _streams_between(world, midnight, midnight + _DAY).filter(pl.col("source") == "live")
+    streams = live_between(world, midnight, midnight + _DAY).filter(pl.col("source") == "live")
     minutes = _chat_by_bucket(world, streams.with_columns(origin=pl.col("started_at").dt.truncate("1m")))
     of_day = pl.col("bucket_start").is_between(midnight, midnight + _DAY, closed="left")
     rows = minutes.filter(of_day).with_columns(
@@ -58,7 +58,7 @@ def vods_created(world: World, day: dt.date) -> list[tuple[dict[str, Any], pl.Da
         ValueError: the world has no such day.
     """
     midnight = _midnight(world, day)
-    streams = _streams_between(world, midnight, midnight + _DAY).filter(
+    streams = live_between(world, midnight, midnight + _DAY).filter(
         pl.col("source") == "vod", pl.col("started_at") >= midnight
     )
     minutes = _chat_by_bucket(world, streams.with_columns(origin=pl.col("started_at")))
@@ -90,7 +90,7 @@ def channel_roster(world: World, day: dt.date, hour: int) -> pl.DataFrame:
     if not 0 <= hour <= 23:
         raise ValueError(f"hour is {hour}; allowed: 0 to 23")
     start = _midnight(world, day) + dt.timedelta(hours=hour)
-    streams = _with_viewers(world, start, _streams_between(world, start, start + dt.timedelta(hours=1)))
+    streams = _with_viewers(world, start, live_between(world, start, start + dt.timedelta(hours=1)))
     return CHANNEL_ROSTER.conform(streams.with_columns(observed_at=pl.lit(start, TIMESTAMP)))
 
 
@@ -100,9 +100,24 @@ def live_streams(world: World, moment: dt.datetime) -> pl.DataFrame:
     Returns:
         The columns of World.streams and of its channels (game_name of the stream), with viewer_count.
     """
-    streams = _streams_between(world, moment, moment + dt.timedelta(microseconds=1))
+    streams = live_between(world, moment, moment + dt.timedelta(microseconds=1))
     hour = moment.replace(minute=0, second=0, microsecond=0)
     return _with_viewers(world, hour, streams).sort("viewer_count", "channel", descending=[True, False])
+
+
+def live_between(world: World, start: dt.datetime, end: dt.datetime) -> pl.DataFrame:
+    """The streams that are live at some time in [start, end), UTC.
+
+    Returns:
+        stream_no, the columns of World.streams and, by channel_no, those of World.channels (game_name of the stream).
+    """
+    ended_at = pl.col("started_at") + pl.duration(seconds="duration_s")
+    channels = world.channels.drop("game_name").with_row_index("channel_no")
+    return (
+        world.streams.with_row_index("stream_no")
+        .filter(pl.col("started_at") < end, ended_at > start)
+        .join(channels, on="channel_no", maintain_order="left")
+    )
 
 
 def _with_viewers(world: World, hour: dt.datetime, streams: pl.DataFrame) -> pl.DataFrame:
@@ -158,17 +173,6 @@ def _midnight(world: World, day: dt.date) -> dt.datetime:
     if not first <= day <= last:
         raise ValueError(f"day is {day}; allowed: the days of this world, {first} to {last}")
     return dt.datetime.combine(day, dt.time(), dt.UTC)
-
-
-def _streams_between(world: World, start: dt.datetime, end: dt.datetime) -> pl.DataFrame:
-    """Return the streams that are live at some time in [start, end), with their channels' columns."""
-    ended_at = pl.col("started_at") + pl.duration(seconds="duration_s")
-    channels = world.channels.drop("game_name").with_row_index("channel_no")
-    return (
-        world.streams.with_row_index("stream_no")
-        .filter(pl.col("started_at") < end, ended_at > start)
-        .join(channels, on="channel_no", maintain_order="left")
-    )
 
 
 def _chat_by_bucket(world: World, streams: pl.DataFrame) -> pl.DataFrame:

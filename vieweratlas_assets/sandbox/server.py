@@ -1,41 +1,76 @@
 """The sandbox as a process: a made-up Twitch on loopback.
 
-Belongs here: serving, starting and stopping. Not here: what is answered (helix).
+Belongs here: serving, starting and stopping. Not here: what is answered (helix, irc).
 """
 
+import asyncio
+import contextlib
 import socket
+import ssl
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.websockets import WebSocket
 
 from vieweratlas_assets.sandbox.helix import SandboxHelix
+from vieweratlas_assets.sandbox.irc import NOTICES, SandboxChat
+from vieweratlas_assets.sandbox.wire import TcpWire, WebSocketWire
 
 HOST = "127.0.0.1"
 START_S = 10.0
 
 
 class SandboxServer:
-    """Serves a sandbox until it is told to stop."""
+    """Serves a sandbox until it is told to stop.
 
-    def __init__(self, helix: SandboxHelix, *, port: int = 0) -> None:
-        """Take a port.
+    Attributes:
+        url: of Helix and tokens; with ws:// for http://, of chat over WebSocket.
+        chat_url: of chat over TCP, such as irc://127.0.0.1:6667.
+    """
+
+    def __init__(
+        self,
+        helix: SandboxHelix,
+        chat: SandboxChat | None = None,
+        *,
+        port: int = 0,
+        chat_port: int = 0,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        """Take the ports.
 
         Args:
-            port: on loopback; 0 takes a free one.
+            port, chat_port: on loopback; 0 takes a free one.
+            tls: of chat over TCP; None serves it in the clear.
 
         Raises:
-            OSError: the port is taken.
+            OSError: a port is taken; its attribute `filename` is the port.
         """
-        self._socket = socket.create_server((HOST, port))
+        self._chat, self._tls = chat, tls
+        self._socket = _listen(port)
         self.url = f"http://{HOST}:{self._socket.getsockname()[1]}"
+        routes: list[BaseRoute] = list(helix.routes)
+        if chat is not None:
+            self._chat_socket = _listen(chat_port)
+            self.chat_url = f"{'ircs' if tls else 'irc'}://{HOST}:{self._chat_socket.getsockname()[1]}"
+            routes += [WebSocketRoute("/", self._websocket), Route("/sandbox/chat", self._fault, methods=["POST"])]
         config = uvicorn.Config(
-            Starlette(routes=helix.routes), log_level="warning", access_log=False, timeout_graceful_shutdown=1
+            Starlette(routes=routes, lifespan=self._lifespan),
+            log_level="warning",
+            access_log=False,
+            timeout_graceful_shutdown=1,
+            loop="asyncio",
+            ws="websockets-sansio",
         )
         self._server = uvicorn.Server(config)
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def run(self) -> None:
         """Serve until interrupted."""
@@ -56,3 +91,72 @@ class SandboxServer:
         finally:
             self._server.should_exit = True
             thread.join(START_S)
+
+    def call(self, act: Callable[..., None], *arguments: object) -> None:
+        """Call something of the chat where it runs, such as `server.call(chat.reset)`, and wait for it."""
+        done = threading.Event()
+
+        def acted() -> None:
+            try:
+                act(*arguments)
+            finally:
+                done.set()
+
+        assert self._loop is not None
+        self._loop.call_soon_threadsafe(acted)
+        done.wait(START_S)
+
+    @asynccontextmanager
+    async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
+        self._loop = asyncio.get_running_loop()
+        if self._chat is None:
+            yield
+            return
+        chat = self._chat
+        listening = await self._loop.create_server(lambda: TcpWire(chat), sock=self._chat_socket, ssl=self._tls)
+        playing = asyncio.create_task(chat.play())
+        try:
+            yield
+        finally:
+            playing.cancel()
+            listening.close()
+            for session in list(chat.sessions):
+                session.wire.close()
+            with contextlib.suppress(asyncio.CancelledError):
+                await playing
+
+    async def _websocket(self, websocket: WebSocket) -> None:
+        assert self._chat is not None
+        await WebSocketWire().serve(websocket, self._chat)
+
+    async def _fault(self, request: Request) -> Response:
+        """Something goes wrong with the chat, as a JSON object asks for."""
+        chat = self._chat
+        assert chat is not None
+        try:
+            asked = await request.json()
+            for fault, value in asked.items():
+                match fault:
+                    case "reset":
+                        chat.reset()
+                    case "freeze":
+                        chat.freeze()
+                    case "reconnect":
+                        chat.reconnect(float(value))
+                    case "joins_to_drop":
+                        chat.faults.joins_to_drop = int(value)
+                    case "refused" if set(value.values()) <= set(NOTICES):
+                        chat.faults.refused = dict(value)
+                    case _:
+                        raise ValueError(fault)
+        except (ValueError, TypeError, AttributeError):
+            told = 'the body is not such as {"reset": true, "reconnect": 10, "joins_to_drop": 5}'
+            return JSONResponse({"error": told, "notices": sorted(NOTICES)}, status_code=400)
+        return JSONResponse({"sessions": len(chat.sessions), "copies": chat.copies})
+
+
+def _listen(port: int) -> socket.socket:
+    try:
+        return socket.create_server((HOST, port))
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(port)) from error

@@ -1,0 +1,133 @@
+"""Live chat over IRC: the default source.
+
+Belongs here: spreading channels over connections, and the stream of events. Not here: one connection's channels
+(shard).
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+
+from vieweratlas_assets.clients.chat import ChatEvent
+from vieweratlas_assets.clients.irc.connection import Account, Address, anonymous
+from vieweratlas_assets.clients.irc.pacing import PROFILES, Pacing, Profile
+from vieweratlas_assets.clients.irc.shard import PATIENCE, Hub, Patience, Shard
+
+CHANNELS_A_CONNECTION = 90
+"""What readers in production have on one; Twitch is silent about it."""
+
+
+class IrcReader:
+    """Reads any number of channels; see chat.ChatSource.
+
+    >>> async with IrcReader(Address("ircs://irc.chat.twitch.tv:6697")) as reader:  # doctest: +SKIP
+    ...     reader.watch(["forsen"])
+    ...     async for events in reader.events():
+    ...         print(events)
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        *,
+        account: Callable[[], Account] = anonymous,
+        profile: Profile = PROFILES["default"],
+        patience: Patience = PATIENCE,
+        clock: Callable[[], float] = time.time,
+        channels_a_connection: int = CHANNELS_A_CONNECTION,
+    ) -> None:
+        """Read as an account; nothing is connected yet.
+
+        Args:
+            account: asked for every connection.
+            clock: s since 1970, as events tell it.
+        """
+        self._pacing = Pacing(profile, now=time.monotonic)
+        self._hub = Hub(address, account, self._pacing, patience, clock, self._tell)
+        self._channels_a_connection = channels_a_connection
+        self._shards: dict[Shard, asyncio.Task[None]] = {}
+        self._shard_of: dict[str, Shard] = {}
+        self._waiting: list[ChatEvent] = []
+        self._something = asyncio.Event()
+        self._is_open = False
+
+    async def __aenter__(self) -> "IrcReader":
+        """Begin to listen."""
+        self._is_open = True
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        """Leave all channels and close all connections."""
+        self._is_open = False
+        self._something.set()
+        tasks = list(self._shards.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def watch(self, channels: Collection[str]) -> None:
+        """Want these channels (logins) and no others from now on."""
+        wanted = dict.fromkeys(channels)
+        for channel in [name for name in self._shard_of if name not in wanted]:
+            shard = self._shard_of.pop(channel)
+            shard.remove(channel)
+            if not shard.channels:
+                self._shards.pop(shard).cancel()
+        roomy = [each for each in self._shards if len(each.channels) < self._channels_a_connection]
+        for channel in wanted:
+            if channel in self._shard_of:
+                continue
+            if not roomy:
+                roomy.append(self._new_shard())
+            self._shard_of[channel] = roomy[0]
+            roomy[0].add(channel)
+            if len(roomy[0].channels) >= self._channels_a_connection:
+                del roomy[0]
+
+    async def events(self) -> AsyncIterator[Sequence[ChatEvent]]:
+        """What happens, some at a time, until the reader is closed."""
+        while True:
+            await self._something.wait()
+            self._something.clear()
+            self._raise_failed()
+            if self._waiting:
+                happened, self._waiting = self._waiting, []
+                yield happened
+            elif not self._is_open:
+                return
+
+    def proven_until(self, channel: str) -> float:
+        """The last moment at which a watched channel was certainly being read."""
+        shard = self._shard_of.get(channel)
+        return 0.0 if shard is None else shard.proven_until(channel)
+
+    @property
+    def joined_channels(self) -> int:
+        """How many channels are read now."""
+        return sum(shard.joined_channels for shard in self._shards)
+
+    @property
+    def connections(self) -> int:
+        """How many connections there are now."""
+        return sum(len(shard.connections) for shard in self._shards)
+
+    @property
+    def connections_made(self) -> int:
+        """How many connections were tried by now."""
+        return self._hub.connections_made
+
+    def _new_shard(self) -> Shard:
+        shard = Shard(self._hub)
+        task = asyncio.create_task(shard.run())
+        task.add_done_callback(lambda _: self._something.set())
+        self._shards[shard] = task
+        return shard
+
+    def _raise_failed(self) -> None:
+        for task in self._shards.values():
+            if task.done() and not task.cancelled():
+                task.result()
+
+    def _tell(self, events: Sequence[ChatEvent]) -> None:
+        self._waiting.extend(events)
+        self._something.set()

@@ -1,0 +1,374 @@
+"""A shard: channels that share a connection, whichever connection that is.
+
+Belongs here: staying connected and joined, and telling since when and why not. Not here: the bytes (connection),
+which channels belong together (reader).
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from vieweratlas_assets.clients.chat import (
+    CHANNEL_LIMIT,
+    CONNECTING,
+    JOIN_UNANSWERED,
+    JOINING,
+    LOGIN_REFUSED,
+    SERVER_RECONNECT,
+    ChatEvent,
+    ChatMessage,
+    Released,
+    UnreadableLine,
+    Unwatched,
+    Watched,
+)
+from vieweratlas_assets.clients.irc.connection import Account, Address, Connection
+from vieweratlas_assets.clients.irc.pacing import Pacing
+
+LOG = logging.getLogger("vieweratlas.irc")
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long is waited for what, in s of real time.
+
+    Attributes:
+        register_s: for a connection, until the server welcomes the account.
+        answer_s: for the answer to a JOIN.
+        first_retry_s, longest_retry_s: before a JOIN without an answer is sent again, doubled each time.
+        ping_every_s, pong_s: between two PINGs, and for the answer to one.
+        first_reconnect_s, longest_reconnect_s: before it is connected again, at most; doubled each time.
+        lasted_s: a connection that lasted so long was no failure.
+        refused_s: before a channel that was refused is asked for again.
+        limit_s: the same, where the account was in too many channels.
+        login_s: before an account that was refused is tried again.
+        overlap_s: after a connection was replaced, during which a message may still come a second time.
+    """
+
+    register_s: float = 10.0
+    answer_s: float = 10.0
+    first_retry_s: float = 5.0
+    longest_retry_s: float = 300.0
+    ping_every_s: float = 30.0
+    pong_s: float = 10.0
+    first_reconnect_s: float = 1.0
+    longest_reconnect_s: float = 60.0
+    lasted_s: float = 60.0
+    refused_s: float = 86_400.0
+    limit_s: float = 600.0
+    login_s: float = 300.0
+    overlap_s: float = 60.0
+
+
+PATIENCE = Patience()
+
+
+@dataclass
+class Hub:
+    """What all shards of a reader share.
+
+    Attributes:
+        account: who listens; asked for every connection.
+        clock: s since 1970, as events tell it.
+        tell: takes events.
+    """
+
+    address: Address
+    account: Callable[[], Account]
+    pacing: Pacing
+    patience: Patience
+    clock: Callable[[], float]
+    tell: Callable[[Sequence[ChatEvent]], None]
+    connections_made: int = 0
+
+    def connection(self, shard: "Shard") -> Connection:
+        """A connection that is not made yet."""
+        self.connections_made += 1
+        return Connection(self.connections_made, self.account(), shard, self.clock)
+
+
+@dataclass
+class _Holding:
+    """A connection and the channels that it has joined (`held`) or asked for (`asked`: until when is waited)."""
+
+    connection: Connection
+    held: set[str] = field(default_factory=set)
+    asked: dict[str, float] = field(default_factory=dict)
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    announced: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Shard:
+    """Keeps its channels joined on one connection, and on two while the second takes over from the first."""
+
+    def __init__(self, hub: Hub) -> None:
+        self.channels: dict[str, None] = {}
+        self._hub = hub
+        self._holdings: list[_Holding] = []
+        self._told: dict[str, tuple[str | None, float]] = {}
+        self._not_before: dict[str, float] = {}
+        self._unanswered: dict[str, int] = {}
+        self._failures = 0
+        self._seen: set[str] = set()
+        self._seen_until = 0.0
+
+    def add(self, channel: str) -> None:
+        """Want a channel."""
+        self.channels[channel] = None
+        self._tell(channel, JOINING if self._holdings else CONNECTING, self._hub.clock())
+        self._wake()
+
+    def remove(self, channel: str) -> None:
+        """Want a channel no more, and leave it."""
+        del self.channels[channel]
+        for holding in self._holdings:
+            if channel in holding.held or channel in holding.asked:
+                holding.connection.part(channel)
+            holding.held.discard(channel)
+            holding.asked.pop(channel, None)
+        for noted in (self._told, self._not_before, self._unanswered):
+            noted.pop(channel, None)
+        self._hub.tell([Released(channel, self._hub.clock())])
+
+    @property
+    def joined_channels(self) -> int:
+        """How many of its channels are read now."""
+        return sum(reason is None for reason, _ in self._told.values())
+
+    @property
+    def connections(self) -> list[Connection]:
+        """Those that are open, the newest last."""
+        return [holding.connection for holding in self._holdings]
+
+    def proven_until(self, channel: str) -> float:
+        """When a connection that holds the channel last showed that it lives; 0 without one."""
+        return max((each.connection.alive_at for each in self._holdings if channel in each.held), default=0.0)
+
+    async def run(self) -> None:
+        """Stay connected and joined until cancelled."""
+        tended: set[asyncio.Task[None]] = set()
+        try:
+            while True:
+                holding = _Holding(await self._connected())
+                self._holdings.append(holding)
+                self._tell_waiting(JOINING)
+                began = asyncio.get_running_loop().time()
+                task = asyncio.create_task(self._tend(holding))
+                tended.add(task)
+                announced = asyncio.create_task(holding.announced.wait())
+                await _first_done(task, announced)
+                announced.cancel()
+                lasted = asyncio.get_running_loop().time() - began >= self._hub.patience.lasted_s
+                self._failures = 0 if lasted else self._failures + 1
+                for done in [each for each in tended if each.done()]:
+                    tended.remove(done)
+                    done.result()
+        finally:
+            for task in tended:
+                task.cancel()
+            for connection in self.connections:
+                connection.quit()
+
+    def received(self, messages: list[ChatMessage]) -> None:
+        """Hand on messages, each once."""
+        if len(self._holdings) > 1:
+            self._seen_until = asyncio.get_running_loop().time() + self._hub.patience.overlap_s
+        elif self._seen and asyncio.get_running_loop().time() >= self._seen_until:
+            self._seen.clear()
+            self._seen_until = 0.0
+        if self._seen_until:
+            fresh = [message for message in messages if not message.id or message.id not in self._seen]
+            self._seen.update(message.id for message in fresh)
+            messages = fresh
+        self._hub.tell(messages)
+
+    def unreadable(self, channel: str) -> None:
+        """Count a line that could not be read."""
+        self._hub.tell([UnreadableLine(channel, self._hub.clock())])
+
+    def joined(self, connection: Connection, channel: str) -> None:
+        """Note a channel that is read from now on."""
+        holding = self._holding(connection)
+        if holding is None or channel not in self.channels:
+            return
+        holding.asked.pop(channel, None)
+        holding.held.add(channel)
+        self._unanswered.pop(channel, None)
+        self._not_before.pop(channel, None)
+        self._tell(channel, None, self._hub.clock())
+        self._leave_replaced()
+        holding.wake.set()
+
+    def refused(self, connection: Connection, channel: str, reason: str) -> None:
+        """Note a channel that cannot be read, and when to ask again."""
+        holding = self._holding(connection)
+        if holding is None or channel not in self.channels:
+            return
+        holding.asked.pop(channel, None)
+        holding.held.discard(channel)
+        patience = self._hub.patience
+        wait_s = patience.refused_s
+        if reason == CHANNEL_LIMIT:
+            self._hub.pacing.trouble()
+            wait_s = patience.limit_s
+        self._not_before[channel] = asyncio.get_running_loop().time() + wait_s
+        if not any(channel in each.held for each in self._holdings):
+            self._tell(channel, reason, self._hub.clock())
+        self._leave_replaced()
+
+    def asked_to_reconnect(self, connection: Connection) -> None:
+        """Make the next connection while this one still lasts."""
+        if (holding := self._holding(connection)) is not None:
+            holding.announced.set()
+
+    async def _connected(self) -> Connection:
+        """A new connection, registered; tried until there is one."""
+        patience = self._hub.patience
+        while True:
+            if self._failures:
+                longest = _doubled(patience.first_reconnect_s, self._failures - 1, patience.longest_reconnect_s)
+                await asyncio.sleep(random.uniform(longest / 2, longest))
+            await self._hub.pacing.turn_to_connect()
+            connection = self._hub.connection(self)
+            reason = CONNECTING
+            try:
+                async with asyncio.timeout(patience.register_s):
+                    await self._hub.address.connect(connection)
+                    if await connection.registered:
+                        return connection
+                    reason = await connection.closed
+            except (OSError, TimeoutError) as error:
+                LOG.warning("no connection to %s: %s", self._hub.address.url, error or type(error).__name__)
+                connection.abort(reason)
+            self._failures += 1
+            self._tell_waiting(CONNECTING)
+            if reason == LOGIN_REFUSED:
+                LOG.error("%s refuses the account's token; it is tried again", self._hub.address.url)
+                self._tell_waiting(LOGIN_REFUSED)
+                await asyncio.sleep(patience.login_s)
+
+    def _tell_waiting(self, reason: str) -> None:
+        """Tell what channels that never were joined wait for now."""
+        for channel, (told, _) in list(self._told.items()):
+            if told in (CONNECTING, JOINING, LOGIN_REFUSED):
+                self._tell(channel, reason, self._hub.clock())
+
+    async def _tend(self, holding: _Holding) -> None:
+        """Join what is wanted on a connection and see that it lives, until it is closed."""
+        tasks = [asyncio.create_task(each(holding)) for each in (self._keep_joined, self._keep_alive)]
+        try:
+            await _first_done(holding.connection.closed, *tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+        for task in tasks:
+            if task.done() and not task.cancelled():
+                task.result()
+        self._lost(holding)
+
+    def _lost(self, holding: _Holding) -> None:
+        self._holdings.remove(holding)
+        self._hub.pacing.forget(holding.connection.number)
+        reason = SERVER_RECONNECT if holding.announced.is_set() else holding.connection.closed.result()
+        gone = [name for name in holding.held if not any(name in each.held for each in self._holdings)]
+        if gone:
+            LOG.warning("connection %d: %s, %d channels", holding.connection.number, reason, len(gone))
+        for channel in gone:
+            self._tell(channel, reason, holding.connection.lost_at)
+        self._wake()
+
+    async def _keep_alive(self, holding: _Holding) -> None:
+        patience = self._hub.patience
+        while True:
+            await asyncio.sleep(patience.ping_every_s)
+            await holding.connection.ping(patience.pong_s)
+
+    async def _keep_joined(self, holding: _Holding) -> None:
+        """Send JOINs, each at its turn, for what is wanted and neither joined nor asked for."""
+        loop, pacing = asyncio.get_running_loop(), self._hub.pacing
+        while True:
+            self._give_up_waiting(holding)
+            channel = self._next_to_join(holding)
+            if channel is None:
+                holding.wake.clear()
+                await _wait_until(holding.wake, self._next_deadline(holding))
+                continue
+            await pacing.turn_to_join(holding.connection.number)
+            # It may have gone while we waited.
+            if channel in self.channels and channel not in holding.held:
+                holding.connection.join(channel)
+                holding.asked[channel] = loop.time() + self._hub.patience.answer_s
+
+    def _next_to_join(self, holding: _Holding) -> str | None:
+        if holding is not self._holdings[-1]:
+            return None
+        now = asyncio.get_running_loop().time()
+        for channel in self.channels:
+            if (
+                channel not in holding.held
+                and channel not in holding.asked
+                and self._not_before.get(channel, 0.0) <= now
+            ):
+                return channel
+        return None
+
+    def _next_deadline(self, holding: _Holding) -> float:
+        waits = [self._not_before[name] for name in self._not_before if name not in holding.held]
+        return min([*holding.asked.values(), *waits], default=float("inf"))
+
+    def _give_up_waiting(self, holding: _Holding) -> None:
+        """Take JOINs that nobody answered for lost: they are asked for again, later each time."""
+        now, patience = asyncio.get_running_loop().time(), self._hub.patience
+        for channel in [name for name, until in holding.asked.items() if until <= now]:
+            del holding.asked[channel]
+            self._hub.pacing.trouble()
+            times = self._unanswered[channel] = self._unanswered.get(channel, 0) + 1
+            self._not_before[channel] = now + _doubled(patience.first_retry_s, times - 1, patience.longest_retry_s)
+            if not any(channel in each.held for each in self._holdings):
+                self._tell(channel, JOIN_UNANSWERED, self._hub.clock())
+
+    def _leave_replaced(self) -> None:
+        """Close connections that a newer one has taken all channels over from."""
+        *replaced, newest = self._holdings
+        for old in replaced:
+            if old.held <= newest.held:
+                old.connection.quit()
+
+    def _holding(self, connection: Connection) -> _Holding | None:
+        return next((each for each in self._holdings if each.connection is connection), None)
+
+    def _tell(self, channel: str, reason: str | None, at: float) -> None:
+        """Tell since when a channel is read (no reason) or not, where that is new."""
+        before = self._told.get(channel)
+        if before is not None and before[0] == reason:
+            return
+        at = max(at, before[1]) if before else at
+        self._told[channel] = (reason, at)
+        self._hub.tell([Watched(channel, at) if reason is None else Unwatched(channel, at, reason)])
+
+    def _wake(self) -> None:
+        for holding in self._holdings:
+            holding.wake.set()
+
+
+def _doubled(first_s: float, times: int, longest_s: float) -> float:
+    """A pause that was doubled so many times."""
+    return min(longest_s, first_s * 2 ** min(times, 16))
+
+
+async def _first_done(*futures: asyncio.Future[Any]) -> None:
+    await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
+
+
+async def _wait_until(event: asyncio.Event, moment: float) -> None:
+    """Wait for an event, but no longer than to a moment of the loop's time."""
+    loop = asyncio.get_running_loop()
+    timer = None if moment == float("inf") else loop.call_at(moment, event.set)
+    try:
+        await event.wait()
+    finally:
+        if timer is not None:
+            timer.cancel()

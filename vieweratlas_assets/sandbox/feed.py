@@ -1,0 +1,163 @@
+"""The sandbox's chat in the order in which it is written, as the lines that Twitch would send.
+
+Belongs here: which message comes when and with which tags, Shared Chat included. Not here: who listens (irc), who
+writes when in one broadcast (chat).
+
+https://dev.twitch.tv/docs/chat/irc/#privmsg-tags
+"""
+
+import datetime as dt
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import polars as pl
+
+from vieweratlas_assets.sandbox.chat import stream_chat
+from vieweratlas_assets.sandbox.presence import live_between
+from vieweratlas_assets.sandbox.vocabulary import RARE_BOTS
+from vieweratlas_assets.sandbox.world import World
+
+HOUR = dt.timedelta(hours=1)
+FIRST_USER_ID = 100_000_000
+_SHARED_CHAT_DRAW = 3
+"""Keeps the random numbers of Shared Chat apart from those of other things drawn by hour."""
+_SHARES_CHAT = 0.25
+_MOST_TOGETHER = 3
+_WORDS = ("hello", "gg", "nice", "one more", "no way", "what a play", "so close", "hi from work", "🎉", "¡vamos!")
+
+
+class FedMessage(NamedTuple):
+    """A message as it is sent: when (ms since 1970), in which channel, and its line with tags."""
+
+    sent_ms: int
+    channel: str
+    line: str
+
+
+class ChatFeed(Protocol):
+    """Tells what is written in chats."""
+
+    @property
+    def room_ids(self) -> Mapping[str, str]:
+        """The id of every channel by its login."""
+        ...
+
+    def between(self, start: dt.datetime, end: dt.datetime) -> Iterator[FedMessage]:
+        """What is written from start on and before end, UTC, in that order."""
+        ...
+
+
+class WorldFeed:
+    """What is written in the chats of a world."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._hour = dt.datetime.min.replace(tzinfo=dt.UTC)
+        self._messages = messages_of_hour(world, self._hour)
+
+    @cached_property
+    def room_ids(self) -> Mapping[str, str]:
+        """The id of every channel by its login."""
+        return dict(self._world.channels.select("channel", "channel_id").iter_rows())
+
+    def between(self, start: dt.datetime, end: dt.datetime) -> Iterator[FedMessage]:
+        """What is written from start on and before end, UTC, in that order."""
+        hour = start.replace(minute=0, second=0, microsecond=0)
+        while hour < end:
+            if hour != self._hour:
+                self._hour, self._messages = hour, messages_of_hour(self._world, hour)
+            first, last = (self._messages["sent_ms"].search_sorted(_ms(moment)) for moment in (start, end))
+            for number, row in enumerate(self._messages[first:last].iter_rows(named=True), int(first)):
+                yield FedMessage(row["sent_ms"], row["channel"], _line(row, f"{_ms(hour) // 3_600_000:08x}", number))
+            hour += HOUR
+
+
+def messages_of_hour(world: World, hour: dt.datetime) -> pl.DataFrame:
+    """All messages of an hour, in the order in which they are written.
+
+    In Shared Chat a message is there once for each channel in which it appears.
+
+    Returns:
+        sent_ms (since 1970), channel, room_id, login, role, user_id, source_room_id (where it was written; null
+        outside Shared Chat) and source_no (the same message has the same number in all its channels).
+    """
+    streams = live_between(world, hour, hour + HOUR)
+    begin_ms = _ms(hour)
+    written = [pl.DataFrame(schema={"channel_no": pl.UInt32, "viewer_no": pl.UInt32, "sent_ms": pl.Int64})]
+    for stream_no, channel_no, started_at in streams.select("stream_no", "channel_no", "started_at").iter_rows():
+        # To the second is how a broadcast is drawn; the rest of the time comes from who writes.
+        within_ms = (pl.col("viewer_no").cast(pl.Int64) * 7919 + stream_no * 31) % 1000
+        sent_ms = _ms(started_at) + pl.col("second").cast(pl.Int64) * 1000 + within_ms
+        chat = stream_chat(world, stream_no).with_columns(sent_ms=sent_ms)
+        of_hour = pl.col("sent_ms").is_between(begin_ms, begin_ms + 3_600_000, closed="left")
+        written.append(
+            chat.filter(of_hour).select(pl.lit(channel_no, pl.UInt32).alias("channel_no"), "viewer_no", "sent_ms")
+        )
+    own = pl.concat(written).sort("sent_ms", "channel_no", "viewer_no").with_row_index("source_no")
+    appears = shared_chat_of_hour(world, hour)
+    everywhere = own.join(appears, on="channel_no", how="left", maintain_order="left").with_columns(
+        source_no_of_channel=pl.when(pl.col("appears_in").is_not_null()).then("channel_no"),
+        channel_no=pl.col("appears_in").fill_null(pl.col("channel_no")),
+    )
+    channels = world.channels.select("channel", room_id="channel_id").with_row_index("channel_no")
+    viewers = world.viewers.select("login", pl.col("role").cast(pl.String)).with_row_index("viewer_no")
+    return (
+        everywhere.join(channels, on="channel_no", how="left", maintain_order="left")
+        .join(viewers, on="viewer_no", how="left", maintain_order="left")
+        .join(
+            channels.select(source_no_of_channel="channel_no", source_room_id="room_id"),
+            on="source_no_of_channel",
+            how="left",
+            maintain_order="left",
+        )
+        .select(
+            "sent_ms",
+            "channel",
+            "room_id",
+            "login",
+            "role",
+            (pl.col("viewer_no") + FIRST_USER_ID).cast(pl.String).alias("user_id"),
+            "source_room_id",
+            "source_no",
+        )
+    )
+
+
+def shared_chat_of_hour(world: World, hour: dt.datetime) -> pl.DataFrame:
+    """Which live channels share their chat for an hour: channel_no and appears_in, itself included.
+
+    Those who share are two or three of a community.
+    """
+    streams = live_between(world, hour, hour + HOUR).unique("channel_no", maintain_order=True).sort("channel_no")
+    generator = np.random.default_rng([world.spec.seed, _SHARED_CHAT_DRAW, max(0, _ms(hour) // 3_600_000)])
+    pairs: list[tuple[int, int]] = []
+    for (_,), of_community in streams.group_by("community", maintain_order=True):
+        draw = generator.random()
+        together = of_community["channel_no"].to_list()
+        if len(together) > 1 and draw < _SHARES_CHAT:
+            chosen = sorted(generator.permutation(together)[:_MOST_TOGETHER].tolist())
+            pairs += [(writes, appears) for writes in chosen for appears in chosen]
+    return pl.DataFrame(pairs, schema={"channel_no": pl.UInt32, "appears_in": pl.UInt32}, orient="row")
+
+
+def _line(row: dict[str, str | int | None], hour: str, number: int) -> str:
+    login = row["login"]
+    badges = "broadcaster/1" if login == row["channel"] else "bot-badge/1" if login in RARE_BOTS else ""
+    source = ""
+    if row["source_room_id"] is not None:
+        source = (
+            f"source-badge-info=;source-badges={badges};source-id={hour}-0000-4000-9000-{row['source_no']:012x};"
+            f"source-only=0;source-room-id={row['source_room_id']};"
+        )
+    return (
+        f"@badge-info=;badges={badges};color=#1E90FF;display-name={login};emotes=;first-msg=0;flags=;"
+        f"id={hour}-0000-4000-8000-{number:012x};mod=0;returning-chatter=0;room-id={row['room_id']};{source}"
+        f"subscriber=0;tmi-sent-ts={row['sent_ms']};turbo=0;user-id={row['user_id']};user-type= "
+        f":{login}!{login}@{login}.tmi.twitch.tv PRIVMSG #{row['channel']} :{_WORDS[number % len(_WORDS)]}"
+    )
+
+
+def _ms(moment: dt.datetime) -> int:
+    return round((moment - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) / dt.timedelta(milliseconds=1))

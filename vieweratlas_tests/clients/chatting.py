@@ -1,0 +1,179 @@
+"""A sandbox's chat for the tests of its readers: steady talk, and a listener that keeps account of all of it."""
+
+import asyncio
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from vieweratlas_assets.clients.chat import ChatMessage, ChatSource, Released, UnreadableLine, Unwatched, Watched
+from vieweratlas_assets.clients.irc.connection import Account, Address, anonymous
+from vieweratlas_assets.clients.irc.pacing import Profile
+from vieweratlas_assets.clients.irc.reader import IrcReader
+from vieweratlas_assets.clients.irc.shard import Patience
+from vieweratlas_assets.sandbox.clock import SandboxClock
+from vieweratlas_assets.sandbox.feed import FedMessage
+from vieweratlas_assets.sandbox.helix import SandboxHelix
+from vieweratlas_assets.sandbox.irc import ChatLimits, SandboxChat
+from vieweratlas_assets.sandbox.server import SandboxServer
+from vieweratlas_assets.sandbox.world import WorldSpec, build_world
+
+START = dt.datetime(2026, 10, 6, 18, tzinfo=dt.UTC)
+START_MS = round(START.timestamp() * 1000)
+HASTE = Profile(joins_a_connection=2000, joins_in_all=2000, connect_every_s=0.01)
+NO_LIMITS = ChatLimits(joins=10_000, logins=10_000)
+QUICK = Patience(
+    register_s=2.0,
+    answer_s=0.5,
+    first_retry_s=0.2,
+    ping_every_s=0.3,
+    pong_s=0.3,
+    first_reconnect_s=0.1,
+    longest_reconnect_s=0.5,
+    lasted_s=1.0,
+    limit_s=0.5,
+    login_s=0.5,
+    overlap_s=0.5,
+)
+EDGE_S = 0.15
+"""What lies so near to a gap's edge may be on either side of it: that is how long a message is on its way."""
+DEADLINE_S = 60.0
+
+
+class SteadyFeed:
+    """In every channel somebody says something every so many ms, one channel after the other."""
+
+    def __init__(self, channels: int, every_ms: int = 50) -> None:
+        self.room_ids: Mapping[str, str] = {f"channel_{number:04d}": f"{number}" for number in range(channels)}
+        self._every_ms = every_ms
+
+    def between(self, start: dt.datetime, end: dt.datetime) -> Iterator[FedMessage]:
+        """What is written in that time."""
+        first, last = (-(-(round(each.timestamp() * 1000) - START_MS) // self._every_ms) for each in (start, end))
+        for number in range(first, last):
+            yield from (self._message(number, name) for name in self.room_ids)
+
+    def _message(self, number: int, channel: str) -> FedMessage:
+        sent_ms = START_MS + number * self._every_ms
+        login = f"viewer_{number % 7}"
+        tags = f"@badges=;id={channel}-{number};room-id={self.room_ids[channel]};tmi-sent-ts={sent_ms};user-type="
+        return FedMessage(sent_ms, channel, f"{tags} :{login}!{login}@{login} PRIVMSG #{channel} :hello")
+
+
+@dataclass
+class Chatting:
+    """A running sandbox with steady talk, and a reader's settings for it."""
+
+    chat: SandboxChat
+    server: SandboxServer
+    helix: SandboxHelix
+    clock: SandboxClock
+    feed: SteadyFeed
+
+    def reader(
+        self,
+        *,
+        url: str | None = None,
+        account: Callable[[], Account] = anonymous,
+        profile: Profile = HASTE,
+        patience: Patience = QUICK,
+        channels_a_connection: int = 5,
+    ) -> IrcReader:
+        """A hasty reader of it."""
+        return IrcReader(
+            Address(url or self.server.chat_url),
+            account=account,
+            profile=profile,
+            patience=patience,
+            clock=lambda: self.clock.now().timestamp(),
+            channels_a_connection=channels_a_connection,
+        )
+
+
+@contextmanager
+def chatting(channels: int = 12, *, limits: ChatLimits = NO_LIMITS, every_ms: int = 50) -> Iterator[Chatting]:
+    """Serve steady talk in so many channels."""
+    clock = SandboxClock(START)
+    helix = SandboxHelix(build_world(SMALL), clock, client_id="sandbox", client_secret="sandbox-secret")
+    feed = SteadyFeed(channels, every_ms)
+    chat = SandboxChat(feed, clock, knows=helix.knows, limits=limits)
+    with SandboxServer(helix, chat).running() as server:
+        yield Chatting(chat, server, helix, clock, feed)
+
+
+SMALL = WorldSpec(channels=72, viewers=720, days=1)
+
+
+@dataclass
+class Heard:
+    """What a source told, kept account of while `listen` runs.
+
+    Attributes:
+        gaps: of each channel, (from, until, reason) in s since 1970; until is infinite while it lasts.
+    """
+
+    source: ChatSource
+    messages: list[ChatMessage] = field(default_factory=list)
+    unreadable: list[UnreadableLine] = field(default_factory=list)
+    gaps: dict[str, list[tuple[float, float, str]]] = field(default_factory=lambda: defaultdict(list))
+    released: dict[str, float] = field(default_factory=dict)
+    watching: set[str] = field(default_factory=set)
+
+    async def listen(self) -> None:
+        """Take all events."""
+        async for events in self.source.events():
+            for event in events:
+                self._take(event)
+
+    def _take(self, event: object) -> None:
+        match event:
+            case ChatMessage():
+                self.messages.append(event)
+            case UnreadableLine():
+                self.unreadable.append(event)
+            case Unwatched(channel, at, reason):
+                self._close(channel, at)
+                self.gaps[channel].append((at, float("inf"), reason))
+                self.watching.discard(channel)
+            case Watched(channel, at):
+                self._close(channel, at)
+                self.watching.add(channel)
+            case Released(channel, at):
+                self._close(channel, at)
+                self.watching.discard(channel)
+                self.released[channel] = at
+
+    def _close(self, channel: str, at: float) -> None:
+        if self.gaps[channel] and self.gaps[channel][-1][1] == float("inf"):
+            begin, _, reason = self.gaps[channel][-1]
+            assert begin <= at
+            self.gaps[channel][-1] = (begin, at, reason)
+
+    def reasons(self, channel: str) -> list[str]:
+        """Why a channel was not watched, one gap after the other."""
+        return [reason for _, _, reason in self.gaps[channel]]
+
+    def gap_s(self, channel: str, sent_s: float) -> float:
+        """How far from its nearest gap a moment is, in s; 0 within."""
+        return min((max(begin - sent_s, sent_s - end, 0.0) for begin, end, _ in self.gaps[channel]), default=1e9)
+
+    def missed(self, feed: SteadyFeed, until: dt.datetime) -> list[str]:
+        """What was written before `until` in watched channels, outside of all gaps, and not heard."""
+        heard = {(message.channel, message.sent_ms) for message in self.messages}
+        return [
+            f"{channel} at {sent_ms / 1000 - START.timestamp():.3f} s"
+            for sent_ms, channel, _ in feed.between(START, until)
+            if channel in self.gaps
+            and self.gaps[channel][0][0] < sent_ms / 1000 < self.released.get(channel, float("inf")) - EDGE_S
+            and self.gap_s(channel, sent_ms / 1000) > EDGE_S
+            and (channel, sent_ms) not in heard
+        ]
+
+
+async def until(reached: Callable[[], bool], what: str) -> None:
+    """Wait for something that must come."""
+    deadline = asyncio.get_running_loop().time() + DEADLINE_S
+    while not reached():
+        assert asyncio.get_running_loop().time() < deadline, f"not reached in {DEADLINE_S:.0f} s: {what}"
+        await asyncio.sleep(0.01)
