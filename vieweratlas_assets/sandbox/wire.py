@@ -76,7 +76,8 @@ class WebSocketWire:
 
     async def serve(self, socket: WebSocket, chat: SandboxChat) -> None:
         """Talk with a client until it goes."""
-        await socket.accept()
+        # What some clients ask for, as it is spoken.
+        await socket.accept(subprotocol="irc" if "irc" in socket.scope["subprotocols"] else None)
         session = chat.connected(self)
         sending = asyncio.create_task(self._send(socket))
         try:
