@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime as dt
+import ssl
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -79,10 +80,11 @@ class Chatting:
         profile: Profile = HASTE,
         patience: Patience = QUICK,
         channels_a_connection: int = 5,
+        trusted: ssl.SSLContext | None = None,
     ) -> IrcReader:
         """A hasty reader of it."""
         return IrcReader(
-            Address(url or self.server.chat_url),
+            Address(url or self.server.chat_url, trusted),
             account=account,
             profile=profile,
             patience=patience,
@@ -92,13 +94,15 @@ class Chatting:
 
 
 @contextmanager
-def chatting(channels: int = 12, *, limits: ChatLimits = NO_LIMITS, every_ms: int = 50) -> Iterator[Chatting]:
+def chatting(
+    channels: int = 12, *, limits: ChatLimits = NO_LIMITS, every_ms: int = 50, tls: ssl.SSLContext | None = None
+) -> Iterator[Chatting]:
     """Serve steady talk in so many channels."""
     clock = SandboxClock(START)
     helix = SandboxHelix(build_world(SMALL), clock, client_id="sandbox", client_secret="sandbox-secret")
     feed = SteadyFeed(channels, every_ms)
     chat = SandboxChat(feed, clock, knows=helix.knows, limits=limits)
-    with SandboxServer(helix, chat).running() as server:
+    with SandboxServer(helix, chat, tls=tls).running() as server:
         yield Chatting(chat, server, helix, clock, feed)
 
 

@@ -2,12 +2,14 @@
 
 import asyncio
 import datetime as dt
+import ssl
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+import trustme
 
 from vieweratlas_assets.clients import chat as told
 from vieweratlas_assets.clients.irc.connection import Account
@@ -244,6 +246,26 @@ def test_where_nobody_answers_it_is_told_and_tried_again(url: str) -> None:
 
     with chatting(1) as twitch:
         assert asyncio.run(watch(twitch)).gaps["channel_0000"][0][1:] == (float("inf"), told.CONNECTING)
+
+
+def test_it_speaks_tls_with_whom_it_trusts_and_with_nobody_else(caplog: pytest.LogCaptureFixture) -> None:
+    authority = trustme.CA()
+    serving = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(serving)
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+
+    async def refuse(twitch: Chatting) -> Heard:
+        async with heard_from(reader := twitch.reader()) as heard:
+            reader.watch(["channel_0000"])
+            await until(lambda: reader.connections_made >= 2, "two tries")
+        return heard
+
+    with chatting(CHANNELS, tls=serving) as twitch:
+        assert twitch.server.chat_url.startswith("ircs://")
+        assert play(nothing, twitch, trusted=trusting).messages
+        assert asyncio.run(refuse(twitch)).reasons("channel_0000") == [told.CONNECTING]
+    assert "certificate" in caplog.text.lower()
 
 
 def test_channels_come_and_go() -> None:

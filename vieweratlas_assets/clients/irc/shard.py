@@ -14,6 +14,7 @@ from typing import Any
 from vieweratlas_assets.clients.chat import (
     CHANNEL_LIMIT,
     CONNECTING,
+    CONNECTION_LOST,
     JOIN_UNANSWERED,
     JOINING,
     LOGIN_REFUSED,
@@ -28,6 +29,7 @@ from vieweratlas_assets.clients.chat import (
 from vieweratlas_assets.clients.irc.connection import Account, Address, Connection
 from vieweratlas_assets.clients.irc.pacing import Pacing
 
+QUIT_S = 2.0
 LOG = logging.getLogger("vieweratlas.irc")
 
 
@@ -169,8 +171,7 @@ class Shard:
         finally:
             for task in tended:
                 task.cancel()
-            for connection in self.connections:
-                connection.quit()
+            await self._quit()
 
     def received(self, messages: list[ChatMessage]) -> None:
         """Hand on messages, each once."""
@@ -224,6 +225,14 @@ class Shard:
         if (holding := self._holding(connection)) is not None:
             holding.announced.set()
 
+    async def _quit(self) -> None:
+        if connections := self.connections:
+            for connection in connections:
+                connection.quit()
+            await asyncio.wait([connection.closed for connection in connections], timeout=QUIT_S)
+            for connection in connections:
+                connection.abort(CONNECTION_LOST)
+
     async def _connected(self) -> Connection:
         """A new connection, registered; tried until there is one."""
         patience = self._hub.patience
@@ -233,22 +242,30 @@ class Shard:
                 await asyncio.sleep(random.uniform(longest / 2, longest))
             await self._hub.pacing.turn_to_connect()
             connection = self._hub.connection(self)
-            reason = CONNECTING
-            try:
-                async with asyncio.timeout(patience.register_s):
-                    await self._hub.address.connect(connection)
-                    if await connection.registered:
-                        return connection
-                    reason = await connection.closed
-            except (OSError, TimeoutError) as error:
-                LOG.warning("no connection to %s: %s", self._hub.address.url, error or type(error).__name__)
-                connection.abort(reason)
+            reason = await self._registered(connection)
+            if reason is None:
+                return connection
             self._failures += 1
             self._tell_waiting(CONNECTING)
             if reason == LOGIN_REFUSED:
                 LOG.error("%s refuses the account's token; it is tried again", self._hub.address.url)
                 self._tell_waiting(LOGIN_REFUSED)
                 await asyncio.sleep(patience.login_s)
+
+    async def _registered(self, connection: Connection) -> str | None:
+        """Make a connection and register; returns why not, or None."""
+        made = False
+        try:
+            async with asyncio.timeout(self._hub.patience.register_s):
+                await self._hub.address.connect(connection)
+                made = await connection.registered
+                return None if made else await connection.closed
+        except (OSError, TimeoutError) as error:
+            LOG.warning("no connection to %s: %s", self._hub.address.url, error or type(error).__name__)
+            return CONNECTING
+        finally:
+            if not made:
+                connection.abort(CONNECTING)
 
     def _tell_waiting(self, reason: str) -> None:
         """Tell what channels that never were joined wait for now."""
