@@ -16,7 +16,8 @@ import polars as pl
 import pyarrow as pa
 
 from vieweratlas_assets.domain import lake
-from vieweratlas_assets.domain.schemas import PRESENCE, TIMESTAMP
+from vieweratlas_assets.domain.schemas import PRESENCE
+from vieweratlas_assets.domain.tables import TIMESTAMP
 
 DAYS = 7
 START = dt.date(2026, 10, 5)

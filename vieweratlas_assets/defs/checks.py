@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import dagster as dg
 
-from vieweratlas_assets.domain.schemas import SchemaError, Table
+from vieweratlas_assets.domain.tables import SchemaError, Table
 from vieweratlas_assets.storage.objects import StorageError
 from vieweratlas_assets.storage.sealed import PartitionRecord, SealedPartitions
 

@@ -19,7 +19,7 @@ from vieweratlas_assets.defs.checks import Check, Verdict
 from vieweratlas_assets.defs.spark_overlap import SparkFailed
 from vieweratlas_assets.domain import lake
 from vieweratlas_assets.domain.overlap.graph import EmptyWindow
-from vieweratlas_assets.domain.schemas import SchemaError, Table
+from vieweratlas_assets.domain.tables import SchemaError, Table
 from vieweratlas_assets.settings import SettingsError
 from vieweratlas_assets.storage.objects import StorageError
 from vieweratlas_assets.storage.parquet import EncodedTable

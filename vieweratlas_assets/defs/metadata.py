@@ -9,7 +9,7 @@ from typing import Any
 
 import dagster as dg
 
-from vieweratlas_assets.domain.schemas import Table
+from vieweratlas_assets.domain.tables import Table
 
 
 def shown(facts: Mapping[str, Any]) -> dict[str, dg.MetadataValue]:

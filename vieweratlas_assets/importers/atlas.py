@@ -14,7 +14,8 @@ import polars as pl
 from vieweratlas_assets.domain.overlap.graph import OverlapGraph
 from vieweratlas_assets.domain.overlap.measures import MEASURES, with_measures
 from vieweratlas_assets.domain.presence.names import ViewerNames
-from vieweratlas_assets.domain.schemas import GRAPH_EDGES, GRAPH_NODES, REFERENCE_COMMUNITIES, Table
+from vieweratlas_assets.domain.schemas import GRAPH_EDGES, GRAPH_NODES, REFERENCE_COMMUNITIES
+from vieweratlas_assets.domain.tables import Table
 from vieweratlas_assets.importers.report import ImportReport
 from vieweratlas_assets.importers.tabular import TableError, read_rows
 

@@ -18,7 +18,7 @@ from typing import BinaryIO
 
 import polars as pl
 
-from vieweratlas_assets.domain.schemas import TIMESTAMP, SchemaError
+from vieweratlas_assets.domain.tables import TIMESTAMP, SchemaError
 from vieweratlas_assets.importers.vods import VODS_CSV, KnownVod, Vod, VodKey, VodRows, utc_time
 from vieweratlas_assets.storage.parquet import decode, encode
 

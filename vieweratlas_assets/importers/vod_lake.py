@@ -12,7 +12,7 @@ import polars as pl
 
 from vieweratlas_assets.domain import lake
 from vieweratlas_assets.domain.presence.records import REQUIRED
-from vieweratlas_assets.domain.schemas import SchemaError
+from vieweratlas_assets.domain.tables import SchemaError
 from vieweratlas_assets.importers.documents import find_documents
 from vieweratlas_assets.importers.presence_rows import VodSorter, clean_rows, creation_and_title
 from vieweratlas_assets.importers.report import ImportReport

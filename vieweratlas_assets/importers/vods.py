@@ -16,7 +16,8 @@ import polars as pl
 from vieweratlas_assets.domain import lake
 from vieweratlas_assets.domain.presence.names import ViewerNames
 from vieweratlas_assets.domain.presence.records import complete_vod_presence
-from vieweratlas_assets.domain.schemas import PRESENCE, VOD_CATALOG, SchemaError
+from vieweratlas_assets.domain.schemas import PRESENCE, VOD_CATALOG
+from vieweratlas_assets.domain.tables import SchemaError
 from vieweratlas_assets.importers.documents import DocumentError
 from vieweratlas_assets.importers.report import ImportReport
 from vieweratlas_assets.importers.tabular import read_rows

@@ -13,7 +13,8 @@ import polars as pl
 
 from vieweratlas_assets.domain import lake
 from vieweratlas_assets.domain.presence.records import BUCKET_LEN_S
-from vieweratlas_assets.domain.schemas import CHANNEL_ROSTER, PRESENCE, TIMESTAMP, VOD_CATALOG
+from vieweratlas_assets.domain.schemas import CHANNEL_ROSTER, PRESENCE, VOD_CATALOG
+from vieweratlas_assets.domain.tables import TIMESTAMP
 from vieweratlas_assets.sandbox.chat import stream_chat
 from vieweratlas_assets.sandbox.world import World
 

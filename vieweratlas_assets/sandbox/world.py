@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from vieweratlas_assets.domain.schemas import TIMESTAMP
+from vieweratlas_assets.domain.tables import TIMESTAMP
 from vieweratlas_assets.sandbox.vocabulary import (
     COMMON_BOTS,
     GAMES,

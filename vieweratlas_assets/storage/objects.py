@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 import polars as pl
 
-from vieweratlas_assets.domain.schemas import Table
+from vieweratlas_assets.domain.tables import Table
 
 # Holds half-written files where a backend needs them; reserved in every store, so that a lake can be copied.
 INCOMING = ".incoming"

@@ -12,7 +12,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from vieweratlas_assets.domain.schemas import Table
+from vieweratlas_assets.domain.tables import Table
 from vieweratlas_assets.storage.objects import CorruptObject
 
 # Of tables that are written piece by piece: few enough that a row group is small beside any limit of memory.
@@ -129,14 +129,14 @@ def _telling_damage(uri: str) -> Iterator[None]:
 
 
 def decode_table(data: bytes, table: Table, *, uri: str) -> pl.DataFrame:
-    """Decode the bytes of a Parquet file that has the columns and types of a table.
+    """Decode the bytes of a Parquet file that has the columns and types of a table, or had them in its time.
 
     Nulls and unique keys are checked when writing only: on a large read they cost more than the read.
 
     Raises:
         CorruptObject: as `decode`, or other columns.
     """
-    frame = decode(data, uri=uri)
+    frame = table.upgraded(decode(data, uri=uri))
     if differences := table.differences(frame.schema):
         raise CorruptObject(f"{uri} is not a {table.name} table: {'; '.join(differences)}")
     return frame

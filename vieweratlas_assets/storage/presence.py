@@ -18,7 +18,8 @@ from vieweratlas_assets.domain.presence.audience import DayAudience, build_day_a
 from vieweratlas_assets.domain.presence.filters import AudienceFilters, Held
 from vieweratlas_assets.domain.presence.names import PLAIN, ViewerNames
 from vieweratlas_assets.domain.presence.quality import RejectedFile
-from vieweratlas_assets.domain.schemas import CHANNEL_ROSTER, PRESENCE, VOD_CATALOG, Table
+from vieweratlas_assets.domain.schemas import CHANNEL_ROSTER, PRESENCE, VOD_CATALOG
+from vieweratlas_assets.domain.tables import Table
 from vieweratlas_assets.storage import parquet
 from vieweratlas_assets.storage.objects import CorruptObject, ObjectStore, StoredObject
 from vieweratlas_assets.storage.raw import days_with_raw

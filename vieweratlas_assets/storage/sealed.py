@@ -16,7 +16,7 @@ from typing import Any
 import polars as pl
 
 from vieweratlas_assets.domain import lake
-from vieweratlas_assets.domain.schemas import Table
+from vieweratlas_assets.domain.tables import Table
 from vieweratlas_assets.storage import parquet
 from vieweratlas_assets.storage.objects import CorruptObject, ObjectNotFound, ObjectStore, to_json
 

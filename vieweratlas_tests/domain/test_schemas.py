@@ -1,16 +1,8 @@
 import polars as pl
 import pytest
 
-from vieweratlas_assets.domain.schemas import (
-    GRAPH_NODES,
-    LAYOUT,
-    PRESENCE,
-    TABLES,
-    TIMESTAMP,
-    Column,
-    SchemaError,
-    Table,
-)
+from vieweratlas_assets.domain.schemas import GRAPH_NODES, LAYOUT, PRESENCE, TABLES
+from vieweratlas_assets.domain.tables import TIMESTAMP, Column, SchemaError, Table
 
 VISITS = Table(
     "visits",

@@ -14,7 +14,13 @@ from hypothesis import strategies as st
 from vieweratlas_assets.domain.atlas.exports import gexf
 from vieweratlas_assets.domain.atlas.model import Atlas
 from vieweratlas_assets.domain.overlap.measures import with_measures
-from vieweratlas_assets.domain.schemas import COMMUNITIES, COMMUNITY_TAGS, GRAPH_EDGES, GRAPH_NODES, LAYOUT
+from vieweratlas_assets.domain.schemas import (
+    COMMUNITIES,
+    COMMUNITY_TAGS,
+    GRAPH_EDGES,
+    GRAPH_NODES,
+    LAYOUT,
+)
 from vieweratlas_assets.importers.atlas import ImportedAtlas
 from vieweratlas_assets.importers.documents import DocumentError
 from vieweratlas_assets.importers.gexf import read_gexf

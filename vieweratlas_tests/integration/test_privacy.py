@@ -18,8 +18,8 @@ from vieweratlas_assets.domain.schemas import (
     GRAPH_NODES,
     LAYOUT,
     PRESENCE,
-    Table,
 )
+from vieweratlas_assets.domain.tables import Table
 from vieweratlas_assets.privacy import viewer_names
 from vieweratlas_assets.runs import outdated_days, plan_analysis
 from vieweratlas_assets.settings import PrivacySettings, Settings

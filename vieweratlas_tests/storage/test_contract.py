@@ -10,7 +10,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from vieweratlas_assets.domain.schemas import LAYOUT, PRESENCE, SchemaError
+from vieweratlas_assets.domain.schemas import LAYOUT, PRESENCE
+from vieweratlas_assets.domain.tables import SchemaError
 from vieweratlas_assets.storage import parquet
 from vieweratlas_assets.storage.objects import CorruptObject, ObjectNotFound, ObjectStore, StoredObject
 

@@ -6,7 +6,8 @@ import random
 import polars as pl
 import pytest
 
-from vieweratlas_assets.domain.schemas import CHANNEL_AUDIENCE, SchemaError
+from vieweratlas_assets.domain.schemas import CHANNEL_AUDIENCE
+from vieweratlas_assets.domain.tables import SchemaError
 from vieweratlas_assets.storage import parquet
 from vieweratlas_assets.storage.objects import CorruptObject
 from vieweratlas_tests.domain.atlas.samples import table

@@ -8,7 +8,8 @@ import polars as pl
 import pytest
 
 from vieweratlas_assets.domain import lake
-from vieweratlas_assets.domain.schemas import COMMUNITIES, LAYOUT, SchemaError
+from vieweratlas_assets.domain.schemas import COMMUNITIES, LAYOUT
+from vieweratlas_assets.domain.tables import SchemaError
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.objects import CorruptObject, ObjectNotFound, StorageError
 from vieweratlas_assets.storage.sealed import (

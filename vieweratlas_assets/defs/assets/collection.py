@@ -8,7 +8,8 @@ from typing import Any
 import dagster as dg
 
 from vieweratlas_assets.defs.metadata import column_schemas
-from vieweratlas_assets.domain.schemas import PRESENCE, RAW_SNAPSHOTS, VOD_CATALOG, Table
+from vieweratlas_assets.domain.schemas import PRESENCE, RAW_SNAPSHOTS, VOD_CATALOG
+from vieweratlas_assets.domain.tables import Table
 from vieweratlas_assets.partitions import Partitions
 
 OWNERS = ["team:vieweratlas"]

@@ -22,7 +22,7 @@ from vieweratlas_assets.defs.metadata import column_schemas
 from vieweratlas_assets.domain import lake as paths
 from vieweratlas_assets.domain.presence.names import ViewerNames
 from vieweratlas_assets.domain.presence.quality import RejectedFile, told_reasons
-from vieweratlas_assets.domain.presence.raw import live_presence_of, merge_live_presence
+from vieweratlas_assets.domain.presence.raw import chat_coverage_of, live_presence_of, merge_live_presence
 from vieweratlas_assets.domain.presence.records import BUCKET_LEN_S
 from vieweratlas_assets.domain.schemas import PRESENCE
 from vieweratlas_assets.partitions import RANGE, Partitions
@@ -166,8 +166,7 @@ class _Made:
         self.rejected += hour.rejected
         self.hours_with_raw += bool(hour.rows.height)
         self.raw_rows += hour.rows.height
-        # Two collectors of one minute have watched it for as long as the better of them did.
-        known = hour.rows.drop_nulls("coverage_s").group_by("channel", "bucket_start").agg(pl.col("coverage_s").max())
+        known = chat_coverage_of(hour.rows)
         self.observed_s += int(known["coverage_s"].sum())
         self.observable_s += BUCKET_LEN_S * known.height
 

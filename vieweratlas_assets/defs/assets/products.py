@@ -20,7 +20,13 @@ from vieweratlas_assets.domain.atlas.page import draw_html
 from vieweratlas_assets.domain.atlas.picture import draw_png, preview_png
 from vieweratlas_assets.domain.atlas.results import analysis_results
 from vieweratlas_assets.domain.atlas.visualisers import Visualiser, products_of
-from vieweratlas_assets.domain.schemas import COMMUNITIES, COMMUNITY_TAGS, GRAPH_EDGES, GRAPH_NODES, LAYOUT
+from vieweratlas_assets.domain.schemas import (
+    COMMUNITIES,
+    COMMUNITY_TAGS,
+    GRAPH_EDGES,
+    GRAPH_NODES,
+    LAYOUT,
+)
 from vieweratlas_assets.partitions import Partitions
 from vieweratlas_assets.storage.products import copy_products
 from vieweratlas_assets.storage.sealed import AssetDays

@@ -19,8 +19,8 @@ from vieweratlas_assets.domain.schemas import (
     GRAPH_EDGES,
     GRAPH_NODES,
     LAYOUT,
-    SchemaError,
 )
+from vieweratlas_assets.domain.tables import SchemaError
 
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]

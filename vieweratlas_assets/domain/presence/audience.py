@@ -21,7 +21,8 @@ from vieweratlas_assets.domain.presence.filters import (
 )
 from vieweratlas_assets.domain.presence.names import PLAIN, ViewerNames
 from vieweratlas_assets.domain.presence.viewer_counts import ViewerCounts
-from vieweratlas_assets.domain.schemas import CHANNEL_ACTIVITY, CHANNEL_AUDIENCE, TIMESTAMP
+from vieweratlas_assets.domain.schemas import CHANNEL_ACTIVITY, CHANNEL_AUDIENCE
+from vieweratlas_assets.domain.tables import TIMESTAMP
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,11 @@ import polars as pl
 
 from vieweratlas_assets.domain.presence.names import ViewerNames, distinct_chatters
 from vieweratlas_assets.domain.presence.records import BUCKET_LEN_S
-from vieweratlas_assets.domain.schemas import PRESENCE, RAW_SNAPSHOTS, TIMESTAMP
+from vieweratlas_assets.domain.schemas import PRESENCE, RAW_SNAPSHOTS
+from vieweratlas_assets.domain.tables import TIMESTAMP
 
 ABOUT_BROADCAST = ("channel_id", "stream_id", "game_name", "language", "title", "started_at")
+COUNTS = ("messages", "dropped_mirrors", "dropped_bots", "unreadable_lines")
 UNKNOWN_STREAM = "unknown"
 
 # Snapshots as importers and collectors hand them over, in any number a minute.
@@ -50,7 +52,8 @@ def complete_raw_snapshots(snapshots: pl.DataFrame, names: ViewerNames) -> pl.Da
             _total_coverage(),
         )
     )
-    return RAW_SNAPSHOTS.conform(merged.with_columns(names.chatters(merged["chatters"]).alias("chatters")))
+    completed = merged.with_columns(names.chatters(merged["chatters"]).alias("chatters"))
+    return RAW_SNAPSHOTS.conform(RAW_SNAPSHOTS.upgraded(completed))
 
 
 def merge_raw_snapshots(there: pl.DataFrame, added: pl.DataFrame) -> pl.DataFrame:
@@ -64,8 +67,8 @@ def merge_raw_snapshots(there: pl.DataFrame, added: pl.DataFrame) -> pl.DataFram
         .group_by(RAW_SNAPSHOTS.key, maintain_order=True)
         .agg(
             pl.col("chatters").explode(empty_as_null=True, keep_nulls=True),
-            *(pl.col(name).drop_nulls().last() for name in ("concurrent_viewers", *ABOUT_BROADCAST)),
-            pl.col("coverage_s").max(),
+            *(pl.col(name).drop_nulls().last() for name in ("concurrent_viewers", *ABOUT_BROADCAST, "gap_reasons")),
+            pl.col("coverage_s", *COUNTS).max(),
         )
     )
     return RAW_SNAPSHOTS.conform(merged.with_columns(distinct_chatters(pl.col("chatters"))))
@@ -80,9 +83,12 @@ def live_presence_of(raw: pl.DataFrame) -> pl.DataFrame:
     Returns:
         Schema PRESENCE. Chatters are those that anybody saw; what is told of the broadcast comes from the row that
         covers most of the minute, by origin where they are equal, and where that does not know it from the next.
+        A minute that nobody observed is no minute in which nobody wrote: it is not there.
     """
+    observed = (pl.col("coverage_s").fill_null(1) > 0) | (pl.col("chatters").list.len() > 0)
     minutes = (
-        raw.sort("origin")
+        raw.filter(observed)
+        .sort("origin")
         .sort("coverage_s", descending=True, nulls_last=True, maintain_order=True)
         .group_by("channel", "bucket_start", maintain_order=True)
         .agg(
@@ -102,6 +108,36 @@ def live_presence_of(raw: pl.DataFrame) -> pl.DataFrame:
             timestamp=pl.col("bucket_start").dt.strftime("%Y-%m-%dT%H:%M:%SZ"),
         )
     )
+
+
+def chat_coverage_of(raw: pl.DataFrame) -> pl.DataFrame:
+    """What is known of how far each channel's chat was observed, minute by minute.
+
+    A collector that began anew, or was told something late, has several rows of a minute: they add up. Two collectors
+    watched the same time: the one that watched longer counts.
+
+    Args:
+        raw: schema RAW_SNAPSHOTS, of all collectors and files.
+
+    Returns:
+        channel, bucket_start, coverage_s (0 to 60), the counts (COUNTS) and gap_reasons (null where all was
+        observed); a row for every channel and minute whose coverage is known. Sorted.
+    """
+    reasons = pl.col("gap_reasons").drop_nulls().str.split("+").explode(empty_as_null=False).unique().sort()
+    of_origin = (
+        raw.drop_nulls("coverage_s")
+        .group_by("channel", "bucket_start", "origin")
+        .agg(
+            pl.col("coverage_s").sum().clip(upper_bound=BUCKET_LEN_S),
+            pl.col(*COUNTS).sum(),
+            reasons.str.join("+").alias("gap_reasons"),
+        )
+    )
+    best = of_origin.sort("coverage_s", "origin", descending=[True, False]).unique(
+        ["channel", "bucket_start"], keep="first", maintain_order=True
+    )
+    told = pl.when(pl.col("coverage_s") < BUCKET_LEN_S, pl.col("gap_reasons") != "").then("gap_reasons")
+    return best.with_columns(gap_reasons=told).drop("origin").sort("channel", "bucket_start")
 
 
 def merge_live_presence(first: pl.DataFrame, second: pl.DataFrame) -> pl.DataFrame:

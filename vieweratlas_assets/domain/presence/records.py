@@ -9,7 +9,8 @@ import datetime as dt
 import polars as pl
 
 from vieweratlas_assets.domain.presence.names import ViewerNames, folded
-from vieweratlas_assets.domain.schemas import PRESENCE, SchemaError
+from vieweratlas_assets.domain.schemas import PRESENCE
+from vieweratlas_assets.domain.tables import SchemaError
 
 BUCKET_LEN_S = 60
 REQUIRED = ("channel", "content_id", "offset_s", "chatters")

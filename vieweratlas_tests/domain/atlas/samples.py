@@ -11,8 +11,8 @@ from vieweratlas_assets.domain.schemas import (
     GRAPH_EDGES,
     GRAPH_NODES,
     LAYOUT,
-    Table,
 )
+from vieweratlas_assets.domain.tables import Table
 
 DAY = date(2026, 11, 22)
 

@@ -12,7 +12,8 @@ from vieweratlas_assets.domain.atlas.model import (
     printable,
 )
 from vieweratlas_assets.domain.overlap.measures import usable_weight
-from vieweratlas_assets.domain.schemas import GRAPH_EDGES, SchemaError
+from vieweratlas_assets.domain.schemas import GRAPH_EDGES
+from vieweratlas_assets.domain.tables import SchemaError
 from vieweratlas_tests.domain.atlas.samples import (
     bare_atlas,
     edges_between,

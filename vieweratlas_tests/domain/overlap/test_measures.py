@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from scipy.stats import hypergeom
 
 from vieweratlas_assets.domain.overlap.measures import MEASURES, usable_weight, with_measures
-from vieweratlas_assets.domain.schemas import GRAPH_EDGES, SchemaError
+from vieweratlas_assets.domain.schemas import GRAPH_EDGES
+from vieweratlas_assets.domain.tables import SchemaError
 from vieweratlas_tests.domain.atlas.samples import edges_between, ring
 
 

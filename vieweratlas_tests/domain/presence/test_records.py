@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from vieweratlas_assets.domain.presence.names import PLAIN
 from vieweratlas_assets.domain.presence.records import complete_vod_presence
-from vieweratlas_assets.domain.schemas import PRESENCE, SchemaError
+from vieweratlas_assets.domain.schemas import PRESENCE
+from vieweratlas_assets.domain.tables import SchemaError
 from vieweratlas_tests.domain.presence.samples import WEIRD
 
 CREATED = dt.datetime(2020, 4, 30, 23, 59, 30, tzinfo=dt.UTC)
