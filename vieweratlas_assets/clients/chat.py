@@ -5,7 +5,7 @@ Belongs here: the events, and the protocol of a source. Not here: how chat is re
 """
 
 from collections.abc import AsyncIterator, Collection, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, Self
 
 
 class ChatMessage(NamedTuple):
@@ -90,7 +90,7 @@ GAP_REASONS = {
 class ChatSource(Protocol):
     """Reads the live chat of channels; used as an async context manager, which listens while it is open."""
 
-    async def __aenter__(self) -> "ChatSource":
+    async def __aenter__(self) -> Self:
         """Begin to listen."""
         ...
 
@@ -111,4 +111,19 @@ class ChatSource(Protocol):
 
     def proven_until(self, channel: str) -> float:
         """The last moment at which a watched channel was certainly being read: its connection was alive."""
+        ...
+
+    @property
+    def joined_channels(self) -> int:
+        """How many channels are read now."""
+        ...
+
+    @property
+    def connections_made(self) -> int:
+        """How many connections were tried by now."""
+        ...
+
+    @property
+    def reconnects(self) -> int:
+        """How many of them were to replace one that was lost or ended."""
         ...

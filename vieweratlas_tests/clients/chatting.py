@@ -72,6 +72,10 @@ class Chatting:
     clock: SandboxClock
     feed: SteadyFeed
 
+    def now(self) -> float:
+        """By the sandbox's clock, s since 1970."""
+        return self.clock.now().timestamp()
+
     def reader(
         self,
         *,
@@ -81,6 +85,7 @@ class Chatting:
         patience: Patience = QUICK,
         channels_a_connection: int = 5,
         trusted: ssl.SSLContext | None = None,
+        clock: Callable[[], float] | None = None,
     ) -> IrcReader:
         """A hasty reader of it."""
         return IrcReader(
@@ -88,17 +93,23 @@ class Chatting:
             account=account,
             profile=profile,
             patience=patience,
-            clock=lambda: self.clock.now().timestamp(),
+            clock=clock or self.now,
             channels_a_connection=channels_a_connection,
         )
 
 
 @contextmanager
 def chatting(
-    channels: int = 12, *, limits: ChatLimits = NO_LIMITS, every_ms: int = 50, tls: ssl.SSLContext | None = None
+    channels: int = 12,
+    *,
+    limits: ChatLimits = NO_LIMITS,
+    every_ms: int = 50,
+    tls: ssl.SSLContext | None = None,
+    speed: float = 1.0,
+    start: dt.datetime = START,
 ) -> Iterator[Chatting]:
-    """Serve steady talk in so many channels."""
-    clock = SandboxClock(START)
+    """Serve steady talk in so many channels, from a moment not before START on."""
+    clock = SandboxClock(start, speed)
     helix = SandboxHelix(build_world(SMALL), clock, client_id="sandbox", client_secret="sandbox-secret")
     feed = SteadyFeed(channels, every_ms)
     chat = SandboxChat(feed, clock, knows=helix.knows, limits=limits)

@@ -116,6 +116,11 @@ class IrcReader:
         """How many connections were tried by now."""
         return self._hub.connections_made
 
+    @property
+    def reconnects(self) -> int:
+        """How many of them were to replace one that was lost or ended."""
+        return self._hub.reconnects
+
     def _new_shard(self) -> Shard:
         shard = Shard(self._hub)
         task = asyncio.create_task(shard.run())

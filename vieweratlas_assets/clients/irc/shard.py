@@ -76,6 +76,7 @@ class Hub:
         account: who listens; asked for every connection.
         clock: s since 1970, as events tell it.
         tell: takes events.
+        reconnects: connections that were made to replace another.
     """
 
     address: Address
@@ -85,6 +86,7 @@ class Hub:
     clock: Callable[[], float]
     tell: Callable[[Sequence[ChatEvent]], None]
     connections_made: int = 0
+    reconnects: int = 0
 
     def connection(self, shard: "Shard") -> Connection:
         """A connection that is not made yet."""
@@ -163,6 +165,7 @@ class Shard:
                 announced = asyncio.create_task(holding.announced.wait())
                 await _first_done(task, announced)
                 announced.cancel()
+                self._hub.reconnects += 1
                 lasted = asyncio.get_running_loop().time() - began >= self._hub.patience.lasted_s
                 self._failures = 0 if lasted else self._failures + 1
                 for done in [each for each in tended if each.done()]:

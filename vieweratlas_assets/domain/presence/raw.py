@@ -86,6 +86,8 @@ def live_presence_of(raw: pl.DataFrame) -> pl.DataFrame:
         A minute that nobody observed is no minute in which nobody wrote: it is not there.
     """
     observed = (pl.col("coverage_s").fill_null(1) > 0) | (pl.col("chatters").list.len() > 0)
+    # Lines that name no channel are counted for "".
+    observed &= pl.col("channel") != ""
     minutes = (
         raw.filter(observed)
         .sort("origin")

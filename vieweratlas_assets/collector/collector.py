@@ -1,0 +1,299 @@
+"""The live collector: from a source of chat to sealed minutes in the lake.
+
+Belongs here: when a minute is over, who is watched, going on through trouble, stopping without loss. Not here:
+reading chat (clients), counting (minutes), files (spool), Dagster (defs).
+"""
+
+import asyncio
+import logging
+import math
+import resource
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from vieweratlas_assets.clients.chat import ChatSource
+from vieweratlas_assets.collector.metrics import Metrics
+from vieweratlas_assets.collector.minutes import MOST_OFF_S, MinuteBook
+from vieweratlas_assets.collector.spool import Spool
+from vieweratlas_assets.collector.wanted import RosterUnknown, Wanted
+from vieweratlas_assets.domain.presence.records import BUCKET_LEN_S
+from vieweratlas_assets.storage.objects import StorageError
+
+HOUR_S = 3600
+KIBIBYTES_A_MEBIBYTE = 1024
+LOG = logging.getLogger("vieweratlas.collector")
+Hours = dict[int, dict[str, int]]
+"""By hour (s since 1970): rows, messages, dropped ones, unreadable lines, channel-minutes and their seconds."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """When things are done, in s of the collector's clock where nothing else is said.
+
+    Attributes:
+        lateness_s: a minute is closed so long after its end. It must be longer than it takes to find out that a
+            connection is dead, and than a message may be on its way.
+        settle_s: where collecting ends at a moment, for what is still on its way then.
+        tick_s: of real time, between two looks at the clock.
+        roster_s: of real time, between two questions who is to be watched.
+        retry_s, longest_retry_s: of real time, before the lake is tried again, doubled each time.
+        metrics_s: of real time, between two metrics.
+    """
+
+    lateness_s: float = 75.0
+    settle_s: float = 2.0
+    tick_s: float = 1.0
+    roster_s: float = 600.0
+    retry_s: float = 5.0
+    longest_retry_s: float = 60.0
+    metrics_s: float = 60.0
+
+
+PACE = Pace()
+
+
+@dataclass(frozen=True)
+class Listeners:
+    """Who is told what; both are called in a thread of their own.
+
+    Attributes:
+        on_hour: an hour (s since 1970) that is over and whose files the lake has, and its figures. What it raises is
+            logged, and it is told again a minute later.
+        on_metrics: how the collector is doing.
+    """
+
+    on_hour: Callable[[int, dict[str, int]], None] = lambda *_: None
+    on_metrics: Callable[[Metrics], None] = lambda _: None
+
+
+NOBODY = Listeners()
+
+
+@dataclass
+class _Measured:
+    """What metrics are compared with."""
+
+    at: float = field(default_factory=time.monotonic)
+    messages: int = 0
+    cpu_s: float = field(default_factory=time.process_time)
+
+
+class Collector:
+    """Collects until it is told to stop. Used once."""
+
+    def __init__(
+        self,
+        source: ChatSource,
+        book: MinuteBook,
+        spool: Spool,
+        wanted: Callable[[], Wanted],
+        *,
+        name: str,
+        clock: Callable[[], float] = time.time,
+        pace: Pace = PACE,
+        listeners: Listeners = NOBODY,
+    ) -> None:
+        """Prepare to collect.
+
+        Args:
+            wanted: asked in a thread who is to be watched; while it raises RosterUnknown, those before are.
+            name: of the collector, part of its files' names.
+            clock: s since 1970.
+        """
+        self.hours: Hours = {}
+        self._source, self._book, self._spool, self._wanted = source, book, spool, wanted
+        self._name, self._clock, self._pace, self._listeners = name, clock, pace, listeners
+        self._now_wanted = Wanted(())
+        self._next_minute_s = 0
+        self._stopping = asyncio.Event()
+        self._spooled = asyncio.Event()
+        self._told: set[int] = set()
+        self._measured = _Measured()
+
+    def stop(self) -> None:
+        """Seal what there is, and end; to be called in the loop that runs it."""
+        self._stopping.set()
+
+    async def run(self, until: float = math.inf) -> Hours:
+        """Collect.
+
+        Args:
+            until: s since 1970, by the server's clock.
+
+        Returns:
+            The figures of each hour of which anything was collected.
+
+        Raises:
+            RosterUnknown: from the start on it is not known who is to be watched.
+            StorageError: at the end the lake did not take all files; the spool still has them.
+        """
+        self._now_wanted = await asyncio.to_thread(self._wanted)
+        # The server's clock may be behind ours; minutes in which nobody was wanted make no rows.
+        self._next_minute_s = _minute(self._clock() - MOST_OFF_S)
+        async with self._source:
+            self._source.watch(self._now_wanted.channels)
+            try:
+                await self._work(until)
+            finally:
+                newest_s = self._book.newest_ms / 1000
+                self._put_until(min(until, max(self._server_now(), math.nextafter(newest_s, math.inf))))
+        await self._listening
+        # What was on its way while the source was left: late, but not lost.
+        self._put_until(self._next_minute_s)
+        await asyncio.to_thread(self._spool.deliver)
+        await self._tell_hours(before=math.inf)
+        await self._tell_metrics()
+        return self.hours
+
+    async def _work(self, until: float) -> None:
+        """Do all that is to be done at the same time, until the end."""
+        self._listening = asyncio.create_task(self._listen())
+        jobs = (self._close_minutes, self._deliver, self._keep_looking, self._keep_telling)
+        tasks = [asyncio.create_task(job()) for job in jobs]
+        ending = asyncio.create_task(self._end(until))
+        try:
+            await asyncio.wait([ending, self._listening, *tasks], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (ending, *tasks):
+                task.cancel()
+            results = await asyncio.gather(*tasks, return_exceptions=True)
+        if self._listening.done():
+            self._listening.result()
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
+
+    def _server_now(self) -> float:
+        return self._clock() + self._book.skew_s
+
+    async def _end(self, until: float) -> None:
+        """Wait until collecting is to end."""
+        while not self._stopping.is_set() and self._server_now() < until + self._pace.settle_s:
+            try:
+                await asyncio.wait_for(self._stopping.wait(), self._pace.tick_s)
+            except TimeoutError:
+                continue
+
+    async def _listen(self) -> None:
+        async for events in self._source.events():
+            self._book.take(events, self._clock())
+
+    async def _close_minutes(self) -> None:
+        """Close each minute once it is over for so long that nothing of it can still come."""
+        # By then enough was heard to know how wrong our clock is.
+        begin = self._clock() + self._pace.lateness_s
+        while True:
+            await asyncio.sleep(self._pace.tick_s)
+            if self._clock() < begin:
+                continue
+            over = _minute(self._server_now() - self._pace.lateness_s)
+            while self._next_minute_s < over:
+                self._put_until(self._next_minute_s + BUCKET_LEN_S)
+
+    def _put_until(self, end_s: float) -> None:
+        """Bring what was told of the minutes until then to the spool."""
+        rows = self._book.close(self._next_minute_s, end_s, self._source.proven_until, self._now_wanted.roster)
+        self._next_minute_s = max(self._next_minute_s, math.ceil(end_s / BUCKET_LEN_S) * BUCKET_LEN_S)
+        if rows.height:
+            add_figures(self.hours, rows)
+            self._spool.put(rows, self._name)
+        self._spooled.set()
+
+    async def _deliver(self) -> None:
+        """Bring the spool's files to the lake, for as long as it takes."""
+        retry_s = self._pace.retry_s
+        while True:
+            self._spooled.clear()
+            try:
+                await asyncio.to_thread(self._spool.deliver)
+            except StorageError as error:
+                LOG.warning("%d file(s) wait for %.0f s: %s", len(self._spool.pending()), retry_s, error)
+                await asyncio.sleep(retry_s)
+                retry_s = min(2 * retry_s, self._pace.longest_retry_s)
+                continue
+            retry_s = self._pace.retry_s
+            await self._tell_hours(before=self._next_minute_s)
+            await self._spooled.wait()
+
+    async def _tell_hours(self, before: float) -> None:
+        """Tell of hours that were over before a moment, each once."""
+        for hour in sorted(self.hours.keys() - self._told):
+            if hour + HOUR_S > before and before < math.inf:
+                continue
+            try:
+                await asyncio.to_thread(self._listeners.on_hour, hour, dict(self.hours[hour]))
+            # Whatever keeps somebody from listening, collecting goes on.
+            except Exception:
+                LOG.exception("an hour that is sealed could not be told of")
+            else:
+                self._told.add(hour)
+
+    async def _keep_looking(self) -> None:
+        """Ask time and again who is to be watched."""
+        while True:
+            await asyncio.sleep(self._pace.roster_s)
+            try:
+                self._now_wanted = await asyncio.to_thread(self._wanted)
+            except RosterUnknown as error:
+                LOG.warning("the same channels as before are watched: %s", error)
+            else:
+                self._source.watch(self._now_wanted.channels)
+
+    async def _keep_telling(self) -> None:
+        while True:
+            await asyncio.sleep(self._pace.metrics_s)
+            await self._tell_metrics()
+
+    async def _tell_metrics(self) -> None:
+        metrics = self._metrics()
+        LOG.info("metrics %s", metrics.line())
+        await asyncio.to_thread(self._listeners.on_metrics, metrics)
+
+    def _metrics(self) -> Metrics:
+        book, before = self._book, self._measured
+        self._measured = _Measured(messages=book.messages + book.dropped_mirrors + book.dropped_bots)
+        passed_s = max(self._measured.at - before.at, 1e-9)
+        pending, oldest = self._spool.pending(), self._spool.oldest_minute()
+        return Metrics(
+            at=time.time(),
+            channels_wanted=len(self._now_wanted.channels),
+            channels_joined=self._source.joined_channels,
+            connections=self._source.connections_made,
+            reconnects=self._source.reconnects,
+            messages=book.messages,
+            dropped_mirrors=book.dropped_mirrors,
+            dropped_bots=book.dropped_bots,
+            unreadable_lines=book.unreadable_lines,
+            messages_per_s=round((self._measured.messages - before.messages) / passed_s, 1),
+            lag_s=round(self._server_now() - book.newest_ms / 1000, 1) if book.newest_ms else None,
+            skew_s=round(book.skew_s, 1),
+            closed_until=self._next_minute_s,
+            pending_files=len(pending),
+            pending_s=0.0 if oldest is None else round(self._server_now() - oldest, 1),
+            lost_files=self._spool.lost,
+            peak_memory_mib=round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / KIBIBYTES_A_MEBIBYTE, 1),
+            cpu_share=round((self._measured.cpu_s - before.cpu_s) / passed_s, 3),
+        )
+
+
+def add_figures(hours: Hours, rows: pl.DataFrame) -> None:
+    """Count rows of RAW_SNAPSHOTS towards the figures of their hours."""
+    sums = ("messages", "dropped_mirrors", "dropped_bots", "unreadable_lines", "coverage_s")
+    # Of what came late the minute is counted already.
+    is_minute = (pl.col("coverage_s") > 0) | pl.col("gap_reasons").is_not_null()
+    by_hour = rows.group_by(pl.col("bucket_start").dt.truncate("1h").dt.epoch("s").alias("hour")).agg(
+        pl.len().alias("rows"), pl.col(*sums).sum(), is_minute.sum().alias("channel_minutes")
+    )
+    for row in by_hour.iter_rows(named=True):
+        hour = row.pop("hour")
+        known = hours.setdefault(hour, dict.fromkeys(row, 0))
+        for name, number in row.items():
+            known[name] += int(number)
+
+
+def _minute(moment_s: float) -> int:
+    """The start of a moment's minute."""
+    return int(moment_s) // BUCKET_LEN_S * BUCKET_LEN_S

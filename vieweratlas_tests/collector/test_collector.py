@@ -1,0 +1,324 @@
+"""The collector, minute after minute: what was said is in the lake, or in a gap that the lake tells of."""
+
+import asyncio
+import contextlib
+import dataclasses
+import datetime as dt
+import math
+import shutil
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from vieweratlas_assets.clients.chat import CONNECTION_LOST, CONNECTION_SILENT
+from vieweratlas_assets.collector.collector import Collector, Hours, Listeners, Pace
+from vieweratlas_assets.collector.metrics import Metrics
+from vieweratlas_assets.collector.minutes import NOT_WANTED, MinuteBook
+from vieweratlas_assets.collector.spool import Spool
+from vieweratlas_assets.collector.wanted import RosterUnknown, Wanted
+from vieweratlas_assets.domain.presence.names import ViewerNames
+from vieweratlas_assets.domain.presence.raw import chat_coverage_of
+from vieweratlas_assets.storage.local import LocalStore
+from vieweratlas_assets.storage.objects import ObjectStore, StorageError
+from vieweratlas_assets.storage.raw import find_raw_day, read_raw_hours
+from vieweratlas_tests.clients.chatting import START, Chatting, chatting, until
+
+SPEED = 30.0
+"""Of the sandbox's clock: its minute takes 2 s."""
+EVERY_MS = 1000
+QUICK = Pace(
+    lateness_s=45.0, settle_s=15.0, tick_s=0.05, roster_s=0.5, retry_s=0.2, longest_retry_s=0.4, metrics_s=0.5
+)
+EDGE = 2 * SPEED * 0.15
+"""Messages that may lie on either side of a gap's edges: those that are on their way."""
+
+
+@dataclasses.dataclass
+class Collecting:
+    """A collector at work on a sandbox, and what it told."""
+
+    twitch: Chatting
+    store: ObjectStore
+    spool: Spool
+    wanted: Callable[[], Wanted]
+    clock: Callable[[], float]
+    hours: dict[int, dict[str, int]] = dataclasses.field(default_factory=dict)
+    metrics: list[Metrics] = dataclasses.field(default_factory=list)
+
+    def collector(self, **settings: Any) -> Collector:
+        self.book = MinuteBook("test", ViewerNames(), frozenset())
+        return Collector(
+            self.twitch.reader(clock=self.clock, **settings),
+            self.book,
+            self.spool,
+            self.wanted,
+            name="test",
+            clock=self.clock,
+            pace=QUICK,
+            listeners=Listeners(on_hour=self.hours.__setitem__, on_metrics=self.metrics.append),
+        )
+
+    def raw(self) -> pl.DataFrame:
+        """All that the lake has of the day."""
+        return pl.concat([hour.rows for hour in read_raw_hours(self.store, find_raw_day(self.store, START.date()))])
+
+    def minute(self) -> float:
+        """How many minutes have passed."""
+        return (self.twitch.clock.now() - START).total_seconds() / 60
+
+
+@contextlib.contextmanager
+def collecting(
+    folder: Path, *, start: dt.datetime = START, store: ObjectStore | None = None, ahead_s: float = 0.0
+) -> Iterator[Collecting]:
+    """A sandbox with steady talk, and all that a collector of it needs; its clock may be ahead of the collector's."""
+    with chatting(every_ms=EVERY_MS, speed=SPEED, start=start) as twitch:
+        lake = store or LocalStore(folder / "lake")
+        channels = Wanted(tuple(twitch.feed.room_ids))
+        yield Collecting(
+            twitch,
+            lake,
+            Spool(folder / "spool", lake),
+            lambda: channels,
+            lambda: twitch.now() - ahead_s,
+        )
+
+
+async def through(collector: Collector, doing: Awaitable[None], *, until: float = math.inf) -> Hours:
+    """Collect while something else is done, and stop when that is done."""
+    running = asyncio.create_task(collector.run(until))
+    working = asyncio.ensure_future(doing)
+    await asyncio.wait([running, working], return_when=asyncio.FIRST_COMPLETED)
+    if running.done():
+        running.result()
+    await working
+    collector.stop()
+    return await running
+
+
+def account_for(collected: Collecting) -> pl.DataFrame:
+    """See that each minute counts exactly what was said in its seconds of coverage, but for what was on its way."""
+    raw = collected.raw()
+    coverage = chat_coverage_of(raw)
+    assert not coverage.is_empty()
+    for row in coverage.iter_rows(named=True):
+        where = f"{row['channel']} at {row['bucket_start']:%H:%M}: {row}"
+        if row["coverage_s"] == 60:
+            assert row["messages"] == 60 and row["gap_reasons"] is None, where
+        else:
+            assert row["gap_reasons"], where
+            assert row["coverage_s"] - EDGE <= row["messages"] <= row["coverage_s"] + EDGE, where
+    return coverage
+
+
+def test_what_was_said_is_in_the_lake_minute_by_minute(tmp_path: Path) -> None:
+    with collecting(tmp_path) as at_work:
+
+        async def wait() -> None:
+            await until(lambda: at_work.minute() > 3.2, "three minutes")
+
+        hours = asyncio.run(through(at_work.collector(), wait()))
+        coverage = account_for(at_work)
+        assert at_work.raw()["messages"].sum() == at_work.book.messages == coverage["messages"].sum()
+        assert coverage.filter(coverage_s=60)["channel"].value_counts()["count"].to_list() == [2] * 12
+        files = sorted(path.name for path in (tmp_path / "lake").rglob("*.parquet"))
+        # At the end the last minute that was not late enough yet and the one that is not over are one file.
+        assert [name.split("-")[1] for name in files] == ["00", "01", "02"]
+        assert not at_work.spool.pending() and not list((tmp_path / "spool").rglob("*.parquet"))
+        assert hours == at_work.hours
+        (figures,) = hours.values()
+        assert figures["messages"] == at_work.book.messages and figures["channel_minutes"] == 4 * 12
+        last = at_work.metrics[-1]
+        assert last.channels_wanted == 12 and last.messages == at_work.book.messages and last.lost_files == 0
+        assert max(metrics.channels_joined for metrics in at_work.metrics) == 12
+
+
+def test_an_hour_ends_where_it_ends_and_is_told_of_when_its_files_are_there(tmp_path: Path) -> None:
+    hour_s = round(START.timestamp())
+    with collecting(tmp_path, start=START + dt.timedelta(minutes=58, seconds=30)) as at_work:
+
+        async def wait() -> None:
+            await until(lambda: hour_s in at_work.hours, "the hour is told of")
+            assert not at_work.spool.pending()
+
+        asyncio.run(through(at_work.collector(), wait()))
+        account_for(at_work)
+        assert set(at_work.hours) == {hour_s, hour_s + 3600}
+        assert set(find_raw_day(at_work.store, START.date()).hours) == {START, START + dt.timedelta(hours=1)}
+    with collecting(tmp_path / "bounded", start=START + dt.timedelta(minutes=58, seconds=30)) as at_work:
+        hours = asyncio.run(at_work.collector().run(hour_s + 3600))
+        coverage = account_for(at_work)
+        assert set(hours) == {hour_s} == set(at_work.hours)
+        assert coverage["bucket_start"].max() == START + dt.timedelta(minutes=59)
+        assert (
+            coverage.filter(pl.col("bucket_start") == coverage["bucket_start"].max())["coverage_s"].to_list()
+            == [60] * 12
+        )
+
+
+def test_a_lost_connection_is_a_gap_and_not_a_quiet_chat(tmp_path: Path) -> None:
+    with collecting(tmp_path) as at_work:
+
+        async def lose() -> None:
+            await until(lambda: at_work.minute() > 1.5, "a minute")
+            at_work.twitch.server.call(at_work.twitch.chat.reset)
+            await until(lambda: at_work.minute() > 3, "another minute")
+            at_work.twitch.server.call(at_work.twitch.chat.freeze)
+            await until(lambda: at_work.minute() > 5.5, "two more")
+
+        asyncio.run(through(at_work.collector(), lose()))
+        coverage = account_for(at_work)
+        reasons = set("+".join(coverage["gap_reasons"].drop_nulls()).split("+"))
+        assert {CONNECTION_LOST, CONNECTION_SILENT} <= reasons
+        assert at_work.metrics[-1].reconnects >= 6
+
+
+@pytest.mark.parametrize("ahead_s", [-300.0, 240.0])
+def test_a_clock_that_is_wrong_puts_nothing_into_another_minute(tmp_path: Path, ahead_s: float) -> None:
+    with collecting(tmp_path, ahead_s=ahead_s) as at_work:
+
+        async def wait() -> None:
+            await until(lambda: at_work.minute() > 3.2, "three minutes")
+
+        asyncio.run(through(at_work.collector(), wait()))
+        coverage = account_for(at_work)
+        assert coverage.filter(coverage_s=60).height >= 12
+        assert abs(at_work.metrics[-1].skew_s - ahead_s) < EDGE
+
+
+class Unreachable(LocalStore):
+    """A lake that is down for as long as somebody says."""
+
+    is_down = False
+
+    def upload_bytes(self, key: str, data: bytes) -> str:
+        if self.is_down:
+            raise StorageError(f"{self.uri(key)} cannot be reached")
+        return super().upload_bytes(key, data)
+
+
+def test_minutes_wait_on_the_disk_while_the_lake_is_down(tmp_path: Path) -> None:
+    lake = Unreachable(tmp_path / "lake")
+    with collecting(tmp_path, store=lake) as at_work:
+
+        async def down() -> None:
+            await until(lambda: at_work.minute() > 1, "a minute")
+            lake.is_down = True
+            await until(lambda: at_work.minute() > 5.2, "four minutes")
+            # Nothing was delivered in the three minutes since then; what was is on the disk.
+            waiting = at_work.spool.pending()
+            assert len(waiting) >= 3 and all((tmp_path / "spool" / key).exists() for key in waiting)
+            assert at_work.metrics[-1].pending_s > 100
+            lake.is_down = False
+            await until(lambda: not at_work.spool.pending(), "all is delivered")
+
+        asyncio.run(through(at_work.collector(), down()))
+        account_for(at_work)
+
+
+def test_what_the_lake_never_took_is_delivered_by_the_next_collector(tmp_path: Path) -> None:
+    lake = Unreachable(tmp_path / "lake")
+    with collecting(tmp_path, store=lake) as at_work:
+        lake.is_down = True
+
+        async def wait() -> None:
+            await until(lambda: at_work.minute() > 2.2, "two minutes")
+
+        with pytest.raises(StorageError, match="cannot be reached"):
+            asyncio.run(through(at_work.collector(), wait()))
+        first = at_work.book.messages
+        lake.is_down = False
+        at_work.spool = Spool(tmp_path / "spool", lake)
+        asyncio.run(through(at_work.collector(), wait()))
+        assert at_work.raw()["messages"].sum() == first + at_work.book.messages
+        coverage = chat_coverage_of(at_work.raw())
+        assert coverage.filter(pl.col("coverage_s") > 60).is_empty()
+        assert NOT_WANTED in "+".join(coverage["gap_reasons"].drop_nulls())
+
+
+def test_a_full_disk_is_gone_round_by_memory(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    lake = Unreachable(tmp_path / "lake")
+    with collecting(tmp_path, store=lake) as at_work:
+        # A file in place of the folder: nothing can be written there, as on a full disk.
+        shutil.rmtree(tmp_path / "spool", ignore_errors=True)
+        (tmp_path / "spool").write_text("")
+
+        async def down() -> None:
+            lake.is_down = True
+            await until(lambda: len(at_work.spool.pending()) >= 2, "two files in memory")
+            lake.is_down = False
+
+        asyncio.run(through(at_work.collector(), down()))
+        account_for(at_work)
+        assert "kept in memory" in caplog.text and at_work.metrics[-1].lost_files == 0
+
+
+def test_channels_come_and_go_as_the_roster_does(tmp_path: Path) -> None:
+    with collecting(tmp_path) as at_work:
+        names = list(at_work.twitch.feed.room_ids)
+        answers = {"now": Wanted(tuple(names[:4]))}
+        fails = threading.Event()
+
+        def wanted() -> Wanted:
+            if fails.is_set():
+                raise RosterUnknown("Twitch does not tell")
+            return answers["now"]
+
+        at_work.wanted = wanted
+
+        async def change() -> None:
+            await until(lambda: at_work.minute() > 1.5, "a minute")
+            fails.set()
+            await until(lambda: at_work.minute() > 2.5, "a minute without a roster")
+            answers["now"] = Wanted(tuple(names[2:6]))
+            fails.clear()
+            await until(lambda: at_work.minute() > 4.5, "another")
+
+        asyncio.run(through(at_work.collector(), change()))
+        coverage = account_for(at_work)
+        seen = dict(coverage.group_by("channel").agg(pl.col("coverage_s").sum()).iter_rows())
+        assert set(seen) == set(names[:6])
+        stayed, went, came = (range(2, 4), range(2), range(4, 6))
+        assert min(seen[names[each]] for each in stayed) > 240
+        assert all(130 < seen[names[each]] < 200 for each in went)
+        assert all(80 < seen[names[each]] < 140 for each in came)
+        assert set(coverage.filter(channel=names[0])["gap_reasons"].drop_nulls()) <= {
+            NOT_WANTED,
+            "connecting+joining+not_wanted",
+            "connecting+not_wanted",
+        }
+
+
+def test_nobody_is_collected_where_it_is_not_known_whom(tmp_path: Path) -> None:
+    with collecting(tmp_path) as at_work:
+
+        def unknown() -> Wanted:
+            raise RosterUnknown("Twitch does not tell")
+
+        at_work.wanted = unknown
+        with pytest.raises(RosterUnknown, match="does not tell"):
+            asyncio.run(at_work.collector().run())
+
+
+def test_who_cannot_be_told_of_an_hour_is_told_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with collecting(tmp_path, start=START + dt.timedelta(minutes=58, seconds=30)) as at_work:
+        collector, told = at_work.collector(), []
+
+        def on_hour(hour: int, figures: dict[str, int]) -> None:
+            told.append(hour)
+            if len(told) == 1:
+                raise ConnectionError("the database is away")
+            at_work.hours[hour] = figures
+
+        collector._listeners = Listeners(on_hour=on_hour)
+
+        async def wait() -> None:
+            await until(lambda: bool(at_work.hours), "the hour is told of in the end")
+
+        asyncio.run(through(collector, wait()))
+        assert told[:2] == [round(START.timestamp())] * 2
+        assert "the database is away" in caplog.text
