@@ -89,11 +89,11 @@ def daily(options: Options) -> None:
     from vieweratlas_assets.domain import lake
     from vieweratlas_assets.domain.presence.filters import AudienceFilters
     from vieweratlas_assets.domain.schemas import CHANNEL_AUDIENCE
-    from vieweratlas_assets.storage import parquet
+    from vieweratlas_assets.storage import row_groups
     from vieweratlas_assets.storage.local import LocalStore
     from vieweratlas_assets.storage.presence import find_day, read_audience
 
-    encoded = partial(parquet.EncodedTable, CHANNEL_AUDIENCE)
+    encoded = partial(row_groups.EncodedTable, CHANNEL_AUDIENCE)
     for path in options.files:
         day = dt.date.fromisoformat(path.parent.name.removeprefix("date="))
         root = Path(str(path).removesuffix(lake.live_presence(day)))
@@ -106,13 +106,13 @@ def window(options: Options) -> "pl.DataFrame":
     """Our engine, from the daily audiences."""
     from vieweratlas_assets.domain.overlap.pairs import WindowPairs, code_audience
     from vieweratlas_assets.domain.schemas import CHANNEL_AUDIENCE
-    from vieweratlas_assets.storage import parquet
+    from vieweratlas_assets.storage import row_groups
 
     columns = ("channel", "viewer")
     with WindowPairs(_third(options)) as pairs:
         for number, path in enumerate(options.files):
             data = audience_file(path).read_bytes()
-            groups = parquet.decode_row_groups(data, CHANNEL_AUDIENCE, columns, uri=str(path))
+            groups = row_groups.decode_row_groups(data, CHANNEL_AUDIENCE, columns, uri=str(path))
             pairs.add(_day(number), (code_audience(group, pairs.codes) for group in groups))
         return _counted(pairs, options).shared
 

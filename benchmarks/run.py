@@ -117,7 +117,24 @@ def communities(folder: Path, times: int) -> dict[str, Any]:
     return {"text": page.read_text(encoding="utf-8")}
 
 
+def collection(folder: Path, times: int) -> dict[str, Any]:
+    """Reading lines, joining 1,000 channels, and a collector of 10,000 channels at full load."""
+    del folder
+    loads = [measured("benchmarks.collecting", "10000", "5000", "60").result for _ in range(times)]
+    for load in loads:
+        sent, stored = load["sent"], load["stored"]
+        expected = {"messages": sent["counted"], "dropped_mirrors": sent["mirrors"], "dropped_bots": sent["bots"]}
+        if stored != expected | {"unreadable_lines": 0}:
+            raise WayFailed(f"sent and stored differ: {load}")
+    return {
+        "parsing": measured("benchmarks.parsing").result,
+        "joining": measured("benchmarks.joining", "1000").result,
+        "loads": sorted(loads, key=lambda load: load["cpu_share"]),
+    }
+
+
 SECTIONS = {
+    "collection": collection,
     "rows_to_edges": rows_to_edges,
     "windows": windows,
     "growth": growth,

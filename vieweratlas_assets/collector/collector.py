@@ -142,7 +142,7 @@ class Collector:
                 self._put_until(min(until, max(self._server_now(), math.nextafter(newest_s, math.inf))))
         await self._listening
         # What was on its way while the source was left: late, but not lost.
-        self._put_until(self._next_minute_s)
+        self._put(self._next_minute_s)
         await asyncio.to_thread(self._spool.deliver)
         await self._tell_hours(before=math.inf)
         await self._tell_metrics()
@@ -190,13 +190,17 @@ class Collector:
             if self._clock() < begin:
                 continue
             over = _minute(self._server_now() - self._pace.lateness_s)
-            while self._next_minute_s < over:
-                self._put_until(self._next_minute_s + BUCKET_LEN_S)
+            self._put_until(over)
 
     def _put_until(self, end_s: float) -> None:
-        """Bring what was told of the minutes until then to the spool."""
+        """Bring the minutes until then to the spool, each by itself."""
+        while self._next_minute_s < end_s:
+            self._put(min(end_s, self._next_minute_s + BUCKET_LEN_S))
+
+    def _put(self, end_s: float) -> None:
+        """Bring what was told until then, and was not brought yet, to the spool."""
         rows = self._book.close(self._next_minute_s, end_s, self._source.proven_until, self._now_wanted.roster)
-        self._next_minute_s = max(self._next_minute_s, math.ceil(end_s / BUCKET_LEN_S) * BUCKET_LEN_S)
+        self._next_minute_s = math.ceil(end_s / BUCKET_LEN_S) * BUCKET_LEN_S
         if rows.height:
             add_figures(self.hours, rows)
             self._spool.put(rows, self._name)

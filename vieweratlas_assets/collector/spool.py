@@ -13,7 +13,6 @@ from pathlib import Path
 import polars as pl
 
 from vieweratlas_assets.domain import lake
-from vieweratlas_assets.domain.schemas import RAW_SNAPSHOTS
 from vieweratlas_assets.storage import parquet
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.objects import ObjectStore, StorageError
@@ -44,12 +43,12 @@ class Spool:
         self._delivering = threading.Lock()
 
     def put(self, rows: pl.DataFrame, collector: str) -> None:
-        """Keep rows of RAW_SNAPSHOTS, a file for every hour that they are of.
+        """Keep rows of RAW_SNAPSHOTS, in its order, a file for every hour that they are of.
 
         A file's name tells its first minute and what is in it: the same rows are the same file, others are another.
         """
         for (hour,), of_hour in rows.group_by(pl.col("bucket_start").dt.truncate("1h"), maintain_order=True):
-            data = parquet.encode(RAW_SNAPSHOTS.conform(of_hour))
+            data = parquet.encode(of_hour)
             digest = hashlib.sha256(data).hexdigest()[:8]
             first = of_hour["bucket_start"].sort()[0]
             self._save(f"{lake.raw_hour(hour)}{collector}-{first:%M}-{digest}.parquet", data)

@@ -22,7 +22,7 @@ from vieweratlas_assets.domain.overlap.graph import EmptyWindow
 from vieweratlas_assets.domain.tables import SchemaError, Table
 from vieweratlas_assets.settings import SettingsError
 from vieweratlas_assets.storage.objects import StorageError
-from vieweratlas_assets.storage.parquet import EncodedTable
+from vieweratlas_assets.storage.row_groups import EncodedTable
 from vieweratlas_assets.storage.sealed import MissingPartition, PartitionRecord, SealedPartitions, table_files
 
 # Errors whose message says what to do; a traceback would only hide it.

@@ -16,7 +16,7 @@ from vieweratlas_assets.domain.presence.audience import without_viewers
 from vieweratlas_assets.domain.presence.quality import audience_figures
 from vieweratlas_assets.domain.presence.viewer_counts import count_viewers, pair_digests
 from vieweratlas_assets.domain.schemas import CHANNEL_ACTIVITY, CHANNEL_AUDIENCE
-from vieweratlas_assets.storage import parquet
+from vieweratlas_assets.storage import parquet, row_groups
 from vieweratlas_assets.storage.objects import CorruptObject, ObjectNotFound
 from vieweratlas_assets.storage.sealed import PartitionRecord, SealedPartitions, encoded, record_of
 
@@ -97,7 +97,7 @@ def _reseal(
     activity = store.download_parquet(lake.channel_activity(day), CHANNEL_ACTIVITY)
     kept, activity = without_viewers(audience, activity, viewers)
     changed = {
-        lake.channel_audience(day): parquet.EncodedTable(CHANNEL_AUDIENCE, [kept]).data,
+        lake.channel_audience(day): row_groups.EncodedTable(CHANNEL_AUDIENCE, [kept]).data,
         lake.channel_activity(day): parquet.encode(activity),
     }
     report = lake.atlas_file(day, QUALITY_REPORT)

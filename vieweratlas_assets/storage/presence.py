@@ -20,7 +20,7 @@ from vieweratlas_assets.domain.presence.names import PLAIN, ViewerNames
 from vieweratlas_assets.domain.presence.quality import RejectedFile
 from vieweratlas_assets.domain.schemas import CHANNEL_ROSTER, PRESENCE, VOD_CATALOG
 from vieweratlas_assets.domain.tables import Table
-from vieweratlas_assets.storage import parquet
+from vieweratlas_assets.storage import row_groups
 from vieweratlas_assets.storage.objects import CorruptObject, ObjectStore, StoredObject
 from vieweratlas_assets.storage.raw import days_with_raw
 from vieweratlas_assets.storage.sealed import dates_of
@@ -219,7 +219,7 @@ def _live_channels(store: ObjectStore, item: StoredObject, read: DayRead) -> Ite
 def _sorted_groups(store: ObjectStore, item: StoredObject) -> Iterator[pl.DataFrame]:
     uri = store.uri(item.key)
     last = ""
-    for group in parquet.decode_row_groups(
+    for group in row_groups.decode_row_groups(
         store.download_bytes(item.key), PRESENCE, PRESENCE.schema.names(), uri=uri
     ):
         channels = group["channel"]

@@ -17,7 +17,7 @@ import polars as pl
 
 from vieweratlas_assets.domain import lake
 from vieweratlas_assets.domain.tables import Table
-from vieweratlas_assets.storage import parquet
+from vieweratlas_assets.storage import parquet, row_groups
 from vieweratlas_assets.storage.objects import CorruptObject, ObjectNotFound, ObjectStore, to_json
 
 COMPUTED = "computed"
@@ -52,7 +52,7 @@ class PartitionRecord:
         return self.origin != COMPUTED
 
 
-def table_files(day: dt.date, tables: Mapping[Table, pl.DataFrame | parquet.EncodedTable]) -> dict[str, bytes]:
+def table_files(day: dt.date, tables: Mapping[Table, pl.DataFrame | row_groups.EncodedTable]) -> dict[str, bytes]:
     """The tables of a day as Parquet, by key; frames are encoded.
 
     Raises:
@@ -60,7 +60,7 @@ def table_files(day: dt.date, tables: Mapping[Table, pl.DataFrame | parquet.Enco
     """
     return {
         lake.table_file(table.name, day): (
-            made.data if isinstance(made, parquet.EncodedTable) else parquet.encode(table.conform(made))
+            made.data if isinstance(made, row_groups.EncodedTable) else parquet.encode(table.conform(made))
         )
         for table, made in tables.items()
     }
@@ -193,7 +193,7 @@ class SealedPartitions:
     def row_groups(self, record: PartitionRecord, table: Table, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
         """Read columns of a table of a sealed partition piece by piece; raises as `table`."""
         key = lake.table_file(table.name, record.day)
-        return parquet.decode_row_groups(self.file(record, key), table, columns, uri=self.store.uri(key))
+        return row_groups.decode_row_groups(self.file(record, key), table, columns, uri=self.store.uri(key))
 
     def file(self, record: PartitionRecord, key: str) -> bytes:
         """Read a file of a sealed partition; raises as `table`."""

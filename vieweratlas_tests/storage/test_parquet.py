@@ -8,7 +8,7 @@ import pytest
 
 from vieweratlas_assets.domain.schemas import CHANNEL_AUDIENCE
 from vieweratlas_assets.domain.tables import SchemaError
-from vieweratlas_assets.storage import parquet
+from vieweratlas_assets.storage import parquet, row_groups
 from vieweratlas_assets.storage.objects import CorruptObject
 from vieweratlas_tests.domain.atlas.samples import table
 
@@ -61,13 +61,13 @@ def _audience(*viewers: int) -> pl.DataFrame:
 def test_a_table_in_pieces_has_its_rows_and_the_bytes_of_the_whole(
     height: int, cut: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(parquet, "ROWS_A_GROUP", 10)
+    monkeypatch.setattr(row_groups, "ROWS_A_GROUP", 10)
     whole = _audience(*range(height))
     pieces = [CHANNEL_AUDIENCE.empty(), *whole.iter_slices(cut), CHANNEL_AUDIENCE.empty()]
-    written = parquet.EncodedTable(CHANNEL_AUDIENCE, pieces)
+    written = row_groups.EncodedTable(CHANNEL_AUDIENCE, pieces)
 
     assert parquet.decode_table(written.data, CHANNEL_AUDIENCE, uri="here").equals(whole)
-    assert written.data == parquet.EncodedTable(CHANNEL_AUDIENCE, [whole]).data
+    assert written.data == row_groups.EncodedTable(CHANNEL_AUDIENCE, [whole]).data
     assert [frame.height for frame in written] == [10] * (height // 10) + [height % 10] * (height % 10 > 0)
     assert written.rows == height
 
@@ -75,9 +75,9 @@ def test_a_table_in_pieces_has_its_rows_and_the_bytes_of_the_whole(
 def test_a_table_of_many_pages_has_its_bytes_however_it_is_cut() -> None:
     whole = _audience(*range(300_000)).with_columns(pl.format("viewer{}", pl.int_range(300_000)).alias("viewer"))
     whole = CHANNEL_AUDIENCE.conform(whole)
-    written = parquet.EncodedTable(CHANNEL_AUDIENCE, [whole]).data
+    written = row_groups.EncodedTable(CHANNEL_AUDIENCE, [whole]).data
     for cut in (777, 5_000, 100_000):
-        assert parquet.EncodedTable(CHANNEL_AUDIENCE, whole.iter_slices(cut)).data == written, cut
+        assert row_groups.EncodedTable(CHANNEL_AUDIENCE, whole.iter_slices(cut)).data == written, cut
 
 
 def test_a_null_in_a_piece_is_told_as_such() -> None:
@@ -89,7 +89,7 @@ def test_a_null_in_a_piece_is_told_as_such() -> None:
 @pytest.mark.parametrize("second", [_audience(0), _audience(2), _audience(1, 3)])
 def test_pieces_out_of_order_are_no_table(second: pl.DataFrame) -> None:
     with pytest.raises(SchemaError, match="table channel_audience: row 2 does not come after"):
-        parquet.EncodedTable(CHANNEL_AUDIENCE, [_audience(1, 2), second])
+        row_groups.EncodedTable(CHANNEL_AUDIENCE, [_audience(1, 2), second])
     with pytest.raises(SchemaError, match="row 2 does not come after"):
         CHANNEL_AUDIENCE.validate_pieces([_audience(1, 2), second])
 

@@ -24,8 +24,8 @@ from vieweratlas_assets.domain.schemas import CHANNEL_ACTIVITY, CHANNEL_AUDIENCE
 from vieweratlas_assets.partitions import RANGE, Partitions
 from vieweratlas_assets.storage.audiences import is_pruned
 from vieweratlas_assets.storage.objects import CorruptObject
-from vieweratlas_assets.storage.parquet import EncodedTable
 from vieweratlas_assets.storage.presence import DayFiles, find_day, read_audience
+from vieweratlas_assets.storage.row_groups import EncodedTable
 
 AUDIENCE_TABLES = (CHANNEL_AUDIENCE, CHANNEL_ACTIVITY)
 AUDIENCE_CHECKS = (

@@ -1,0 +1,67 @@
+"""How long it takes to join 1,000 channels at each pace, beside the arithmetic; the sandbox drops JOINs over the limit.
+
+Belongs here: joining, all paces at the same time. Not here: the page (report).
+"""
+
+import asyncio
+import datetime as dt
+import json
+import sys
+import time
+from collections.abc import Iterator, Mapping
+
+from vieweratlas_assets.clients.irc.connection import Address
+from vieweratlas_assets.clients.irc.pacing import PROFILES
+from vieweratlas_assets.clients.irc.reader import CHANNELS_A_CONNECTION, IrcReader
+from vieweratlas_assets.sandbox.clock import SandboxClock
+from vieweratlas_assets.sandbox.feed import FedMessage
+from vieweratlas_assets.sandbox.helix import SandboxHelix
+from vieweratlas_assets.sandbox.irc import ChatLimits, SandboxChat
+from vieweratlas_assets.sandbox.server import SandboxServer
+from vieweratlas_assets.sandbox.world import WorldSpec, build_world
+
+
+class Silence:
+    """Channels in which nobody says anything."""
+
+    def __init__(self, channels: int) -> None:
+        self.room_ids: Mapping[str, str] = {f"channel_{number:04d}": f"{number}" for number in range(channels)}
+
+    def between(self, start: dt.datetime, end: dt.datetime) -> Iterator[FedMessage]:
+        """Nothing."""
+        del start, end
+        return iter(())
+
+
+async def joined(pace: str, channels: int) -> dict[str, float]:
+    """Join all, with a server that lets a connection join as fast as the pace says and no faster."""
+    profile = PROFILES[pace]
+    clock = SandboxClock(dt.datetime.now(dt.UTC))
+    helix = SandboxHelix(
+        build_world(WorldSpec(channels=72, viewers=720, days=1)), clock, client_id="a", client_secret="b"
+    )
+    chat = SandboxChat(Silence(channels), clock, limits=ChatLimits(joins=profile.joins_a_connection, logins=100))
+    with SandboxServer(helix, chat).running() as server:
+        async with IrcReader(Address(server.chat_url), profile=profile) as reader:
+            began = time.monotonic()
+            reader.watch(list(chat.feed.room_ids))
+            while reader.joined_channels < channels:
+                await asyncio.sleep(0.05)
+            took_s, connections = time.monotonic() - began, reader.connections
+    return {
+        "took_s": took_s,
+        "arithmetic_s": profile.seconds_to_join(channels, CHANNELS_A_CONNECTION),
+        "connections": connections,
+        "joins_over_limit": chat.joins_over_limit,
+    }
+
+
+async def main(channels: int) -> None:
+    """Print the figures of all paces, as JSON."""
+    paces = list(PROFILES)
+    figures = await asyncio.gather(*(joined(pace, channels) for pace in paces))
+    print(json.dumps({"channels": channels, "paces": dict(zip(paces, figures, strict=True))}))
+
+
+if __name__ == "__main__":
+    asyncio.run(main(int(sys.argv[1])))
