@@ -1,4 +1,4 @@
-"""How long it takes to join 1,000 channels at each pace, beside the arithmetic; the sandbox drops JOINs over the limit.
+"""How long it takes to join 1,000 channels at each pace, beside the arithmetic, where JOINs over the limit are lost.
 
 Belongs here: joining, all paces at the same time. Not here: the page (report).
 """

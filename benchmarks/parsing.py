@@ -1,4 +1,4 @@
-"""Reading tagged lines: ours beside TwitchIO 2.10's parser, the last TwitchIO that reads IRC; in turn, in one process.
+"""Reading tagged lines: ours beside TwitchIO 2.10's parser, the last TwitchIO to read IRC; in turn, in one process.
 
 Belongs here: the two ways over the same lines. Not here: the page (report).
 """

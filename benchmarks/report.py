@@ -94,8 +94,8 @@ def _collection(section: Section) -> str:
             f"TwitchIO 2.10's parser takes {parsing['twitchio']:.2f} µs, "
             f"**{parsing['twitchio'] / parsing['ours']:.1f} times** as long.",
             "",
-            f"**Joining {joining['channels']:,} channels** of a server that silently drops JOINs over its limit, which "
-            "is the pace's own for a connection:",
+            f"**Joining {joining['channels']:,} channels** of a server that silently drops JOINs over its limit, "
+            "which is the pace's own for a connection:",
             "",
             "| pace | took s | arithmetic s | connections | JOINs over the limit |",
             "|---|---:|---:|---:|---:|",
@@ -103,8 +103,8 @@ def _collection(section: Section) -> str:
             "",
             f"**10,000 channels on {sent['connections']} connections**, {sum(_kinds(sent)):,} messages in "
             f"{sent['took_s']:.0f} s, each by somebody else, in the clear, on one machine with their server. Sent: "
-            f"{sent['counted']:,} to be counted, {sent['mirrors']:,} mirrored by Shared Chat, {sent['bots']:,} by bots. "
-            f"In the lake: {stored['messages']:,} counted, {stored['dropped_mirrors']:,} and "
+            f"{sent['counted']:,} to be counted, {sent['mirrors']:,} mirrored by Shared Chat, {sent['bots']:,} by "
+            f"bots. In the lake: {stored['messages']:,} counted, {stored['dropped_mirrors']:,} and "
             f"{stored['dropped_bots']:,} dropped by rule, {stored['unreadable_lines']} unreadable: **nothing lost**. "
             f"CPU: **{load['cpu_share']:.1%} of a core** ({min(cores):.1%} to {max(cores):.1%} of "
             f"{len(cores)} runs); peak memory of the whole process **{load['peak_mb']:.0f} MiB** "
