@@ -1,0 +1,124 @@
+"""Turns at an account's few places: each channel has its turn, and what lies between is told as a gap."""
+
+import asyncio
+import datetime as dt
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from vieweratlas_assets.clients.chat import ROTATION, SUSPENDED
+from vieweratlas_assets.clients.irc.connection import Account
+from vieweratlas_assets.clients.rotation import Rotation, Turns
+from vieweratlas_assets.sandbox.irc import ChatLimits
+from vieweratlas_tests.clients.chatting import Chatting, Heard, chatting, until
+
+AT_ONCE, CHANNELS = 4, 12
+LIMITS = ChatLimits(joins=10_000, logins=10_000, channels=AT_ONCE)
+QUICK = Turns(at_once=AT_ONCE, turn_s=0.6, round_s=0.0, join_s=2.0, tick_s=0.02)
+
+
+def play(turns: Turns, twitch: Chatting, meanwhile: Callable[[Heard, Rotation], Awaitable[None]]) -> Heard:
+    """Rotate over all channels, and see that nothing is missed while one has its turn."""
+
+    async def played() -> Heard:
+        token = twitch.helix.user_token()
+        reader = twitch.reader(account=lambda: Account("collector", token), channels_a_connection=AT_ONCE)
+        heard = Heard(rotation := Rotation(reader, turns, clock=twitch.now))
+        async with rotation:
+            listening = asyncio.create_task(heard.listen())
+            rotation.watch(list(twitch.feed.room_ids))
+            await meanwhile(heard, rotation)
+            end = twitch.clock.now() - dt.timedelta(seconds=0.2)
+        await listening
+        assert not heard.missed(twitch.feed, end)
+        return heard
+
+    return asyncio.run(played())
+
+
+def turns_of(heard: Heard, channel: str) -> list[float]:
+    """How long each turn of a channel took that is over."""
+    gaps = heard.gaps[channel]
+    return [
+        begin - before for (_, before, _), (begin, _, _) in zip(gaps, gaps[1:], strict=False) if begin - before > 0.01
+    ]
+
+
+def rounds(heard: Heard, number: int) -> bool:
+    return all(len(turns_of(heard, channel)) >= number for channel in heard.gaps)
+
+
+def test_every_channel_has_its_turn_in_every_round() -> None:
+    with chatting(CHANNELS, limits=LIMITS) as twitch:
+
+        async def two_rounds(heard: Heard, _: Rotation) -> None:
+            await until(lambda: len(heard.gaps) == CHANNELS and rounds(heard, 2), "two rounds")
+
+        heard = play(QUICK, twitch, two_rounds)
+        assert twitch.chat.most_channels <= AT_ONCE
+        for channel in twitch.feed.room_ids:
+            assert all(QUICK.turn_s - 0.05 <= each < 1.5 for each in turns_of(heard, channel)), turns_of(
+                heard, channel
+            )
+            assert ROTATION in heard.reasons(channel)
+        counts = [len(turns_of(heard, channel)) for channel in twitch.feed.room_ids]
+        assert max(counts) - min(counts) <= 1
+
+
+def test_after_a_round_the_last_stay_until_the_next_begins() -> None:
+    with chatting(CHANNELS, limits=LIMITS) as twitch:
+
+        async def wait(heard: Heard, _: Rotation) -> None:
+            await until(lambda: sum(len(turns_of(heard, each)) for each in twitch.feed.room_ids) >= 8, "eight turns")
+            await asyncio.sleep(3 * QUICK.turn_s)
+            assert len(heard.watching) == AT_ONCE
+            await until(lambda: rounds(heard, 1), "another round")
+
+        play(Turns(**{**vars(QUICK), "round_s": 6.0}), twitch, wait)
+
+
+def test_channels_that_fit_are_watched_all_the_time() -> None:
+    with chatting(AT_ONCE, limits=LIMITS) as twitch:
+
+        async def wait(heard: Heard, _: Rotation) -> None:
+            await until(lambda: len(heard.watching) == AT_ONCE, "all are joined")
+            await asyncio.sleep(3 * QUICK.turn_s)
+            assert len(heard.watching) == AT_ONCE
+
+        heard = play(QUICK, twitch, wait)
+        assert not any(turns_of(heard, channel) for channel in twitch.feed.room_ids)
+
+
+def test_a_channel_that_cannot_be_read_gives_its_place_away() -> None:
+    with chatting(CHANNELS, limits=LIMITS) as twitch:
+        twitch.chat.faults.refused = dict.fromkeys(list(twitch.feed.room_ids)[:AT_ONCE], "msg_channel_suspended")
+
+        async def wait(heard: Heard, _: Rotation) -> None:
+            others = list(twitch.feed.room_ids)[AT_ONCE:]
+            await until(lambda: all(turns_of(heard, channel) for channel in others), "a turn of all others")
+
+        heard = play(QUICK, twitch, wait)
+        assert SUSPENDED in heard.reasons("channel_0000")
+
+
+def test_who_is_not_wanted_any_more_is_released_and_who_is_new_waits_for_a_turn() -> None:
+    with chatting(CHANNELS, limits=LIMITS) as twitch:
+        names = list(twitch.feed.room_ids)
+
+        async def change(heard: Heard, rotation: Rotation) -> None:
+            rotation.watch(names[:6])
+            await until(lambda: all(turns_of(heard, each) for each in names[:6]), "a turn of six")
+            rotation.watch(names[4:8])
+            await until(lambda: heard.watching == set(names[4:8]), "four others are watched")
+
+        heard = play(QUICK, twitch, change)
+        assert set(names[:4]) | set(names[8:]) <= set(heard.released)
+        assert not set(names[4:8]) & set(heard.released)
+
+
+@pytest.mark.parametrize(
+    ("channels", "seconds"),
+    [(100, 50 + 60), (1000, 1000 * 0.6 + 60), (101, 101 * 0.6 + 60)],
+)
+def test_how_long_a_round_takes_is_known(channels: int, seconds: float) -> None:
+    assert Turns().seconds_a_round(channels, joins_a_second=2.0) == pytest.approx(seconds)
