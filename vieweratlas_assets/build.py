@@ -10,7 +10,8 @@ from typing import Any
 
 import dagster as dg
 
-from vieweratlas_assets.defs.assets import atlas, live, presence, products, roster
+from vieweratlas_assets.collecting import collector_of
+from vieweratlas_assets.defs.assets import atlas, live, presence, products, raw, roster
 from vieweratlas_assets.defs.assets.collection import collection_specs
 from vieweratlas_assets.defs.io_managers import lake_of
 from vieweratlas_assets.defs.jobs import JOBS
@@ -79,6 +80,10 @@ def _definitions(settings: Settings, resource_overrides: Mapping[str, Any]) -> d
         "helix": dg.ResourceDefinition(
             lambda _: partial(helix_client, settings), description="Helix with the credentials; none ever shows."
         ),
+        "collector_of": dg.ResourceDefinition(
+            lambda _: partial(collector_of, settings),
+            description="The collector of live chat that the settings name.",
+        ),
         "watch_list": dg.ResourceDefinition(
             lambda _: partial(watch_list, settings), description="The channels that are always watched."
         ),
@@ -93,6 +98,7 @@ def _definitions(settings: Settings, resource_overrides: Mapping[str, Any]) -> d
         assets=[
             *collection_specs(partitions),
             roster.channel_roster_asset(partitions, settings.collection.top_channels_limit),
+            raw.raw_snapshots_asset(partitions, settings.collection.collection_minutes),
             atlas.overlap_graph_asset(partitions, settings.engine),
             *(asset(partitions) for asset in ASSETS),
             *published,

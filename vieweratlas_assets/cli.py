@@ -12,6 +12,7 @@ import click
 from vieweratlas_assets import terminal
 from vieweratlas_assets.commands.analysis import analyze
 from vieweratlas_assets.commands.channels import channels_group
+from vieweratlas_assets.commands.collect import collect, health
 from vieweratlas_assets.commands.comparison import compare
 from vieweratlas_assets.commands.config import config_group
 from vieweratlas_assets.commands.demo import demo
@@ -51,13 +52,14 @@ def _mendable() -> tuple[type[Exception], ...]:
     from vieweratlas_assets.clients.helix import HelixError
     from vieweratlas_assets.clients.http import NoAnswer
     from vieweratlas_assets.clients.twitch_token import TokenRefused
+    from vieweratlas_assets.collector.wanted import RosterUnknown
     from vieweratlas_assets.domain.communities.own_detectors import DetectorError
     from vieweratlas_assets.importers.documents import DocumentError
     from vieweratlas_assets.importers.tabular import TableError
     from vieweratlas_assets.runs import NothingToAnalyse
     from vieweratlas_assets.storage.objects import StorageError
 
-    of_twitch = (HelixError, NoAnswer, TokenRefused)
+    of_twitch = (HelixError, NoAnswer, RosterUnknown, TokenRefused)
     return (SettingsError, StorageError, TableError, DocumentError, NothingToAnalyse, DetectorError, *of_twitch)
 
 
@@ -72,6 +74,7 @@ def cli(context: click.Context, root: str | None) -> None:
     A first hour:
       vieweratlas demo                        a made-up week and its atlas, in ./demo
       vieweratlas import vod-lake DIR         your own presence
+      vieweratlas collect                     live chat, until you stop it
       vieweratlas analyze                     the atlas of the newest day
       vieweratlas dev                         the same in the Dagster UI
 
@@ -102,6 +105,18 @@ def dev(context: click.Context, options: tuple[str, ...]) -> None:
 
 for command in (import_vod_lake, import_vod_json, import_twitchdownloader):
     import_group.add_command(command)
-COMMANDS = (demo, import_group, analyze, compare, channels_group, config_group, erase, prune, privacy_group)
+COMMANDS = (
+    demo,
+    collect,
+    health,
+    import_group,
+    analyze,
+    compare,
+    channels_group,
+    config_group,
+    erase,
+    prune,
+    privacy_group,
+)
 for command in (*COMMANDS, sandbox_group):
     cli.add_command(command)

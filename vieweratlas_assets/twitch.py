@@ -1,11 +1,25 @@
-"""Twitch as the settings name it: the client of Helix, and the channels that are always watched.
+"""Twitch as the settings name it: the client of Helix, the source of chat, and the channels that are always watched.
 
-Belongs here: from settings to clients and lists. Not here: talking to Twitch (clients), settings themselves.
+Belongs here: from settings to clients and lists, and who is live. Not here: talking to Twitch (clients), settings
+themselves.
 """
 
+import datetime as dt
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from vieweratlas_assets.clients.chat import ChatSource
 from vieweratlas_assets.clients.helix import HelixClient
-from vieweratlas_assets.clients.twitch_token import token_of
-from vieweratlas_assets.domain.presence.roster import WatchListError, read_watch_list
+from vieweratlas_assets.clients.irc.connection import Account, Address
+from vieweratlas_assets.clients.irc.pacing import PROFILES
+from vieweratlas_assets.clients.irc.reader import IrcReader
+from vieweratlas_assets.clients.irc.shard import PATIENCE, Patience
+from vieweratlas_assets.clients.rotation import Rotation, Turns
+from vieweratlas_assets.clients.twitch_token import TokenRefused, UserToken, token_of
+from vieweratlas_assets.domain.presence.roster import WatchListError, read_watch_list, roster_of
 from vieweratlas_assets.settings import Settings, SettingsError
 
 
@@ -23,6 +37,69 @@ def helix_client(settings: Settings) -> HelixClient:
         url=twitch.id_url,
     )
     return HelixClient(token, url=twitch.helix_url)
+
+
+@dataclass(frozen=True)
+class LiveChannels:
+    """Who is live.
+
+    Attributes:
+        roster: schema CHANNEL_ROSTER: the channels with the most viewers, and the watched ones that are live.
+        top: how many of them have the most viewers.
+    """
+
+    roster: pl.DataFrame
+    top: int
+
+
+def live_channels(
+    client: HelixClient, top_channels: int, watched: Sequence[str], moment: dt.datetime
+) -> LiveChannels:
+    """Ask who is live.
+
+    Args:
+        top_channels: how many of those with the most viewers are taken, beside the watched ones.
+
+    Raises:
+        HelixError, NoAnswer, TokenRefused: Twitch does not tell.
+    """
+    top = client.top_streams(top_channels)
+    known = {stream["user_login"].lower() for stream in top}
+    beside = client.streams_of([login for login in watched if login not in known])
+    return LiveChannels(roster_of([*top, *beside], moment), len(top))
+
+
+def chat_source(
+    settings: Settings, *, clock: Callable[[], float] = time.time, patience: Patience = PATIENCE
+) -> ChatSource:
+    """The source of chat; nothing is connected yet, but Twitch is asked whose token it is where one is used.
+
+    Args:
+        clock: s since 1970, as events tell it.
+
+    Raises:
+        TokenRefused: the account's token is missing or refused.
+        NoAnswer: Twitch does not tell whose it is.
+    """
+    collection, twitch = settings.collection, settings.twitch
+    address, profile = Address(twitch.chat_url), PROFILES[collection.join_pace]
+    if collection.chat_account == "anonymous":
+        return IrcReader(address, profile=profile, patience=patience, clock=clock)
+    if twitch.oauth_token is None:
+        raise TokenRefused("collection.chat_account is token, and there is none: set twitch.oauth_token")
+    user = UserToken(twitch.oauth_token.get_secret_value(), twitch.client_id, url=twitch.id_url)
+    login, token = user.chat_login()
+    # One connection: across two, the JOIN of one channel may overtake the PART of another.
+    reader = IrcReader(
+        address,
+        account=lambda: Account(login, token),
+        profile=profile,
+        patience=patience,
+        clock=clock,
+        channels_a_connection=collection.batch_size,
+    )
+    turns = Turns(collection.batch_size, collection.duration_per_batch, collection.collection_interval)
+    return Rotation(reader, turns, clock=clock)
 
 
 def watch_list(settings: Settings) -> list[str]:

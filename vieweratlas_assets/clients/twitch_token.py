@@ -87,14 +87,24 @@ class UserToken:
 
     def headers(self) -> dict[str, str]:
         if self._client_id is None:
-            answer = _answer(
-                self._http, "GET", f"{self._url}/validate", headers={"Authorization": f"OAuth {self._token}"}
-            )
-            found = answer.get("client_id")
-            if not isinstance(found, str) or not found:
-                self.renew()
-            self._client_id = found
-        return {"Client-Id": str(self._client_id), "Authorization": f"Bearer {self._token}"}
+            self._client_id = self._validated("client_id")
+        return {"Client-Id": self._client_id, "Authorization": f"Bearer {self._token}"}
+
+    def chat_login(self) -> tuple[str, str]:
+        """The login of the user, as Twitch tells it, and the token without `oauth:`: what chat asks for.
+
+        Raises:
+            TokenRefused: Twitch does not know the token.
+            NoAnswer: Twitch does not tell.
+        """
+        return self._validated("login").lower(), self._token
+
+    def _validated(self, told: str) -> str:
+        headers = {"Authorization": f"OAuth {self._token}"}
+        found = _answer(self._http, "GET", f"{self._url}/validate", headers=headers).get(told)
+        if not isinstance(found, str) or not found:
+            self.renew()
+        return str(found)
 
     def renew(self) -> None:
         raise TokenRefused(

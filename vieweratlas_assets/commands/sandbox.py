@@ -20,6 +20,9 @@ def sandbox_group() -> None:
 
 @sandbox_group.command("up")
 @click.option("--port", default=8200, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
+@click.option(
+    "--chat-port", default=8667, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one."
+)
 @click.option("--channels", default=2_000, show_default=True, help="Channels of the made-up Twitch.")
 @click.option("--viewers", default=40_000, show_default=True, help="Viewers.")
 @click.option("--days", default=7, show_default=True, help="Days, from the eve of its first moment on.")
@@ -32,14 +35,28 @@ def sandbox_group() -> None:
     help="Its seconds in a second.",
 )
 @click.option("--start", type=click.DateTime(), help="Its first moment, UTC.  [default: now]")
-def up(port: int, channels: int, viewers: int, days: int, seed: int, speed: float, start: dt.datetime | None) -> None:
-    """Serve Helix of a made-up Twitch until interrupted (Ctrl-C).
+def up(
+    port: int,
+    chat_port: int,
+    channels: int,
+    viewers: int,
+    days: int,
+    seed: int,
+    speed: float,
+    start: dt.datetime | None,
+) -> None:
+    """Serve Helix and the chat of a made-up Twitch until interrupted (Ctrl-C).
 
-    Prints the settings that send collection there. Faults on demand: POST {"statuses": [503, 429]} to
-    /sandbox/faults for the next requests, {"expire_tokens": true} to take all tokens back.
+    Prints the settings that send collection there. Chat is IRC over TCP in the clear, and over WebSocket at --port.
+
+    Faults on demand: POST {"statuses": [503, 429]} to /sandbox/faults for the next requests, {"expire_tokens": true}
+    to take all tokens back; {"reset": true}, {"freeze": true}, {"reconnect": 10} or {"joins_to_drop": 5} to
+    /sandbox/chat.
     """
     from vieweratlas_assets.sandbox.clock import SandboxClock
+    from vieweratlas_assets.sandbox.feed import WorldFeed
     from vieweratlas_assets.sandbox.helix import SandboxHelix
+    from vieweratlas_assets.sandbox.irc import SandboxChat
     from vieweratlas_assets.sandbox.server import SandboxServer
     from vieweratlas_assets.sandbox.world import build_world
 
@@ -49,19 +66,20 @@ def up(port: int, channels: int, viewers: int, days: int, seed: int, speed: floa
         eve = moment.date() - dt.timedelta(days=1)
         spec = WorldSpec(seed=seed, channels=channels, viewers=viewers, days=days, start=eve)
         with terminal.console.status("making up a Twitch"):
-            helix = SandboxHelix(
-                build_world(spec), SandboxClock(moment, speed), client_id=CLIENT_ID, client_secret=CLIENT_SECRET
-            )
-        server = SandboxServer(helix, port=port)
+            world, clock = build_world(spec), SandboxClock(moment, speed)
+            helix = SandboxHelix(world, clock, client_id=CLIENT_ID, client_secret=CLIENT_SECRET)
+            chat = SandboxChat(WorldFeed(world), clock, knows=helix.knows)
+        server = SandboxServer(helix, chat, port=port, chat_port=chat_port)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     except OSError as error:
         raise click.ClickException(
-            f"port {port} cannot be had: {error.strerror}; --port 0 takes a free one"
+            f"port {error.filename} cannot be had: {error.strerror}; --port 0 and --chat-port 0 take free ones"
         ) from error
     for name, value in {
         "VIEWERATLAS_TWITCH__HELIX_URL": f"{server.url}/helix",
         "VIEWERATLAS_TWITCH__ID_URL": f"{server.url}/oauth2",
+        "VIEWERATLAS_TWITCH__CHAT_URL": server.chat_url,
         "TWITCH_CLIENT_ID": CLIENT_ID,
         "TWITCH_CLIENT_SECRET": CLIENT_SECRET,
     }.items():

@@ -23,6 +23,7 @@ from pydantic.fields import FieldInfo
 
 from vieweratlas_assets.settings.values import (
     Address,
+    ChatAddress,
     Logins,
     LogLevel,
     Place,
@@ -129,9 +130,36 @@ class CollectionSettings(Section):
     """What live collection watches, and where older logs lie."""
 
     logs_dir: Place = Field(Path("logs"), description="Folder of live snapshots that `import live` takes by itself.")
-    collection_interval: int = Field(3600, ge=60, description="Seconds between two rounds of live collection.")
+    collector: str = Field(
+        "collector",
+        pattern=r"^[a-z][a-z0-9_]{0,39}$",
+        description="Name of this collector: two that write to one lake must have two names.",
+    )
+    chat_account: Literal["anonymous", "token"] = Field(
+        "anonymous",
+        description="Who listens to chat. anonymous: nobody, in all channels at once; token: the account of "
+        "twitch.oauth_token, which Twitch lets into 100 channels at once, so that they have turns.",
+    )
+    join_pace: Literal["conservative", "default", "fast"] = Field(
+        "default",
+        description="JOINs in 10 s: conservative 20 in all, default 20 a connection and 100 in all, fast 40 and 400.",
+    )
+    collection_interval: int = Field(
+        3600, ge=0, description="Seconds between the beginnings of two rounds of turns; 0: one after the other."
+    )
     top_channels_limit: int = Field(1000, ge=1, description="Channels that live collection watches, the largest.")
-    batch_size: int = Field(100, ge=1, description="Channels that live collection joins at once.")
+    batch_size: int = Field(100, ge=1, le=100, description="Channels in which an account is at once.")
+    duration_per_batch: int = Field(60, ge=10, description="Seconds of a channel's turn, from its join on.")
+    collection_minutes: float | None = Field(
+        None,
+        gt=0,
+        allow_inf_nan=False,
+        description="Minutes that a run of raw_snapshots collects; not set: until its hour is over.",
+    )
+    roster_refresh: int = Field(600, ge=60, description="Seconds between two questions who is live.")
+    spool_dir: Place | None = Field(
+        None, description="Folder for minutes that the lake does not have yet. Not set: collector in DAGSTER_HOME."
+    )
     channels: Logins = Field((), description="Channels that are always watched, separated by commas.")
     channels_file: Place | None = Field(None, description="File of channels that are always watched, one a line.")
     time_zone: TimeZone = Field("UTC", description="IANA time zone of imported times that name none.")
@@ -146,6 +174,9 @@ class TwitchSettings(Section):
         None, description="A user's token, with or without `oauth:`, in place of the application's."
     )
     helix_url: Address = Field("https://api.twitch.tv/helix", description="Where Helix is; the sandbox has its own.")
+    chat_url: ChatAddress = Field(
+        "ircs://irc.chat.twitch.tv:6697", description="Where chat is; irc:// is without TLS."
+    )
     id_url: Address = Field("https://id.twitch.tv/oauth2", description="Where tokens are given.")
 
 
@@ -294,13 +325,6 @@ class Settings(Section):
 # What will read a setting that nothing reads yet: to set it is refused until then. The issue that brings the reader
 # takes its lines away.
 NOT_YET_READ = {
-    **dict.fromkeys(
-        (
-            "collection.collection_interval",
-            "collection.batch_size",
-        ),
-        "live collection",
-    ),
     **dict.fromkeys(
         (
             "vod.enabled",

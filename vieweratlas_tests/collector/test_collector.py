@@ -21,7 +21,7 @@ from vieweratlas_assets.collector.minutes import NOT_WANTED, MinuteBook
 from vieweratlas_assets.collector.spool import Spool
 from vieweratlas_assets.collector.wanted import RosterUnknown, Wanted
 from vieweratlas_assets.domain.presence.names import ViewerNames
-from vieweratlas_assets.domain.presence.raw import chat_coverage_of
+from vieweratlas_assets.domain.presence.coverage import chat_coverage_of
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.objects import ObjectStore, StorageError
 from vieweratlas_assets.storage.raw import find_raw_day, read_raw_hours

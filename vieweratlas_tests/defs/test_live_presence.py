@@ -84,6 +84,7 @@ def test_a_day_is_made_of_the_hours_of_all_collectors(store, instance) -> None:
         "has_live_presence": True,
         "raw_readable": True,
         "coverage": True,
+        "gaps": True,
     }
     told = metadata_of(instance)
     assert (told["dagster/row_count"], told["channels"], told["hours_with_raw"], told["raw_rows"]) == (4, 2, 2, 5)
@@ -128,6 +129,7 @@ def test_presence_without_raw_hours_stays_as_it_is_and_says_why(store, instance)
         "has_live_presence": True,
         "raw_readable": True,
         "coverage": True,
+        "gaps": True,
     }
     told = metadata_of(instance)
     assert told["not_sealed"] == "the day has no raw snapshots, so its presence stays as it is"

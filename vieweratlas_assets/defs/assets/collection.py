@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 
 from vieweratlas_assets.defs.metadata import column_schemas
-from vieweratlas_assets.domain.schemas import PRESENCE, RAW_SNAPSHOTS, VOD_CATALOG
+from vieweratlas_assets.domain.schemas import PRESENCE, VOD_CATALOG
 from vieweratlas_assets.domain.tables import Table
 from vieweratlas_assets.partitions import Partitions
 
@@ -16,9 +16,8 @@ OWNERS = ["team:vieweratlas"]
 
 
 def collection_specs(partitions: Partitions) -> list[dg.AssetSpec]:
-    """The assets that hold what was collected or imported."""
+    """The assets that hold what was imported."""
     return [
-        dg.AssetSpec("raw_snapshots", partitions_def=partitions.hourly, **_described(RAW_SNAPSHOTS, "collection")),
         dg.AssetSpec("vod_catalog", partitions_def=partitions.daily, **_described(VOD_CATALOG, "collection")),
         dg.AssetSpec(
             "vod_presence",

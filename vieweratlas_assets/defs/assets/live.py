@@ -20,10 +20,10 @@ from vieweratlas_assets.defs.days import DayResult, each_day
 from vieweratlas_assets.defs.io_managers import LakeIOManager
 from vieweratlas_assets.defs.metadata import column_schemas
 from vieweratlas_assets.domain import lake as paths
+from vieweratlas_assets.domain.presence.coverage import CoverageTotals, chat_coverage_of
 from vieweratlas_assets.domain.presence.names import ViewerNames
 from vieweratlas_assets.domain.presence.quality import RejectedFile, told_reasons
-from vieweratlas_assets.domain.presence.raw import chat_coverage_of, live_presence_of, merge_live_presence
-from vieweratlas_assets.domain.presence.records import BUCKET_LEN_S
+from vieweratlas_assets.domain.presence.raw import live_presence_of, merge_live_presence
 from vieweratlas_assets.domain.schemas import PRESENCE
 from vieweratlas_assets.partitions import RANGE, Partitions
 from vieweratlas_assets.storage import parquet
@@ -32,14 +32,18 @@ from vieweratlas_assets.storage.raw import RawDay, RawHour, find_raw_day, read_r
 from vieweratlas_assets.storage.sealed import PartitionRecord, SealedPartitions
 
 LEAST_COVERAGE = 0.8
+LONGEST_GAP_S = 1800
+MOST_TOLD = 5
 LIVE_TABLES = (PRESENCE,)
 LIVE_CHECKS = (
     schema_check(LIVE_TABLES),
     Check("has_live_presence", "The day has live presence, of its raw snapshots or otherwise."),
     Check("raw_readable", "No object of raw snapshots was rejected."),
     Check(
-        "coverage", f"Minutes whose coverage is known were observed for {LEAST_COVERAGE:.0%} of their time or more."
+        "coverage",
+        f"Of the time that is known, {LEAST_COVERAGE:.0%} or more was observed, or was another channel's turn.",
     ),
+    Check("gaps", f"No channel that was wanted was unobserved for more than {LONGEST_GAP_S // 60} minutes on end."),
 )
 NO_RAW = "the day has no raw snapshots, so its presence stays as it is"
 NOTHING = "the day has neither raw snapshots nor live presence"
@@ -145,13 +149,7 @@ class _Made:
     beyond_raw: list[str] = field(default_factory=list)
     hours_with_raw: int = 0
     raw_rows: int = 0
-    observed_s: int = 0
-    observable_s: int = 0
-
-    @property
-    def coverage(self) -> float | None:
-        """Share of the time of those minutes whose coverage is known."""
-        return self.observed_s / self.observable_s if self.observable_s else None
+    coverage: CoverageTotals = field(default_factory=CoverageTotals)
 
     def add(self, hour: RawHour, standing: Standing) -> None:
         """Add an hour of raw snapshots, and what stands there beyond them."""
@@ -166,9 +164,7 @@ class _Made:
         self.rejected += hour.rejected
         self.hours_with_raw += bool(hour.rows.height)
         self.raw_rows += hour.rows.height
-        known = chat_coverage_of(hour.rows)
-        self.observed_s += int(known["coverage_s"].sum())
-        self.observable_s += BUCKET_LEN_S * known.height
+        self.coverage.add(chat_coverage_of(hour.rows))
 
     def keep(self, hour: dt.datetime, rows: pl.DataFrame) -> None:
         """Keep an hour as it stands, of which there are no raw snapshots."""
@@ -207,8 +203,11 @@ def live_presence_of_day(sealed: SealedPartitions, names: ViewerNames, day: dt.d
         "has_live_presence": Verdict(not presence.is_empty(), f"{presence.height} rows"),
         "raw_readable": Verdict(not made.rejected, told_reasons(made.rejected)),
     }
-    if made.coverage is not None:
-        verdicts["coverage"] = Verdict(made.coverage >= LEAST_COVERAGE, f"{made.coverage:.1%} of the time")
+    if (sound := made.coverage.soundness) is not None:
+        verdicts["coverage"] = Verdict(sound >= LEAST_COVERAGE, f"{sound:.1%} of the time")
+        gaps = made.coverage.told_gaps()
+        outage = max(made.coverage.longest["missing_s"], default=0) > LONGEST_GAP_S
+        verdicts["gaps"] = Verdict(not outage, "; ".join(gaps[:MOST_TOLD]) or "no gap")
     return DayResult(
         tables={PRESENCE: presence},
         facts=_facts(presence, made),
@@ -275,7 +274,7 @@ def _facts(presence: pl.DataFrame, made: _Made) -> dict[str, Any]:
         "channels": presence["channel"].n_unique(),
         "raw_rows": made.raw_rows,
         "hours_with_raw": made.hours_with_raw,
-        "coverage": None if made.coverage is None else round(made.coverage, 4),
+        **made.coverage.figures(),
         "raw_objects": made.objects,
         "beyond_raw": made.beyond_raw,
         "rejected_files": [{"file": file.key, "reason": file.reason} for file in made.rejected],

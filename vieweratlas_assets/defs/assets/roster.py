@@ -18,11 +18,11 @@ from vieweratlas_assets.defs.assets.collection import OWNERS
 from vieweratlas_assets.defs.io_managers import LakeIOManager
 from vieweratlas_assets.domain import lake as paths
 from vieweratlas_assets.domain.presence.names import ViewerNames
-from vieweratlas_assets.domain.presence.roster import roster_of
 from vieweratlas_assets.domain.schemas import CHANNEL_ROSTER
 from vieweratlas_assets.partitions import Partitions
 from vieweratlas_assets.settings import SettingsError
 from vieweratlas_assets.storage.objects import StorageError
+from vieweratlas_assets.twitch import live_channels
 
 # Where Twitch is down for longer than the client's own patience.
 RETRIES = dg.RetryPolicy(max_retries=2, delay=60)
@@ -101,15 +101,12 @@ def roster_of_hour(
             f"({moment:%Y-%m-%d-%H}:00), or collect the hour's VODs: their presence tells who was live"
         )
     watched = watch_list()
-    client = helix()
-    top = client.top_streams(top_channels)
-    known = {stream["user_login"].lower() for stream in top}
-    beside = client.streams_of([login for login in watched if login not in known])
-    roster = roster_of([*top, *beside], moment)
+    found = live_channels(helix(), top_channels, watched, moment)
+    roster = found.roster
     live = set(roster["channel"])
     games = roster["game_name"].drop_nulls().value_counts().sort("count", "game_name", descending=[True, False])
     return roster, {
-        "top_channels": len(top),
+        "top_channels": found.top,
         "watched": len(watched),
         "watched_live": sum(login in live for login in watched),
         "concurrent_viewers": int(roster["viewer_count"].sum()),

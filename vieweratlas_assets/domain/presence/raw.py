@@ -112,36 +112,6 @@ def live_presence_of(raw: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def chat_coverage_of(raw: pl.DataFrame) -> pl.DataFrame:
-    """What is known of how far each channel's chat was observed, minute by minute.
-
-    A collector that began anew, or was told something late, has several rows of a minute: they add up. Two collectors
-    watched the same time: the one that watched longer counts.
-
-    Args:
-        raw: schema RAW_SNAPSHOTS, of all collectors and files.
-
-    Returns:
-        channel, bucket_start, coverage_s (0 to 60), the counts (COUNTS) and gap_reasons (null where all was
-        observed); a row for every channel and minute whose coverage is known. Sorted.
-    """
-    reasons = pl.col("gap_reasons").drop_nulls().str.split("+").explode(empty_as_null=False).unique().sort()
-    of_origin = (
-        raw.drop_nulls("coverage_s")
-        .group_by("channel", "bucket_start", "origin")
-        .agg(
-            pl.col("coverage_s").sum().clip(upper_bound=BUCKET_LEN_S),
-            pl.col(*COUNTS).sum(),
-            reasons.str.join("+").alias("gap_reasons"),
-        )
-    )
-    best = of_origin.sort("coverage_s", "origin", descending=[True, False]).unique(
-        ["channel", "bucket_start"], keep="first", maintain_order=True
-    )
-    told = pl.when(pl.col("coverage_s") < BUCKET_LEN_S, pl.col("gap_reasons") != "").then("gap_reasons")
-    return best.with_columns(gap_reasons=told).drop("origin").sort("channel", "bucket_start")
-
-
 def merge_live_presence(first: pl.DataFrame, second: pl.DataFrame) -> pl.DataFrame:
     """Join two live presences of a day, one row a channel and minute; what the first tells of a broadcast wins."""
     about = ("channel_id", "game_name", "language", "title", "started_at")

@@ -1,0 +1,94 @@
+"""The commands `collect` and `health`: live chat as a service, and whether it is well.
+
+Belongs here: options, reporting hours to Dagster, what is printed. Not here: collecting (collecting, collector).
+"""
+
+import datetime as dt
+import math
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from vieweratlas_assets import terminal
+
+if TYPE_CHECKING:
+    from vieweratlas_assets.collector.metrics import Metrics
+    from vieweratlas_assets.settings import Settings
+    from vieweratlas_assets.storage.objects import ObjectStore
+
+
+@click.command("collect")
+@click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="Stop after so long. Default: never.")
+@click.pass_obj
+def collect(settings: "Settings", minutes: float | None) -> None:
+    """Collect live chat until interrupted.
+
+    Watches the channels with the most viewers (which needs twitch.client_id and twitch.client_secret) and those of
+    the watch list. Each minute becomes a file of raw/snapshots; while the lake cannot be reached, files wait on disk.
+    An hour that is over is reported to Dagster as a materialisation of raw_snapshots. A line of JSON a minute tells
+    how it does; `vieweratlas health` reads the last. SIGTERM and Ctrl-C seal what there is.
+    """
+    from vieweratlas_assets.collecting import collect_until_told, collector_of, spool_folder
+    from vieweratlas_assets.collector.collector import Listeners
+    from vieweratlas_assets.collector.metrics import write_health
+    from vieweratlas_assets.privacy import viewer_names
+    from vieweratlas_assets.storage.opening import open_store
+
+    store = open_store(settings.root, region=settings.storage.region)
+    spool = spool_folder(settings)
+
+    def on_metrics(metrics: "Metrics") -> None:
+        print(metrics.line(), flush=True)
+        write_health(spool, metrics)
+
+    listeners = Listeners(lambda hour, _: _report(settings, store, hour), on_metrics)
+    collector = collector_of(settings, store, viewer_names(settings), listeners=listeners)
+    hours, _ = collect_until_told(collector, math.inf if minutes is None else time.time() + 60 * minutes)
+    told = {name: sum(figures[name] for figures in hours.values()) for name in ("messages", "channel_minutes")}
+    terminal.console.print(
+        f"Collected {told['messages']:,} messages in {told['channel_minutes']:,} channel-minutes; "
+        f"they are in {store.uri('raw/snapshots/')}"
+    )
+
+
+@click.command("health")
+@click.pass_obj
+def health(settings: "Settings") -> None:
+    """Say whether the collector on this machine is well; exits with 1 where it is not.
+
+    For a container's health check: reads what `vieweratlas collect` told last, and asks nobody.
+    """
+    from vieweratlas_assets.collecting import spool_folder
+    from vieweratlas_assets.collector.metrics import ailments, read_health
+
+    folder = spool_folder(settings)
+    try:
+        metrics = read_health(folder)
+    except (OSError, ValueError) as error:
+        raise click.ClickException(f"no collector told how it is in {folder}: {error}") from error
+    if found := ailments(metrics, time.time()):
+        raise click.ClickException(f"the collector is not well: {'; '.join(found)}")
+    terminal.console.print(
+        f"The collector is well: {metrics.channels_joined} of {metrics.channels_wanted} channels joined, "
+        f"{metrics.messages_per_s} messages/s, told {time.time() - metrics.at:.0f} s ago"
+    )
+
+
+def _report(settings: "Settings", store: "ObjectStore", hour: int) -> None:
+    """Tell Dagster of an hour that the lake has."""
+    from vieweratlas_assets import runs
+    from vieweratlas_assets.defs import metadata
+    from vieweratlas_assets.defs.assets.raw import hour_figures
+    from vieweratlas_assets.partitions import hour_key
+
+    moment = dt.datetime.fromtimestamp(hour, dt.UTC)
+    facts = hour_figures(store, moment)
+    if facts is None:
+        print(f"the lake has nothing of {moment:%Y-%m-%d-%H}:00", file=sys.stderr)
+        return
+    facts |= {"collector": settings.collection.collector}
+    with runs.open_instance() as instance:
+        key = hour_key(moment.date(), moment.hour)
+        runs.report_partition(instance, "raw_snapshots", key, metadata.shown(facts))
