@@ -23,7 +23,7 @@ from vieweratlas_assets.clients.twitch_token import TokenRefused
 from vieweratlas_assets.collector.collector import NOBODY, Collector, Hours, Listeners, Pace
 from vieweratlas_assets.collector.minutes import MinuteBook
 from vieweratlas_assets.collector.spool import Spool
-from vieweratlas_assets.collector.wanted import RosterUnknown, Wanted
+from vieweratlas_assets.collector.wanted import NobodyToWatch, RosterUnknown, Wanted
 from vieweratlas_assets.domain import lake as paths
 from vieweratlas_assets.domain.presence.bots import known_bots
 from vieweratlas_assets.domain.presence.names import ViewerNames
@@ -95,7 +95,8 @@ class Roster:
         """Whom to watch now.
 
         Raises:
-            RosterUnknown: Twitch does not tell, the watch list cannot be read, or nobody is to be watched.
+            NobodyToWatch: the watch list cannot be read, Twitch refuses the credentials, or nobody is to be watched.
+            RosterUnknown: Twitch does not tell.
         """
         is_first, self._is_first = self._is_first, False
         try:
@@ -103,14 +104,16 @@ class Roster:
             roster = self._of_the_lake() if is_first else None
             if roster is None:
                 roster = self._of_twitch(watched)
-        except (HelixError, NoAnswer, SettingsError, StorageError, TokenRefused) as error:
+        except (SettingsError, TokenRefused) as error:
+            raise NobodyToWatch(str(error)) from error
+        except (HelixError, NoAnswer, StorageError) as error:
             raise RosterUnknown(str(error)) from error
         roster = self._names.without_opted_out(roster)
         largest_first = roster.sort("viewer_count", "channel", descending=[True, False], nulls_last=True)
         channels = dict.fromkeys([*watched, *largest_first["channel"]])
         kept = tuple(channel for channel in channels if self._names.keeps_channel(channel))
         if not kept:
-            raise RosterUnknown(NOBODY_TO_WATCH)
+            raise NobodyToWatch(NOBODY_TO_WATCH)
         return Wanted(kept, roster)
 
     def _of_the_lake(self) -> pl.DataFrame | None:

@@ -47,7 +47,18 @@ ALLOWED = {
         "settings",
         "storage",
     },
-    "cli": {"clients", "collector", "commands", "domain", "runs", "terminal", "importers", "logs", "settings", "storage"},
+    "cli": {
+        "clients",
+        "collector",
+        "commands",
+        "domain",
+        "runs",
+        "terminal",
+        "importers",
+        "logs",
+        "settings",
+        "storage",
+    },
 }
 WITHOUT_DAGSTER = (
     "domain",

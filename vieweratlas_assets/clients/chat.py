@@ -113,6 +113,10 @@ class ChatSource(Protocol):
         """The last moment at which a watched channel was certainly being read: its connection was alive."""
         ...
 
+    async def prove(self) -> None:
+        """Ask all connections for a sign of life, and wait for it, so that `proven_until` tells of now."""
+        ...
+
     @property
     def joined_channels(self) -> int:
         """How many channels are read now."""

@@ -115,6 +115,10 @@ class Rotation:
         """The last moment at which a watched channel was certainly being read."""
         return self._source.proven_until(channel)
 
+    async def prove(self) -> None:
+        """Ask all connections for a sign of life, and wait for it."""
+        await self._source.prove()
+
     @property
     def joined_channels(self) -> int:
         """How many channels are read now."""

@@ -135,11 +135,16 @@ class Collector:
         self._next_minute_s = _minute(self._clock() - MOST_OFF_S)
         async with self._source:
             self._source.watch(self._now_wanted.channels)
+            end_s = math.inf
             try:
                 await self._work(until)
+                end_s = self._server_now()
+                # Otherwise the time since the last sign of life would be a gap.
+                await self._source.prove()
             finally:
                 newest_s = self._book.newest_ms / 1000
-                self._put_until(min(until, max(self._server_now(), math.nextafter(newest_s, math.inf))))
+                end_s = max(min(end_s, self._server_now()), math.nextafter(newest_s, math.inf))
+                self._put_until(min(until, end_s))
         await self._listening
         # What was on its way while the source was left: late, but not lost.
         self._put(self._next_minute_s)

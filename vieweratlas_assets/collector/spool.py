@@ -4,9 +4,9 @@ Belongs here: keeping what cannot be delivered yet, wherever there is room. Not 
 when it is delivered (collector).
 """
 
-import hashlib
 import logging
 import re
+import secrets
 import threading
 from pathlib import Path
 
@@ -45,13 +45,12 @@ class Spool:
     def put(self, rows: pl.DataFrame, collector: str) -> None:
         """Keep rows of RAW_SNAPSHOTS, in its order, a file for every hour that they are of.
 
-        A file's name tells its first minute and what is in it: the same rows are the same file, others are another.
+        A file's name tells its first minute, and is drawn: the rows of two files add up, also where they are equal.
         """
         for (hour,), of_hour in rows.group_by(pl.col("bucket_start").dt.truncate("1h"), maintain_order=True):
             data = parquet.encode(of_hour)
-            digest = hashlib.sha256(data).hexdigest()[:8]
             first = of_hour["bucket_start"].sort()[0]
-            self._save(f"{lake.raw_hour(hour)}{collector}-{first:%M}-{digest}.parquet", data)
+            self._save(f"{lake.raw_hour(hour)}{collector}-{first:%M}-{secrets.token_hex(4)}.parquet", data)
 
     def pending(self) -> list[str]:
         """Keys of the files that the lake does not have yet, in order."""

@@ -25,3 +25,7 @@ class Wanted:
 
 class RosterUnknown(Exception):
     """Who is to be watched cannot be told now; it may be asked again."""
+
+
+class NobodyToWatch(RosterUnknown):
+    """The settings name nobody, or cannot be read: only a person can mend that."""

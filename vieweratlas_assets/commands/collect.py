@@ -33,6 +33,7 @@ def collect(settings: "Settings", minutes: float | None) -> None:
     from vieweratlas_assets.collecting import collect_until_told, collector_of, spool_folder
     from vieweratlas_assets.collector.collector import Listeners
     from vieweratlas_assets.collector.metrics import write_health
+    from vieweratlas_assets.domain.lake import RAW_SNAPSHOTS
     from vieweratlas_assets.privacy import viewer_names
     from vieweratlas_assets.storage.opening import open_store
 
@@ -49,7 +50,7 @@ def collect(settings: "Settings", minutes: float | None) -> None:
     told = {name: sum(figures[name] for figures in hours.values()) for name in ("messages", "channel_minutes")}
     terminal.console.print(
         f"Collected {told['messages']:,} messages in {told['channel_minutes']:,} channel-minutes; "
-        f"they are in {store.uri('raw/snapshots/')}"
+        f"they are in {store.uri(RAW_SNAPSHOTS)}"
     )
 
 

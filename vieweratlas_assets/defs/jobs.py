@@ -15,6 +15,11 @@ ROSTER_JOB = dg.define_asset_job(
     selection=dg.AssetSelection.assets("channel_roster"),
     description="Ask Twitch who is live, for the running hour.",
 )
+COLLECTION_JOB = dg.define_asset_job(
+    "collection",
+    selection=dg.AssetSelection.assets("raw_snapshots"),
+    description="Listen to live chat until the running hour is over.",
+)
 LIVE_JOB = dg.define_asset_job(
     "live", selection=_LIVE, description="Make the live presence of each day of its raw snapshots."
 )
@@ -36,4 +41,4 @@ DAILY_JOB = dg.define_asset_job(
     selection=_LIVE | _AUDIENCE | _GRAPH | _BELOW_GRAPH,
     description="A day's live presence, its audience and all that follows from it.",
 )
-JOBS = (ROSTER_JOB, LIVE_JOB, AUDIENCE_JOB, ATLAS_JOB, BELOW_GRAPH_JOB, DAILY_JOB)
+JOBS = (ROSTER_JOB, COLLECTION_JOB, LIVE_JOB, AUDIENCE_JOB, ATLAS_JOB, BELOW_GRAPH_JOB, DAILY_JOB)

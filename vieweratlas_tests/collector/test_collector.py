@@ -20,8 +20,8 @@ from vieweratlas_assets.collector.metrics import Metrics
 from vieweratlas_assets.collector.minutes import NOT_WANTED, MinuteBook
 from vieweratlas_assets.collector.spool import Spool
 from vieweratlas_assets.collector.wanted import RosterUnknown, Wanted
-from vieweratlas_assets.domain.presence.names import ViewerNames
 from vieweratlas_assets.domain.presence.coverage import chat_coverage_of
+from vieweratlas_assets.domain.presence.names import ViewerNames
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.objects import ObjectStore, StorageError
 from vieweratlas_assets.storage.raw import find_raw_day, read_raw_hours
@@ -123,6 +123,7 @@ def test_what_was_said_is_in_the_lake_minute_by_minute(tmp_path: Path) -> None:
 
         hours = asyncio.run(through(at_work.collector(), wait()))
         coverage = account_for(at_work)
+        assert CONNECTION_SILENT not in "+".join(coverage["gap_reasons"].drop_nulls())
         assert at_work.raw()["messages"].sum() == at_work.book.messages == coverage["messages"].sum()
         assert coverage.filter(coverage_s=60)["channel"].value_counts()["count"].to_list() == [2] * 12
         files = sorted(path.name for path in (tmp_path / "lake").rglob("*.parquet"))

@@ -10,7 +10,7 @@ import requests
 
 from vieweratlas_tests.integration.command import Command
 
-SMALL = ("--channels", "300", "--viewers", "3000", "--days", "3", "--port", "0")
+SMALL = ("--channels", "300", "--viewers", "3000", "--days", "3", "--port", "0", "--chat-port", "0")
 # An evening, so that more than 30 of the 300 are live.
 EVENING = ("--start", "2026-11-20T20:00:00")
 
@@ -25,7 +25,7 @@ def exports(command: Command) -> Iterator[dict[str, str]]:
     """The environment that `sandbox up` prints, while it runs."""
     with command.start("sandbox", "up", *SMALL, *EVENING) as process:
         assert process.stdout is not None
-        lines = [process.stdout.readline().strip().removeprefix("export ") for _ in range(4)]
+        lines = [process.stdout.readline().strip().removeprefix("export ") for _ in range(5)]
         try:
             yield dict(line.split("=", 1) for line in lines)
         finally:

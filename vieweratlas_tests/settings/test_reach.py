@@ -21,9 +21,13 @@ from click.testing import CliRunner
 
 from vieweratlas_assets import logs, plugins
 from vieweratlas_assets.build import build_defs
+from vieweratlas_assets.clients.irc.reader import IrcReader
+from vieweratlas_assets.clients.rotation import Rotation
+from vieweratlas_assets.collecting import collector_of, spool_folder
 from vieweratlas_assets.commands.analysis import analyze
 from vieweratlas_assets.commands.import_live import import_live
 from vieweratlas_assets.commands.privacy import prune
+from vieweratlas_assets.defs.assets import raw
 from vieweratlas_assets.defs.assets.atlas import communities_of_day, graph_of_day
 from vieweratlas_assets.defs.assets.presence import audience_of_day
 from vieweratlas_assets.defs.days import DayResult
@@ -33,6 +37,7 @@ from vieweratlas_assets.defs.resources import Analysis
 from vieweratlas_assets.defs.spark_overlap import spark_launcher
 from vieweratlas_assets.domain.communities import detectors
 from vieweratlas_assets.domain.overlap.pairs import WindowPairs
+from vieweratlas_assets.domain.presence.names import ViewerNames
 from vieweratlas_assets.domain.schemas import (
     CHANNEL_AUDIENCE,
     CHANNEL_ROSTER,
@@ -57,7 +62,7 @@ from vieweratlas_assets.settings import (
 )
 from vieweratlas_assets.storage import opening
 from vieweratlas_assets.storage.local import LocalStore
-from vieweratlas_assets.storage.objects import StorageError
+from vieweratlas_assets.storage.objects import ObjectStore, StorageError
 from vieweratlas_assets.storage.opening import open_store
 from vieweratlas_assets.storage.sealed import AssetDays, SealedPartitions, table_files
 from vieweratlas_tests.lakes import DAY, away_from_the_hour_s_end, put_live, put_raw, put_roster, run
@@ -178,6 +183,36 @@ def asked_of_twitch(settings: Settings) -> Any:
     rosters = LocalStore(settings.root).list_files(f"curated/channel_roster/date={now.date()}/")
     live = [LocalStore(settings.root).download_parquet(key, CHANNEL_ROSTER)["channel"].to_list() for key in rosters]
     return made.success, asked, live
+
+
+def collector(settings: Settings) -> Any:
+    """Which collector it is: what listens to whom and how, what its files are called and where they wait."""
+    given = requests.Response()
+    given.status_code, given._content = 200, json.dumps({"login": "me", "client_id": "id"}).encode()
+    with patch.object(requests.Session, "request", lambda *_, **__: given):
+        made = collector_of(settings, LocalStore(settings.root), ViewerNames())
+    source = made._source
+    turns = source._turns if isinstance(source, Rotation) else None
+    reader = source._source if isinstance(source, Rotation) else source
+    assert isinstance(reader, IrcReader)
+    hub = reader._hub
+    listens = (hub.address.url, hub.pacing._profile, hub.account().token, turns)
+    return listens, made._name, made._pace, spool_folder(settings)
+
+
+def minutes_of_a_run(settings: Settings) -> Any:
+    """How long a run of raw_snapshots collects."""
+    asked: list[float | None] = []
+
+    def collected(store: ObjectStore, hour: dt.datetime, minutes: float | None, _: Any) -> dict[str, Any]:
+        asked.append(minutes)
+        return {}
+
+    now = away_from_the_hour_s_end()
+    job = build_defs(settings).resolve_job_def("collection")
+    with patch.object(raw, "collect_hour", collected), dg.DagsterInstance.ephemeral() as instance:
+        assert job.execute_in_process(partition_key=hour_key(now.date(), now.hour), instance=instance).success
+    return asked
 
 
 def pruned(settings: Settings) -> Any:
@@ -304,6 +339,8 @@ PLAIN = {**SMALL, "analysis.resolution_mode": "absolute", "analysis.weight": "sh
 SPARK = {"engine.overlap_engine": "spark"}
 ROLE = "arn:aws:iam::123456789012:role/spark"
 APPLICATION = {"twitch.client_id": "id", "twitch.client_secret": "secret"}
+ACCOUNT = {"twitch.oauth_token": "mine"}
+TURNS = {**ACCOUNT, "collection.chat_account": "token"}
 EMR = {
     **SPARK,
     "engine.emr_serverless_application_id": "00fabc123def4567",
@@ -342,6 +379,16 @@ EFFECTS = {
     "collection.top_channels_limit": Effect("2", asked_of_twitch, APPLICATION),
     "collection.channels": Effect("ann,bob", asked_of_twitch, APPLICATION),
     "collection.channels_file": Effect("channels.txt", asked_of_twitch, APPLICATION),
+    "collection.collector": Effect("second", collector),
+    "collection.chat_account": Effect("token", collector, ACCOUNT),
+    "collection.join_pace": Effect("fast", collector),
+    "collection.batch_size": Effect("50", collector, TURNS),
+    "collection.duration_per_batch": Effect("90", collector, TURNS),
+    "collection.collection_interval": Effect("0", collector, TURNS),
+    "collection.roster_refresh": Effect("90", collector),
+    "collection.spool_dir": Effect("waiting", collector),
+    "collection.collection_minutes": Effect("2.5", minutes_of_a_run),
+    "twitch.chat_url": Effect("irc://localhost:1", collector),
     "twitch.client_id": Effect("other", asked_of_twitch, APPLICATION),
     "twitch.client_secret": Effect("other", asked_of_twitch, APPLICATION),
     "twitch.oauth_token": Effect("mine", asked_of_twitch, APPLICATION),

@@ -319,7 +319,7 @@ def test_every_fault_of_every_layer_is_told_at_once(tmp_path: Path) -> None:
         VIEWERATLAS_ENGINE__MEMORY_LIMIT="much",
         VIEWERATLAS_NONE="1",
         STORAGE_TYPE="s3",
-        VIEWERATLAS_COLLECTION__BATCH_SIZE="5",
+        VIEWERATLAS_VOD__MAX_AGE_DAYS="5",
     )
     assert [fault.split(" (")[0].split(" =")[0] for fault in told] == [
         "preset is 'none'",
@@ -329,7 +329,7 @@ def test_every_fault_of_every_layer_is_told_at_once(tmp_path: Path) -> None:
         "analysis.seed is 'x'",
         "engine.memory_limit is 'much'",
         "root: storage.storage_type is s3 and no bucket is named: set storage.s3_bucket",
-        "collection.batch_size is '5'",
+        "vod.max_age_days is '5'",
         "vod.min_views is 5",
     ]
     with pytest.raises(SettingsError) as raised:
@@ -341,10 +341,10 @@ def test_a_rule_across_the_keys_of_a_section_is_told_beside_other_faults() -> No
     told = faults(
         VIEWERATLAS_ENGINE__OVERLAP_ENGINE="spark",
         VIEWERATLAS_ENGINE__SPARK_LAUNCHER="emr_serverless",
-        VIEWERATLAS_COLLECTION__BATCH_SIZE="5",
+        VIEWERATLAS_VOD__MAX_AGE_DAYS="5",
     )
     assert told[0].startswith("engine: spark_launcher is emr_serverless; set emr_serverless_application_id")
-    assert told[1].startswith("collection.batch_size is '5' (variable VIEWERATLAS_COLLECTION__BATCH_SIZE): not read")
+    assert told[1].startswith("vod.max_age_days is '5' (variable VIEWERATLAS_VOD__MAX_AGE_DAYS): not read")
 
 
 @pytest.mark.parametrize(

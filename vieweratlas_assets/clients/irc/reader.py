@@ -101,6 +101,12 @@ class IrcReader:
         shard = self._shard_of.get(channel)
         return 0.0 if shard is None else shard.proven_until(channel)
 
+    async def prove(self) -> None:
+        """Ask all connections for a sign of life, and wait for it; those that give none are closed."""
+        within_s = self._hub.patience.pong_s
+        asked = [connection.ping(within_s) for shard in self._shards for connection in shard.connections]
+        await asyncio.gather(*asked)
+
     @property
     def joined_channels(self) -> int:
         """How many channels are read now."""

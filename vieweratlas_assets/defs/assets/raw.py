@@ -14,7 +14,7 @@ from vieweratlas_assets.clients.http import NoAnswer
 from vieweratlas_assets.clients.twitch_token import TokenRefused
 from vieweratlas_assets.collecting import collect_until_told
 from vieweratlas_assets.collector.collector import Collector
-from vieweratlas_assets.collector.wanted import RosterUnknown
+from vieweratlas_assets.collector.wanted import NobodyToWatch, RosterUnknown
 from vieweratlas_assets.defs import metadata
 from vieweratlas_assets.defs.assets.collection import OWNERS
 from vieweratlas_assets.defs.assets.roster import HOUR
@@ -71,11 +71,11 @@ def raw_snapshots_asset(partitions: Partitions, collection_minutes: float | None
         minutes = config.collection_minutes or collection_minutes
         try:
             facts = collect_hour(lake.store, hour, minutes, lambda: collector_of(lake.store, viewer_names))
-        except (HourIsOver, TokenRefused) as error:
+        except (HourIsOver, NobodyToWatch, TokenRefused) as error:
             raise dg.Failure(f"raw_snapshots of {context.partition_key}: {error}", allow_retries=False) from error
         except (NoAnswer, RosterUnknown, StorageError) as error:
             raise dg.Failure(f"raw_snapshots of {context.partition_key}: {error}") from error
-        facts["dagster/uri"] = lake.store.uri(paths.raw_hour(hour))
+        facts["dagster/uri"] = lake.store.uri(paths.raw_hour(hour).rstrip("/"))
         return dg.MaterializeResult(metadata=metadata.shown(facts))
 
     return raw_snapshots

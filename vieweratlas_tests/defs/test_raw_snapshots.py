@@ -1,0 +1,108 @@
+"""Live chat of the running hour through Dagster, from the sandbox's chat."""
+
+import datetime as dt
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import polars as pl
+import pytest
+
+from vieweratlas_assets.build import build_defs
+from vieweratlas_assets.domain.presence.coverage import chat_coverage_of
+from vieweratlas_assets.partitions import hour_key
+from vieweratlas_assets.sandbox.clock import SandboxClock
+from vieweratlas_assets.sandbox.helix import SandboxHelix
+from vieweratlas_assets.sandbox.irc import SandboxChat
+from vieweratlas_assets.sandbox.server import SandboxServer
+from vieweratlas_assets.sandbox.world import build_world
+from vieweratlas_assets.settings import resolve_settings
+from vieweratlas_assets.storage.local import LocalStore
+from vieweratlas_assets.storage.raw import find_raw_day, read_raw_hours
+from vieweratlas_tests.clients.chatting import SMALL, SteadyFeed
+from vieweratlas_tests.clients.twitch import SECRET
+from vieweratlas_tests.defs.test_assets import failure_of
+from vieweratlas_tests.lakes import away_from_the_hour_s_end, put_raw
+
+NOON = dt.datetime(2026, 3, 10, 12, tzinfo=dt.UTC)
+CHANNELS = ["channel_0000", "channel_0001", "channel_0002"]
+
+
+class Talking:
+    """A sandbox in which three channels talk, and a lake."""
+
+    def __init__(self, server: SandboxServer, folder: Path) -> None:
+        self.server, self.folder = server, folder
+        self.store = LocalStore(folder / "lake")
+
+    def run(self, hour: dt.datetime, minutes: float = 0.05, **environment: str) -> dg.ExecuteInProcessResult:
+        of_sandbox = {
+            "VIEWERATLAS_ROOT": str(self.folder / "lake"),
+            "VIEWERATLAS_TWITCH__CHAT_URL": self.server.chat_url,
+            "VIEWERATLAS_COLLECTION__SPOOL_DIR": str(self.folder / "spool"),
+            "TWITCH_CHANNELS": ",".join(CHANNELS),
+        }
+        settings = resolve_settings(environment=of_sandbox | environment).settings
+        job = build_defs(settings).resolve_job_def("collection")
+        with dg.DagsterInstance.ephemeral() as instance:
+            return job.execute_in_process(
+                partition_key=hour_key(hour.date(), hour.hour),
+                instance=instance,
+                raise_on_error=False,
+                run_config={"ops": {"raw_snapshots": {"config": {"collection_minutes": minutes}}}},
+            )
+
+    def raw(self, day: dt.date) -> pl.DataFrame:
+        return pl.concat([hour.rows for hour in read_raw_hours(self.store, find_raw_day(self.store, day))])
+
+
+@pytest.fixture
+def talking(tmp_path: Path) -> Iterator[Talking]:
+    clock = SandboxClock(dt.datetime.now(dt.UTC))
+    helix = SandboxHelix(build_world(SMALL), clock, client_id="sandbox", client_secret=SECRET)
+    chat = SandboxChat(SteadyFeed(3), clock, knows=helix.knows)
+    with SandboxServer(helix, chat).running() as server:
+        yield Talking(server, tmp_path)
+
+
+def test_the_running_hour_is_collected_for_some_minutes(talking: Talking) -> None:
+    now = away_from_the_hour_s_end()
+    result = talking.run(now)
+    assert result.success
+    coverage = chat_coverage_of(talking.raw(now.date()))
+    assert set(coverage["channel"]) == set(CHANNELS) and coverage["messages"].sum() > 30
+    [event] = result.asset_materializations_for_node("raw_snapshots")
+    told = {name: value.value for name, value in event.metadata.items()}
+    assert told["messages"] == coverage["messages"].sum() and told["origins"] == ["collector"]
+    assert told["dagster/row_count"] == coverage.height and told["channels"] == 3
+    assert 0 < told["coverage"] < 1
+    assert told["dagster/uri"].endswith(f"raw/snapshots/{now:%Y/%m/%d/%H}")
+    # What comes later in the hour adds to it, also where it looks the same.
+    assert talking.run(away_from_the_hour_s_end()).success
+    assert chat_coverage_of(talking.raw(now.date()))["messages"].sum() > coverage["messages"].sum()
+
+
+def test_an_hour_that_is_over_is_not_made_up_and_points_to_the_vods(talking: Talking) -> None:
+    result = talking.run(NOON)
+    assert not result.success
+    told = failure_of(result, "raw_snapshots")
+    assert "nobody listened to chat in this hour" in told and "vod_presence" in told
+    put_raw(talking.store, NOON, {"ann": [["bob"]]})
+    result = talking.run(NOON)
+    assert result.success
+    [event] = result.asset_materializations_for_node("raw_snapshots")
+    assert event.metadata["chatters"].value == 1
+
+
+@pytest.mark.parametrize(
+    ("environment", "told"),
+    [
+        ({"TWITCH_CHANNELS": ""}, "there is no channel to watch"),
+        ({"TWITCH_CHANNELS": "no login"}, "setting collection.channels: no login in line(s) 1"),
+        ({"VIEWERATLAS_COLLECTION__CHAT_ACCOUNT": "token"}, "set twitch.oauth_token"),
+    ],
+)
+def test_what_a_person_has_to_mend_is_told(talking: Talking, environment: dict[str, str], told: str) -> None:
+    result = talking.run(away_from_the_hour_s_end(), **environment)
+    assert not result.success
+    assert told in failure_of(result, "raw_snapshots")
