@@ -69,6 +69,11 @@ def test_a_snapshot_lands_whole_in_its_hour(folder: Path, store: LocalStore) -> 
             "title": "Blitz, with friends",
             "started_at": NOON - dt.timedelta(hours=2),
             "coverage_s": None,
+            "messages": None,
+            "dropped_mirrors": None,
+            "dropped_bots": None,
+            "unreadable_lines": None,
+            "gap_reasons": None,
             "origin": "2020/03/01/under_score_20200301_120030.json",
         }
     ]
