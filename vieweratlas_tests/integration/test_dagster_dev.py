@@ -80,8 +80,8 @@ def test_a_backfill_of_ten_days_makes_every_partition(tmp_path: Path) -> None:
         done = wait_for_backfill(dev, launched["backfillId"])
     assert done["status"] == "COMPLETED_SUCCESS", done
     assert {run["status"] for run in done["runs"]} == {"SUCCESS"}
-    # Three, and one more where the daemon looks between the end of a run and what it has written.
-    assert len(done["runs"]) <= len(DAYS) // 2, "a range of days takes few runs, not one a day"
+    # Three as a rule; four were seen on a machine with much else to do.
+    assert len(done["runs"]) <= 4, "a range of days takes few runs, not one a day"
     sealed = SealedPartitions(store)
     missing = [(name, day) for name in assets for day in DAYS if sealed.record(name, day) is None]
     # The demo writes live presence itself: without raw snapshots it stays as it is.
