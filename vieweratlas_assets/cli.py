@@ -90,13 +90,13 @@ def cli(context: click.Context, root: str | None) -> None:
 @click.pass_context
 def dev(context: click.Context, options: tuple[str, ...]) -> None:
     """Open the Dagster UI on this lake; OPTIONS go to `dagster dev`, such as --port 3001."""
-    from vieweratlas_assets import runs
+    from vieweratlas_assets import history
 
     settings: Settings = context.obj
     if context.find_root().params["root"] is not None:
         # The code location reads its settings anew.
         os.environ["VIEWERATLAS_ROOT"] = settings.root
-    runs.prepare_home()
+    history.prepare_home()
     terminal.console.print(f"Dagster UI on the lake {settings.root}; stop it with Ctrl-C")
     command = [sys.executable, "-m", "dagster", "dev", "-m", "vieweratlas_assets.definitions", *options]
     # In place of this process, so that whoever stops it, a container too, stops Dagster.

@@ -1,17 +1,13 @@
-"""Running the assets without the UI: the instance, the plan of an analysis, its runs.
+"""Running the assets without the UI: the plan of an analysis, its runs.
 
 Belongs here: which days need what, and running the jobs for them in this process. Not here: options and displays
-(commands, terminal), the jobs (defs).
+(commands, terminal), the jobs (defs), the history (instance).
 """
 
 import datetime as dt
 import logging
-import os
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from importlib import resources
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -34,36 +30,11 @@ from vieweratlas_assets.storage.objects import CorruptObject
 from vieweratlas_assets.storage.presence import days_with_presence, find_day
 from vieweratlas_assets.storage.sealed import PartitionRecord, SealedPartitions, dates_of
 
-INSTANCE_FILE = "dagster.yaml"
 LOG = logging.getLogger("vieweratlas.runs")
 
 
 class NothingToAnalyse(ValueError):
     """No day of the range has anything to work on; the message says what the lake has."""
-
-
-def prepare_home() -> Path:
-    """Make DAGSTER_HOME (default ./.dagster) and put our dagster.yaml there where there is none."""
-    home = Path(os.environ.get("DAGSTER_HOME", ".dagster")).absolute()
-    os.environ["DAGSTER_HOME"] = str(home)
-    home.mkdir(parents=True, exist_ok=True)
-    if not (home / INSTANCE_FILE).exists():
-        shipped = resources.files("vieweratlas_assets").joinpath(INSTANCE_FILE)
-        (home / INSTANCE_FILE).write_text(shipped.read_text(encoding="utf-8"), encoding="utf-8")
-    return home
-
-
-def open_instance() -> AbstractContextManager[dg.DagsterInstance]:
-    """The Dagster instance in DAGSTER_HOME."""
-    prepare_home()
-    return dg.DagsterInstance.get()
-
-
-def report_partition(
-    instance: dg.DagsterInstance, asset: str, day: dt.date | str, metadata: Mapping[str, Any]
-) -> None:
-    """Tell Dagster of a partition that was written outside a run."""
-    instance.report_runless_asset_event(dg.AssetMaterialization(asset, partition=str(day), metadata=dict(metadata)))
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,7 @@ class Pace:
         roster_s: of real time, between two questions who is to be watched.
         retry_s, longest_retry_s: of real time, before the lake is tried again, doubled each time.
         metrics_s: of real time, between two metrics.
+        file_s: how much time a file holds, whole minutes that divide an hour.
     """
 
     lateness_s: float = 75.0
@@ -50,6 +51,7 @@ class Pace:
     retry_s: float = 5.0
     longest_retry_s: float = 60.0
     metrics_s: float = 60.0
+    file_s: int = BUCKET_LEN_S
 
 
 PACE = Pace()
@@ -194,13 +196,14 @@ class Collector:
             await asyncio.sleep(self._pace.tick_s)
             if self._clock() < begin:
                 continue
-            over = _minute(self._server_now() - self._pace.lateness_s)
-            self._put_until(over)
+            over = self._server_now() - self._pace.lateness_s
+            self._put_until(over // self._pace.file_s * self._pace.file_s)
 
     def _put_until(self, end_s: float) -> None:
-        """Bring the minutes until then to the spool, each by itself."""
+        """Bring the minutes until then to the spool, file by file."""
         while self._next_minute_s < end_s:
-            self._put(min(end_s, self._next_minute_s + BUCKET_LEN_S))
+            file_ends_s = (self._next_minute_s // self._pace.file_s + 1) * self._pace.file_s
+            self._put(min(end_s, file_ends_s))
 
     def _put(self, end_s: float) -> None:
         """Bring what was told until then, and was not brought yet, to the spool."""

@@ -88,7 +88,13 @@ class MinuteBook:
     """
 
     def __init__(
-        self, origin: str, names: ViewerNames, bots: Collection[str], *, most_off_s: float = MOST_OFF_S
+        self,
+        origin: str,
+        names: ViewerNames,
+        bots: Collection[str],
+        *,
+        most_off_s: float = MOST_OFF_S,
+        least_skew_s: float = LEAST_SKEW_S,
     ) -> None:
         """Begin with nothing.
 
@@ -97,10 +103,11 @@ class MinuteBook:
             names: what viewers' names become, and which channels are left out.
             bots: logins, lowercase, whose messages are dropped.
             most_off_s: a message whose time is further from the server's clock is not believed.
+            least_skew_s: what the server's clock seems to be off by less than this, messages were on their way.
         """
         self.messages = self.dropped_mirrors = self.dropped_bots = self.unreadable_lines = self.newest_ms = 0
         self._origin, self._names, self._bots = origin, names, frozenset(bots)
-        self._most_off_s = most_off_s
+        self._most_off_s, self._least_skew_s = most_off_s, least_skew_s
         self._counts: dict[int, dict[str, _Counts]] = defaultdict(lambda: defaultdict(_Counts))
         self._state: dict[str, tuple[str | None, float]] = {}
         self._spans: dict[str, list[_Span]] = defaultdict(list)
@@ -109,7 +116,7 @@ class MinuteBook:
 
     @property
     def skew_s(self) -> float:
-        """How far the server's clock is ahead of ours; below 2 s it is taken to be on its way that messages need."""
+        """How far the server's clock is ahead of ours; less than least_skew_s is taken to be the way of messages."""
         return self._skew_s
 
     def take(self, events: Iterable[ChatEvent], now: float) -> None:
@@ -223,8 +230,8 @@ class MinuteBook:
             return
         # Messages are late and never early, so the quickest tell best; the very first may just be wrong.
         quick = sorted(self._skews)[-len(self._skews) // 10]
-        told = quick if abs(quick) >= LEAST_SKEW_S else 0.0
-        if abs(told - self._skew_s) >= LEAST_SKEW_S:
+        told = quick if abs(quick) >= self._least_skew_s else 0.0
+        if abs(told - self._skew_s) >= self._least_skew_s:
             self._skew_s = told
 
     def _as_table(self, rows: Mapping[tuple[int, str], _Row], roster: pl.DataFrame) -> pl.DataFrame:

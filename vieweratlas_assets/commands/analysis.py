@@ -54,7 +54,7 @@ def analyze(
     --outdated makes every day anew whose atlas rests on presence, names or an opt-out list that have changed since,
     as after `vieweratlas erase`.
     """
-    from vieweratlas_assets import runs
+    from vieweratlas_assets import history, runs
     from vieweratlas_assets.defs.io_managers import lake_of
     from vieweratlas_assets.partitions import days_between
 
@@ -75,7 +75,7 @@ def analyze(
         ranges = [(begin, last.date() if last else begin)]
     failures: list[str] = []
     uncopied = without_copies(settings)
-    with runs.open_instance() as instance:
+    with history.open_instance() as instance:
         for begin, end in ranges:
             failures += analyse(uncopied, instance, begin, end, force=force)
     terminal.print_products(lake.sealed, ranges[-1][1])

@@ -79,10 +79,10 @@ def health(settings: "Settings") -> None:
 
 def _report(settings: "Settings", store: "ObjectStore", hour: int) -> None:
     """Tell Dagster of an hour that the lake has."""
-    from vieweratlas_assets import runs
+    from vieweratlas_assets import history
     from vieweratlas_assets.defs import metadata
-    from vieweratlas_assets.defs.assets.raw import hour_figures
     from vieweratlas_assets.partitions import hour_key
+    from vieweratlas_assets.storage.raw import hour_figures
 
     moment = dt.datetime.fromtimestamp(hour, dt.UTC)
     facts = hour_figures(store, moment)
@@ -90,6 +90,6 @@ def _report(settings: "Settings", store: "ObjectStore", hour: int) -> None:
         print(f"the lake has nothing of {moment:%Y-%m-%d-%H}:00", file=sys.stderr)
         return
     facts |= {"collector": settings.collection.collector}
-    with runs.open_instance() as instance:
+    with history.open_instance() as instance:
         key = hour_key(moment.date(), moment.hour)
-        runs.report_partition(instance, "raw_snapshots", key, metadata.shown(facts))
+        history.report_partition(instance, "raw_snapshots", key, metadata.shown(facts))

@@ -1,6 +1,6 @@
 """The command `demo`: a made-up week of Twitch and its atlas.
 
-Belongs here: options, reporting the made-up presence, what is printed. Not here: making it up (sandbox).
+Belongs here: options, reporting to Dagster, what is printed. Not here: collecting it (demo), making it up (sandbox).
 """
 
 import datetime as dt
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance
 
     from vieweratlas_assets.defs.io_managers import LakeIOManager
+    from vieweratlas_assets.settings import Settings
+    from vieweratlas_assets.storage.objects import ObjectStore
 
 # Commands import what they run inside: loading Dagster takes seconds, and `--help` must not.
 
@@ -29,14 +31,15 @@ if TYPE_CHECKING:
 @click.option("--seed", default=WorldSpec.seed, show_default=True, help="Another seed is another Twitch.")
 @click.pass_obj
 def demo(chosen: str | None, root: str | None, channels: int, viewers: int, days: int, seed: int) -> None:
-    """Build a made-up week of Twitch with planted communities, and its atlas.
+    """Collect a made-up week of Twitch with planted communities, and make its atlas.
 
-    Ends with how well the planted communities were found, and the paths of what was made.
+    A sandbox on this machine plays Twitch, thousands of times faster than real time; the collector joins its chats
+    and asks it who is live, as it does with the real one. Ends with how well the planted communities were found, and
+    the paths of what was made. Called again, it only makes the atlas anew.
     """
-    from vieweratlas_assets import runs
+    from vieweratlas_assets import history
     from vieweratlas_assets.defs.io_managers import lake_of
-    from vieweratlas_assets.sandbox.presence import write_world
-    from vieweratlas_assets.sandbox.world import build_world
+    from vieweratlas_assets.demo import AnotherWorld, has_world
 
     # Made-up viewers must never land among collected ones: the environment's lake has to be named to be used.
     settings = start(root or chosen or "demo")
@@ -45,18 +48,42 @@ def demo(chosen: str | None, root: str | None, channels: int, viewers: int, days
     lake = lake_of(settings)
     try:
         spec = WorldSpec(seed=seed, channels=channels, viewers=viewers, days=days)
-    except ValueError as error:
+        is_there = has_world(lake.store, spec)
+    except (ValueError, AnotherWorld) as error:
         raise click.UsageError(str(error)) from error
     last = spec.start + dt.timedelta(days=days - 1)
-    with runs.open_instance() as instance:
-        with terminal.progress_bar() as progress:
-            bar = progress.add_task("made-up Twitch", total=days, now="")
-            write_world(lake.store, build_world(spec), lambda day: progress.update(bar, advance=1, now=str(day)))
-        _report_world(instance, lake, spec)
+    with history.open_instance() as instance:
+        if is_there:
+            terminal.console.print(f"{lake.store.root} has this made-up Twitch already", soft_wrap=True)
+        else:
+            _collect(settings, lake.store, spec)
+        _report_world(instance, lake.store, spec)
         failures = analyse(settings, instance, spec.start, last)
     _print_recovery(lake, last)
     terminal.print_products(lake.sealed, last)
     fail_for(failures)
+
+
+def _collect(settings: "Settings", store: "ObjectStore", spec: WorldSpec) -> None:
+    """Collect the made-up Twitch, and say what became of its messages."""
+    from vieweratlas_assets.demo import collect_world
+    from vieweratlas_assets.privacy import viewer_names
+
+    first = dt.datetime.combine(spec.start, dt.time(), dt.UTC)
+    with terminal.progress_bar() as progress:
+        bar = progress.add_task("hours of live chat", total=24 * spec.days, now="")
+
+        def on_moment(moment: dt.datetime) -> None:
+            hours = min((moment - first) // dt.timedelta(hours=1), 24 * spec.days)
+            progress.update(bar, completed=hours, now=f"{moment:%Y-%m-%d %H:%M}")
+
+        told = collect_world(store, viewer_names(settings), spec, on_moment=on_moment)
+    counted = told.counted + told.mirrors + told.bots
+    terminal.console.print(
+        f"Chat: {told.sent:,} messages were sent to the collector; {told.counted:,} counted, {told.mirrors:,} "
+        f"mirrors of Shared Chat and {told.bots:,} of bots dropped, {told.sent - counted:,} lost. "
+        f"Channels were observed for {told.observed_s / told.wanted_s:.1%} of the time in which they were wanted."
+    )
 
 
 def _print_recovery(lake: "LakeIOManager", day: dt.date) -> None:
@@ -79,21 +106,25 @@ def _print_recovery(lake: "LakeIOManager", day: dt.date) -> None:
     )
 
 
-def _report_world(instance: "DagsterInstance", lake: "LakeIOManager", spec: WorldSpec) -> None:
-    """Tell Dagster of what the generator wrote, as a collector would."""
-    from vieweratlas_assets import runs
+def _report_world(instance: "DagsterInstance", store: "ObjectStore", spec: WorldSpec) -> None:
+    """Tell Dagster of what the lake has of the made-up Twitch, as collectors do."""
+    from vieweratlas_assets import history
+    from vieweratlas_assets.defs import metadata
     from vieweratlas_assets.domain import lake as paths
     from vieweratlas_assets.partitions import hour_key
+    from vieweratlas_assets.storage.raw import hour_figures
 
     for offset in range(spec.days):
         day = spec.start + dt.timedelta(days=offset)
-        for asset, key in (("live_presence", paths.live_presence(day)), ("vod_catalog", paths.vod_catalog(day))):
-            if lake.store.exists(key):
-                runs.report_partition(instance, asset, day, {"dagster/uri": lake.store.uri(key)})
-        if lake.store.exists(paths.vod_catalog(day)):
-            runs.report_partition(instance, "vod_presence", day, {"origin": "demo"})
-        for hour in range(24):
-            key = paths.channel_roster(day, hour)
-            if lake.store.exists(key):
-                uri = {"dagster/uri": lake.store.uri(key)}
-                runs.report_partition(instance, "channel_roster", hour_key(day, hour), uri)
+        catalog = {"dagster/uri": store.uri(paths.vod_catalog(day)), "origin": "demo"}
+        history.report_partition(instance, "vod_catalog", day, catalog)
+        history.report_partition(instance, "vod_presence", day, {"origin": "demo"})
+        for number in range(24):
+            hour = dt.datetime.combine(day, dt.time(number), dt.UTC)
+            roster = paths.channel_roster(day, number)
+            if store.exists(roster):
+                uri = {"dagster/uri": store.uri(roster)}
+                history.report_partition(instance, "channel_roster", hour_key(day, number), uri)
+            if (facts := hour_figures(store, hour)) is not None:
+                shown = metadata.shown(facts)
+                history.report_partition(instance, "raw_snapshots", hour_key(day, number), shown)

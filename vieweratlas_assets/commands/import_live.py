@@ -55,7 +55,7 @@ def import_live(settings: Settings, folder: Path | None, time_zone: ZoneInfo | N
     What cannot be used is named and passed over. An import that was cut off goes on where it stopped. `vieweratlas
     analyze` makes live presence of what was imported.
     """
-    from vieweratlas_assets import runs
+    from vieweratlas_assets import history
     from vieweratlas_assets.defs.io_managers import lake_of
     from vieweratlas_assets.importers.live import ImportRules, find_snapshot_files, run_live_import
     from vieweratlas_assets.importers.local_time import LocalTimes
@@ -78,7 +78,7 @@ def import_live(settings: Settings, folder: Path | None, time_zone: ZoneInfo | N
         done = run_live_import(
             plan, lake.store, rules, on_file=lambda name: progress.update(bar, advance=1, now=name)
         )
-    with runs.open_instance() as instance:
+    with history.open_instance() as instance:
         _report_hours(instance, lake.store, done, settings.partitions.hourly_start)
     terminal.print_import(f"Import of {folder} into {lake.store.root}", done.report)
     if done.report.rejections and not done.took_any:
@@ -91,7 +91,7 @@ def _report_hours(
     """Tell Dagster of the hours that were written, and of those that an import which was cut off did not tell."""
     import dagster as dg
 
-    from vieweratlas_assets import runs
+    from vieweratlas_assets import history
     from vieweratlas_assets.domain.lake import raw_hour
     from vieweratlas_assets.partitions import hour_key
 
@@ -106,5 +106,5 @@ def _report_hours(
                 "origin": "import live",
                 "snapshots_imported": done.written.get(hour, 0),
             }
-            runs.report_partition(instance, "raw_snapshots", hour_key(hour.date(), hour.hour), figures)
+            history.report_partition(instance, "raw_snapshots", hour_key(hour.date(), hour.hour), figures)
             progress.update(bar, advance=1, now=str(hour))

@@ -97,7 +97,7 @@ def import_atlas(
 
 def _seal(settings: Settings, date: dt.date, imported: "ImportedAtlas", name: str, weight: str) -> None:
     """Write an imported graph, tell Dagster, and make anew what was made of a graph that stood there."""
-    from vieweratlas_assets import runs
+    from vieweratlas_assets import history, runs
     from vieweratlas_assets.defs.io_managers import lake_of
     from vieweratlas_assets.defs.metadata import shown
     from vieweratlas_assets.domain.overlap.graph import graph_facts
@@ -113,8 +113,8 @@ def _seal(settings: Settings, date: dt.date, imported: "ImportedAtlas", name: st
     terminal.print_import(f"Import of {name} as the overlap graph of {date}", imported.report)
     terminal.print_uris(lake.sealed, record.files)
     failures: list[str] = []
-    with runs.open_instance() as instance:
-        runs.report_partition(instance, "overlap_graph", date, {**shown(facts), "origin": origin})
+    with history.open_instance() as instance:
+        history.report_partition(instance, "overlap_graph", date, {**shown(facts), "origin": origin})
         if lake.sealed.record("communities", date) is not None:
             # What was made of the graph that stood here would otherwise stand beside the new one.
             terminal.console.print(f"A graph of {date} was replaced; what follows from it is made anew")

@@ -110,11 +110,11 @@ def _print_erasure(lake: "LakeIOManager", done: "Erasure", *, dry_run: bool) -> 
 
 def _report_presence(done: "Erasure") -> None:
     """Tell Dagster that presence has changed: what was made of it shows as out of date in the UI."""
-    from vieweratlas_assets import runs
+    from vieweratlas_assets import history
 
-    with runs.open_instance() as instance:
+    with history.open_instance() as instance:
         for (asset, day), rows in sorted(done.presence.items()):
-            runs.report_partition(instance, asset, day, {"origin": "erase", "rows_changed": rows})
+            history.report_partition(instance, asset, day, {"origin": "erase", "rows_changed": rows})
 
 
 @click.command()

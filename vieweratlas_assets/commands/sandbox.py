@@ -10,8 +10,6 @@ import click
 from vieweratlas_assets import terminal
 from vieweratlas_assets.sandbox.world import WorldSpec
 
-CLIENT_ID, CLIENT_SECRET = "sandbox", "sandbox-secret"
-
 
 @click.group("sandbox")
 def sandbox_group() -> None:
@@ -57,6 +55,7 @@ def up(
     from vieweratlas_assets.sandbox.feed import WorldFeed
     from vieweratlas_assets.sandbox.helix import SandboxHelix
     from vieweratlas_assets.sandbox.irc import SandboxChat
+    from vieweratlas_assets.sandbox.process import CLIENT_ID, CLIENT_SECRET
     from vieweratlas_assets.sandbox.server import SandboxServer
     from vieweratlas_assets.sandbox.world import build_world
 

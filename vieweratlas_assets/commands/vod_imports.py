@@ -100,7 +100,7 @@ def _import(settings: Settings, plan: "VodImport", path: Path, *, origin: str, r
     """Write a plan with a bar, tell Dagster of its days, and print what became of it."""
     import dagster as dg
 
-    from vieweratlas_assets import runs
+    from vieweratlas_assets import history
     from vieweratlas_assets.defs.io_managers import lake_of
     from vieweratlas_assets.domain import lake as paths
     from vieweratlas_assets.importers.vods import run_import
@@ -108,7 +108,7 @@ def _import(settings: Settings, plan: "VodImport", path: Path, *, origin: str, r
 
     names = viewer_names(settings)
     lake = lake_of(settings)
-    with runs.open_instance() as instance, terminal.progress_bar() as progress:
+    with history.open_instance() as instance, terminal.progress_bar() as progress:
         known = set(instance.get_materialized_partitions(dg.AssetKey("vod_presence")))
         bar = progress.add_task("importing VODs", total=plan.vods, now="")
 
@@ -116,9 +116,9 @@ def _import(settings: Settings, plan: "VodImport", path: Path, *, origin: str, r
             if done.vods or done.moved or str(done.day) not in known:
                 uri = lake.store.uri(paths.vod_catalog(done.day))
                 rows = {"dagster/row_count": done.catalog_rows, "dagster/uri": uri, "origin": origin}
-                runs.report_partition(instance, "vod_catalog", done.day, rows)
+                history.report_partition(instance, "vod_catalog", done.day, rows)
                 read = {"vods_imported": done.vods, "presence_rows_imported": done.snapshots}
-                runs.report_partition(instance, "vod_presence", done.day, {**read, "origin": origin})
+                history.report_partition(instance, "vod_presence", done.day, {**read, "origin": origin})
 
         report = run_import(
             plan,

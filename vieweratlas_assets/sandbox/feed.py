@@ -25,6 +25,7 @@ _SHARED_CHAT_DRAW = 3
 """Keeps the random numbers of Shared Chat apart from those of other things drawn by hour."""
 _SHARES_CHAT = 0.25
 _MOST_TOGETHER = 3
+_WRITTEN = pl.Schema({"channel_no": pl.UInt32, "viewer_no": pl.UInt32, "sent_ms": pl.Int64})
 _WORDS = ("hello", "gg", "nice", "one more", "no way", "what a play", "so close", "hi from work", "🎉", "¡vamos!")
 
 
@@ -50,12 +51,13 @@ class ChatFeed(Protocol):
 
 
 class WorldFeed:
-    """What is written in the chats of a world."""
+    """What is written in the chats of a world; nothing once its days are over."""
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._hour = dt.datetime.min.replace(tzinfo=dt.UTC)
-        self._messages = messages_of_hour(world, self._hour)
+        self._end = dt.datetime.combine(world.spec.dates[-1] + dt.timedelta(days=1), dt.time(), dt.UTC)
+        self._drawn: dict[int, pl.DataFrame] = {}
+        self._read(dt.datetime.min.replace(tzinfo=dt.UTC))
 
     @cached_property
     def room_ids(self) -> Mapping[str, str]:
@@ -65,37 +67,44 @@ class WorldFeed:
     def between(self, start: dt.datetime, end: dt.datetime) -> Iterator[FedMessage]:
         """What is written from start on and before end, UTC, in that order."""
         hour = start.replace(minute=0, second=0, microsecond=0)
+        end = min(end, self._end)
         while hour < end:
             if hour != self._hour:
-                self._hour, self._messages = hour, messages_of_hour(self._world, hour)
-            first, last = (self._messages["sent_ms"].search_sorted(_ms(moment)) for moment in (start, end))
-            for number, row in enumerate(self._messages[first:last].iter_rows(named=True), int(first)):
+                self._read(hour)
+            first, last = (int(self._sent_ms.searchsorted(_ms(moment))) for moment in (start, end))
+            for number, row in enumerate(self._messages[first:last].iter_rows(named=True), first):
                 yield FedMessage(row["sent_ms"], row["channel"], _line(row, f"{_ms(hour) // 3_600_000:08x}", number))
             hour += HOUR
 
+    def _read(self, hour: dt.datetime) -> None:
+        self._hour = hour
+        self._messages = messages_of_hour(self._world, hour, self._drawn)
+        self._sent_ms = self._messages["sent_ms"].to_numpy()
 
-def messages_of_hour(world: World, hour: dt.datetime) -> pl.DataFrame:
+
+def messages_of_hour(world: World, hour: dt.datetime, drawn: dict[int, pl.DataFrame] | None = None) -> pl.DataFrame:
     """All messages of an hour, in the order in which they are written.
 
     In Shared Chat a message is there once for each channel in which it appears.
+
+    Args:
+        drawn: chats of the hour before by stream_no, which become those of this one: so each is drawn once.
 
     Returns:
         sent_ms (since 1970), channel, room_id, login, role, user_id, source_room_id (where it was written; null
         outside Shared Chat) and source_no (the same message has the same number in all its channels).
     """
     streams = live_between(world, hour, hour + HOUR)
+    drawn = {} if drawn is None else drawn
+    for over in drawn.keys() - set(streams["stream_no"]):
+        del drawn[over]
+    for stream in streams.select("stream_no", "channel_no", "started_at").iter_rows():
+        if stream[0] not in drawn:
+            drawn[stream[0]] = _written(world, *stream)
     begin_ms = _ms(hour)
-    written = [pl.DataFrame(schema={"channel_no": pl.UInt32, "viewer_no": pl.UInt32, "sent_ms": pl.Int64})]
-    for stream_no, channel_no, started_at in streams.select("stream_no", "channel_no", "started_at").iter_rows():
-        # To the second is how a broadcast is drawn; the rest of the time comes from who writes.
-        within_ms = (pl.col("viewer_no").cast(pl.Int64) * 7919 + stream_no * 31) % 1000
-        sent_ms = _ms(started_at) + pl.col("second").cast(pl.Int64) * 1000 + within_ms
-        chat = stream_chat(world, stream_no).with_columns(sent_ms=sent_ms)
-        of_hour = pl.col("sent_ms").is_between(begin_ms, begin_ms + 3_600_000, closed="left")
-        written.append(
-            chat.filter(of_hour).select(pl.lit(channel_no, pl.UInt32).alias("channel_no"), "viewer_no", "sent_ms")
-        )
-    own = pl.concat(written).sort("sent_ms", "channel_no", "viewer_no").with_row_index("source_no")
+    of_hour = pl.col("sent_ms").is_between(begin_ms, begin_ms + 3_600_000, closed="left")
+    written = pl.concat([pl.DataFrame(schema=_WRITTEN), *(drawn[each] for each in streams["stream_no"])])
+    own = written.filter(of_hour).sort("sent_ms", "channel_no", "viewer_no").with_row_index("source_no")
     appears = shared_chat_of_hour(world, hour)
     everywhere = own.join(appears, on="channel_no", how="left", maintain_order="left").with_columns(
         source_no_of_channel=pl.when(pl.col("appears_in").is_not_null()).then("channel_no"),
@@ -122,6 +131,16 @@ def messages_of_hour(world: World, hour: dt.datetime) -> pl.DataFrame:
             "source_room_id",
             "source_no",
         )
+    )
+
+
+def _written(world: World, stream_no: int, channel_no: int, started_at: dt.datetime) -> pl.DataFrame:
+    """All that is written in a broadcast."""
+    # To the second is how a broadcast is drawn; the rest of the time comes from who writes.
+    within_ms = (pl.col("viewer_no").cast(pl.Int64) * 7919 + stream_no * 31) % 1000
+    sent_ms = _ms(started_at) + pl.col("second").cast(pl.Int64) * 1000 + within_ms
+    return stream_chat(world, stream_no).select(
+        pl.lit(channel_no, pl.UInt32).alias("channel_no"), "viewer_no", sent_ms=sent_ms
     )
 
 

@@ -22,7 +22,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from vieweratlas_assets.sandbox.clock import SandboxClock
+from vieweratlas_assets.sandbox.clock import Clock
 from vieweratlas_assets.sandbox.presence import live_streams
 from vieweratlas_assets.sandbox.world import World
 
@@ -67,7 +67,7 @@ class SandboxHelix:
     def __init__(
         self,
         world: World,
-        clock: SandboxClock,
+        clock: Clock,
         *,
         client_id: str,
         client_secret: str,

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from vieweratlas_assets.sandbox.clock import SandboxClock
+from vieweratlas_assets.sandbox.clock import Clock
 from vieweratlas_assets.sandbox.feed import ChatFeed
 
 HOST = "tmi.twitch.tv"
@@ -213,6 +213,8 @@ class Session:
 
     def _part(self, channel: str) -> None:
         if channel in self.joined:
+            # What was written before is theirs.
+            self._chat.catch_up()
             self._chat.leave(self, channel)
             self.say(f":{self.nick}!{self.nick}@{self.nick}.{HOST} PART #{channel}")
 
@@ -230,7 +232,7 @@ class SandboxChat:
     def __init__(
         self,
         feed: ChatFeed,
-        clock: SandboxClock,
+        clock: Clock,
         *,
         knows: Callable[[str], bool] = bool,
         limits: ChatLimits = ChatLimits(),
@@ -245,30 +247,34 @@ class SandboxChat:
         self.sessions: list[Session] = []
         self.messages: Counter[str] = Counter()
         self.copies = self.joins_over_limit = self.most_channels = 0
-        self._clock = clock
+        self._clock, self._played_until = clock, clock.now()
         self._listeners: dict[str, list[Session]] = {}
         self._recent: dict[tuple[str, str], deque[float]] = {}
 
     async def play(self) -> None:
         """Send what is written, as time goes on, until cancelled."""
-        until = self._clock.now()
+        self._played_until = self._clock.now()
         last_ping = time.monotonic()
         while True:
             await asyncio.sleep(TICK_S)
-            start, until = until, self._clock.now()
-            lines: dict[Session, list[str]] = {}
-            for message in self.feed.between(start, until):
-                listeners = [each for each in self._listeners.get(message.channel, ()) if not each.is_frozen]
-                for session in listeners:
-                    lines.setdefault(session, []).append(message.line)
-                self.messages[message.channel] += bool(listeners)
-                self.copies += len(listeners)
-            for session, its_lines in lines.items():
-                session.say(*(its_lines if session.wants_tags else [line.partition(" ")[2] for line in its_lines]))
+            self.catch_up()
             if time.monotonic() - last_ping >= self.limits.ping_every_s:
                 last_ping = time.monotonic()
                 for session in self.sessions:
                     session.say(f"PING :{HOST}")
+
+    def catch_up(self) -> None:
+        """Send what was written until now."""
+        start, self._played_until = self._played_until, self._clock.now()
+        lines: dict[Session, list[str]] = {}
+        for message in self.feed.between(start, self._played_until):
+            listeners = [each for each in self._listeners.get(message.channel, ()) if not each.is_frozen]
+            for session in listeners:
+                lines.setdefault(session, []).append(message.line)
+            self.messages[message.channel] += bool(listeners)
+            self.copies += len(listeners)
+        for session, its_lines in lines.items():
+            session.say(*(its_lines if session.wants_tags else [line.partition(" ")[2] for line in its_lines]))
 
     def connected(self, wire: Wire) -> Session:
         """A client came."""

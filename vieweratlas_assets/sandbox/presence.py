@@ -5,7 +5,6 @@ Belongs here: live presence, VODs, the roster, and writing them. Not here: who w
 
 import dataclasses
 import datetime as dt
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from vieweratlas_assets.domain.presence.records import BUCKET_LEN_S
 from vieweratlas_assets.domain.schemas import CHANNEL_ROSTER, PRESENCE, VOD_CATALOG
 from vieweratlas_assets.domain.tables import TIMESTAMP
 from vieweratlas_assets.sandbox.chat import stream_chat
-from vieweratlas_assets.sandbox.world import World
+from vieweratlas_assets.sandbox.world import World, WorldSpec
 
 if TYPE_CHECKING:
     from vieweratlas_assets.storage.objects import ObjectStore
@@ -125,29 +124,19 @@ def _with_viewers(world: World, hour: dt.datetime, streams: pl.DataFrame) -> pl.
     """Streams with viewer_count, the concurrent viewers in an hour."""
     generator = np.random.default_rng([world.spec.seed, _ROSTER_DRAW, int(hour.timestamp()) // 3600])
     wobble = generator.uniform(0.8, 1.25, world.channels.height)
-    followers = world.follows.group_by("channel_no").len("followers")
     concurrent = pl.col("followers") * pl.col("lurkers") * pl.col("wobble")
     return (
-        streams.join(followers, on="channel_no", maintain_order="left")
+        streams.join(world.follower_counts, on="channel_no", maintain_order="left")
         .with_columns(wobble=pl.Series(wobble[streams["channel_no"]]))
         .with_columns(viewer_count=concurrent.ceil().cast(pl.Int64))
     )
 
 
-def write_world(store: "ObjectStore", world: World, on_day: Callable[[dt.date], None] | None = None) -> None:
-    """Write every day of the world and the planted truth; `on_day` is told each day once it is written.
-
-    The truth is JSON: {"communities": {login: community}, "spec": {field: value}}.
-    """
+def write_world(store: "ObjectStore", world: World) -> None:
+    """Write every day of the world and the planted truth."""
     for day in world.spec.dates:
         write_day(store, world, day)
-        if on_day is not None:
-            on_day(day)
-    truth = {
-        "communities": dict(world.channels.select("channel", "community").iter_rows()),
-        "spec": dataclasses.asdict(world.spec) | {"start": world.spec.start.isoformat()},
-    }
-    store.upload_json(lake.planted_communities(), truth)
+    write_truth(store, world)
 
 
 def write_day(store: "ObjectStore", world: World, day: dt.date) -> None:
@@ -157,15 +146,35 @@ def write_day(store: "ObjectStore", world: World, day: dt.date) -> None:
         ValueError: the world has no such day.
     """
     store.upload_parquet(lake.live_presence(day), live_presence(world, day), PRESENCE)
+    write_vods(store, world, day)
+    for hour in range(24):
+        roster = channel_roster(world, day, hour)
+        if not roster.is_empty():
+            store.upload_parquet(lake.channel_roster(day, hour), roster, CHANNEL_ROSTER)
+
+
+def write_vods(store: "ObjectStore", world: World, day: dt.date) -> None:
+    """Write a day's VODs and their catalogue.
+
+    Raises:
+        ValueError: the world has no such day.
+    """
     vods = vods_created(world, day)
     for row, presence in vods:
         store.upload_parquet(lake.vod_presence(row["channel"], row["vod_id"]), presence, PRESENCE)
     catalog = pl.DataFrame([row for row, _ in vods], schema=VOD_CATALOG.schema)
     store.upload_parquet(lake.vod_catalog(day), catalog, VOD_CATALOG)
-    for hour in range(24):
-        roster = channel_roster(world, day, hour)
-        if not roster.is_empty():
-            store.upload_parquet(lake.channel_roster(day, hour), roster, CHANNEL_ROSTER)
+
+
+def write_truth(store: "ObjectStore", world: World) -> None:
+    """Write what was planted, as JSON: {"communities": {login: community}, "spec": {field: value}}."""
+    communities = dict(world.channels.select("channel", "community").iter_rows())
+    store.upload_json(lake.planted_communities(), {"communities": communities, "spec": told_spec(world.spec)})
+
+
+def told_spec(spec: WorldSpec) -> dict[str, int | str]:
+    """A spec as the planted truth tells it."""
+    return dataclasses.asdict(spec) | {"start": spec.start.isoformat()}
 
 
 def _midnight(world: World, day: dt.date) -> dt.datetime:

@@ -73,8 +73,12 @@ class SandboxServer:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def run(self) -> None:
-        """Serve until interrupted."""
+        """Serve until interrupted, or stopped."""
         self._server.run(sockets=[self._socket])
+
+    def stop(self) -> None:
+        """End `run`; may be called from any thread."""
+        self._server.should_exit = True
 
     @contextmanager
     def running(self) -> Iterator["SandboxServer"]:
@@ -89,7 +93,7 @@ class SandboxServer:
         try:
             yield self
         finally:
-            self._server.should_exit = True
+            self.stop()
             thread.join(START_S)
 
     def call(self, act: Callable[..., None], *arguments: object) -> None:

@@ -6,6 +6,7 @@ Belongs here: what exists and when channels are live, all drawn from one seed. N
 
 import datetime as dt
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -112,6 +113,11 @@ class World:
     viewers: pl.DataFrame
     follows: pl.DataFrame
     streams: pl.DataFrame
+
+    @cached_property
+    def follower_counts(self) -> pl.DataFrame:
+        """How many follow each channel: channel_no and followers."""
+        return self.follows.group_by("channel_no").len("followers")
 
     def followers(self, channel_no: int) -> pl.DataFrame:
         """Return the rows of `follows` of one channel."""

@@ -1,17 +1,19 @@
 """Raw snapshots of live chat in the lake, hour by hour.
 
-Belongs here: which objects make up an hour or a day, reading them past broken ones, adding an importer's rows.
-Not here: what the rows mean (domain.presence.raw).
+Belongs here: which objects make up an hour or a day, reading them past broken ones, their figures,
+adding an importer's rows. Not here: what the rows mean (domain.presence.raw).
 """
 
 import datetime as dt
 import hashlib
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
 from vieweratlas_assets.domain import lake
+from vieweratlas_assets.domain.presence.coverage import CoverageTotals, chat_coverage_of
 from vieweratlas_assets.domain.presence.quality import RejectedFile
 from vieweratlas_assets.domain.presence.raw import merge_raw_snapshots
 from vieweratlas_assets.domain.schemas import RAW_SNAPSHOTS
@@ -83,6 +85,26 @@ def _of_hour(store: ObjectStore, key: str, hour: dt.datetime) -> pl.DataFrame:
         first = strangers["bucket_start"][0]
         raise CorruptObject(f"{store.uri(key)} has {strangers.height} row(s) of another hour, such as {first}")
     return rows
+
+
+def hour_figures(store: ObjectStore, hour: dt.datetime) -> dict[str, Any] | None:
+    """Figures of the raw snapshots of an hour, of all collectors and importers; None where there are none."""
+    day = find_raw_day(store, hour.date())
+    of_hour = [item for item in day.objects if lake.raw_hour_of(item.key) == hour]
+    if not of_hour:
+        return None
+    (read,) = read_raw_hours(store, RawDay(tuple(of_hour)))
+    totals = CoverageTotals()
+    totals.add(chat_coverage_of(read.rows))
+    return {
+        "dagster/row_count": read.rows.height,
+        "files": len(read.read),
+        "channels": read.rows["channel"].n_unique(),
+        "chatters": read.rows["chatters"].explode(empty_as_null=False).drop_nulls().n_unique(),
+        "origins": sorted(read.rows["origin"].unique())[:20],
+        **totals.figures(),
+        **({"rejected_files": [file.key for file in read.rejected]} if read.rejected else {}),
+    }
 
 
 def days_with_raw(store: ObjectStore) -> list[dt.date]:

@@ -1,6 +1,5 @@
 """The code of docs/notebook.md, run as one script beside a lake."""
 
-import datetime as dt
 import os
 import subprocess
 import sys
@@ -9,20 +8,23 @@ from pathlib import Path
 import pytest
 
 from vieweratlas_assets.domain.lake import CHANNEL_AUDIENCE
+from vieweratlas_assets.sandbox.presence import write_world
+from vieweratlas_assets.sandbox.world import WorldSpec, build_world
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_tests.integration.command import Command
 from vieweratlas_tests.pages import blocks
 
-DEMO = ("demo", "--channels", "72", "--viewers", "2000", "--days", "7")
-LAST = dt.date(2026, 10, 11)
+SPEC = WorldSpec(channels=72, viewers=2000, days=7)
+FIRST, LAST = SPEC.dates[0], SPEC.dates[-1]
 
 
 @pytest.mark.slow
 def test_the_page_draws_the_atlas_of_the_command_without_dagster(tmp_path: Path) -> None:
     command = Command(tmp_path)
     named = {"VIEWERATLAS_ANALYSIS__OVERLAP_THRESHOLD": "2", "VIEWERATLAS_PARTITIONS__WINDOW_DAYS": "7"}
-    command.run(*DEMO, "--root", str(command.root), **named)
     store = LocalStore(command.root)
+    write_world(store, build_world(SPEC))
+    command.run("analyze", "--from", str(FIRST), "--to", str(LAST), **named)
     code = "\n".join(blocks("notebook.md", "python"))
     check = "\nimport sys\nassert 'dagster' not in sys.modules\n"
     before = store.list_objects()

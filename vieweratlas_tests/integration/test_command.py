@@ -242,12 +242,24 @@ def test_a_killed_run_leaves_no_half_partition_and_the_next_completes(command: C
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_the_demo_recovers_its_planted_communities(command: Command) -> None:
-    printed = command.run("--root", str(command.root), "demo", VIEWERATLAS_ROOT=str(command.folder / "another"))
+def test_the_demo_collects_and_recovers_its_planted_communities(command: Command) -> None:
+    arguments = ("--root", str(command.root), "demo", "--days", "2")
+    elsewhere = {"VIEWERATLAS_ROOT": str(command.folder / "another")}
+    printed = command.run(*arguments, **elsewhere)
     assert not (command.folder / "another").exists()
+    assert "messages were sent to the collector" in printed and ", 0 lost." in " ".join(printed.split())
     index = float(printed.partition("adjusted Rand index ")[2].split()[0])
     assert index >= 0.9
     assert str(command.root) in printed and "community_graph.png" in printed
     sealed = SealedPartitions(LocalStore(command.root))
-    record = sealed.record("communities", dt.date(2026, 10, 11))
+    record = sealed.record("communities", dt.date(2026, 10, 6))
     assert record is not None and sealed.table(record, COMMUNITIES)["community"].n_unique() == 12
+    for asset in ("channel_roster", "raw_snapshots"):
+        assert len(materialized(command, asset)) == 48
+    for asset in ("live_presence", "vod_catalog", "vod_presence", "communities"):
+        assert materialized(command, asset) == {"2026-10-05", "2026-10-06"}
+
+    again = command.run(*arguments, **elsewhere)
+    assert "has this made-up Twitch already" in again and f"adjusted Rand index {index:.3f}" in again
+    refused = command.run("--root", str(command.root), "demo", "--days", "3", fails=True)
+    assert "has the made-up Twitch of days 2: name another --root" in " ".join(refused.split())

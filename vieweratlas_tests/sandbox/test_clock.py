@@ -1,10 +1,11 @@
-"""The sandbox's clock: where it begins, and how fast it runs."""
+"""The sandbox's clocks: where they begin, how fast one runs, how another is turned."""
 
 import datetime as dt
+import multiprocessing
 
 import pytest
 
-from vieweratlas_assets.sandbox.clock import SandboxClock
+from vieweratlas_assets.sandbox.clock import SandboxClock, TurnedClock
 
 START = dt.datetime(2026, 10, 5, 12, tzinfo=dt.UTC)
 
@@ -22,3 +23,25 @@ def test_it_begins_at_its_start_and_runs_at_its_speed(speed: float, later: int) 
 def test_a_clock_that_does_not_go_forward_is_refused(speed: float) -> None:
     with pytest.raises(ValueError, match="it must be above 0"):
         SandboxClock(START, speed)
+
+
+def test_a_turned_clock_stands_until_it_is_turned_and_never_goes_back() -> None:
+    clock = TurnedClock(START)
+    assert clock.now() == clock.played_until == START
+    clock.turn(START + dt.timedelta(seconds=90))
+    clock.turn(START + dt.timedelta(seconds=30))
+    assert clock.now() == START + dt.timedelta(seconds=90)
+    assert clock.played_until == START
+
+
+def test_a_turned_clock_is_the_same_in_another_process() -> None:
+    clock, later = TurnedClock(START), START + dt.timedelta(hours=5)
+    clock.turn(later)
+    other = multiprocessing.get_context("spawn").Process(target=note_that_all_was_played, args=(clock,))
+    other.start()
+    other.join(60)
+    assert clock.played_until == clock.now() == later
+
+
+def note_that_all_was_played(clock: TurnedClock) -> None:
+    clock.note_played(clock.now())

@@ -194,11 +194,10 @@ def test_the_same_seed_writes_the_same_bytes(tmp_path: Path, world: World) -> No
 
 def test_a_world_is_written_under_the_keys_of_the_lake(tmp_path: Path) -> None:
     world = build_world(WorldSpec(channels=24, viewers=400, languages=2, games=2, days=2))
-    told: list[dt.date] = []
-    write_world(LocalStore(str(tmp_path)), world, told.append)
-    assert told == world.spec.dates
+    write_world(LocalStore(str(tmp_path)), world)
     files = _files(tmp_path)
-    for day in told:
+    assert len(world.spec.dates) == 2
+    for day in world.spec.dates:
         assert {lake.live_presence(day), lake.vod_catalog(day)} <= files.keys()
         for row in pl.read_parquet(tmp_path / lake.vod_catalog(day), hive_partitioning=False).iter_rows(named=True):
             assert lake.vod_presence(row["channel"], row["vod_id"]) in files

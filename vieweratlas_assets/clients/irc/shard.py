@@ -163,8 +163,10 @@ class Shard:
                 task = asyncio.create_task(self._tend(holding))
                 tended.add(task)
                 announced = asyncio.create_task(holding.announced.wait())
-                await _first_done(task, announced)
-                announced.cancel()
+                try:
+                    await _first_done(task, announced)
+                finally:
+                    announced.cancel()
                 self._hub.reconnects += 1
                 lasted = asyncio.get_running_loop().time() - began >= self._hub.patience.lasted_s
                 self._failures = 0 if lasted else self._failures + 1

@@ -20,12 +20,11 @@ from vieweratlas_assets.defs.assets.collection import OWNERS
 from vieweratlas_assets.defs.assets.roster import HOUR
 from vieweratlas_assets.defs.io_managers import LakeIOManager
 from vieweratlas_assets.domain import lake as paths
-from vieweratlas_assets.domain.presence.coverage import CoverageTotals, chat_coverage_of
 from vieweratlas_assets.domain.presence.names import ViewerNames
 from vieweratlas_assets.domain.schemas import RAW_SNAPSHOTS
 from vieweratlas_assets.partitions import Partitions
 from vieweratlas_assets.storage.objects import ObjectStore, StorageError
-from vieweratlas_assets.storage.raw import find_raw_day, read_raw_hours
+from vieweratlas_assets.storage.raw import hour_figures
 
 CollectorOf = Callable[[ObjectStore, ViewerNames], Collector]
 # What a failed run has not collected the next one still can, until the hour is over.
@@ -114,23 +113,3 @@ def collect_hour(
             else f"the hour has not begun; the running one is {now:%Y-%m-%d-%H}:00"
         )
     return {**told, **found}
-
-
-def hour_figures(store: ObjectStore, hour: dt.datetime) -> dict[str, Any] | None:
-    """Figures of the raw snapshots of an hour, of all collectors and importers; None where there are none."""
-    day = find_raw_day(store, hour.date())
-    of_hour = [item for item in day.objects if paths.raw_hour_of(item.key) == hour]
-    if not of_hour:
-        return None
-    (read,) = read_raw_hours(store, type(day)(tuple(of_hour)))
-    totals = CoverageTotals()
-    totals.add(chat_coverage_of(read.rows))
-    return {
-        "dagster/row_count": read.rows.height,
-        "files": len(read.read),
-        "channels": read.rows["channel"].n_unique(),
-        "chatters": read.rows["chatters"].explode(empty_as_null=False).drop_nulls().n_unique(),
-        "origins": sorted(read.rows["origin"].unique())[:20],
-        **totals.figures(),
-        **({"rejected_files": [file.key for file in read.rejected]} if read.rejected else {}),
-    }
