@@ -17,7 +17,7 @@ from pathlib import Path
 import polars as pl
 
 from vieweratlas_assets.clients.chat import ChatSource
-from vieweratlas_assets.clients.helix import HelixError
+from vieweratlas_assets.clients.helix import HelixClient, HelixError
 from vieweratlas_assets.clients.http import NoAnswer
 from vieweratlas_assets.clients.twitch_token import TokenRefused
 from vieweratlas_assets.collector.collector import NOBODY, Collector, Hours, Listeners, Pace
@@ -90,6 +90,7 @@ class Roster:
     ) -> None:
         self._settings, self._store, self._names, self._clock = settings, store, names, clock
         self._is_first = True
+        self._client: HelixClient | None = None
 
     def __call__(self) -> Wanted:
         """Whom to watch now.
@@ -129,7 +130,9 @@ class Roster:
             return CHANNEL_ROSTER.empty()
         moment = dt.datetime.fromtimestamp(self._clock(), dt.UTC)
         top = self._settings.collection.top_channels_limit
-        return live_channels(helix_client(self._settings), top, watched, moment).roster
+        if self._client is None:
+            self._client = helix_client(self._settings)
+        return live_channels(self._client, top, watched, moment).roster
 
 
 def collect_until_told(collector: Collector, until: float = math.inf) -> tuple[Hours, bool]:

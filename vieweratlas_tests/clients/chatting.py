@@ -110,7 +110,13 @@ def chatting(
 ) -> Iterator[Chatting]:
     """Serve steady talk in so many channels, from a moment not before START on."""
     clock = SandboxClock(start, speed)
-    helix = SandboxHelix(build_world(SMALL), clock, client_id="sandbox", client_secret="sandbox-secret")
+    helix = SandboxHelix(
+        build_world(SMALL),
+        clock,
+        client_id="sandbox",
+        client_secret="sandbox-secret",
+        now=lambda: clock.now().timestamp(),
+    )
     feed = SteadyFeed(channels, every_ms)
     chat = SandboxChat(feed, clock, knows=helix.knows, limits=limits)
     with SandboxServer(helix, chat, tls=tls).running() as server:
