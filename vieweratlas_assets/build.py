@@ -16,7 +16,7 @@ from vieweratlas_assets.defs.assets.collection import collection_specs
 from vieweratlas_assets.defs.io_managers import lake_of
 from vieweratlas_assets.defs.jobs import JOBS
 from vieweratlas_assets.defs.resources import analysis_resource
-from vieweratlas_assets.defs.schedules import DAILY_SCHEDULE, collection_schedule, roster_schedule
+from vieweratlas_assets.defs.schedules import build_schedules
 from vieweratlas_assets.domain.communities.detectors import community_detector
 from vieweratlas_assets.partitions import partitions_of
 from vieweratlas_assets.plugins import load_plugins, load_visualisers
@@ -105,7 +105,7 @@ def _definitions(settings: Settings, resource_overrides: Mapping[str, Any]) -> d
             *copies,
         ],
         jobs=JOBS,
-        schedules=[DAILY_SCHEDULE, roster_schedule, collection_schedule],
+        schedules=build_schedules(settings.schedules.running),
         resources=resources | dict(resource_overrides),
         # Parallelism comes from runs: a process for every step would cost seconds each.
         executor=dg.in_process_executor,

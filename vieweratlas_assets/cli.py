@@ -12,7 +12,7 @@ import click
 from vieweratlas_assets import terminal
 from vieweratlas_assets.commands.analysis import analyze
 from vieweratlas_assets.commands.channels import channels_group
-from vieweratlas_assets.commands.collect import collect, health
+from vieweratlas_assets.commands.collect import collect, continuous, health
 from vieweratlas_assets.commands.comparison import compare
 from vieweratlas_assets.commands.config import config_group
 from vieweratlas_assets.commands.demo import demo
@@ -108,6 +108,7 @@ for command in (import_vod_lake, import_vod_json, import_twitchdownloader):
 COMMANDS = (
     demo,
     collect,
+    continuous,
     health,
     import_group,
     analyze,

@@ -135,16 +135,18 @@ class Roster:
         return live_channels(self._client, top, watched, moment).roster
 
 
-def collect_until_told(collector: Collector, until: float = math.inf) -> tuple[Hours, bool]:
-    """Run a collector until a moment (s since 1970), or until SIGTERM or SIGINT seals what it has.
+def collect_until_told(
+    collector: Collector, until: float = math.inf, *, hours: float = math.inf
+) -> tuple[Hours, bool]:
+    """Run a collector until a moment (s since 1970) or some hours are over, or SIGTERM or SIGINT seals what it has.
 
     Returns:
         The figures of its hours, and whether a signal ended it.
     """
-    return asyncio.run(_until_told(collector, until))
+    return asyncio.run(_until_told(collector, until, hours))
 
 
-async def _until_told(collector: Collector, until: float) -> tuple[Hours, bool]:
+async def _until_told(collector: Collector, until: float, hours: float) -> tuple[Hours, bool]:
     loop = asyncio.get_running_loop()
     told = asyncio.Event()
 
@@ -158,7 +160,7 @@ async def _until_told(collector: Collector, until: float) -> tuple[Hours, bool]:
     for number in caught:
         loop.add_signal_handler(number, stop)
     try:
-        return await collector.run(until), told.is_set()
+        return await collector.run(until, hours=hours), told.is_set()
     finally:
         for number, handler in before.items():
             loop.remove_signal_handler(number)

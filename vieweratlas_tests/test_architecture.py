@@ -19,6 +19,7 @@ ALLOWED = {
     "twitch": {"clients", "domain", "settings"},
     "collecting": {"clients", "collector", "domain", "settings", "storage", "twitch"},
     "demo": {"clients", "collector", "domain", "sandbox", "storage", "twitch"},
+    "daemon": set(),
     "history": set(),
     "settings": set(),
     "plugins": {"domain", "storage", "settings"},
@@ -35,6 +36,7 @@ ALLOWED = {
     "commands": {
         "collecting",
         "collector",
+        "daemon",
         "demo",
         "history",
         "runs",
@@ -73,6 +75,7 @@ WITHOUT_DAGSTER = (
     "clients",
     "collecting",
     "collector",
+    "daemon",
     "demo",
     "twitch",
     "settings",

@@ -119,11 +119,12 @@ class Collector:
         """Seal what there is, and end; to be called in the loop that runs it."""
         self._stopping.set()
 
-    async def run(self, until: float = math.inf) -> Hours:
+    async def run(self, until: float = math.inf, *, hours: float = math.inf) -> Hours:
         """Collect.
 
         Args:
             until: s since 1970, by the server's clock.
+            hours: so many hours, the first part of one too, that are over and told of end it.
 
         Returns:
             The figures of each hour of which anything was collected.
@@ -139,7 +140,7 @@ class Collector:
             self._source.watch(self._now_wanted.channels)
             end_s = math.inf
             try:
-                await self._work(until)
+                await self._work(until, hours)
                 end_s = self._server_now()
                 # Otherwise the time since the last sign of life would be a gap.
                 await self._source.prove()
@@ -155,12 +156,12 @@ class Collector:
         await self._tell_metrics()
         return self.hours
 
-    async def _work(self, until: float) -> None:
+    async def _work(self, until: float, hours: float) -> None:
         """Do all that is to be done at the same time, until the end."""
         self._listening = asyncio.create_task(self._listen())
         jobs = (self._close_minutes, self._deliver, self._keep_looking, self._keep_telling)
         tasks = [asyncio.create_task(job()) for job in jobs]
-        ending = asyncio.create_task(self._end(until))
+        ending = asyncio.create_task(self._end(until, hours))
         try:
             await asyncio.wait([ending, self._listening, *tasks], return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -176,9 +177,10 @@ class Collector:
     def _server_now(self) -> float:
         return self._clock() + self._book.skew_s
 
-    async def _end(self, until: float) -> None:
+    async def _end(self, until: float, hours: float) -> None:
         """Wait until collecting is to end."""
-        while not self._stopping.is_set() and self._server_now() < until + self._pace.settle_s:
+        latest = until + self._pace.settle_s
+        while not self._stopping.is_set() and self._server_now() < latest and len(self._told) < hours:
             try:
                 await asyncio.wait_for(self._stopping.wait(), self._pace.tick_s)
             except TimeoutError:

@@ -1,6 +1,7 @@
-"""The commands `collect` and `health`: live chat as a service, and whether it is well.
+"""The commands `collect`, `continuous` and `health`: live chat as a service, and whether it is well.
 
-Belongs here: options, reporting hours to Dagster, what is printed. Not here: collecting (collecting, collector).
+Belongs here: options, reporting hours to Dagster, what is printed. Not here: collecting (collecting, collector), the
+daemon (daemon).
 """
 
 import datetime as dt
@@ -30,6 +31,44 @@ def collect(settings: "Settings", minutes: float | None) -> None:
     An hour that is over is reported to Dagster as a materialisation of raw_snapshots. A line of JSON a minute tells
     how it does; `vieweratlas health` reads the last. SIGTERM and Ctrl-C seal what there is.
     """
+    _collect(settings, math.inf if minutes is None else time.time() + 60 * minutes)
+
+
+@click.command("continuous")
+@click.option("--max-runtime-hours", type=click.FloatRange(min=0, min_open=True), help="Stop after so long.")
+@click.option("--max-cycles", type=click.IntRange(1), help="Stop once so many hours are over, the first part too.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Serve the Dagster UI there too, on 127.0.0.1.")
+@click.pass_obj
+def continuous(
+    settings: "Settings", max_runtime_hours: float | None, max_cycles: int | None, port: int | None
+) -> None:
+    """Collect live chat and make every day's atlas, until interrupted.
+
+    `vieweratlas collect` and Dagster's daemon together, with the schedules of the day's atlas (02:30 UTC) and, where
+    twitch.client_id and twitch.client_secret or a token are set, of the hour's roster. A daemon that dies is started
+    again. SIGTERM and Ctrl-C seal what there is and end both; --max-runtime-hours and --max-cycles do so by
+    themselves, where every hour costs money.
+    """
+    from vieweratlas_assets import history
+    from vieweratlas_assets.daemon import kept_running
+
+    history.prepare_home()
+    until = math.inf if max_runtime_hours is None else time.time() + 3600 * max_runtime_hours
+    variables = {"VIEWERATLAS_ROOT": settings.root, "VIEWERATLAS_SCHEDULES__RUNNING": ",".join(_schedules(settings))}
+    with kept_running(variables, port):
+        _collect(settings, until, math.inf if max_cycles is None else max_cycles)
+
+
+def _schedules(settings: "Settings") -> list[str]:
+    """Schedules that run beside our collector: not the one that would collect the same once more."""
+    twitch = settings.twitch
+    knows_helix = twitch.oauth_token or (twitch.client_id and twitch.client_secret)
+    ours = ["daily_atlas_schedule", *(["channel_roster_schedule"] if knows_helix else [])]
+    return sorted({*settings.schedules.running, *ours} - {"live_collection_schedule"})
+
+
+def _collect(settings: "Settings", until: float, most_hours: float = math.inf) -> None:
+    """Collect, tell every minute how it goes, and in the end what came of it."""
     from vieweratlas_assets.collecting import collect_until_told, collector_of, spool_folder
     from vieweratlas_assets.collector.collector import Listeners
     from vieweratlas_assets.collector.metrics import write_health
@@ -46,7 +85,7 @@ def collect(settings: "Settings", minutes: float | None) -> None:
 
     listeners = Listeners(lambda hour, _: _report(settings, store, hour), on_metrics)
     collector = collector_of(settings, store, viewer_names(settings), listeners=listeners)
-    hours, _ = collect_until_told(collector, math.inf if minutes is None else time.time() + 60 * minutes)
+    hours, _ = collect_until_told(collector, until, hours=most_hours)
     told = {name: sum(figures[name] for figures in hours.values()) for name in ("messages", "channel_minutes")}
     terminal.console.print(
         f"Collected {told['messages']:,} messages in {told['channel_minutes']:,} channel-minutes; "

@@ -4,45 +4,58 @@ Belongs here: roster and chat of the running hour, the day's atlas once the day 
 (jobs).
 """
 
+from collections.abc import Collection
+from typing import Any
+
 import dagster as dg
 
 from vieweratlas_assets.defs.jobs import COLLECTION_JOB, DAILY_JOB, ROSTER_JOB
 from vieweratlas_assets.partitions import hour_key
 
-# By then the last minutes of the day before and most of its VODs have come in.
-DAILY_SCHEDULE = dg.build_schedule_from_partitioned_job(
-    DAILY_JOB,
-    name="daily_atlas_schedule",
-    hour_of_day=2,
-    minute_of_hour=30,
-    description="The atlas of the day before, every day at 02:30 UTC.",
-)
+DAILY, ROSTER, COLLECTION = "daily_atlas_schedule", "channel_roster_schedule", "live_collection_schedule"
 
 
-@dg.schedule(
-    job=ROSTER_JOB,
-    name="channel_roster_schedule",
-    cron_schedule="5 * * * *",
-    execution_timezone="UTC",
-    description="Who is live, every hour at 5 minutes past; needs credentials for Helix.",
-)
-def roster_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-    """The hour that is running: a schedule made from the partitions would ask for the one before, too late."""
-    return _running_hour(context)
+def build_schedules(running: Collection[str]) -> list[Any]:
+    """All schedules, of Dagster's two kinds.
 
+    Args:
+        running: names of those that run until somebody stops them; the others wait to be started.
+    """
 
-@dg.schedule(
-    job=COLLECTION_JOB,
-    name="live_collection_schedule",
-    cron_schedule="0 * * * *",
-    execution_timezone="UTC",
-    description="Live chat, hour after hour. Not beside `vieweratlas collect`, which does the same without a break.",
-)
-def collection_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-    """The hour that is running."""
-    return _running_hour(context)
+    def status(name: str) -> dg.DefaultScheduleStatus:
+        return dg.DefaultScheduleStatus.RUNNING if name in running else dg.DefaultScheduleStatus.STOPPED
+
+    # By then the last minutes of the day before and most of its VODs have come in.
+    daily = dg.build_schedule_from_partitioned_job(
+        DAILY_JOB,
+        name=DAILY,
+        hour_of_day=2,
+        minute_of_hour=30,
+        description="The atlas of the day before, every day at 02:30 UTC.",
+        default_status=status(DAILY),
+    )
+    roster = dg.ScheduleDefinition(
+        job=ROSTER_JOB,
+        name=ROSTER,
+        cron_schedule="5 * * * *",
+        execution_timezone="UTC",
+        execution_fn=_running_hour,
+        description="Who is live, every hour at 5 minutes past; needs credentials for Helix.",
+        default_status=status(ROSTER),
+    )
+    collection = dg.ScheduleDefinition(
+        job=COLLECTION_JOB,
+        name=COLLECTION,
+        cron_schedule="0 * * * *",
+        execution_timezone="UTC",
+        execution_fn=_running_hour,
+        description="Live chat, hour after hour. Not beside `vieweratlas collect`, which does it without a break.",
+        default_status=status(COLLECTION),
+    )
+    return [daily, roster, collection]
 
 
 def _running_hour(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    """The hour that is running: a schedule made from the partitions would ask for the one before, too late."""
     hour = context.scheduled_execution_time
     return dg.RunRequest(partition_key=hour_key(hour.date(), hour.hour))

@@ -29,6 +29,7 @@ from vieweratlas_assets.settings.values import (
     Place,
     PlaceOrNone,
     Prefix,
+    Schedules,
     Secret,
     Size,
     Targets,
@@ -269,6 +270,16 @@ class EngineSettings(Section):
         return size_bytes(self.memory_limit)
 
 
+class ScheduleSettings(Section):
+    """What Dagster's daemon starts by itself."""
+
+    running: Schedules = Field(
+        (),
+        description="Schedules that run until somebody stops them in the UI, separated by commas, of "
+        "channel_roster_schedule, live_collection_schedule and daily_atlas_schedule. The others wait to be started.",
+    )
+
+
 class PluginSettings(Section):
     """What you bring yourself: a name, and where it is found as package.module:attribute."""
 
@@ -292,6 +303,7 @@ class Settings(Section):
     vod: VodSettings = VodSettings()
     privacy: PrivacySettings = PrivacySettings()
     engine: EngineSettings = EngineSettings()
+    schedules: ScheduleSettings = ScheduleSettings()
     plugins: PluginSettings = PluginSettings()
     # After storage, which it comes from where it is not given.
     root: str = Field(

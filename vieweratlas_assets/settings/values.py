@@ -68,6 +68,10 @@ def _logins(value: object) -> object:
     return tuple(login for login in (part.strip().lower() for part in parts) if login)
 
 
+def _schedules(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
 def _targets(value: object) -> object:
     if isinstance(value, str):
         try:
@@ -106,3 +110,5 @@ TimeZone = Annotated[str, AfterValidator(_time_zone)]
 Size = Annotated[str, BeforeValidator(_size)]
 Prefix = Annotated[str, AfterValidator(_prefix)]
 Targets = Annotated[dict[str, str], BeforeValidator(_targets)]
+ScheduleName = Literal["channel_roster_schedule", "live_collection_schedule", "daily_atlas_schedule"]
+Schedules = Annotated[tuple[ScheduleName, ...], BeforeValidator(_schedules)]

@@ -261,6 +261,12 @@ def partitions(settings: Settings) -> Any:
     return [specs[name].partitions_def.get_first_partition_key() for name in ("overlap_graph", "channel_roster")]
 
 
+def schedules(settings: Settings) -> Any:
+    """Which schedules run until somebody stops them."""
+    known = build_defs(settings).get_repository_def().schedule_defs
+    return {each.name: each.default_status.value for each in known}
+
+
 def lake_of_a_run(settings: Settings) -> Any:
     """The root and the region of the lake that runs write to."""
     store = build_defs(settings).resources["lake"].store
@@ -408,6 +414,7 @@ EFFECTS = {
     "engine.spark_submit_parameters": Effect("--driver-memory 4g", launcher, SPARK),
     "engine.emr_serverless_application_id": Effect("00other", launcher, ON_EMR),
     "engine.emr_serverless_role_arn": Effect(f"{ROLE}-other", launcher, ON_EMR),
+    "schedules.running": Effect("daily_atlas_schedule, channel_roster_schedule", schedules),
     "plugins.storage_backends": Effect(f'{{"kept": "{BROUGHT}:open_lake"}}', lake_of_a_plugin),
     "plugins.community_detectors": Effect(f'{{"halves": "{BROUGHT}:halves"}}', detectors_by_name),
     "plugins.visualisers": Effect(f'{{"names": "{BROUGHT}:draw_names"}}', assets_of_visualisers),
