@@ -145,12 +145,11 @@ class Collector:
                 # Otherwise the time since the last sign of life would be a gap.
                 await self._source.prove()
             finally:
-                newest_s = self._book.newest_ms / 1000
-                end_s = max(min(end_s, self._server_now()), math.nextafter(newest_s, math.inf))
-                self._put_until(min(until, end_s))
+                self._put_until(min(until, end_s, self._server_now()))
         await self._listening
         # What was on its way while the source was left: late, but not lost.
-        self._put(self._next_minute_s)
+        newest_s = math.nextafter(self._book.newest_ms / 1000, math.inf)
+        self._put(min(until, max(self._next_minute_s, newest_s)))
         await asyncio.to_thread(self._spool.deliver)
         await self._tell_hours(before=math.inf)
         await self._tell_metrics()
