@@ -36,7 +36,7 @@ test: $(VENV)/dev ## Run the fast tests
 	$(BIN)/python -m pytest -n auto -m "not slow"
 
 test-slow: $(VENV)/dev ## Run the slow tests alone
-	$(BIN)/python -m pytest -n auto --dist loadfile -m slow
+	$(BIN)/python -m pytest -n auto --dist loadgroup -m slow
 
 test-all: $(VENV)/dev ## Run all tests: the real dagster dev, Chromium and a real S3 server too
 	$(BIN)/python -m pytest

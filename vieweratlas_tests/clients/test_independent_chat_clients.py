@@ -21,7 +21,8 @@ from vieweratlas_assets.sandbox.vocabulary import RARE_BOTS
 from vieweratlas_assets.sandbox.world import World, WorldSpec, build_world
 from vieweratlas_tests.clients.chatting import START
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+# They share one installation of npm packages.
+pytestmark = [pytest.mark.xdist_group("npm"), pytest.mark.slow, pytest.mark.timeout(120)]
 FOLDER = Path(__file__).parent / "npm"
 # Twurple connects to this port and lets nobody choose another.
 CHAT_PORT = 6667

@@ -36,6 +36,7 @@ def imported(
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("vod_lake_real")
 def test_all_of_it_is_taken_in_and_counted(
     shared_data: Path, imported: tuple[LocalStore, ImportReport, list[DayImported]]
 ) -> None:
@@ -52,6 +53,7 @@ def test_all_of_it_is_taken_in_and_counted(
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("vod_lake_real")
 def test_every_file_has_the_rows_buckets_and_viewers_of_its_source(
     shared_data: Path, imported: tuple[LocalStore, ImportReport, list[DayImported]]
 ) -> None:
@@ -71,6 +73,7 @@ def test_every_file_has_the_rows_buckets_and_viewers_of_its_source(
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("vod_lake_real")
 @pytest.mark.parametrize("position", [0, 411, 822])
 def test_a_file_equals_its_source_row_by_row(
     shared_data: Path, imported: tuple[LocalStore, ImportReport, list[DayImported]], position: int
@@ -102,6 +105,7 @@ def test_a_file_equals_its_source_row_by_row(
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("vod_lake_real")
 def test_all_of_it_as_one_json_file_or_as_flat_parquet_gives_the_same_lake(
     shared_data: Path, imported: tuple[LocalStore, ImportReport, list[DayImported]], tmp_path: Path
 ) -> None:

@@ -16,7 +16,8 @@ from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.sealed import SealedPartitions
 from vieweratlas_tests.integration.command import Command
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+# They share one analysis.
+pytestmark = [pytest.mark.xdist_group("real_data"), pytest.mark.slow, pytest.mark.timeout(900)]
 LAST = dt.date(2020, 4, 30)
 FIRST = dt.date(2020, 3, 1)
 DAYS = [FIRST + dt.timedelta(days=n) for n in range((LAST - FIRST).days + 1)]

@@ -79,6 +79,7 @@ def some_pairs(seed: int) -> Pairs:
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("spark")
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     ("seed", "threshold", "least", "most"),
@@ -104,6 +105,7 @@ def test_counts_are_those_made_by_hand(count: Count, seed, threshold, least, mos
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("spark")
 @pytest.mark.timeout(600)
 def test_nobody_and_one_viewer_in_every_channel_are_counted_too(count: Count) -> None:
     assert count([])[:2] == ({}, [])
@@ -114,6 +116,7 @@ def test_nobody_and_one_viewer_in_every_channel_are_counted_too(count: Count) ->
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("spark")
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     ("columns", "told"),
