@@ -1,0 +1,140 @@
+"""Collecting as people start it, on a sandbox in another process."""
+
+import contextlib
+import datetime as dt
+import json
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import dagster as dg
+import polars as pl
+import psutil
+import pytest
+import requests
+from dagster._core.scheduler.instigation import InstigatorStatus
+
+from vieweratlas_assets.partitions import hour_key
+from vieweratlas_assets.storage.local import LocalStore
+from vieweratlas_assets.storage.raw import find_raw_day, read_raw_hours
+from vieweratlas_tests.integration.command import Command
+
+WORLD = ("--channels", "300", "--viewers", "30000", "--days", "3", "--port", "0", "--chat-port", "0")
+DEADLINE_S = 120.0
+MESSAGES = ("messages", "dropped_mirrors", "dropped_bots")
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> Command:
+    return Command(tmp_path)
+
+
+@pytest.fixture
+def twitch(command: Command) -> Iterator[dict[str, str]]:
+    """The environment that leads to a sandbox at the present time, while it runs."""
+    with command.start("sandbox", "up", *WORLD) as process:
+        assert process.stdout is not None
+        lines = [process.stdout.readline().strip().removeprefix("export ") for _ in range(5)]
+        yield dict(line.split("=", 1) for line in lines)
+        process.send_signal(signal.SIGINT)
+
+
+def chat(twitch: dict[str, str]) -> dict[str, int]:
+    """How many sessions the sandbox's chat has, and how many lines went to them."""
+    url = twitch["VIEWERATLAS_TWITCH__HELIX_URL"].removesuffix("/helix")
+    told: dict[str, int] = requests.post(f"{url}/sandbox/chat", json={}, timeout=10).json()
+    return told
+
+
+def wait(reached: Callable[[], bool], what: str) -> None:
+    """Wait for something that must come."""
+    deadline = time.monotonic() + DEADLINE_S
+    while not reached():
+        assert time.monotonic() < deadline, f"not reached in {DEADLINE_S:.0f} s: {what}"
+        time.sleep(0.2)
+
+
+def collected(command: Command) -> pl.DataFrame:
+    """All that the lake has of today and yesterday, as the day may just have ended."""
+    today = dt.datetime.now(dt.UTC).date()
+    store = LocalStore(command.root)
+    days = [find_raw_day(store, day) for day in (today - dt.timedelta(days=1), today)]
+    return pl.concat([hour.rows for day in days for hour in read_raw_hours(store, day)])
+
+
+def history(command: Command) -> contextlib.AbstractContextManager[dg.DagsterInstance]:
+    return dg.DagsterInstance.from_config(str(command.folder / "home"))
+
+
+def hours_told(command: Command) -> set[str]:
+    with history(command) as instance:
+        return set(instance.get_materialized_partitions(dg.AssetKey("raw_snapshots")))
+
+
+def schedules_running(command: Command) -> set[str]:
+    """Schedules that the daemon runs because the code says so."""
+    if not (command.folder / "home/dagster.yaml").exists():
+        return set()
+    with history(command) as instance:
+        states = instance.all_instigator_state()
+    return {each.instigator_name for each in states if each.status == InstigatorStatus.DECLARED_IN_CODE}
+
+
+def daemons(command: Command) -> set[str]:
+    """The daemons that gave a sign of life."""
+    with history(command) as instance:
+        return {str(beat.daemon_id) for beat in instance.get_daemon_heartbeats().values()}
+
+
+@contextlib.contextmanager
+def ended_by(process: subprocess.Popen[str], number: signal.Signals) -> Iterator[None]:
+    """End a command with a signal after the block, and see that it ended well."""
+    try:
+        yield
+        process.send_signal(number)
+        printed = process.communicate(timeout=DEADLINE_S)[0]
+        assert process.returncode == 0, printed
+    finally:
+        process.kill()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_seals_every_message_that_was_sent(
+    command: Command, twitch: dict[str, str], number: signal.Signals
+) -> None:
+    with command.start("collect", **twitch) as process, ended_by(process, number):
+        wait(lambda: chat(twitch)["copies"] >= 20, "20 messages")
+    raw = collected(command)
+    assert sum(raw[name].sum() for name in MESSAGES) == chat(twitch)["copies"]
+    assert chat(twitch)["sessions"] == 0
+    hours = {hour_key(hour.date(), hour.hour) for hour in raw["bucket_start"].unique()}
+    assert hours_told(command) == hours
+    assert "The collector is well" in command.run("health", **twitch)
+
+
+def test_continuous_keeps_the_daemon_and_its_schedules_running(command: Command, twitch: dict[str, str]) -> None:
+    # This one would collect the same once more.
+    beside = {"VIEWERATLAS_SCHEDULES__RUNNING": "live_collection_schedule"}
+    with command.start("continuous", **twitch, **beside) as process, ended_by(process, signal.SIGTERM):
+        expected = {"daily_atlas_schedule", "channel_roster_schedule"}
+        wait(lambda: schedules_running(command) == expected, "the schedules run")
+        before = daemons(command)
+        [daemon] = psutil.Process(process.pid).children()
+        daemon.kill()
+        wait(lambda: bool(daemons(command) - before), "another daemon")
+        wait(lambda: chat(twitch)["copies"] >= 5, "5 messages")
+        family = psutil.Process(process.pid).children(recursive=True)
+        assert family
+    assert not [each for each in family if each.is_running()]
+    raw = collected(command)
+    assert sum(raw[name].sum() for name in MESSAGES) == chat(twitch)["copies"]
+
+
+def test_continuous_stops_by_itself(command: Command, twitch: dict[str, str]) -> None:
+    printed = command.run("continuous", "--max-runtime-hours", "0.008", **twitch)
+    assert "Collected " in printed and "Traceback" not in printed
+    metrics = json.loads([line for line in printed.splitlines() if line.startswith("{")][-1])
+    assert metrics["messages"] == collected(command)["messages"].sum()
