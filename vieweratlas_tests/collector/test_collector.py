@@ -166,6 +166,16 @@ def test_an_hour_ends_where_it_ends_and_is_told_of_when_its_files_are_there(tmp_
         )
 
 
+def test_it_ends_once_so_many_hours_are_over_and_told_of(tmp_path: Path) -> None:
+    with collecting(tmp_path, start=START + dt.timedelta(minutes=58, seconds=30)) as at_work:
+        hours = asyncio.run(at_work.collector().run(hours=1))
+        first = int(START.timestamp())
+        assert at_work.hours.keys() == hours.keys() == {first, first + 3600}
+        # The hour that is over had its last 90 s; of the next one there is what was said until that was known.
+        assert at_work.hours[first]["channel_minutes"] == 2 * 12
+        account_for(at_work)
+
+
 def test_a_lost_connection_is_a_gap_and_not_a_quiet_chat(tmp_path: Path) -> None:
     with collecting(tmp_path) as at_work:
 
