@@ -75,6 +75,7 @@ def cli(context: click.Context, root: str | None) -> None:
       vieweratlas demo                        a made-up week and its atlas, in ./demo
       vieweratlas import vod-lake DIR         your own presence
       vieweratlas collect                     live chat, until you stop it
+      vieweratlas continuous                  the same, and an atlas every night
       vieweratlas analyze                     the atlas of the newest day
       vieweratlas dev                         the same in the Dagster UI
 
