@@ -179,9 +179,15 @@ def presence_table(
 
 
 def write_world(name: str, folder: Path, seed: int = 7) -> dict[str, int]:
-    """Write the week of a world as a lake with live presence, encoded as ours; returns and keeps its figures."""
+    """Write the week of a world as a lake with live presence, encoded as ours; returns and keeps its figures.
+
+    Its distinct pairs go beside it, as pairs.npz.
+    """
     size = SIZES[name]
     pairs = draw_pairs(size, seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    order = np.lexsort((pairs.viewer, pairs.channel))
+    np.savez(folder / "pairs.npz", viewer=pairs.viewer[order], channel=pairs.channel[order])
     generator = np.random.default_rng([seed, 1])
     minutes_of = np.minimum(np.exp(size.chatter + 1.1 * generator.standard_normal(pairs.viewer.size)) + 1, 600)
     logins = names(size.viewers, "v").to_arrow()
