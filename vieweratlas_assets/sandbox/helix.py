@@ -12,7 +12,7 @@ import datetime as dt
 import json
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
@@ -26,6 +26,9 @@ from vieweratlas_assets.sandbox.clock import Clock
 from vieweratlas_assets.sandbox.presence import live_streams
 from vieweratlas_assets.sandbox.world import World
 
+Answer = Callable[[Request], dict[str, Any] | Awaitable[dict[str, Any] | None]]
+LOGIN, USER_ID = "sandbox", "1"
+"""Of everybody who has a token here."""
 POINTS_A_MINUTE = 800
 TOKEN_LIFE_S = 60 * 86_400
 MOST_FIRST = 100
@@ -107,9 +110,9 @@ class SandboxHelix:
         return [
             Route("/oauth2/token", self._token, methods=["POST"]),
             Route("/oauth2/validate", self._validate),
-            Route("/helix/streams", self._guarded(self._streams)),
-            Route("/helix/users", self._guarded(self._users)),
-            Route("/helix/videos", self._guarded(self._videos)),
+            Route("/helix/streams", self.guarded(self._streams)),
+            Route("/helix/users", self.guarded(self._users)),
+            Route("/helix/videos", self.guarded(self._videos)),
             Route("/sandbox/faults", self._set_faults, methods=["POST"]),
         ]
 
@@ -138,9 +141,9 @@ class SandboxHelix:
         return JSONResponse(
             {
                 "client_id": self._client_id,
-                "login": "sandbox",
+                "login": LOGIN,
                 "scopes": [],
-                "user_id": "1",
+                "user_id": USER_ID,
                 "expires_in": TOKEN_LIFE_S,
             }
         )
@@ -158,27 +161,41 @@ class SandboxHelix:
             self.expire_tokens()
         return JSONResponse({"statuses": list(self.faults)})
 
-    def _guarded(self, answer: Callable[[Request], dict[str, Any]]) -> Callable[[Request], Any]:
-        """An endpoint that needs a token and a point, and fails on demand."""
+    def guarded(self, answer: Answer, status: int = 200) -> Callable[[Request], Any]:
+        """An endpoint that needs a token and a point, and fails on demand.
+
+        Args:
+            answer: gives the JSON of an answer; None for none.
+            status: of the answer.
+        """
 
         async def endpoint(request: Request) -> Response:
             self.requests += 1
-            status = self.faults.popleft() if self.faults else 200
-            if status == 429 or not self._points.take():
+            fault = self.faults.popleft() if self.faults else 200
+            if fault == 429 or not self._points.take():
                 return _refusal(429, "Too Many Requests", self._points.headers())
-            if status != 200:
-                return _refusal(status, "asked for", self._points.headers())
-            token = request.headers.get("Authorization", "").removeprefix("Bearer ")
-            if token not in self._tokens:
-                return _refusal(401, "Invalid OAuth token", self._points.headers())
-            if request.headers.get("Client-Id") != self._client_id:
-                return _refusal(401, "Client ID and OAuth token do not match", self._points.headers())
+            if fault != 200:
+                return _refusal(fault, "asked for", self._points.headers())
+            if unauthorised := self._unauthorised(request):
+                return _refusal(401, unauthorised, self._points.headers())
             try:
-                return JSONResponse(answer(request), headers=self._points.headers())
-            except _BadRequest as error:
-                return _refusal(400, str(error), self._points.headers())
+                told = answer(request)
+                found = await told if isinstance(told, Awaitable) else told
+            except Refused as error:
+                return _refusal(error.status, str(error), self._points.headers())
+            if found is None:
+                return Response(status_code=status, headers=self._points.headers())
+            return JSONResponse(found, status, self._points.headers())
 
         return endpoint
+
+    def _unauthorised(self, request: Request) -> str | None:
+        """Why a request has no access, if it has none."""
+        if request.headers.get("Authorization", "").removeprefix("Bearer ") not in self._tokens:
+            return "Invalid OAuth token"
+        if request.headers.get("Client-Id") != self._client_id:
+            return "Client ID and OAuth token do not match"
+        return None
 
     def _streams(self, request: Request) -> dict[str, Any]:
         live = live_streams(self._world, self._clock.now())
@@ -191,7 +208,7 @@ class SandboxHelix:
     def _users(self, request: Request) -> dict[str, Any]:
         ids, logins = _several(request, "id"), _several(request, "login")
         if not 1 <= len(ids) + len(logins) <= MOST_FIRST:
-            raise _BadRequest('The parameter "id" or "login" must have 1 to 100 values.')
+            raise BadRequest('The parameter "id" or "login" must have 1 to 100 values.')
         found = self._world.channels.filter(
             pl.col("channel_id").is_in(ids) | pl.col("channel").is_in([login.lower() for login in logins])
         )
@@ -200,7 +217,7 @@ class SandboxHelix:
     def _videos(self, request: Request) -> dict[str, Any]:
         users, ids = _several(request, "user_id"), _several(request, "id")
         if len(users) + bool(ids) != 1:
-            raise _BadRequest("Give one user_id, or ids.")
+            raise BadRequest("Give one user_id, or ids.")
         now = self._clock.now()
         channels = self._world.channels.drop("game_name").with_row_index("channel_no")
         known = self._world.streams.join(channels, on="channel_no").filter(pl.col("started_at") <= now)
@@ -209,14 +226,25 @@ class SandboxHelix:
         return _page(request, [_video(row, now) for row in newest_first.iter_rows(named=True)])
 
 
-class _BadRequest(ValueError):
+class Refused(ValueError):
+    """A request that Helix refuses, with an HTTP status."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class BadRequest(Refused):
     """A request that Helix answers with 400."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(400, message)
 
 
 def _several(request: Request, parameter: str) -> list[str]:
     values = request.query_params.getlist(parameter)
     if len(values) > MOST_FIRST:
-        raise _BadRequest(f'The parameter "{parameter}" has more than {MOST_FIRST} values.')
+        raise BadRequest(f'The parameter "{parameter}" has more than {MOST_FIRST} values.')
     return values
 
 
@@ -224,7 +252,7 @@ def _page(request: Request, rows: list[dict[str, Any]], *, repeated: int = 0) ->
     """A page of rows; one that follows another begins with the last `repeated` of that one."""
     first = request.query_params.get("first", "20")
     if not first.isdecimal() or not 1 <= int(first) <= MOST_FIRST:
-        raise _BadRequest('The parameter "first" must be 1 to 100.')
+        raise BadRequest('The parameter "first" must be 1 to 100.')
     begin = _offset(request.query_params.get("after", ""))
     begin = max(begin - min(repeated, int(first) - 1), 0)
     stop = begin + int(first)
@@ -241,7 +269,7 @@ def _offset(cursor: str) -> int:
     try:
         return int(json.loads(base64.urlsafe_b64decode(cursor))["a"]["Offset"])
     except (binascii.Error, ValueError, KeyError, TypeError, OverflowError):
-        raise _BadRequest('The cursor specified in the query parameter "after" is not valid.') from None
+        raise BadRequest('The cursor specified in the query parameter "after" is not valid.') from None
 
 
 def _stream(row: dict[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ https://dev.twitch.tv/docs/chat/irc/
 """
 
 import asyncio
+import datetime as dt
 import re
 import time
 from collections import Counter, deque
@@ -262,6 +263,10 @@ class SandboxChat:
                 last_ping = time.monotonic()
                 for session in self.sessions:
                     session.say(f"PING :{HOST}")
+
+    def now(self) -> dt.datetime:
+        """The moment that it is in the sandbox, UTC."""
+        return self._clock.now()
 
     def catch_up(self) -> None:
         """Send what was written until now."""

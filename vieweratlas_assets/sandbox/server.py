@@ -19,6 +19,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
+from vieweratlas_assets.sandbox.eventsub import SandboxEventSub
 from vieweratlas_assets.sandbox.helix import SandboxHelix
 from vieweratlas_assets.sandbox.irc import NOTICES, SandboxChat
 from vieweratlas_assets.sandbox.wire import TcpWire, WebSocketWire
@@ -31,7 +32,7 @@ class SandboxServer:
     """Serves a sandbox until it is told to stop.
 
     Attributes:
-        url: of Helix and tokens; with ws:// for http://, of chat over WebSocket.
+        url: of Helix and tokens; with ws:// for http://, of chat over WebSocket, and with /ws behind it of EventSub.
         chat_url: of chat over TCP, such as irc://127.0.0.1:6667.
     """
 
@@ -60,7 +61,14 @@ class SandboxServer:
         if chat is not None:
             self._chat_socket = _listen(chat_port)
             self.chat_url = f"{'ircs' if tls else 'irc'}://{HOST}:{self._chat_socket.getsockname()[1]}"
-            routes += [WebSocketRoute("/", self._websocket), Route("/sandbox/chat", self._fault, methods=["POST"])]
+            eventsub, path = SandboxEventSub(chat), "/helix/eventsub/subscriptions"
+            routes += [
+                WebSocketRoute("/", self._websocket),
+                WebSocketRoute("/ws", eventsub.serve),
+                Route(path, helix.guarded(eventsub.subscribe, 202), methods=["POST"]),
+                Route(path, helix.guarded(eventsub.unsubscribe, 204), methods=["DELETE"]),
+                Route("/sandbox/chat", self._fault, methods=["POST"]),
+            ]
         config = uvicorn.Config(
             Starlette(routes=routes, lifespan=self._lifespan),
             log_level="warning",

@@ -79,7 +79,7 @@ class WebSocketWire:
         # What some clients ask for, as it is spoken.
         await socket.accept(subprotocol="irc" if "irc" in socket.scope["subprotocols"] else None)
         session = chat.connected(self)
-        sending = asyncio.create_task(self._send(socket))
+        sending = asyncio.create_task(self.send(socket))
         try:
             async for frame in socket.iter_text():
                 for line in filter(str.strip, frame.splitlines()):
@@ -88,7 +88,8 @@ class WebSocketWire:
             chat.gone(session)
             sending.cancel()
 
-    async def _send(self, socket: WebSocket) -> None:
+    async def send(self, socket: WebSocket) -> None:
+        """Send what was written, until it is closed."""
         with contextlib.suppress(WebSocketDisconnect):
             while (lines := await self._waiting.get()) is not None:
                 await socket.send_text(lines)

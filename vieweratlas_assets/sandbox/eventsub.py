@@ -1,0 +1,226 @@
+"""The sandbox's EventSub: chat as notifications over WebSocket, for who has a token.
+
+Belongs here: subscriptions to `channel.chat.message`, and what is sent of them. Not here: what is written (feed), who
+is in which chat (irc), tokens (helix).
+
+https://dev.twitch.tv/docs/eventsub/handling-websocket-events/
+"""
+
+import asyncio
+import contextlib
+import datetime as dt
+import json
+from collections.abc import Mapping
+from itertools import count
+from typing import Any
+
+from starlette.requests import Request
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from vieweratlas_assets.sandbox.helix import LOGIN, USER_ID, BadRequest, Refused
+from vieweratlas_assets.sandbox.irc import NOTICES, SandboxChat, Session
+from vieweratlas_assets.sandbox.wire import WebSocketWire
+
+TYPE = "channel.chat.message"
+KEEPALIVE_S = 10
+TAKES_OVER = "takes_over"
+MOST_SUBSCRIPTIONS = 300
+
+
+class EventSubSession(Session):
+    """A client's connection: chat comes to it as JSON, of the channels that it has subscribed to."""
+
+    def __init__(self, chat: SandboxChat, wire: WebSocketWire, number: int, place: str) -> None:
+        super().__init__(chat, wire)
+        self.id = f"sandbox-session-{number}"
+        self.nick, self.wants_tags, self.is_welcome = LOGIN, True, True
+        self.subscriptions: dict[str, dict[str, Any]] = {}
+        self.spoke_at = asyncio.get_running_loop().time()
+        self._place = place
+        self._numbers = count(1)
+
+    def say(self, *lines: str) -> None:
+        """Send what lines of IRC tell, as far as EventSub tells it."""
+        for line in lines:
+            tags, _, rest = line.removeprefix("@").partition(" ")
+            words = rest.split(" ", 3)
+            if words[1:2] == ["PRIVMSG"]:
+                self._notify(dict(tag.split("=", 1) for tag in tags.split(";")), words)
+            elif line.endswith(" RECONNECT"):
+                self.tell(
+                    "session_reconnect", {"session": self._described("reconnecting", f"{self._place}{self.id}")}
+                )
+
+    def put_out(self, channel: str, msg_id: str) -> None:
+        """Revoke the subscription to a channel."""
+        self._chat.leave(self, channel)
+        if (subscription := self.subscriptions.pop(channel, None)) is not None:
+            status = _STATUS.get(msg_id, "version_removed")
+            self.tell("revocation", {"subscription": subscription | {"status": status}}, subscription_type=TYPE)
+
+    def take_over(self, before: "EventSubSession") -> None:
+        """Go on with the subscriptions of a connection that is to end."""
+        self._chat.catch_up()
+        self.subscriptions, before.subscriptions = before.subscriptions, {}
+        for channel, subscription in self.subscriptions.items():
+            subscription["transport"]["session_id"] = self.id
+            self._chat.leave(before, channel)
+            self._chat.enter(self, channel)
+
+    def welcome(self) -> None:
+        """Tell who they are."""
+        self.tell("session_welcome", {"session": self._described("connected", None)})
+
+    def tell(self, kind: str, payload: Mapping[str, Any], **more: str) -> None:
+        """Send a message of EventSub."""
+        if self.is_frozen:
+            return
+        self.spoke_at = asyncio.get_running_loop().time()
+        metadata = {"message_id": f"{self.id}-{next(self._numbers)}", "message_type": kind}
+        metadata |= {"message_timestamp": self._chat.now().isoformat().replace("+00:00", "Z")} | more
+        self.wire.write(json.dumps({"metadata": metadata, "payload": payload}).encode())
+
+    def _described(self, status: str, reconnect_url: str | None) -> dict[str, Any]:
+        connected = self._chat.now().isoformat().replace("+00:00", "Z")
+        told = {"id": self.id, "status": status, "connected_at": connected, "reconnect_url": reconnect_url}
+        return told | {"keepalive_timeout_seconds": KEEPALIVE_S}
+
+    def _notify(self, tags: Mapping[str, str], words: list[str]) -> None:
+        login, channel, text = words[0].split("!")[0].removeprefix(":"), words[2].removeprefix("#"), words[3][1:]
+        subscription = self.subscriptions[channel]
+        badges = [badge.split("/") for badge in tags["badges"].split(",") if badge]
+        source = tags.get("source-room-id")
+        # As on Twitch: null where the message was written in the channel itself.
+        mirrored_of = source if source != tags["room-id"] else None
+        event = {
+            "broadcaster_user_id": tags["room-id"],
+            **dict.fromkeys(("broadcaster_user_login", "broadcaster_user_name"), channel),
+            "chatter_user_id": tags.get("user-id", "2"),
+            **dict.fromkeys(("chatter_user_login", "chatter_user_name"), login),
+            "message_id": tags["id"],
+            "message": {"text": text, "fragments": [{"type": "text", "text": text} | _NO_FRAGMENT]},
+            "message_type": "text",
+            "badges": [{"set_id": name, "id": version, "info": ""} for name, version in badges],
+            "color": "",
+            "source_broadcaster_user_id": mirrored_of,
+            **dict.fromkeys(("source_broadcaster_user_login", "source_broadcaster_user_name"), mirrored_of),
+            "source_message_id": tags.get("source-id") if mirrored_of else None,
+            "source_badges": None,
+            "is_source_only": None,
+            **dict.fromkeys(("cheer", "reply", "channel_points_custom_reward_id", "channel_points_animation_id")),
+        }
+        moment = dt.datetime.fromtimestamp(int(tags["tmi-sent-ts"]) / 1000, dt.UTC)
+        named = {"subscription_type": TYPE, "subscription_version": "1"}
+        sent = {"message_timestamp": moment.isoformat().replace("+00:00", "Z")}
+        self.tell("notification", {"subscription": subscription, "event": event}, **sent, **named)
+
+
+_STATUS = {"msg_banned": "chat_user_banned", "msg_channel_suspended": "user_removed"}
+_NO_FRAGMENT = dict.fromkeys(("cheermote", "emote", "mention"))
+
+
+class SandboxEventSub:
+    """EventSub of one chat: its connections, and the subscriptions of each."""
+
+    def __init__(self, chat: SandboxChat) -> None:
+        self._chat = chat
+        self._sessions: dict[str, EventSubSession] = {}
+        self._numbers = count(1)
+
+    async def serve(self, socket: WebSocket) -> None:
+        """Serve a client until it goes."""
+        await socket.accept()
+        wire = WebSocketWire()
+        place = str(socket.url.replace(query=f"{TAKES_OVER}="))
+        session = EventSubSession(self._chat, wire, next(self._numbers), place)
+        self._sessions[session.id] = session
+        self._chat.sessions.append(session)
+        session.welcome()
+        if (before := self._sessions.get(socket.query_params.get(TAKES_OVER, ""))) is not None:
+            session.take_over(before)
+        tasks = [asyncio.create_task(wire.send(socket)), asyncio.create_task(_keep_alive(session))]
+        try:
+            with contextlib.suppress(WebSocketDisconnect):
+                while True:
+                    await socket.receive_text()
+        finally:
+            del self._sessions[session.id]
+            self._chat.gone(session)
+            for task in tasks:
+                task.cancel()
+
+    async def subscribe(self, request: Request) -> dict[str, Any]:
+        """Answer a request for a subscription.
+
+        Raises:
+            BadRequest, Refused: it cannot be had.
+        """
+        try:
+            asked = await request.json()
+            condition, transport = asked["condition"], asked["transport"]
+            channel_id, user_id, session_id = (
+                str(each)
+                for each in (condition["broadcaster_user_id"], condition["user_id"], transport["session_id"])
+            )
+        except (ValueError, KeyError, TypeError) as error:
+            raise BadRequest("a subscription has a type, a version, a condition and a transport") from error
+        if (asked.get("type"), asked.get("version"), transport.get("method")) != (TYPE, "1", "websocket"):
+            raise BadRequest(f"this sandbox knows {TYPE}, version 1, over websocket")
+        if user_id != USER_ID:
+            raise Refused(403, "subscription missing proper authorization")
+        session = self._sessions.get(session_id)
+        channel = next((login for login, number in self._chat.feed.room_ids.items() if number == channel_id), None)
+        if session is None or channel is None:
+            raise BadRequest("websocket transport session or broadcaster does not exist")
+        return self._subscribed(session, channel, condition)
+
+    def _subscribed(self, session: EventSubSession, channel: str, condition: dict[str, str]) -> dict[str, Any]:
+        chat = self._chat
+        if channel in session.subscriptions:
+            raise Refused(409, "subscription already exists")
+        if channel in chat.faults.refused:
+            raise Refused(403, NOTICES[chat.faults.refused[channel]].format(channel))
+        held = chat.channels_of(LOGIN)
+        if len(session.subscriptions) >= MOST_SUBSCRIPTIONS:
+            raise Refused(429, "number of subscriptions limit exceeded")
+        if channel not in held and len(held) >= chat.limits.channels:
+            raise Refused(429, "number of channels that a user may be in exceeded")
+        made = {
+            "id": f"{session.id}-{channel}",
+            "status": "enabled",
+            "type": TYPE,
+            "version": "1",
+            "cost": 0,
+            "condition": condition,
+            "transport": {"method": "websocket", "session_id": session.id},
+            "created_at": chat.now().isoformat().replace("+00:00", "Z"),
+        }
+        session.subscriptions[channel] = made
+        chat.enter(session, channel)
+        total = sum(len(each.subscriptions) for each in self._sessions.values())
+        return {"data": [made], "total": total, "total_cost": 0, "max_total_cost": 10}
+
+    async def unsubscribe(self, request: Request) -> dict[str, Any] | None:
+        """Answer a request to end a subscription.
+
+        Raises:
+            Refused: there is none.
+        """
+        asked = request.query_params.get("id", "")
+        for session in self._sessions.values():
+            for channel, subscription in list(session.subscriptions.items()):
+                if subscription["id"] == asked:
+                    self._chat.catch_up()
+                    del session.subscriptions[channel]
+                    self._chat.leave(session, channel)
+                    return None
+        raise Refused(404, "subscription not found")
+
+
+async def _keep_alive(session: EventSubSession) -> None:
+    """Tell the client that the connection lives, where nothing else does."""
+    loop = asyncio.get_running_loop()
+    while True:
+        await asyncio.sleep(max(0.1, session.spoke_at + KEEPALIVE_S - loop.time()))
+        if loop.time() - session.spoke_at >= KEEPALIVE_S:
+            session.tell("session_keepalive", {})
