@@ -22,7 +22,7 @@ LOG = logging.getLogger("vieweratlas.daemon")
 
 @contextmanager
 def kept_running(variables: Mapping[str, str], port: int | None = None) -> Iterator[None]:
-    """Keep the daemon running while the block runs.
+    """Keep the daemon running while the block runs, also where SIGTERM ends it; in the main thread.
 
     Args:
         variables: of its environment, beside ours.
@@ -30,12 +30,15 @@ def kept_running(variables: Mapping[str, str], port: int | None = None) -> Itera
     """
     ending = threading.Event()
     keeper = threading.Thread(target=_keep, args=(_command(port), os.environ | variables, ending), daemon=True)
+    # Otherwise nothing below would be done, and the daemon left behind.
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     keeper.start()
     try:
         yield
     finally:
         ending.set()
         keeper.join()
+        signal.signal(signal.SIGTERM, before)
 
 
 def _command(port: int | None) -> list[str]:
@@ -61,7 +64,7 @@ def _keep(command: list[str], environment: Mapping[str, str], ending: threading.
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     """Ask its group to end, then make it."""
-    os.killpg(process.pid, signal.SIGINT)
+    os.killpg(process.pid, signal.SIGTERM)
     try:
         process.wait(END_S)
     except subprocess.TimeoutExpired:

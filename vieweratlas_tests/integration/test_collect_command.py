@@ -128,7 +128,7 @@ def test_continuous_keeps_the_daemon_and_its_schedules_running(command: Command,
         wait(lambda: chat(twitch)["copies"] >= 5, "5 messages")
         family = psutil.Process(process.pid).children(recursive=True)
         assert family
-    assert not [each for each in family if each.is_running()]
+    assert not [each for each in family if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
     raw = collected(command)
     assert sum(raw[name].sum() for name in MESSAGES) == chat(twitch)["copies"]
 
@@ -138,3 +138,12 @@ def test_continuous_stops_by_itself(command: Command, twitch: dict[str, str]) ->
     assert "Collected " in printed and "Traceback" not in printed
     metrics = json.loads([line for line in printed.splitlines() if line.startswith("{")][-1])
     assert metrics["messages"] == collected(command)["messages"].sum()
+
+
+def test_continuous_leaves_no_daemon_behind_where_it_cannot_collect(command: Command, twitch: dict[str, str]) -> None:
+    wrong = twitch | {"TWITCH_CLIENT_SECRET": "wrong-4711"}
+    printed = command.run("continuous", fails=True, **wrong)
+    assert "4711" not in printed and "Traceback" not in printed
+    home = str(command.folder / "home")
+    ours = [each for each in psutil.process_iter(["cmdline", "environ"]) if home in str(each.info["environ"])]
+    assert not [each for each in ours if "dagster" in str(each.info["cmdline"])]
