@@ -59,7 +59,11 @@ class SandboxServer:
         self.url = f"http://{HOST}:{self._socket.getsockname()[1]}"
         routes: list[BaseRoute] = list(helix.routes)
         if chat is not None:
-            self._chat_socket = _listen(chat_port)
+            try:
+                self._chat_socket = _listen(chat_port)
+            except OSError:
+                self._socket.close()
+                raise
             self.chat_url = f"{'ircs' if tls else 'irc'}://{HOST}:{self._chat_socket.getsockname()[1]}"
             eventsub, path = SandboxEventSub(chat), "/helix/eventsub/subscriptions"
             routes += [
