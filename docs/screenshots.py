@@ -42,7 +42,7 @@ def main(root: Path, home: Path) -> None:
         playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM) as browser,
     ):
         page = browser.new_page(viewport={"width": 1600, "height": 1000})
-        wide = browser.new_page(viewport={"width": 2400, "height": 1750})
+        wide = browser.new_page(viewport={"width": 2800, "height": 1600})
         page.goto((root / latest_file("community_graph.html")).absolute().as_uri())
         page.wait_for_timeout(2000)
         save(page.screenshot(), "page.png")
