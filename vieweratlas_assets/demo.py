@@ -19,8 +19,8 @@ from vieweratlas_assets.clients.helix import HelixClient
 from vieweratlas_assets.clients.irc.connection import Address
 from vieweratlas_assets.clients.irc.pacing import PROFILES, Profile
 from vieweratlas_assets.clients.irc.reader import IrcReader
-from vieweratlas_assets.clients.irc.shard import Patience
 from vieweratlas_assets.clients.twitch_token import token_of
+from vieweratlas_assets.clients.waiting import Patience
 from vieweratlas_assets.collector.collector import Collector, Hours, Pace
 from vieweratlas_assets.collector.minutes import MinuteBook
 from vieweratlas_assets.collector.spool import Spool

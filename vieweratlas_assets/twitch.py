@@ -16,9 +16,9 @@ from vieweratlas_assets.clients.helix import HelixClient
 from vieweratlas_assets.clients.irc.connection import Account, Address
 from vieweratlas_assets.clients.irc.pacing import PROFILES
 from vieweratlas_assets.clients.irc.reader import IrcReader
-from vieweratlas_assets.clients.irc.shard import PATIENCE, Patience
 from vieweratlas_assets.clients.rotation import Rotation, Turns
 from vieweratlas_assets.clients.twitch_token import TokenRefused, UserToken, token_of
+from vieweratlas_assets.clients.waiting import PATIENCE, Patience
 from vieweratlas_assets.domain.presence.roster import WatchListError, read_watch_list, roster_of
 from vieweratlas_assets.settings import Settings, SettingsError
 

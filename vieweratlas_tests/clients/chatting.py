@@ -12,7 +12,7 @@ from vieweratlas_assets.clients.chat import ChatMessage, ChatSource, Released, U
 from vieweratlas_assets.clients.irc.connection import Account, Address, anonymous
 from vieweratlas_assets.clients.irc.pacing import Profile
 from vieweratlas_assets.clients.irc.reader import IrcReader
-from vieweratlas_assets.clients.irc.shard import Patience
+from vieweratlas_assets.clients.waiting import Patience
 from vieweratlas_assets.sandbox.clock import SandboxClock
 from vieweratlas_assets.sandbox.feed import FedMessage
 from vieweratlas_assets.sandbox.helix import SandboxHelix

@@ -11,7 +11,9 @@ from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from vieweratlas_assets.clients.chat import ChatEvent
 from vieweratlas_assets.clients.irc.connection import Account, Address, anonymous
 from vieweratlas_assets.clients.irc.pacing import PROFILES, Pacing, Profile
-from vieweratlas_assets.clients.irc.shard import PATIENCE, Hub, Patience, Shard
+from vieweratlas_assets.clients.irc.shard import Hub, Shard
+from vieweratlas_assets.clients.telling import EventQueue
+from vieweratlas_assets.clients.waiting import PATIENCE, Patience
 
 CHANNELS_A_CONNECTION = 90
 """What readers in production have on one; Twitch is silent about it."""
@@ -42,28 +44,24 @@ class IrcReader:
             account: asked for every connection.
             clock: s since 1970, as events tell it.
         """
+        self._queue = EventQueue()
         self._pacing = Pacing(profile, now=time.monotonic)
-        self._hub = Hub(address, account, self._pacing, patience, clock, self._tell)
+        self._hub = Hub(address, account, self._pacing, patience, clock, self._queue.put)
         self._channels_a_connection = channels_a_connection
         self._shards: dict[Shard, asyncio.Task[None]] = {}
         self._shard_of: dict[str, Shard] = {}
-        self._waiting: list[ChatEvent] = []
-        self._something = asyncio.Event()
-        self._is_open = False
 
     async def __aenter__(self) -> "IrcReader":
         """Begin to listen."""
-        self._is_open = True
         return self
 
     async def __aexit__(self, *exception: object) -> None:
         """Leave all channels and close all connections."""
-        self._is_open = False
-        self._something.set()
         tasks = list(self._shards.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self._queue.close()
 
     def watch(self, channels: Collection[str]) -> None:
         """Want these channels (logins) and no others from now on."""
@@ -84,17 +82,9 @@ class IrcReader:
             if len(roomy[0].channels) >= self._channels_a_connection:
                 del roomy[0]
 
-    async def events(self) -> AsyncIterator[Sequence[ChatEvent]]:
+    def events(self) -> AsyncIterator[Sequence[ChatEvent]]:
         """What happens, some at a time, until the reader is closed."""
-        while True:
-            await self._something.wait()
-            self._something.clear()
-            self._raise_failed()
-            if self._waiting:
-                happened, self._waiting = self._waiting, []
-                yield happened
-            elif not self._is_open:
-                return
+        return self._queue.events()
 
     def proven_until(self, channel: str) -> float:
         """The last moment at which a watched channel was certainly being read."""
@@ -130,15 +120,6 @@ class IrcReader:
     def _new_shard(self) -> Shard:
         shard = Shard(self._hub)
         task = asyncio.create_task(shard.run())
-        task.add_done_callback(lambda _: self._something.set())
+        self._queue.guard(task)
         self._shards[shard] = task
         return shard
-
-    def _raise_failed(self) -> None:
-        for task in self._shards.values():
-            if task.done() and not task.cancelled():
-                task.result()
-
-    def _tell(self, events: Sequence[ChatEvent]) -> None:
-        self._waiting.extend(events)
-        self._something.set()

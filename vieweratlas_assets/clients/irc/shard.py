@@ -9,7 +9,6 @@ import logging
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from vieweratlas_assets.clients.chat import (
     CHANNEL_LIMIT,
@@ -21,51 +20,15 @@ from vieweratlas_assets.clients.chat import (
     SERVER_RECONNECT,
     ChatEvent,
     ChatMessage,
-    Released,
     UnreadableLine,
-    Unwatched,
-    Watched,
 )
 from vieweratlas_assets.clients.irc.connection import Account, Address, Connection
 from vieweratlas_assets.clients.irc.pacing import Pacing
+from vieweratlas_assets.clients.telling import Watching
+from vieweratlas_assets.clients.waiting import Patience, doubled, first_done, wait_until
 
 QUIT_S = 2.0
 LOG = logging.getLogger("vieweratlas.irc")
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How long is waited for what, in s of real time.
-
-    Attributes:
-        register_s: for a connection, until the server welcomes the account.
-        answer_s: for the answer to a JOIN.
-        first_retry_s, longest_retry_s: before a JOIN without an answer is sent again, doubled each time.
-        ping_every_s, pong_s: between two PINGs, and for the answer to one.
-        first_reconnect_s, longest_reconnect_s: before it is connected again, at most; doubled each time.
-        lasted_s: a connection that lasted so long was no failure.
-        refused_s: before a channel that was refused is asked for again.
-        limit_s: the same, where the account was in too many channels.
-        login_s: before an account that was refused is tried again.
-        overlap_s: after a connection was replaced, during which a message may still come a second time.
-    """
-
-    register_s: float = 10.0
-    answer_s: float = 10.0
-    first_retry_s: float = 5.0
-    longest_retry_s: float = 300.0
-    ping_every_s: float = 30.0
-    pong_s: float = 10.0
-    first_reconnect_s: float = 1.0
-    longest_reconnect_s: float = 60.0
-    lasted_s: float = 60.0
-    refused_s: float = 86_400.0
-    limit_s: float = 600.0
-    login_s: float = 300.0
-    overlap_s: float = 60.0
-
-
-PATIENCE = Patience()
 
 
 @dataclass
@@ -112,7 +75,7 @@ class Shard:
         self.channels: dict[str, None] = {}
         self._hub = hub
         self._holdings: list[_Holding] = []
-        self._told: dict[str, tuple[str | None, float]] = {}
+        self._watching = Watching(hub.tell)
         self._not_before: dict[str, float] = {}
         self._unanswered: dict[str, int] = {}
         self._failures = 0
@@ -122,7 +85,7 @@ class Shard:
     def add(self, channel: str) -> None:
         """Want a channel."""
         self.channels[channel] = None
-        self._tell(channel, JOINING if self._holdings else CONNECTING, self._hub.clock())
+        self._watching.note(channel, JOINING if self._holdings else CONNECTING, self._hub.clock())
         self._wake()
 
     def remove(self, channel: str) -> None:
@@ -133,14 +96,14 @@ class Shard:
                 holding.connection.part(channel)
             holding.held.discard(channel)
             holding.asked.pop(channel, None)
-        for noted in (self._told, self._not_before, self._unanswered):
+        for noted in (self._not_before, self._unanswered):
             noted.pop(channel, None)
-        self._hub.tell([Released(channel, self._hub.clock())])
+        self._watching.release(channel, self._hub.clock())
 
     @property
     def joined_channels(self) -> int:
         """How many of its channels are read now."""
-        return sum(reason is None for reason, _ in self._told.values())
+        return sum(1 for _ in self._watching.those({None}))
 
     @property
     def connections(self) -> list[Connection]:
@@ -164,7 +127,7 @@ class Shard:
                 tended.add(task)
                 announced = asyncio.create_task(holding.announced.wait())
                 try:
-                    await _first_done(task, announced)
+                    await first_done(task, announced)
                 finally:
                     announced.cancel()
                 self._hub.reconnects += 1
@@ -204,7 +167,7 @@ class Shard:
         holding.held.add(channel)
         self._unanswered.pop(channel, None)
         self._not_before.pop(channel, None)
-        self._tell(channel, None, self._hub.clock())
+        self._watching.note(channel, None, self._hub.clock())
         self._leave_replaced()
         holding.wake.set()
 
@@ -222,7 +185,7 @@ class Shard:
             wait_s = patience.limit_s
         self._not_before[channel] = asyncio.get_running_loop().time() + wait_s
         if not any(channel in each.held for each in self._holdings):
-            self._tell(channel, reason, self._hub.clock())
+            self._watching.note(channel, reason, self._hub.clock())
         self._leave_replaced()
 
     def asked_to_reconnect(self, connection: Connection) -> None:
@@ -243,7 +206,7 @@ class Shard:
         patience = self._hub.patience
         while True:
             if self._failures:
-                longest = _doubled(patience.first_reconnect_s, self._failures - 1, patience.longest_reconnect_s)
+                longest = doubled(patience.first_reconnect_s, self._failures - 1, patience.longest_reconnect_s)
                 await asyncio.sleep(random.uniform(longest / 2, longest))
             await self._hub.pacing.turn_to_connect()
             connection = self._hub.connection(self)
@@ -274,15 +237,13 @@ class Shard:
 
     def _tell_waiting(self, reason: str) -> None:
         """Tell what channels that never were joined wait for now."""
-        for channel, (told, _) in list(self._told.items()):
-            if told in (CONNECTING, JOINING, LOGIN_REFUSED):
-                self._tell(channel, reason, self._hub.clock())
+        self._watching.note_all((CONNECTING, JOINING, LOGIN_REFUSED), reason, self._hub.clock())
 
     async def _tend(self, holding: _Holding) -> None:
         """Join what is wanted on a connection and see that it lives, until it is closed."""
         tasks = [asyncio.create_task(each(holding)) for each in (self._keep_joined, self._keep_alive)]
         try:
-            await _first_done(holding.connection.closed, *tasks)
+            await first_done(holding.connection.closed, *tasks)
         finally:
             for task in tasks:
                 task.cancel()
@@ -299,7 +260,7 @@ class Shard:
         if gone:
             LOG.warning("connection %d: %s, %d channels", holding.connection.number, reason, len(gone))
         for channel in gone:
-            self._tell(channel, reason, holding.connection.lost_at)
+            self._watching.note(channel, reason, holding.connection.lost_at)
         self._wake()
 
     async def _keep_alive(self, holding: _Holding) -> None:
@@ -316,7 +277,7 @@ class Shard:
             channel = self._next_to_join(holding)
             if channel is None:
                 holding.wake.clear()
-                await _wait_until(holding.wake, self._next_deadline(holding))
+                await wait_until(holding.wake, self._next_deadline(holding))
                 continue
             await pacing.turn_to_join(holding.connection.number)
             # It may have gone while we waited.
@@ -348,9 +309,9 @@ class Shard:
             del holding.asked[channel]
             self._hub.pacing.trouble()
             times = self._unanswered[channel] = self._unanswered.get(channel, 0) + 1
-            self._not_before[channel] = now + _doubled(patience.first_retry_s, times - 1, patience.longest_retry_s)
+            self._not_before[channel] = now + doubled(patience.first_retry_s, times - 1, patience.longest_retry_s)
             if not any(channel in each.held for each in self._holdings):
-                self._tell(channel, JOIN_UNANSWERED, self._hub.clock())
+                self._watching.note(channel, JOIN_UNANSWERED, self._hub.clock())
 
     def _leave_replaced(self) -> None:
         """Close connections that a newer one has taken all channels over from."""
@@ -362,35 +323,6 @@ class Shard:
     def _holding(self, connection: Connection) -> _Holding | None:
         return next((each for each in self._holdings if each.connection is connection), None)
 
-    def _tell(self, channel: str, reason: str | None, at: float) -> None:
-        """Tell since when a channel is read (no reason) or not, where that is new."""
-        before = self._told.get(channel)
-        if before is not None and before[0] == reason:
-            return
-        at = max(at, before[1]) if before else at
-        self._told[channel] = (reason, at)
-        self._hub.tell([Watched(channel, at) if reason is None else Unwatched(channel, at, reason)])
-
     def _wake(self) -> None:
         for holding in self._holdings:
             holding.wake.set()
-
-
-def _doubled(first_s: float, times: int, longest_s: float) -> float:
-    """A pause that was doubled so many times."""
-    return min(longest_s, first_s * 2 ** min(times, 16))
-
-
-async def _first_done(*futures: asyncio.Future[Any]) -> None:
-    await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
-
-
-async def _wait_until(event: asyncio.Event, moment: float) -> None:
-    """Wait for an event, but no longer than to a moment of the loop's time."""
-    loop = asyncio.get_running_loop()
-    timer = None if moment == float("inf") else loop.call_at(moment, event.set)
-    try:
-        await event.wait()
-    finally:
-        if timer is not None:
-            timer.cancel()
