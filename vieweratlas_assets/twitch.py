@@ -17,7 +17,7 @@ from vieweratlas_assets.clients.irc.connection import Account, Address
 from vieweratlas_assets.clients.irc.pacing import PROFILES
 from vieweratlas_assets.clients.irc.reader import IrcReader
 from vieweratlas_assets.clients.rotation import Rotation, Turns
-from vieweratlas_assets.clients.twitch_token import TokenRefused, UserToken, token_of
+from vieweratlas_assets.clients.twitch_token import READ_CHAT_SCOPE, TokenRefused, TwitchUser, UserToken, token_of
 from vieweratlas_assets.clients.waiting import PATIENCE, Patience
 from vieweratlas_assets.domain.presence.roster import WatchListError, read_watch_list, roster_of
 from vieweratlas_assets.settings import Settings, SettingsError
@@ -78,28 +78,51 @@ def chat_source(
         clock: s since 1970, as events tell it.
 
     Raises:
-        TokenRefused: the account's token is missing or refused.
+        TokenRefused: the account's token is missing or refused, or lacks a scope.
         NoAnswer: Twitch does not tell whose it is.
     """
     collection, twitch = settings.collection, settings.twitch
-    address, profile = Address(twitch.chat_url), PROFILES[collection.join_pace]
-    if collection.chat_account == "anonymous":
-        return IrcReader(address, profile=profile, patience=patience, clock=clock)
-    if twitch.oauth_token is None:
-        raise TokenRefused("collection.chat_account is token, and there is none: set twitch.oauth_token")
-    user = UserToken(twitch.oauth_token.get_secret_value(), twitch.client_id, url=twitch.id_url)
-    login, token = user.chat_login()
-    # One connection: across two, the JOIN of one channel may overtake the PART of another.
-    reader = IrcReader(
-        address,
-        account=lambda: Account(login, token),
-        profile=profile,
-        patience=patience,
-        clock=clock,
-        channels_a_connection=collection.batch_size,
-    )
+    if collection.chat_source == "eventsub":
+        source = _eventsub_reader(settings, clock, patience)
+    else:
+        address, profile = Address(twitch.chat_url), PROFILES[collection.join_pace]
+        if collection.chat_account == "anonymous":
+            return IrcReader(address, profile=profile, patience=patience, clock=clock)
+        user = _user_token(settings, "collection.chat_account is token").user()
+        # One connection: across two, the JOIN of one channel may overtake the PART of another.
+        source = IrcReader(
+            address,
+            account=lambda: Account(user.login, user.token),
+            profile=profile,
+            patience=patience,
+            clock=clock,
+            channels_a_connection=collection.batch_size,
+        )
     turns = Turns(collection.batch_size, collection.duration_per_batch, collection.collection_interval)
-    return Rotation(reader, turns, clock=clock)
+    return Rotation(source, turns, clock=clock)
+
+
+def _eventsub_reader(settings: Settings, clock: Callable[[], float], patience: Patience) -> ChatSource:
+    # Only here, as TwitchIO takes half a second to load.
+    from vieweratlas_assets.clients.eventsub.reader import EventSubReader
+
+    token = _user_token(settings, "collection.chat_source is eventsub, which needs a user's token")
+
+    def account() -> TwitchUser:
+        return token.user(READ_CHAT_SCOPE)
+
+    account()
+    twitch = settings.twitch
+    return EventSubReader(
+        account, url=twitch.eventsub_url, helix_url=twitch.helix_url, patience=patience, clock=clock
+    )
+
+
+def _user_token(settings: Settings, needed: str) -> UserToken:
+    twitch = settings.twitch
+    if twitch.oauth_token is None:
+        raise TokenRefused(f"{needed}, and there is none: set twitch.oauth_token")
+    return UserToken(twitch.oauth_token.get_secret_value(), twitch.client_id, url=twitch.id_url)
 
 
 def watch_list(settings: Settings) -> list[str]:

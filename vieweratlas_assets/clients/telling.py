@@ -28,6 +28,11 @@ class EventQueue:
         """Let the failure of a task reach who asks for events."""
         task.add_done_callback(self._ended)
 
+    def fail(self, error: BaseException) -> None:
+        """Let a failure reach who asks for events."""
+        self._failure = self._failure or error
+        self._something.set()
+
     def close(self) -> None:
         """End `events` once all that waits was given."""
         self._is_closed = True
@@ -48,9 +53,8 @@ class EventQueue:
                 self._something.clear()
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
-        if not task.cancelled():
-            self._failure = self._failure or task.exception()
-        self._something.set()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.fail(error)
 
 
 class Watching:

@@ -7,10 +7,13 @@ https://dev.twitch.tv/docs/authentication/getting-tokens-oauth/#client-credentia
 https://dev.twitch.tv/docs/authentication/validate-tokens/
 """
 
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from vieweratlas_assets.clients.http import PatientSession, json_object
 
+READ_CHAT_SCOPE = "user:read:chat"
+"""What a user's token needs for chat over EventSub."""
 _NEW_APPLICATION = "register an application at https://dev.twitch.tv/console/apps"
 
 
@@ -65,6 +68,21 @@ class ApplicationToken:
         self._token = token
 
 
+@dataclass(frozen=True)
+class TwitchUser:
+    """Whose token it is, and with which application it was made.
+
+    Attributes:
+        login: lowercase.
+        token: without `oauth:`; not shown.
+    """
+
+    login: str
+    user_id: str
+    client_id: str
+    token: str = field(repr=False)
+
+
 class UserToken:
     """A token that a user made, with or without `oauth:` before it; once it has run out, only the user can help."""
 
@@ -87,24 +105,32 @@ class UserToken:
 
     def headers(self) -> dict[str, str]:
         if self._client_id is None:
-            self._client_id = self._validated("client_id")
+            self._client_id = _text(self._validated(), "client_id")
         return {"Client-Id": self._client_id, "Authorization": f"Bearer {self._token}"}
 
-    def chat_login(self) -> tuple[str, str]:
-        """The login of the user, as Twitch tells it, and the token without `oauth:`: what chat asks for.
+    def user(self, scope: str | None = None) -> "TwitchUser":
+        """Ask Twitch whose token it is.
+
+        Args:
+            scope: that the token must have.
 
         Raises:
-            TokenRefused: Twitch does not know the token.
+            TokenRefused: Twitch does not know the token, or it lacks the scope.
             NoAnswer: Twitch does not tell.
         """
-        return self._validated("login").lower(), self._token
+        told = self._validated()
+        scopes = told.get("scopes")
+        if scope is not None and (not isinstance(scopes, list) or scope not in scopes):
+            raise TokenRefused(f"twitch.oauth_token lacks the scope {scope}: make one that has it")
+        login, user_id, client_id = (_text(told, name) for name in ("login", "user_id", "client_id"))
+        return TwitchUser(login.lower(), user_id, client_id, self._token)
 
-    def _validated(self, told: str) -> str:
+    def _validated(self) -> dict[str, Any]:
         headers = {"Authorization": f"OAuth {self._token}"}
-        found = _answer(self._http, "GET", f"{self._url}/validate", headers=headers).get(told)
-        if not isinstance(found, str) or not found:
+        told = _answer(self._http, "GET", f"{self._url}/validate", headers=headers)
+        if not told:
             self.renew()
-        return str(found)
+        return told
 
     def renew(self) -> None:
         raise TokenRefused(
@@ -148,3 +174,11 @@ def _answer(http: PatientSession, method: str, url: str, **asked: Any) -> dict[s
     """The JSON object of an answer; {} where Twitch refuses."""
     answer = http.request(method, url, **asked)
     return (json_object(answer) or {}) if answer.status_code == 200 else {}
+
+
+def _text(told: dict[str, Any], name: str) -> str:
+    """What Twitch tells of a user's token; an application's has no user."""
+    found = told.get(name)
+    if not isinstance(found, str) or not found:
+        raise TokenRefused(f"twitch.oauth_token is no user's token: Twitch tells no {name} of it")
+    return found

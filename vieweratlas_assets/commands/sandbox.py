@@ -45,7 +45,8 @@ def up(
 ) -> None:
     """Serve Helix and the chat of a made-up Twitch until interrupted (Ctrl-C).
 
-    Prints the settings that send collection there. Chat is IRC over TCP in the clear, and over WebSocket at --port.
+    Prints the settings that send collection there. Chat is IRC over TCP in the clear, and
+    over WebSocket at --port; there is EventSub too.
 
     Faults on demand: POST {"statuses": [503, 429]} to /sandbox/faults for the next requests, {"expire_tokens": true}
     to take all tokens back; {"reset": true}, {"freeze": true}, {"reconnect": 10} or {"joins_to_drop": 5} to
@@ -79,8 +80,14 @@ def up(
         "VIEWERATLAS_TWITCH__HELIX_URL": f"{server.url}/helix",
         "VIEWERATLAS_TWITCH__ID_URL": f"{server.url}/oauth2",
         "VIEWERATLAS_TWITCH__CHAT_URL": server.chat_url,
+        "VIEWERATLAS_TWITCH__EVENTSUB_URL": server.eventsub_url,
         "TWITCH_CLIENT_ID": CLIENT_ID,
         "TWITCH_CLIENT_SECRET": CLIENT_SECRET,
     }.items():
         terminal.console.print(f"export {name}={value}", highlight=False, soft_wrap=True)
+    terminal.console.print(
+        f"# for chat_account token and chat_source eventsub: export TWITCH_OAUTH_TOKEN={helix.user_token()}",
+        highlight=False,
+        soft_wrap=True,
+    )
     server.run()

@@ -29,6 +29,7 @@ from vieweratlas_assets.sandbox.world import World
 Answer = Callable[[Request], dict[str, Any] | Awaitable[dict[str, Any] | None]]
 LOGIN, USER_ID = "sandbox", "1"
 """Of everybody who has a token here."""
+SCOPES = ["chat:read", "user:read:chat"]
 POINTS_A_MINUTE = 800
 TOKEN_LIFE_S = 60 * 86_400
 MOST_FIRST = 100
@@ -142,7 +143,7 @@ class SandboxHelix:
             {
                 "client_id": self._client_id,
                 "login": LOGIN,
-                "scopes": [],
+                "scopes": SCOPES,
                 "user_id": USER_ID,
                 "expires_in": TOKEN_LIFE_S,
             }

@@ -32,8 +32,9 @@ class SandboxServer:
     """Serves a sandbox until it is told to stop.
 
     Attributes:
-        url: of Helix and tokens; with ws:// for http://, of chat over WebSocket, and with /ws behind it of EventSub.
+        url: of Helix and tokens; with ws:// for http://, of chat over WebSocket.
         chat_url: of chat over TCP, such as irc://127.0.0.1:6667.
+        eventsub_url: of EventSub over WebSocket.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class SandboxServer:
                 self._socket.close()
                 raise
             self.chat_url = f"{'ircs' if tls else 'irc'}://{HOST}:{self._chat_socket.getsockname()[1]}"
+            self.eventsub_url = f"{self.url.replace('http', 'ws')}/ws"
             eventsub, path = SandboxEventSub(chat), "/helix/eventsub/subscriptions"
             routes += [
                 WebSocketRoute("/", self._websocket),

@@ -34,6 +34,7 @@ from vieweratlas_assets.settings.values import (
     Size,
     Targets,
     TimeZone,
+    WebSocketAddress,
     size_bytes,
 )
 
@@ -136,14 +137,20 @@ class CollectionSettings(Section):
         pattern=r"^[a-z][a-z0-9_]{0,39}$",
         description="Name of this collector: two that write to one lake must have two names.",
     )
+    chat_source: Literal["irc", "eventsub"] = Field(
+        "irc",
+        description="How chat is heard. irc: as a chat client does; eventsub: by Twitch's official route, always as "
+        "the account of twitch.oauth_token (scope user:read:chat), with turns as in chat_account.",
+    )
     chat_account: Literal["anonymous", "token"] = Field(
         "anonymous",
-        description="Who listens to chat. anonymous: nobody, in all channels at once; token: the account of "
+        description="Who listens over irc. anonymous: nobody, in all channels at once; token: the account of "
         "twitch.oauth_token, which Twitch lets into 100 channels at once, so that they have turns.",
     )
     join_pace: Literal["conservative", "default", "fast"] = Field(
         "default",
-        description="JOINs in 10 s: conservative 20 in all, default 20 a connection and 100 in all, fast 40 and 400.",
+        description="JOINs in 10 s of irc: conservative 20 in all, default 20 a connection and 100 in all, fast 40 "
+        "and 400.",
     )
     collection_interval: int = Field(
         3600, ge=0, description="Seconds between the beginnings of two rounds of turns; 0: one after the other."
@@ -178,6 +185,7 @@ class TwitchSettings(Section):
     chat_url: ChatAddress = Field(
         "ircs://irc.chat.twitch.tv:6697", description="Where chat is; irc:// is without TLS."
     )
+    eventsub_url: WebSocketAddress = Field("wss://eventsub.wss.twitch.tv/ws", description="Where EventSub is.")
     id_url: Address = Field("https://id.twitch.tv/oauth2", description="Where tokens are given.")
 
 

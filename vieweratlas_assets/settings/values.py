@@ -102,6 +102,7 @@ def _prefix(text: str) -> str:
 Place = Annotated[Path, BeforeValidator(_path)]
 Address = Annotated[str, Field(pattern=r"^https?://[^\s/]+(/\S*)?$")]
 ChatAddress = Annotated[str, Field(pattern=r"^ircs?://[^\s/:]+(:\d{1,5})?$")]
+WebSocketAddress = Annotated[str, Field(pattern=r"^wss?://[^\s/]+(/\S*)?$")]
 Secret = Annotated[SecretStr, Field(min_length=1)]
 LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)]
 PlaceOrNone = Annotated[Path | None, BeforeValidator(_path_or_none)]

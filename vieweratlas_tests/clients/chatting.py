@@ -4,21 +4,25 @@ import asyncio
 import datetime as dt
 import ssl
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
 
 from vieweratlas_assets.clients.chat import ChatMessage, ChatSource, Released, UnreadableLine, Unwatched, Watched
+from vieweratlas_assets.clients.eventsub.reader import EventSubReader
 from vieweratlas_assets.clients.irc.connection import Account, Address, anonymous
 from vieweratlas_assets.clients.irc.pacing import Profile
 from vieweratlas_assets.clients.irc.reader import IrcReader
+from vieweratlas_assets.clients.twitch_token import READ_CHAT_SCOPE, UserToken
 from vieweratlas_assets.clients.waiting import Patience
 from vieweratlas_assets.sandbox.clock import SandboxClock
 from vieweratlas_assets.sandbox.feed import FedMessage
 from vieweratlas_assets.sandbox.helix import SandboxHelix
 from vieweratlas_assets.sandbox.irc import ChatLimits, SandboxChat
 from vieweratlas_assets.sandbox.server import SandboxServer
-from vieweratlas_assets.sandbox.world import WorldSpec, build_world
+from vieweratlas_assets.sandbox.world import World, WorldSpec, build_world
 
 START = dt.datetime(2026, 10, 6, 18, tzinfo=dt.UTC)
 START_MS = round(START.timestamp() * 1000)
@@ -42,11 +46,30 @@ EDGE_S = 0.15
 DEADLINE_S = 60.0
 
 
+SMALL = WorldSpec(channels=72, viewers=720, days=1)
+
+
+@cache
+def small_world() -> World:
+    """The world of which the sandbox's Helix tells."""
+    return build_world(SMALL)
+
+
+def numbered(channels: int) -> dict[str, str]:
+    """Ids by the logins of so many channels, channel_0000 first, of which Helix does not know."""
+    return {f"channel_{number:04d}": f"{number}" for number in range(channels)}
+
+
+def of_world(channels: int) -> dict[str, str]:
+    """Ids by the logins of so many channels of which Helix knows."""
+    return dict(small_world().channels.select("channel", "channel_id").head(channels).iter_rows())
+
+
 class SteadyFeed:
     """In every channel somebody says something every so many ms, one channel after the other."""
 
-    def __init__(self, channels: int, every_ms: int = 50) -> None:
-        self.room_ids: Mapping[str, str] = {f"channel_{number:04d}": f"{number}" for number in range(channels)}
+    def __init__(self, room_ids: Mapping[str, str], every_ms: int = 50) -> None:
+        self.room_ids = room_ids
         self._every_ms = every_ms
 
     def between(self, start: dt.datetime, end: dt.datetime) -> Iterator[FedMessage]:
@@ -76,6 +99,13 @@ class Chatting:
         """By the sandbox's clock, s since 1970."""
         return self.clock.now().timestamp()
 
+    def eventsub_reader(self, token: str | None = None, **settings: Any) -> EventSubReader:
+        """A hasty reader of it over EventSub."""
+        user = UserToken(token or self.helix.user_token(), None, url=f"{self.server.url}/oauth2")
+        settings = {"url": self.server.eventsub_url, "patience": QUICK, "clock": self.now} | settings
+        helix_url = f"{self.server.url}/helix"
+        return EventSubReader(lambda: user.user(READ_CHAT_SCOPE), helix_url=helix_url, **settings)
+
     def reader(
         self,
         *,
@@ -100,7 +130,7 @@ class Chatting:
 
 @contextmanager
 def chatting(
-    channels: int = 12,
+    channels: int | SteadyFeed = 12,
     *,
     limits: ChatLimits = NO_LIMITS,
     every_ms: int = 50,
@@ -108,22 +138,19 @@ def chatting(
     speed: float = 1.0,
     start: dt.datetime = START,
 ) -> Iterator[Chatting]:
-    """Serve steady talk in so many channels, from a moment not before START on."""
+    """Serve steady talk in so many channels, or another, from a moment not before START on."""
     clock = SandboxClock(start, speed)
     helix = SandboxHelix(
-        build_world(SMALL),
+        small_world(),
         clock,
         client_id="sandbox",
         client_secret="sandbox-secret",
         now=lambda: clock.now().timestamp(),
     )
-    feed = SteadyFeed(channels, every_ms)
+    feed = SteadyFeed(numbered(channels), every_ms) if isinstance(channels, int) else channels
     chat = SandboxChat(feed, clock, knows=helix.knows, limits=limits)
     with SandboxServer(helix, chat, tls=tls).running() as server:
         yield Chatting(chat, server, helix, clock, feed)
-
-
-SMALL = WorldSpec(channels=72, viewers=720, days=1)
 
 
 @dataclass
@@ -190,6 +217,16 @@ class Heard:
             and self.gap_s(channel, sent_ms / 1000) > EDGE_S
             and (channel, sent_ms) not in heard
         ]
+
+
+@asynccontextmanager
+async def heard_from(source: ChatSource) -> AsyncIterator[Heard]:
+    """Listen to a source; what goes wrong in it fails the test."""
+    heard = Heard(source)
+    async with source:
+        listening = asyncio.create_task(heard.listen())
+        yield heard
+    await listening
 
 
 async def until(reached: Callable[[], bool], what: str) -> None:

@@ -4,8 +4,7 @@ import asyncio
 import datetime as dt
 import ssl
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
@@ -16,20 +15,10 @@ from vieweratlas_assets.clients.irc.connection import Account
 from vieweratlas_assets.clients.irc.pacing import Profile
 from vieweratlas_assets.clients.irc.reader import IrcReader
 from vieweratlas_assets.sandbox.irc import ChatLimits
-from vieweratlas_tests.clients.chatting import Chatting, Heard, chatting, until
+from vieweratlas_tests.clients.chatting import Chatting, Heard, chatting, heard_from, until
 
 CHANNELS = 12
 Scenario = Callable[[Heard, IrcReader, Chatting], Coroutine[Any, Any, None]]
-
-
-@asynccontextmanager
-async def heard_from(reader: IrcReader) -> AsyncIterator[Heard]:
-    """Listen to a reader; what goes wrong in it fails the test."""
-    heard = Heard(reader)
-    async with reader:
-        listening = asyncio.create_task(heard.listen())
-        yield heard
-    await listening
 
 
 def play(scenario: Scenario, twitch: Chatting, **settings: Any) -> Heard:

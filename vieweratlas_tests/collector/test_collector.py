@@ -14,7 +14,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from vieweratlas_assets.clients.chat import CONNECTION_LOST, CONNECTION_SILENT
+from vieweratlas_assets.clients.chat import CONNECTION_LOST, CONNECTION_SILENT, ChatSource
 from vieweratlas_assets.collector.collector import Collector, Hours, Listeners, Pace
 from vieweratlas_assets.collector.metrics import Metrics
 from vieweratlas_assets.collector.minutes import NOT_WANTED, MinuteBook
@@ -25,11 +25,13 @@ from vieweratlas_assets.domain.presence.names import ViewerNames
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.objects import ObjectStore, StorageError
 from vieweratlas_assets.storage.raw import find_raw_day, read_raw_hours
-from vieweratlas_tests.clients.chatting import START, Chatting, chatting, until
+from vieweratlas_tests.clients.chatting import START, Chatting, SteadyFeed, chatting, numbered, until
 
 SPEED = 30.0
 """Of the sandbox's clock: its minute takes 2 s."""
 EVERY_MS = 1000
+LATE = START + dt.timedelta(seconds=5)
+"""So late that the first minute is never told to be whole: the part of a second would be rounded away."""
 QUICK = Pace(
     lateness_s=45.0, settle_s=15.0, tick_s=0.05, roster_s=0.5, retry_s=0.2, longest_retry_s=0.4, metrics_s=0.5
 )
@@ -46,13 +48,14 @@ class Collecting:
     spool: Spool
     wanted: Callable[[], Wanted]
     clock: Callable[[], float]
+    source: ChatSource | None = None
     hours: dict[int, dict[str, int]] = dataclasses.field(default_factory=dict)
     metrics: list[Metrics] = dataclasses.field(default_factory=list)
 
     def collector(self, **settings: Any) -> Collector:
         self.book = MinuteBook("test", ViewerNames(), frozenset())
         return Collector(
-            self.twitch.reader(clock=self.clock, **settings),
+            self.source or self.twitch.reader(clock=self.clock, **settings),
             self.book,
             self.spool,
             self.wanted,
@@ -73,10 +76,16 @@ class Collecting:
 
 @contextlib.contextmanager
 def collecting(
-    folder: Path, *, start: dt.datetime = START, store: ObjectStore | None = None, ahead_s: float = 0.0
+    folder: Path,
+    *,
+    feed: SteadyFeed | None = None,
+    start: dt.datetime = LATE,
+    speed: float = SPEED,
+    store: ObjectStore | None = None,
+    ahead_s: float = 0.0,
 ) -> Iterator[Collecting]:
     """A sandbox with steady talk, and all that a collector of it needs; its clock may be ahead of the collector's."""
-    with chatting(every_ms=EVERY_MS, speed=SPEED, start=start) as twitch:
+    with chatting(feed or SteadyFeed(numbered(12), EVERY_MS), speed=speed, start=start) as twitch:
         lake = store or LocalStore(folder / "lake")
         channels = Wanted(tuple(twitch.feed.room_ids))
         yield Collecting(

@@ -19,7 +19,7 @@ from vieweratlas_assets.sandbox.world import build_world
 from vieweratlas_assets.settings import resolve_settings
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.raw import find_raw_day, read_raw_hours
-from vieweratlas_tests.clients.chatting import SMALL, SteadyFeed
+from vieweratlas_tests.clients.chatting import SMALL, SteadyFeed, numbered
 from vieweratlas_tests.clients.twitch import SECRET
 from vieweratlas_tests.defs.test_assets import failure_of
 from vieweratlas_tests.lakes import away_from_the_hour_s_end, put_raw
@@ -60,7 +60,7 @@ class Talking:
 def talking(tmp_path: Path) -> Iterator[Talking]:
     clock = SandboxClock(dt.datetime.now(dt.UTC))
     helix = SandboxHelix(build_world(SMALL), clock, client_id="sandbox", client_secret=SECRET)
-    chat = SandboxChat(SteadyFeed(3), clock, knows=helix.knows)
+    chat = SandboxChat(SteadyFeed(numbered(3)), clock, knows=helix.knows)
     with SandboxServer(helix, chat).running() as server:
         yield Talking(server, tmp_path)
 

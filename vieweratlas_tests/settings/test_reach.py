@@ -21,6 +21,7 @@ from click.testing import CliRunner
 
 from vieweratlas_assets import logs, plugins
 from vieweratlas_assets.build import build_defs
+from vieweratlas_assets.clients.eventsub.reader import EventSubReader
 from vieweratlas_assets.clients.irc.reader import IrcReader
 from vieweratlas_assets.clients.rotation import Rotation
 from vieweratlas_assets.collecting import collector_of, spool_folder
@@ -188,15 +189,19 @@ def asked_of_twitch(settings: Settings) -> Any:
 def collector(settings: Settings) -> Any:
     """Which collector it is: what listens to whom and how, what its files are called and where they wait."""
     given = requests.Response()
-    given.status_code, given._content = 200, json.dumps({"login": "me", "client_id": "id"}).encode()
+    mine = {"login": "me", "client_id": "id", "user_id": "1", "scopes": ["user:read:chat"]}
+    given.status_code, given._content = 200, json.dumps(mine).encode()
     with patch.object(requests.Session, "request", lambda *_, **__: given):
         made = collector_of(settings, LocalStore(settings.root), ViewerNames())
     source = made._source
     turns = source._turns if isinstance(source, Rotation) else None
     reader = source._source if isinstance(source, Rotation) else source
-    assert isinstance(reader, IrcReader)
-    hub = reader._hub
-    listens = (hub.address.url, hub.pacing._profile, hub.account().token, turns)
+    if isinstance(reader, IrcReader):
+        hub = reader._hub
+        listens = (hub.address.url, hub.pacing._profile, hub.account().token, turns)
+    else:
+        assert isinstance(reader, EventSubReader)
+        listens = (reader._url, reader._helix_url, None, turns)
     return listens, made._name, made._pace, spool_folder(settings)
 
 
@@ -346,6 +351,7 @@ SPARK = {"engine.overlap_engine": "spark"}
 ROLE = "arn:aws:iam::123456789012:role/spark"
 APPLICATION = {"twitch.client_id": "id", "twitch.client_secret": "secret"}
 ACCOUNT = {"twitch.oauth_token": "mine"}
+EVENTSUB = {**ACCOUNT, "collection.chat_source": "eventsub"}
 TURNS = {**ACCOUNT, "collection.chat_account": "token"}
 EMR = {
     **SPARK,
@@ -386,6 +392,7 @@ EFFECTS = {
     "collection.channels": Effect("ann,bob", asked_of_twitch, APPLICATION),
     "collection.channels_file": Effect("channels.txt", asked_of_twitch, APPLICATION),
     "collection.collector": Effect("second", collector),
+    "collection.chat_source": Effect("eventsub", collector, ACCOUNT),
     "collection.chat_account": Effect("token", collector, ACCOUNT),
     "collection.join_pace": Effect("fast", collector),
     "collection.batch_size": Effect("50", collector, TURNS),
@@ -395,6 +402,7 @@ EFFECTS = {
     "collection.spool_dir": Effect("waiting", collector),
     "collection.collection_minutes": Effect("2.5", minutes_of_a_run),
     "twitch.chat_url": Effect("irc://localhost:1", collector),
+    "twitch.eventsub_url": Effect("ws://localhost:1/ws", collector, EVENTSUB),
     "twitch.client_id": Effect("other", asked_of_twitch, APPLICATION),
     "twitch.client_secret": Effect("other", asked_of_twitch, APPLICATION),
     "twitch.oauth_token": Effect("mine", asked_of_twitch, APPLICATION),

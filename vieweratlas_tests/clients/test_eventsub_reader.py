@@ -1,0 +1,306 @@
+"""The reader of chat over EventSub: all is heard once, and what is not heard lies in a gap that it tells."""
+
+import asyncio
+import datetime as dt
+import logging
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from vieweratlas_assets.clients import chat as told
+from vieweratlas_assets.clients.eventsub.reader import EventSubReader
+from vieweratlas_assets.clients.rotation import Rotation, Turns
+from vieweratlas_assets.clients.twitch_token import TwitchUser, UserToken
+from vieweratlas_assets.sandbox.feed import FedMessage
+from vieweratlas_tests.clients.chatting import (
+    NO_LIMITS,
+    Chatting,
+    Heard,
+    SteadyFeed,
+    chatting,
+    heard_from,
+    of_world,
+    until,
+)
+
+CHANNELS = of_world(12)
+NAMES = list(CHANNELS)
+Scenario = Callable[[Heard, EventSubReader, Chatting], Coroutine[Any, Any, None]]
+
+
+def play(scenario: Scenario, twitch: Chatting) -> Heard:
+    """Watch all channels, do something, and see that nothing is missing or double outside of gaps."""
+
+    async def played() -> Heard:
+        async with heard_from(reader := twitch.eventsub_reader()) as heard:
+            reader.watch(NAMES)
+            await until(lambda: len(heard.watching) == len(NAMES), "all are subscribed to")
+            assert reader.joined_channels == len(NAMES)
+            await scenario(heard, reader, twitch)
+            await asyncio.sleep(0.5)
+            end = twitch.clock.now() - dt.timedelta(seconds=0.2)
+        assert not heard.missed(twitch.feed, end)
+        assert max(Counter(heard.messages).values()) == 1
+        return heard
+
+    return asyncio.run(played())
+
+
+async def all_heard_again(heard: Heard, before: int) -> None:
+    """Wait until every channel has had another gap than so many, and is watched."""
+    await until(lambda: all(len(each) > before for each in heard.gaps.values()), "another gap")
+    await until(lambda: len(heard.watching) == len(heard.gaps), "all are subscribed to again")
+
+
+async def nothing(heard: Heard, _: EventSubReader, twitch: Chatting) -> None:
+    await asyncio.sleep(0.5)
+
+
+@pytest.fixture
+def talking() -> Iterator[Chatting]:
+    with chatting(SteadyFeed(CHANNELS)) as twitch:
+        yield twitch
+
+
+def test_every_message_of_every_channel_is_heard_once(talking: Chatting) -> None:
+    heard = play(nothing, talking)
+    assert {tuple(heard.reasons(channel)) for channel in NAMES} == {(told.CONNECTING, told.JOINING)}
+    assert heard.messages[0].login.startswith("viewer_") and not heard.unreadable
+    asyncio.run(until(lambda: not talking.chat.sessions, "the connection is closed"))
+
+
+class OfBotsAndOthers(SteadyFeed):
+    """Every third message is a bot's, every fifth was written in another channel."""
+
+    def between(self, start: dt.datetime, end: dt.datetime) -> Iterator[FedMessage]:
+        for message in super().between(start, end):
+            number = message.sent_ms // 50
+            badges = "@badges=bot-badge/1" if number % 3 == 0 else "@badges=vip/1"
+            source = "@source-id=there;source-room-id=4711;" if number % 5 == 0 else "@"
+            line = message.line.replace("@badges=", badges, 1).replace("@", source, 1)
+            yield message._replace(line=line)
+
+
+def test_bots_and_messages_of_other_channels_are_told_as_such() -> None:
+    with chatting(OfBotsAndOthers(CHANNELS)) as twitch:
+        heard = play(nothing, twitch)
+    numbers = [message.sent_ms // 50 for message in heard.messages]
+    assert [message.by_bot for message in heard.messages] == [number % 3 == 0 for number in numbers]
+    assert [message.mirrored for message in heard.messages] == [number % 5 == 0 for number in numbers]
+
+
+def test_a_connection_that_is_reset_is_made_again(talking: Chatting) -> None:
+    async def reset(heard: Heard, reader: EventSubReader, twitch: Chatting) -> None:
+        before = len(heard.gaps[NAMES[0]])
+        twitch.server.call(twitch.chat.reset)
+        await all_heard_again(heard, before)
+        assert (reader.connections_made, reader.reconnects) == (2, 1)
+
+    heard = play(reset, talking)
+    assert {heard.reasons(channel)[-1] for channel in NAMES} == {told.CONNECTION_LOST}
+
+
+def test_an_announced_reconnect_is_a_short_gap(talking: Chatting) -> None:
+    announced = 0.0
+
+    async def reconnect(heard: Heard, reader: EventSubReader, twitch: Chatting) -> None:
+        nonlocal announced
+        for number in range(1, 4):
+            before, announced = len(heard.gaps[NAMES[0]]), twitch.now()
+            twitch.server.call(twitch.chat.reconnect, 15.0)
+            await all_heard_again(heard, before)
+            assert (reader.connections_made, reader.reconnects) == (number + 1, number)
+        # It goes on with the subscriptions that it had.
+        reader.watch(NAMES[1:])
+        await until(lambda: set(heard.released) == set(NAMES[:1]), "one is left")
+
+    heard = play(reconnect, talking)
+    for channel in NAMES:
+        begin, end, reason = heard.gaps[channel][-1]
+        assert reason == told.SERVER_RECONNECT and abs(begin - announced) < 0.2 and end - begin < 1.0
+    asyncio.run(until(lambda: not talking.chat.sessions, "all connections are closed"))
+
+
+@pytest.mark.slow
+def test_a_connection_that_goes_silent_is_found_out_and_the_gap_begins_where_the_silence_does(
+    talking: Chatting,
+) -> None:
+    silent_at = 0.0
+
+    async def freeze(heard: Heard, _: EventSubReader, twitch: Chatting) -> None:
+        nonlocal silent_at
+        before, silent_at = len(heard.gaps[NAMES[0]]), twitch.now()
+        twitch.server.call(twitch.chat.freeze)
+        await all_heard_again(heard, before)
+
+    heard = play(freeze, talking)
+    for channel in NAMES:
+        begin, end, reason = heard.gaps[channel][-1]
+        assert reason == told.CONNECTION_SILENT and abs(begin - silent_at) < 0.2 and 10 < end - begin < 30
+
+
+@pytest.mark.parametrize(
+    ("msg_id", "reason"), [("msg_banned", told.BANNED), ("msg_channel_suspended", told.SUSPENDED)]
+)
+def test_a_channel_that_puts_the_account_out_is_left_alone(talking: Chatting, msg_id: str, reason: str) -> None:
+    async def put_out(heard: Heard, _: EventSubReader, twitch: Chatting) -> None:
+        twitch.server.call(twitch.chat.sessions[0].put_out, NAMES[7], msg_id)
+        await until(lambda: heard.reasons(NAMES[7])[-1] == reason, "the revocation")
+
+    heard = play(put_out, talking)
+    assert heard.gaps[NAMES[7]][-1][1:] == (float("inf"), reason)
+    assert heard.watching == {*NAMES} - {NAMES[7]}
+
+
+def test_a_subscription_that_ends_for_another_reason_is_made_again(talking: Chatting) -> None:
+    async def end(heard: Heard, _: EventSubReader, twitch: Chatting) -> None:
+        twitch.server.call(twitch.chat.sessions[0].put_out, NAMES[7], "msg_room_not_found")
+        await until(lambda: heard.reasons(NAMES[7])[-1] == told.JOIN_UNANSWERED, "the revocation")
+        await until(lambda: NAMES[7] in heard.watching, "it is subscribed to again")
+
+    play(end, talking)
+
+
+def test_channels_that_refuse_or_are_none_are_told_and_left_alone(talking: Chatting) -> None:
+    talking.chat.faults.refused[NAMES[3]] = "msg_banned"
+
+    async def watch() -> Heard:
+        async with heard_from(reader := talking.eventsub_reader()) as heard:
+            reader.watch([*NAMES, "nobody_at_all"])
+            await until(lambda: len(heard.watching) == len(NAMES) - 1, "all but one are subscribed to")
+            await until(lambda: heard.reasons(NAMES[3])[-1] == told.BANNED, "the refusal")
+            asked = talking.helix.requests
+            await asyncio.sleep(1)
+            assert talking.helix.requests == asked
+        return heard
+
+    heard = asyncio.run(watch())
+    assert heard.gaps["nobody_at_all"][-1][1:] == (float("inf"), told.NO_SUCH_CHANNEL)
+    assert not heard.missed(talking.feed, talking.clock.now() - dt.timedelta(seconds=1))
+
+
+def test_an_account_over_its_limit_of_channels_is_told_and_asks_again_when_one_is_free() -> None:
+    async def watch(twitch: Chatting) -> Heard:
+        async with heard_from(reader := twitch.eventsub_reader()) as heard:
+            reader.watch(NAMES)
+            await until(lambda: sum(told.CHANNEL_LIMIT in heard.reasons(name) for name in NAMES) == 2, "the limit")
+            reader.watch(NAMES[2:])
+            await until(lambda: heard.watching == set(NAMES[2:]), "the others are subscribed to")
+        return heard
+
+    with chatting(SteadyFeed(CHANNELS), limits=replace(NO_LIMITS, channels=10)) as twitch:
+        heard = asyncio.run(watch(twitch))
+        assert twitch.chat.most_channels == 10 and set(heard.released) == set(NAMES[:2])
+
+
+@pytest.mark.parametrize("at_once", [1, 4])
+def test_more_channels_than_an_account_may_be_in_have_turns(at_once: int) -> None:
+    turns = Turns(at_once=at_once, turn_s=0.6, round_s=0.0, join_s=5.0, tick_s=0.02)
+    some = NAMES[: 3 * at_once]
+
+    async def watch(twitch: Chatting) -> Heard:
+        rotation = Rotation(twitch.eventsub_reader(), turns, clock=twitch.now)
+        async with heard_from(rotation) as heard:
+            rotation.watch(some)
+            await until(
+                lambda: all(heard.reasons(name).count(told.ROTATION) >= 3 for name in some), "each has had two turns"
+            )
+            end = twitch.clock.now() - dt.timedelta(seconds=0.2)
+        assert not heard.missed(twitch.feed, end)
+        return heard
+
+    with chatting(SteadyFeed(CHANNELS), limits=replace(NO_LIMITS, channels=at_once)) as twitch:
+        heard = asyncio.run(watch(twitch))
+        assert twitch.chat.most_channels == at_once
+        assert {message.channel for message in heard.messages} == set(some)
+        assert told.CHANNEL_LIMIT not in {reason for name in some for reason in heard.reasons(name)}
+
+
+def test_it_is_connected_only_while_somebody_is_wanted(talking: Chatting) -> None:
+    async def leave_and_come_back(heard: Heard, reader: EventSubReader, twitch: Chatting) -> None:
+        reader.watch([])
+        await until(lambda: set(heard.released) == set(NAMES), "all are left")
+        await until(lambda: not twitch.chat.sessions, "the connection is closed")
+        await asyncio.sleep(0.3)
+        assert reader.connections_made == 1
+        reader.watch(NAMES)
+        await until(lambda: len(heard.watching) == len(NAMES), "all are back")
+        assert reader.connections_made == 2 and reader.reconnects == 0
+        heard.released.clear()
+        for name in NAMES:
+            # While nobody wanted them nothing was missed.
+            heard.gaps[name] = heard.gaps[name][-1:]
+
+    play(leave_and_come_back, talking)
+
+
+def test_helix_in_trouble_is_asked_again(talking: Chatting) -> None:
+    talking.helix.faults.extend([503, 200, 429])
+    heard = play(nothing, talking)
+    assert {told.JOIN_UNANSWERED} < {reason for name in NAMES for reason in heard.reasons(name)}
+
+
+def test_a_token_that_is_refused_is_told_and_asked_for_again(
+    talking: Chatting, caplog: pytest.LogCaptureFixture
+) -> None:
+    tokens = ["expired-4711"]
+
+    def account() -> TwitchUser:
+        return UserToken(tokens[0], None, url=f"{talking.server.url}/oauth2").user()
+
+    async def watch() -> Heard:
+        reader = talking.eventsub_reader()
+        reader._account = account
+        async with heard_from(reader) as heard:
+            reader.watch(NAMES[:2])
+            await until(lambda: heard.reasons(NAMES[0])[-1:] == [told.LOGIN_REFUSED], "the refusal")
+            tokens[0] = talking.helix.user_token()
+            await until(lambda: len(heard.watching) == 2, "both are subscribed to")
+            # The server goes on with subscriptions that there are, and makes no others.
+            talking.helix.expire_tokens()
+            reader.watch(NAMES[:3])
+            await until(lambda: heard.reasons(NAMES[2])[-1:] == [told.LOGIN_REFUSED], "the second refusal")
+            count = len(heard.messages)
+            await until(lambda: len(heard.messages) > count + 5, "still heard")
+            assert heard.watching == set(NAMES[:2])
+        return heard
+
+    asyncio.run(watch())
+    assert "4711" not in caplog.text and "twitch.oauth_token" in caplog.text
+
+
+@pytest.mark.parametrize("url", ["ws://no-such-host.invalid/ws", "ws://127.0.0.1:1/ws"])
+def test_where_nobody_answers_it_is_told_and_tried_again(talking: Chatting, url: str) -> None:
+    async def watch() -> Heard:
+        async with heard_from(reader := talking.eventsub_reader(url=url)) as heard:
+            reader.watch(NAMES[:1])
+            await until(lambda: reader.connections_made >= 3, "three tries")
+        return heard
+
+    assert asyncio.run(watch()).gaps[NAMES[0]][0][1:] == (float("inf"), told.CONNECTING)
+
+
+def test_neither_what_is_written_nor_the_token_is_logged(talking: Chatting, caplog: pytest.LogCaptureFixture) -> None:
+    token = talking.helix.user_token()
+
+    async def watch() -> None:
+        async with heard_from(reader := talking.eventsub_reader(token)) as heard:
+            reader.watch([*NAMES, "nobody_at_all"])
+            await until(lambda: len(heard.watching) == len(NAMES), "all are subscribed to")
+            talking.server.call(talking.chat.reset)
+            await until(lambda: not heard.watching, "the connection is lost")
+            await until(lambda: len(heard.watching) == len(NAMES), "all are subscribed to again")
+            talking.helix.expire_tokens()
+            reader.watch(NAMES[1:])
+            await until(lambda: bool(heard.released), "one is left")
+        assert heard.messages and token not in repr(reader)
+
+    with caplog.at_level(logging.DEBUG):
+        asyncio.run(watch())
+    # The server's own log is not ours.
+    said = [record.getMessage() for record in caplog.records if not record.name.startswith(("websockets", "uvicorn"))]
+    assert said and not [line for line in said if "hello" in line or token in line]
+    assert token not in repr(TwitchUser("ann", "1", "id", token))
