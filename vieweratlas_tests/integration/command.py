@@ -1,9 +1,13 @@
 """The command `vieweratlas`, run as a person runs it: another process, its own lake and history."""
 
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 from vieweratlas_assets.settings import LEGACY_VARIABLES
@@ -52,3 +56,19 @@ class Command:
             printed = process.communicate()[0]
         assert (process.returncode != 0) == fails, printed
         return printed
+
+    @contextmanager
+    def sandbox(self, *options: str) -> Iterator[dict[str, str]]:
+        """Run `sandbox up` on free ports.
+
+        Yields:
+            The environment that it prints; TWITCH_OAUTH_TOKEN, which it only offers, is not in it.
+        """
+        with self.start("sandbox", "up", "--port", "0", "--chat-port", "0", *options) as process:
+            assert process.stdout is not None
+            lines = takewhile(lambda line: line.startswith("export "), process.stdout)
+            try:
+                yield dict(line.strip().removeprefix("export ").split("=", 1) for line in lines)
+            finally:
+                process.send_signal(signal.SIGINT)
+                assert process.wait(20) in (0, 130)

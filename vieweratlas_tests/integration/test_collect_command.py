@@ -3,6 +3,7 @@
 import contextlib
 import datetime as dt
 import json
+import os
 import signal
 import subprocess
 import time
@@ -17,11 +18,14 @@ import requests
 from dagster._core.scheduler.instigation import InstigatorStatus
 
 from vieweratlas_assets.partitions import hour_key
+from vieweratlas_assets.settings import LEGACY_VARIABLES
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.raw import find_raw_day, read_raw_hours
 from vieweratlas_tests.integration.command import Command
+from vieweratlas_tests.integration.dagster_dev import DagsterDev, dagster_dev
+from vieweratlas_tests.lakes import away_from_the_hour_s_end
 
-WORLD = ("--channels", "300", "--viewers", "30000", "--days", "3", "--port", "0", "--chat-port", "0")
+WORLD = ("--channels", "300", "--viewers", "30000", "--days", "3")
 DEADLINE_S = 120.0
 MESSAGES = ("messages", "dropped_mirrors", "dropped_bots")
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -35,11 +39,8 @@ def command(tmp_path: Path) -> Command:
 @pytest.fixture
 def twitch(command: Command) -> Iterator[dict[str, str]]:
     """The environment that leads to a sandbox at the present time, while it runs."""
-    with command.start("sandbox", "up", *WORLD) as process:
-        assert process.stdout is not None
-        lines = [process.stdout.readline().strip().removeprefix("export ") for _ in range(5)]
-        yield dict(line.split("=", 1) for line in lines)
-        process.send_signal(signal.SIGINT)
+    with command.sandbox(*WORLD) as environment:
+        yield environment
 
 
 def chat(twitch: dict[str, str]) -> dict[str, int]:
@@ -147,3 +148,37 @@ def test_continuous_leaves_no_daemon_behind_where_it_cannot_collect(command: Com
     home = str(command.folder / "home")
     ours = [each for each in psutil.process_iter(["cmdline", "environ"]) if home in str(each.info["environ"])]
     assert not [each for each in ours if "dagster" in str(each.info["cmdline"])]
+
+
+LAUNCH = """
+mutation ($params: ExecutionParams!) {
+  launchRun(executionParams: $params) { __typename ... on LaunchRunSuccess { run { runId } } }
+}
+"""
+TERMINATE = "mutation ($id: String!) { terminateRun(runId: $id) { __typename } }"
+STATUS = "query ($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
+
+
+def launched(dev: DagsterDev, job: str, partition: str) -> str:
+    """The id of a run that was launched."""
+    selector = {"jobName": job, "repositoryName": "__repository__", "repositoryLocationName": "vieweratlas"}
+    tags = [{"key": "dagster/partition", "value": partition}]
+    params = {"selector": selector, "executionMetadata": {"tags": tags}, "runConfigData": {}}
+    run: str = dev.graphql(LAUNCH, params=params)["launchRun"]["run"]["runId"]
+    return run
+
+
+def test_a_run_that_is_terminated_in_the_ui_seals_every_message_that_was_sent(
+    command: Command, twitch: dict[str, str]
+) -> None:
+    environment = {name: "" for name in os.environ if name in LEGACY_VARIABLES} | twitch
+    now = away_from_the_hour_s_end()
+    with dagster_dev(command.root, command.folder / "home", **environment) as dev:
+        run = launched(dev, "collection", hour_key(now.date(), now.hour))
+        wait(lambda: chat(twitch)["copies"] >= 20, "20 messages")
+        assert dev.graphql(TERMINATE, id=run)["terminateRun"]["__typename"] == "TerminateRunSuccess"
+        ended = ("CANCELED", "SUCCESS")
+        wait(lambda: dev.graphql(STATUS, id=run)["runOrError"]["status"] in ended, "the run ends well")
+    raw = collected(command)
+    assert sum(raw[name].sum() for name in MESSAGES) == chat(twitch)["copies"]
+    assert chat(twitch)["sessions"] == 0

@@ -1,6 +1,5 @@
 """The sandbox as people start it, and the commands that ask it."""
 
-import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +9,7 @@ import requests
 
 from vieweratlas_tests.integration.command import Command
 
-SMALL = ("--channels", "300", "--viewers", "3000", "--days", "3", "--port", "0", "--chat-port", "0")
+SMALL = ("--channels", "300", "--viewers", "3000", "--days", "3")
 # An evening, so that more than 30 of the 300 are live.
 EVENING = ("--start", "2026-11-20T20:00:00")
 
@@ -23,14 +22,8 @@ def command(tmp_path: Path) -> Command:
 @pytest.fixture
 def exports(command: Command) -> Iterator[dict[str, str]]:
     """The environment that `sandbox up` prints, while it runs."""
-    with command.start("sandbox", "up", *SMALL, *EVENING) as process:
-        assert process.stdout is not None
-        lines = [process.stdout.readline().strip().removeprefix("export ") for _ in range(5)]
-        try:
-            yield dict(line.split("=", 1) for line in lines)
-        finally:
-            process.send_signal(signal.SIGINT)
-            assert process.wait(20) in (0, 130)
+    with command.sandbox(*SMALL, *EVENING) as environment:
+        yield environment
     assert not command.root.exists(), "it needs no lake"
 
 
