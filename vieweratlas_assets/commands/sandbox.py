@@ -8,6 +8,7 @@ import datetime as dt
 import click
 
 from vieweratlas_assets import terminal
+from vieweratlas_assets.sandbox.vocabulary import LANGUAGES
 from vieweratlas_assets.sandbox.world import WorldSpec
 
 
@@ -23,6 +24,12 @@ def sandbox_group() -> None:
 )
 @click.option("--channels", default=2_000, show_default=True, help="Channels of the made-up Twitch.")
 @click.option("--viewers", default=40_000, show_default=True, help="Viewers.")
+@click.option(
+    "--languages",
+    default=len(LANGUAGES),
+    show_default=True,
+    help="Languages spoken; with all of them people are awake at any hour.",
+)
 @click.option("--days", default=7, show_default=True, help="Days, from the eve of its first moment on.")
 @click.option("--seed", default=WorldSpec.seed, show_default=True, help="Another seed is another Twitch.")
 @click.option(
@@ -38,6 +45,7 @@ def up(
     chat_port: int,
     channels: int,
     viewers: int,
+    languages: int,
     days: int,
     seed: int,
     speed: float,
@@ -64,7 +72,9 @@ def up(
     try:
         # From the eve on, so that broadcasts are under way.
         eve = moment.date() - dt.timedelta(days=1)
-        spec = WorldSpec(seed=seed, channels=channels, viewers=viewers, days=days, start=eve)
+        spec = WorldSpec(
+            seed=seed, channels=channels, viewers=viewers, languages=languages, days=days, start=eve
+        )
         with terminal.console.status("making up a Twitch"):
             world, clock = build_world(spec), SandboxClock(moment, speed)
             helix = SandboxHelix(world, clock, client_id=CLIENT_ID, client_secret=CLIENT_SECRET)

@@ -25,7 +25,7 @@ from vieweratlas_tests.integration.command import Command
 from vieweratlas_tests.integration.dagster_dev import DagsterDev, dagster_dev
 from vieweratlas_tests.lakes import away_from_the_hour_s_end
 
-WORLD = ("--channels", "300", "--viewers", "30000", "--days", "3")
+WORLD = ("--channels", "2000", "--viewers", "40000", "--days", "3")
 DEADLINE_S = 120.0
 MESSAGES = ("messages", "dropped_mirrors", "dropped_bots")
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
