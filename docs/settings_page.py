@@ -8,7 +8,6 @@ from typing import Any, Literal, get_args, get_origin
 
 from vieweratlas_assets.settings import (
     LEGACY_VARIABLES,
-    NOT_YET_READ,
     Settings,
     is_secret,
     keys,
@@ -72,8 +71,6 @@ def _section(section: str, heading: str, older: dict[str, str]) -> str:
             continue
         names = f"`{variable_of(key)}`" + (f", `{older[key]}`" if key in older else "")
         meaning = field.description or ""
-        if key in NOT_YET_READ:
-            meaning += f" Not read yet: for {NOT_YET_READ[key]}."
         lines.append(f"| {names} | {_default(key)} | {_allowed(key, field.annotation, field.metadata)} | {meaning} |")
     return "\n".join([*lines, ""])
 

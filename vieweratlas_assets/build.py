@@ -11,13 +11,14 @@ from typing import Any
 import dagster as dg
 
 from vieweratlas_assets.collecting import collector_of
-from vieweratlas_assets.defs.assets import atlas, live, presence, products, raw, roster
-from vieweratlas_assets.defs.assets.collection import collection_specs
+from vieweratlas_assets.defs.assets import atlas, live, presence, products, raw, roster, vods
 from vieweratlas_assets.defs.io_managers import lake_of
 from vieweratlas_assets.defs.jobs import JOBS
 from vieweratlas_assets.defs.resources import analysis_resource
 from vieweratlas_assets.defs.schedules import build_schedules
+from vieweratlas_assets.defs.sensors import vod_discovery_sensor
 from vieweratlas_assets.domain.communities.detectors import community_detector
+from vieweratlas_assets.fetching import fetching, open_queue
 from vieweratlas_assets.partitions import partitions_of
 from vieweratlas_assets.plugins import load_plugins, load_visualisers
 from vieweratlas_assets.privacy import viewer_names
@@ -84,6 +85,12 @@ def _definitions(settings: Settings, resource_overrides: Mapping[str, Any]) -> d
             lambda _: partial(collector_of, settings),
             description="The collector of live chat that the settings name.",
         ),
+        "vod_queue": dg.ResourceDefinition(
+            lambda _: partial(open_queue, settings), description="The queue of VODs; its password never shows."
+        ),
+        "fetching": dg.ResourceDefinition(
+            lambda _: partial(fetching, settings), description="Workers that fetch the chat of VODs."
+        ),
         "watch_list": dg.ResourceDefinition(
             lambda _: partial(watch_list, settings), description="The channels that are always watched."
         ),
@@ -96,15 +103,17 @@ def _definitions(settings: Settings, resource_overrides: Mapping[str, Any]) -> d
     copies = [] if folder is None else [products.output_copies_asset(partitions, folder, published)]
     return dg.Definitions(
         assets=[
-            *collection_specs(partitions),
             roster.channel_roster_asset(partitions, settings.collection.top_channels_limit),
             raw.raw_snapshots_asset(partitions, settings.collection.collection_minutes),
+            vods.vod_catalog_asset(partitions, settings),
+            vods.vod_presence_asset(partitions, settings.vod.downloads_at_once),
             atlas.overlap_graph_asset(partitions, settings.engine),
             *(asset(partitions) for asset in ASSETS),
             *published,
             *copies,
         ],
         jobs=JOBS,
+        sensors=[vod_discovery_sensor(settings)],
         schedules=build_schedules(settings.schedules.running),
         resources=resources | dict(resource_overrides),
         # Parallelism comes from runs: a process for every step would cost seconds each.

@@ -21,11 +21,12 @@ from vieweratlas_assets.commands.privacy import erase, privacy_group, prune
 from vieweratlas_assets.commands.sandbox import sandbox_group
 from vieweratlas_assets.commands.start import start
 from vieweratlas_assets.commands.vod_imports import import_twitchdownloader, import_vod_json, import_vod_lake
+from vieweratlas_assets.commands.vods import preprocess_vods, vods_group
 from vieweratlas_assets.logs import SHOWN
 from vieweratlas_assets.settings import Settings, SettingsError
 
 # Commands that get the option --root instead of settings: they choose or show what makes them, or need none.
-CHOOSING_SETTINGS = ("demo", "config", "analyze", "sandbox")
+CHOOSING_SETTINGS = ("demo", "config", "analyze", "preprocess-vods", "sandbox")
 
 
 def main() -> None:
@@ -52,15 +53,28 @@ def _mendable() -> tuple[type[Exception], ...]:
     from vieweratlas_assets.clients.helix import HelixError
     from vieweratlas_assets.clients.http import NoAnswer
     from vieweratlas_assets.clients.twitch_token import TokenRefused
+    from vieweratlas_assets.clients.vod_chat import VodChatMisconfigured
     from vieweratlas_assets.collector.wanted import RosterUnknown
     from vieweratlas_assets.domain.communities.own_detectors import DetectorError
     from vieweratlas_assets.importers.documents import DocumentError
     from vieweratlas_assets.importers.tabular import TableError
     from vieweratlas_assets.runs import NothingToAnalyse
     from vieweratlas_assets.storage.objects import StorageError
+    from vieweratlas_assets.vods.database import QueueUnavailable
+    from vieweratlas_assets.vods.limits import BudgetSpent
 
+    of_vods = (BudgetSpent, QueueUnavailable, VodChatMisconfigured)
     of_twitch = (HelixError, NoAnswer, RosterUnknown, TokenRefused)
-    return (SettingsError, StorageError, TableError, DocumentError, NothingToAnalyse, DetectorError, *of_twitch)
+    return (
+        SettingsError,
+        StorageError,
+        TableError,
+        DocumentError,
+        NothingToAnalyse,
+        DetectorError,
+        *of_twitch,
+        *of_vods,
+    )
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -76,6 +90,7 @@ def cli(context: click.Context, root: str | None) -> None:
       vieweratlas import vod-lake DIR         your own presence
       vieweratlas collect                     live chat, until you stop it
       vieweratlas continuous                  the same, and an atlas every night
+      vieweratlas vods discover, vods process chat of past broadcasts
       vieweratlas analyze                     the atlas of the newest day
       vieweratlas dev                         the same in the Dagster UI
 
@@ -119,6 +134,8 @@ COMMANDS = (
     erase,
     prune,
     privacy_group,
+    vods_group,
+    preprocess_vods,
 )
 for command in (*COMMANDS, sandbox_group):
     cli.add_command(command)

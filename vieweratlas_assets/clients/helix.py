@@ -1,11 +1,12 @@
-"""Helix, Twitch's REST API: who is live.
+"""Helix, Twitch's REST API: who is live, and which archives of past broadcasts there are.
 
 Belongs here: asking, within Twitch's limits and past its troubles. Not here: tokens (twitch_token), what becomes of
-the answers (domain.presence.roster).
+the answers (domain.presence.roster, domain.presence.vod_catalog).
 
-https://dev.twitch.tv/docs/api/reference/#get-streams, https://dev.twitch.tv/docs/api/guide/#twitch-rate-limits
+https://dev.twitch.tv/docs/api/reference/#get-streams, https://dev.twitch.tv/docs/api/reference/#get-videos, https://dev.twitch.tv/docs/api/guide/#twitch-rate-limits
 """
 
+import contextlib
 import logging
 import math
 import time
@@ -30,6 +31,10 @@ Record = Mapping[str, Any]
 
 class HelixError(RuntimeError):
     """Helix answers otherwise than it is documented to; the message holds no secret."""
+
+
+class NotFound(HelixError):
+    """Helix has nothing of what it was asked for."""
 
 
 class HelixClient:
@@ -70,7 +75,36 @@ class HelixClient:
             found |= {stream["user_id"]: stream for stream in self._pages("streams", asked)}
         return _by_viewers(found.values())
 
-    def _pages(self, path: str, asked: list[tuple[str, str]]) -> Iterator[Record]:
+    def archives_of(self, user_id: str) -> Iterator[Record]:
+        """The archives of a channel, newest first, as far as they are taken; a channel that is gone has none."""
+        asked = [("user_id", user_id), ("type", "archive"), ("sort", "time"), ("first", str(PAGE))]
+        with contextlib.suppress(NotFound):
+            yield from self._pages("videos", asked)
+
+    def videos(self, ids: Sequence[str]) -> list[Record]:
+        """Those of these videos that Twitch still has."""
+        found: dict[str, Record] = {}
+        for begin in range(0, len(ids), PAGE):
+            asked = [("id", each) for each in ids[begin : begin + PAGE]]
+            # 404 where it has none of them.
+            with contextlib.suppress(NotFound):
+                found |= {
+                    video["id"]: video for video in self._pages("videos", asked, ("id", "user_id", "user_login"))
+                }
+        return list(found.values())
+
+    def user_ids(self, logins: Sequence[str]) -> dict[str, str]:
+        """The ids of channels by login, without those that do not exist."""
+        found: dict[str, str] = {}
+        for begin in range(0, len(logins), PAGE):
+            asked = [("login", login) for login in logins[begin : begin + PAGE]]
+            users = self._pages("users", asked, ("id", "login"))
+            found |= {user["login"].lower(): user["id"] for user in users}
+        return found
+
+    def _pages(
+        self, path: str, asked: list[tuple[str, str]], needed: Sequence[str] = ("user_id", "user_login")
+    ) -> Iterator[Record]:
         """The usable records of all pages."""
         cursor: str | None = None
         seen: set[str] = set()
@@ -79,7 +113,7 @@ class HelixClient:
             records = page.get("data")
             if not isinstance(records, list):
                 raise HelixError(f"Helix {path}: the answer has no list of data")
-            usable = [record for record in records if _usable(record)]
+            usable = [record for record in records if _usable(record, needed)]
             if len(usable) < len(records):
                 LOG.warning("Helix %s: %d record(s) without an id or a login", path, len(records) - len(usable))
             yield from usable
@@ -110,7 +144,7 @@ class HelixClient:
                 waits += 1
                 self._empty_until = max(self._reset(answer), self._now() + 1)
             else:
-                raise HelixError(reason)
+                raise NotFound(reason) if answer.status_code == 404 else HelixError(reason)
 
     def _reset(self, answer: requests.Response) -> float:
         """When the bucket is full again; where that is not told, in a second."""
@@ -126,11 +160,9 @@ class HelixClient:
             self._http.sleep(pause + self._http.jitter())
 
 
-def _usable(record: Any) -> bool:
-    """Whether a record tells whose stream it is; one that does not must not cost the page."""
-    return isinstance(record, dict) and all(
-        isinstance(record.get(name), str) and record[name] for name in ("user_id", "user_login")
-    )
+def _usable(record: Any, needed: Sequence[str]) -> bool:
+    """Whether a record tells what it is of; one that does not must not cost the page."""
+    return isinstance(record, dict) and all(isinstance(record.get(name), str) and record[name] for name in needed)
 
 
 def _by_viewers(streams: Iterable[Record]) -> list[Record]:

@@ -12,9 +12,7 @@ from rich.table import Table
 
 from vieweratlas_assets import terminal
 from vieweratlas_assets.commands.start import resolve
-from vieweratlas_assets.settings import NOT_YET_READ, Resolved, SettingsError, is_secret, keys, value_of
-
-NOT_READ = "not read yet"
+from vieweratlas_assets.settings import Resolved, SettingsError, is_secret, keys, value_of
 
 
 @click.group("config")
@@ -34,7 +32,7 @@ def show(root: str | None, config: str | None, as_json: bool) -> None:
     """
     from vieweratlas_assets.storage.objects import refuse_credentials
 
-    resolved = resolve(root, config, refuse_unread=False)
+    resolved = resolve(root, config)
     refuse_credentials(resolved.settings.root)
     rows = {key: _row(key, resolved) for key in keys()}
     if as_json:
@@ -45,8 +43,7 @@ def show(root: str | None, config: str | None, as_json: bool) -> None:
         table.add_column(heading, overflow="fold")
     for key, row in rows.items():
         section, _, name = key.rpartition(".")
-        origin = row["origin"] if row["read"] else f"{row['origin']} ({NOT_READ})"
-        table.add_row(section, name, escape(_text(row["value"])), escape(origin))
+        table.add_row(section, name, escape(_text(row["value"])), escape(row["origin"]))
     terminal.console.print(table)
 
 
@@ -90,7 +87,7 @@ def _row(key: str, resolved: Resolved) -> dict[str, Any]:
         value = "not set" if value is None else "set"
     elif not isinstance(value, str | int | float | tuple | dict | None):
         value = str(value)
-    return {"value": value, "origin": resolved.origins[key], "read": key not in NOT_YET_READ}
+    return {"value": value, "origin": resolved.origins[key]}
 
 
 def _text(value: Any) -> str:

@@ -51,10 +51,10 @@ def up(
     speed: float,
     start: dt.datetime | None,
 ) -> None:
-    """Serve Helix and the chat of a made-up Twitch until interrupted (Ctrl-C).
+    """Serve Helix, the chat and the VODs of a made-up Twitch until interrupted (Ctrl-C).
 
     Prints the settings that send collection there. Chat is IRC over TCP in the clear, and
-    over WebSocket at --port; there is EventSub too.
+    over WebSocket at --port; there is EventSub too, and the chat replay of VODs.
 
     Faults on demand: POST {"statuses": [503, 429]} to /sandbox/faults for the next requests, {"expire_tokens": true}
     to take all tokens back; {"reset": true}, {"freeze": true}, {"reconnect": 10} or {"joins_to_drop": 5} to
@@ -66,20 +66,20 @@ def up(
     from vieweratlas_assets.sandbox.irc import SandboxChat
     from vieweratlas_assets.sandbox.process import CLIENT_ID, CLIENT_SECRET
     from vieweratlas_assets.sandbox.server import SandboxServer
+    from vieweratlas_assets.sandbox.vod_chat import SandboxVodChat, WorldVodChats
     from vieweratlas_assets.sandbox.world import build_world
 
     moment = dt.datetime.now(dt.UTC) if start is None else start.replace(tzinfo=dt.UTC)
     try:
         # From the eve on, so that broadcasts are under way.
         eve = moment.date() - dt.timedelta(days=1)
-        spec = WorldSpec(
-            seed=seed, channels=channels, viewers=viewers, languages=languages, days=days, start=eve
-        )
+        spec = WorldSpec(seed=seed, channels=channels, viewers=viewers, languages=languages, days=days, start=eve)
         with terminal.console.status("making up a Twitch"):
             world, clock = build_world(spec), SandboxClock(moment, speed)
             helix = SandboxHelix(world, clock, client_id=CLIENT_ID, client_secret=CLIENT_SECRET)
             chat = SandboxChat(WorldFeed(world), clock, knows=helix.knows)
-        server = SandboxServer(helix, chat, port=port, chat_port=chat_port)
+            vod_chat = SandboxVodChat(WorldVodChats(world, clock))
+        server = SandboxServer(helix, chat, vod_chat, port=port, chat_port=chat_port)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     except OSError as error:
@@ -91,6 +91,7 @@ def up(
         "VIEWERATLAS_TWITCH__ID_URL": f"{server.url}/oauth2",
         "VIEWERATLAS_TWITCH__CHAT_URL": server.chat_url,
         "VIEWERATLAS_TWITCH__EVENTSUB_URL": server.eventsub_url,
+        "VIEWERATLAS_VOD__GRAPHQL_URL": f"{server.url}/gql",
         "TWITCH_CLIENT_ID": CLIENT_ID,
         "TWITCH_CLIENT_SECRET": CLIENT_SECRET,
     }.items():

@@ -9,7 +9,7 @@ from vieweratlas_assets.plugins import load_plugins
 from vieweratlas_assets.settings import Resolved, Settings, resolve_settings
 
 
-def resolve(root: str | None, config: str | None = None, *, refuse_unread: bool = True) -> Resolved:
+def resolve(root: str | None, config: str | None = None) -> Resolved:
     """The settings of a command, with origins.
 
     Args:
@@ -17,7 +17,7 @@ def resolve(root: str | None, config: str | None = None, *, refuse_unread: bool 
         config: a preset or YAML file that the command was given, in place of VIEWERATLAS_CONFIG.
     """
     overrides = {} if root is None else {"root": root}
-    return resolve_settings(config, overrides=overrides, overrides_from="option --root", refuse_unread=refuse_unread)
+    return resolve_settings(config, overrides=overrides, overrides_from="option --root")
 
 
 def without_copies(settings: Settings) -> Settings:

@@ -23,6 +23,11 @@ COLLECTION_JOB = dg.define_asset_job(
 LIVE_JOB = dg.define_asset_job(
     "live", selection=_LIVE, description="Make the live presence of each day of its raw snapshots."
 )
+VODS_JOB = dg.define_asset_job(
+    "vods",
+    selection=dg.AssetSelection.assets("vod_catalog", "vod_presence"),
+    description="Find the VODs of each day, and fetch their chat.",
+)
 AUDIENCE_JOB = dg.define_asset_job(
     "audience", selection=_AUDIENCE, description="Reduce presence to the audience of each day."
 )
@@ -41,4 +46,4 @@ DAILY_JOB = dg.define_asset_job(
     selection=_LIVE | _AUDIENCE | _GRAPH | _BELOW_GRAPH,
     description="A day's live presence, its audience and all that follows from it.",
 )
-JOBS = (ROSTER_JOB, COLLECTION_JOB, LIVE_JOB, AUDIENCE_JOB, ATLAS_JOB, BELOW_GRAPH_JOB, DAILY_JOB)
+JOBS = (ROSTER_JOB, COLLECTION_JOB, VODS_JOB, LIVE_JOB, AUDIENCE_JOB, ATLAS_JOB, BELOW_GRAPH_JOB, DAILY_JOB)

@@ -11,6 +11,8 @@ import dagster as dg
 
 from vieweratlas_assets.domain.tables import Table
 
+OWNERS = ["team:vieweratlas"]
+
 
 def shown(facts: Mapping[str, Any]) -> dict[str, dg.MetadataValue]:
     """Figures as metadata: numbers are plotted over partitions, lists and dictionaries shown as JSON."""

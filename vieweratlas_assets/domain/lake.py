@@ -68,6 +68,11 @@ def vod_of(key: str) -> tuple[str, str] | None:
     return (unquote(found[1]), unquote(found[2])) if found else None
 
 
+def vod_progress(channel: str, vod_id: str) -> str:
+    """What was fetched of one VOD's chat before an attempt broke off."""
+    return f"{RAW_VOD_CHAT}/channel={quote(channel, safe='')}/vod={quote(vod_id, safe='')}/progress.parquet"
+
+
 def channel_roster_day(day: dt.date) -> str:
     """Prefix of the hours of a day's roster."""
     return f"{CHANNEL_ROSTER}/date={day}/"

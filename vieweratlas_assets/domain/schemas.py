@@ -116,8 +116,20 @@ VOD_CATALOG = Table(
         LANGUAGE,
         Column("duration_s", pl.Int64, "length of the recording in seconds", nullable=True),
         Column("view_count", pl.Int64, "views that Twitch reports", nullable=True),
+        Column("stream_id", pl.String, "Twitch's id of the broadcast", nullable=True, is_later=True),
     ),
     key=("channel", "vod_id"),
+)
+
+VOD_PROGRESS = Table(
+    "vod_progress",
+    "The minutes of a VOD that were fetched before an attempt broke off; gone once all of it is there.",
+    (
+        Column("offset_s", pl.Int64, "seconds into the VOD at which the minute starts"),
+        Column("comments", pl.Int64, "comments of the minute"),
+        Column("chatters", pl.List(pl.String), "who wrote them, as presence has it"),
+    ),
+    key=("offset_s",),
 )
 
 CHANNEL_AUDIENCE = Table(
@@ -236,6 +248,7 @@ TABLES: tuple[Table, ...] = (
     IMPORTED_FILES,
     CHANNEL_ROSTER,
     VOD_CATALOG,
+    VOD_PROGRESS,
     CHANNEL_AUDIENCE,
     CHANNEL_ACTIVITY,
     GRAPH_NODES,

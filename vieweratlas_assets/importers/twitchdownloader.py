@@ -20,7 +20,8 @@ from typing import Any
 
 import polars as pl
 
-from vieweratlas_assets.domain.presence.records import BUCKET_LEN_S, MAX_OFFSET_S
+from vieweratlas_assets.domain.presence.records import MAX_OFFSET_S
+from vieweratlas_assets.domain.presence.vod_minutes import Chapter, VodMinutes
 from vieweratlas_assets.importers.documents import (
     DocumentError,
     find_documents,
@@ -51,14 +52,6 @@ NO_TIME = (
     "video.created_at is missing, and the comments' own times are not to be relied on; "
     f"add channel, vod_id, created_at to {VODS_CSV} beside the file, or import it alone with --created-at"
 )
-
-
-@dataclass(frozen=True)
-class Chapter:
-    """From which second a game was played."""
-
-    start_s: float
-    game_name: str | None
 
 
 @dataclass(frozen=True)
@@ -239,43 +232,40 @@ def _chapters(video: Mapping[str, Any]) -> tuple[Chapter, ...]:
 def _presence(key: VodKey, files: Mapping[str, tuple[Path, Head]]) -> VodRows:
     """Who wrote in which minute of a VOD, from all its files."""
     counts: Counter[str] = Counter()
-    minutes: dict[int, set[str]] = defaultdict(set)
+    head = next(head for _, head in files.values())
+    minutes = VodMinutes(head.chapters)
     for name, (path, _) in files.items():
         try:
-            _read_comments(path, minutes, counts)
+            _gather(path, minutes, counts)
         except DocumentError as error:
             raise DocumentError(f"{name} {error}" if len(files) > 1 else str(error)) from error
-    head = next(head for _, head in files.values())
-    offsets = sorted(minutes)
-    rows = pl.DataFrame(
-        {
-            "offset_s": offsets,
-            "chatters": [sorted(minutes.pop(offset)) for offset in offsets],
-            "game_name": [_game(head.chapters, offset) for offset in offsets],
-        },
-        schema={"offset_s": pl.Int64, "chatters": pl.List(pl.String), "game_name": pl.String},
-    )
     told = {"channel": key[0], "content_id": f"vod:{key[1]}", "channel_id": head.channel_id}
+    rows = minutes.rows()
     return VodRows(
         rows.with_columns(pl.lit(value, dtype=pl.String).alias(name) for name, value in told.items()), counts
     )
 
 
-def _read_comments(path: Path, minutes: dict[int, set[str]], counts: Counter[str]) -> None:
-    """Add the writers of a file's comments to the minutes, by the second at which each begins."""
-    # One object for each name, however often it is read.
-    names: dict[str, str] = {}
+def _gather(path: Path, minutes: VodMinutes, counts: Counter[str]) -> None:
+    for offset, name in read_comments(path):
+        counts["comments read"] += 1
+        if offset < 0:
+            counts["comments before the recording, left out"] += 1
+        elif name is None:
+            counts["comments whose writer is not known, left out"] += 1
+        else:
+            minutes.add(offset, name)
+
+
+def read_comments(path: Path) -> Iterator[tuple[int, str | None]]:
+    """The comments of a file, one at a time: seconds into the VOD, and the login, None where the account is gone.
+
+    Raises:
+        DocumentError: the file is damaged, or a comment does not tell its second.
+    """
     with open_document(path) as handle:
         for number, comment in enumerate(json_items(handle, "comments.item"), start=1):
-            counts["comments read"] += 1
-            offset = _offset(comment, number)
-            name = _writer(comment)
-            if offset < 0:
-                counts["comments before the recording, left out"] += 1
-            elif name is None:
-                counts["comments whose writer is not known, left out"] += 1
-            else:
-                minutes[offset - offset % BUCKET_LEN_S].add(names.setdefault(name, name))
+            yield _offset(comment, number), _writer(comment)
 
 
 def _offset(comment: Any, number: int) -> int:
@@ -291,8 +281,3 @@ def _writer(comment: Mapping[str, Any]) -> str | None:
     commenter = comment.get("commenter")
     name = commenter.get("name") if isinstance(commenter, dict) else None
     return name if isinstance(name, str) and name.strip() else None
-
-
-def _game(chapters: tuple[Chapter, ...], offset: int) -> str | None:
-    """The game with which a minute begins."""
-    return [chapter.game_name for chapter in chapters if chapter.start_s <= offset][-1]

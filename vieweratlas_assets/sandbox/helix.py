@@ -66,6 +66,7 @@ class SandboxHelix:
         faults: HTTP statuses of the next requests to Helix, 200 for none; then all is well again.
         requests: how many came to Helix.
         secrets_in_urls: how often a client put its secret into the URL.
+        deleted: ids of VODs that are gone.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class SandboxHelix:
         self.faults: deque[int] = deque()
         self.requests = 0
         self.secrets_in_urls = 0
+        self.deleted: set[str] = set()
         self._world, self._clock = world, clock
         self._client_id, self._client_secret = client_id, client_secret
         self._points = _Points(now, points_a_minute)
@@ -221,8 +223,11 @@ class SandboxHelix:
             raise BadRequest("Give one user_id, or ids.")
         now = self._clock.now()
         channels = self._world.channels.drop("game_name").with_row_index("channel_no")
-        known = self._world.streams.join(channels, on="channel_no").filter(pl.col("started_at") <= now)
+        there = (pl.col("started_at") <= now) & ~pl.col("vod_id").is_in(sorted(self.deleted))
+        known = self._world.streams.join(channels, on="channel_no").filter(there)
         chosen = known.filter(pl.col("channel_id").is_in(users) | pl.col("vod_id").is_in(ids))
+        if ids and chosen.is_empty():
+            raise Refused(404, "Not Found")
         newest_first = chosen.sort("started_at", "vod_id", descending=True)
         return _page(request, [_video(row, now) for row in newest_first.iter_rows(named=True)])
 

@@ -22,6 +22,7 @@ from starlette.websockets import WebSocket
 from vieweratlas_assets.sandbox.eventsub import SandboxEventSub
 from vieweratlas_assets.sandbox.helix import SandboxHelix
 from vieweratlas_assets.sandbox.irc import NOTICES, SandboxChat
+from vieweratlas_assets.sandbox.vod_chat import SandboxVodChat
 from vieweratlas_assets.sandbox.wire import TcpWire, WebSocketWire
 
 HOST = "127.0.0.1"
@@ -32,7 +33,7 @@ class SandboxServer:
     """Serves a sandbox until it is told to stop.
 
     Attributes:
-        url: of Helix and tokens; with ws:// for http://, of chat over WebSocket.
+        url: of Helix and tokens, and with /gql of the chat of VODs; with ws:// for http://, of chat over WebSocket.
         chat_url: of chat over TCP, such as irc://127.0.0.1:6667.
         eventsub_url: of EventSub over WebSocket.
     """
@@ -41,6 +42,7 @@ class SandboxServer:
         self,
         helix: SandboxHelix,
         chat: SandboxChat | None = None,
+        vod_chat: SandboxVodChat | None = None,
         *,
         port: int = 0,
         chat_port: int = 0,
@@ -58,7 +60,7 @@ class SandboxServer:
         self._chat, self._tls = chat, tls
         self._socket = _listen(port)
         self.url = f"http://{HOST}:{self._socket.getsockname()[1]}"
-        routes: list[BaseRoute] = list(helix.routes)
+        routes: list[BaseRoute] = [*helix.routes, *(vod_chat.routes if vod_chat else ())]
         if chat is not None:
             try:
                 self._chat_socket = _listen(chat_port)
@@ -174,7 +176,13 @@ class SandboxServer:
 
 
 def _listen(port: int) -> socket.socket:
+    # Named as TCP: asyncio sends small pieces at once only then, and answers would wait 40 ms for their second one.
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        return socket.create_server((HOST, port))
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((HOST, port))
+        listening.listen()
+        return listening
     except OSError as error:
+        listening.close()
         raise OSError(error.errno, error.strerror, str(port)) from error

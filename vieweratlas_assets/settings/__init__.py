@@ -1,7 +1,6 @@
 """Settings: every knob of ViewerAtlas, typed and checked, from defaults, presets, files and the environment."""
 
 from vieweratlas_assets.settings.sections import (
-    NOT_YET_READ,
     AnalysisSettings,
     CollectionSettings,
     EngineSettings,
@@ -12,7 +11,6 @@ from vieweratlas_assets.settings.sections import (
     Settings,
     StorageSettings,
     TwitchSettings,
-    VodSettings,
     is_secret,
     keys,
     value_of,
@@ -29,12 +27,12 @@ from vieweratlas_assets.settings.sources import (
     resolve_settings,
     variable_of,
 )
+from vieweratlas_assets.settings.vods import VodSettings
 
 __all__ = [
     "CONFIG_VARIABLE",
     "ENVIRONMENT_PREFIX",
     "LEGACY_VARIABLES",
-    "NOT_YET_READ",
     "PRESETS",
     "AnalysisSettings",
     "CollectionSettings",

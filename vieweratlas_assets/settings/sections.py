@@ -1,18 +1,15 @@
 """Settings: every knob of ViewerAtlas, typed, with its limits, its default and its meaning.
 
-Belongs here: names, types, limits, defaults, and what nothing reads yet. Not here: where values come from (sources),
+Belongs here: names, types, limits, defaults. Not here: where values come from (sources),
 what a setting does (the module that reads it).
 """
 
 import datetime as dt
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast, get_args
+from typing import Any, Literal, cast, get_args
 
 from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     SecretStr,
     ValidationInfo,
@@ -21,6 +18,7 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 
+from vieweratlas_assets.settings.section import Section
 from vieweratlas_assets.settings.values import (
     Address,
     ChatAddress,
@@ -37,31 +35,9 @@ from vieweratlas_assets.settings.values import (
     WebSocketAddress,
     size_bytes,
 )
+from vieweratlas_assets.settings.vods import VodSettings
 
-# The live window; a VOD's buckets must be as long, or its minutes would not be those of live chat. A test holds it
-# equal to domain.presence.records.BUCKET_LEN_S, which would load Polars here.
-LIVE_BUCKET_S = 60
 DEFAULT_ROOT = "./data"
-
-
-def _live_bucket(seconds: int) -> int:
-    if seconds != LIVE_BUCKET_S:
-        raise ValueError(f"it must be {LIVE_BUCKET_S}, the length of a live bucket, so that both can be joined")
-    return seconds
-
-
-class Section(BaseModel):
-    """What all sections share: no unknown keys, no change afterwards, no value in pydantic's own messages."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _no_number_of_a_boolean(cls, value: object, info: ValidationInfo) -> object:
-        # YAML reads yes and no as booleans, and pydantic would take them for 1 and 0.
-        if isinstance(value, bool) and cls.model_fields[info.field_name or ""].annotation is not bool:
-            raise ValueError("it cannot be true or false; quotes make a text of YAML's yes, no, on and off")
-        return value
 
 
 class AnalysisSettings(Section):
@@ -213,20 +189,6 @@ class StorageSettings(Section):
         return self.s3_region if "s3_region" in self.model_fields_set else None
 
 
-class VodSettings(Section):
-    """How chat replays of VODs are found and fetched."""
-
-    enabled: bool = Field(False, description="Collect the chat of VODs.")
-    bucket_len_s: Annotated[int, AfterValidator(_live_bucket)] = Field(
-        LIVE_BUCKET_S, description="Seconds of a bucket; must equal the live window, 60."
-    )
-    cli_path: Place = Field(Path("TwitchDownloaderCLI"), description="TwitchDownloaderCLI, where it fetches chat.")
-    auto_discover: bool = Field(False, description="Find new VODs of the watched channels.")
-    vod_limit_per_channel: int = Field(5, ge=1, description="Newest VODs of a channel that are fetched.")
-    max_age_days: int = Field(14, ge=1, description="Older VODs are left alone.")
-    min_views: int = Field(0, ge=0, description="VODs with fewer views are left alone.")
-
-
 class PrivacySettings(Section):
     """What becomes of viewers' names, and how long presence is kept."""
 
@@ -340,23 +302,6 @@ class Settings(Section):
             )
         prefix = storage.s3_prefix.strip("/")
         return f"s3://{storage.s3_bucket}/{prefix}/" if prefix else f"s3://{storage.s3_bucket}/"
-
-
-# What will read a setting that nothing reads yet: to set it is refused until then. The issue that brings the reader
-# takes its lines away.
-NOT_YET_READ = {
-    **dict.fromkeys(
-        (
-            "vod.enabled",
-            "vod.cli_path",
-            "vod.auto_discover",
-            "vod.vod_limit_per_channel",
-            "vod.max_age_days",
-            "vod.min_views",
-        ),
-        "VOD collection",
-    ),
-}
 
 
 @cache

@@ -22,12 +22,10 @@ from pydantic import BaseModel, ValidationError
 from vieweratlas_assets.settings.files import NotSettings, read_entries
 from vieweratlas_assets.settings.sections import (
     DEFAULT_ROOT,
-    NOT_YET_READ,
     Settings,
     is_secret,
     keys,
     sections,
-    value_of,
 )
 
 ENVIRONMENT_PREFIX = "VIEWERATLAS_"
@@ -133,7 +131,6 @@ def resolve_settings(
     environment: Mapping[str, str] | None = None,
     overrides: Mapping[str, Any] | None = None,
     overrides_from: str = "override",
-    refuse_unread: bool = True,
 ) -> Resolved:
     """Put all layers together.
 
@@ -142,7 +139,6 @@ def resolve_settings(
         environment: None takes the process's.
         overrides: as for load_settings.
         overrides_from: what the origin of an override is called.
-        refuse_unread: settings that nothing reads yet are faults where a person set them.
 
     Raises:
         SettingsError: as load_settings.
@@ -156,8 +152,6 @@ def resolve_settings(
     _take_environment(layers, environment)
     _take_overrides(layers, overrides or {}, overrides_from)
     settings = _validated(layers)
-    if refuse_unread:
-        layers.faults += _unread(settings, layers.given)
     if layers.faults:
         raise SettingsError(*layers.faults)
     return Resolved(settings, {key: _origin(key, settings, layers.given) for key in keys()})
@@ -288,17 +282,6 @@ def _nested(given: Mapping[str, Given]) -> dict[str, Any]:
         target = nested.setdefault(section, {}) if section else nested
         target[name] = each.value
     return nested
-
-
-def _unread(settings: Settings, given: Mapping[str, Given]) -> list[str]:
-    """Settings that a person set and nothing reads; a preset may hold them."""
-    defaults = Settings()
-    return [
-        f"{_told(key, given[key])}: not read yet, it is for {reader}, which this version does not have; unset it"
-        for key, reader in NOT_YET_READ.items()
-        if key in given and not given[key].origin.startswith("preset ")
-        if value_of(settings, key) != value_of(defaults, key)
-    ]
 
 
 def _origin(key: str, settings: Settings, given: Mapping[str, Given]) -> str:

@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 
 from vieweratlas_assets import terminal
 from vieweratlas_assets.cli import cli
-from vieweratlas_assets.settings import NOT_YET_READ, SettingsError, keys
+from vieweratlas_assets.settings import SettingsError, keys
 from vieweratlas_assets.storage.objects import StorageError
 
 SECRET = "hunter2-is-no-secret"
@@ -51,7 +51,7 @@ def test_show_tells_every_setting_with_value_and_origin(tmp_path: Path) -> None:
     assert found["analysis", "seed"][0] == "8"
     assert found["analysis", "drop_known_bots"] == ("true", "default")
     assert found["", "root"] == ("./data", "default")
-    assert shown(str(path))["analysis.seed"] == {"value": 8, "origin": f"file {path}, line 3", "read": True}
+    assert shown(str(path))["analysis.seed"] == {"value": 8, "origin": f"file {path}, line 3"}
 
 
 def test_show_takes_the_preset_of_the_environment_and_a_root() -> None:
@@ -59,7 +59,7 @@ def test_show_takes_the_preset_of_the_environment_and_a_root() -> None:
     result = CliRunner().invoke(
         cli, ["--root", "s3://b/p/", "config", "show", "--json"], env={"VIEWERATLAS_ROOT": "x"}
     )
-    assert json.loads(result.stdout)["root"] == {"value": "s3://b/p/", "origin": "option --root", "read": True}
+    assert json.loads(result.stdout)["root"] == {"value": "s3://b/p/", "origin": "option --root"}
 
 
 def test_show_says_whether_a_secret_is_set_and_never_what_it_is() -> None:
@@ -69,16 +69,6 @@ def test_show_says_whether_a_secret_is_set_and_never_what_it_is() -> None:
     found = shown(**variables)
     assert [found[key]["value"] for key in ("twitch.oauth_token", "twitch.client_secret")] == ["set", "not set"]
     assert found["privacy.pseudonym_key"]["value"] == "set"
-
-
-def test_show_marks_what_nothing_reads_yet_instead_of_refusing_it(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("a.yaml").write_text("vod:\n  min_views: 5\n")
-    assert rows("a.yaml")["vod", "min_views"] == ("5", "file a.yaml, line 2 (not read yet)")
-    assert rows("debug")["collection", "top_channels_limit"] == ("100", "preset debug")
-    assert {key for key, row in shown().items() if not row["read"]} == set(NOT_YET_READ)
 
 
 def test_show_refuses_what_is_wrong_and_a_root_with_a_password() -> None:
@@ -96,10 +86,10 @@ def test_validate_says_ok() -> None:
 def test_validate_tells_all_faults(tmp_path: Path) -> None:
     path = tmp_path / "a.yaml"
     path.write_text("analysis:\n  sed: 8\n  weight: heavy\n")
-    error = config("validate", str(path), VIEWERATLAS_VOD__ENABLED="1").exception
+    error = config("validate", str(path), VIEWERATLAS_VOD__ENABLED="perhaps").exception
     assert isinstance(error, SettingsError) and len(error.args) == 3
     assert "analysis.sed" in error.args[0] and "analysis.weight is 'heavy'" in error.args[1]
-    assert "vod.enabled is '1' (variable VIEWERATLAS_VOD__ENABLED): not read yet" in error.args[2]
+    assert "vod.enabled is 'perhaps' (variable VIEWERATLAS_VOD__ENABLED): " in error.args[2]
 
 
 def test_validate_knows_roots_and_detectors_too() -> None:

@@ -58,7 +58,7 @@ def test_who_wrote_in_which_minute_lands_complete(store: LocalStore, file: Path)
     assert rows["channel_id"].to_list() == ["42"] * 3
     assert rows["game_name"].to_list() == [None] * 3
     catalog = store.download_parquet(lake.vod_catalog(DAY), VOD_CATALOG)
-    assert catalog.rows() == [("alpha", "42", "77", START, "a title", None, 3600, 9)]
+    assert catalog.rows() == [("alpha", "42", "77", START, "a title", None, 3600, 9, None)]
     assert days == [DayImported(DAY, 1, 3, 1)]
     assert report.counts == {"comments read": 5, "VODs accepted": 1, "presence rows accepted": 3, "days": 1}
     assert report.rejections == []

@@ -75,7 +75,7 @@ def test_good_vods_land_complete_and_sorted(folder: Path, store: LocalStore) -> 
         assert found[unknown].null_count() == 3
     PRESENCE.validate(found)
     catalog = store.download_parquet(lake.vod_catalog(DAY), VOD_CATALOG)
-    assert catalog.rows() == [("alpha", None, "77", start, "Night, with friends", None, None, None)]
+    assert catalog.rows() == [("alpha", None, "77", start, "Night, with friends", None, None, None, None)]
     assert days == [DayImported(DAY, 1, 3, 1)]
     assert report.counts == {"VODs accepted": 1, "presence rows accepted": 3, "days": 1}
     assert report.rejections == []

@@ -187,6 +187,7 @@ def test_the_catalogue_keeps_what_it_knows_of_other_vods_and_more_of_these(folde
             "language": ["de", None],
             "duration_s": [3600, 60],
             "view_count": [7, None],
+            "stream_id": ["31800", None],
         }
     )
     store.upload_parquet(lake.vod_catalog(DAYS[0]), known, VOD_CATALOG)
@@ -201,7 +202,7 @@ def test_the_catalogue_keeps_what_it_knows_of_other_vods_and_more_of_these(folde
         ("zulu", "900"),
     ]
     start = known["created_at"][0]
-    assert catalog.row(0) == ("alpha", "42", "500", start, "stream 0", "de", 3600, 7)
+    assert catalog.row(0) == ("alpha", "42", "500", start, "stream 0", "de", 3600, 7, "31800")
     assert catalog.row(3) == known.select(VOD_CATALOG.schema.names()).row(1)
     assert days[0] == DayImported(DAYS[0], 3, 6, 4)
 

@@ -28,6 +28,7 @@ from vieweratlas_assets.collecting import collector_of, spool_folder
 from vieweratlas_assets.commands.analysis import analyze
 from vieweratlas_assets.commands.import_live import import_live
 from vieweratlas_assets.commands.privacy import prune
+from vieweratlas_assets.commands.vods import vods_group
 from vieweratlas_assets.defs.assets import raw
 from vieweratlas_assets.defs.assets.atlas import communities_of_day, graph_of_day
 from vieweratlas_assets.defs.assets.presence import audience_of_day
@@ -35,6 +36,7 @@ from vieweratlas_assets.defs.days import DayResult
 from vieweratlas_assets.defs.io_managers import LakeIOManager
 from vieweratlas_assets.defs.local_overlap import count_here
 from vieweratlas_assets.defs.resources import Analysis
+from vieweratlas_assets.defs.sensors import Sweep
 from vieweratlas_assets.defs.spark_overlap import spark_launcher
 from vieweratlas_assets.domain.communities import detectors
 from vieweratlas_assets.domain.overlap.pairs import WindowPairs
@@ -49,11 +51,11 @@ from vieweratlas_assets.domain.schemas import (
     LAYOUT,
     RAW_SNAPSHOTS,
 )
+from vieweratlas_assets.fetching import fetching, open_queue, queue_url
 from vieweratlas_assets.partitions import hour_key
 from vieweratlas_assets.plugins import load_plugins
 from vieweratlas_assets.privacy import viewer_names
 from vieweratlas_assets.settings import (
-    NOT_YET_READ,
     Settings,
     SettingsError,
     keys,
@@ -66,10 +68,11 @@ from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.objects import ObjectStore, StorageError
 from vieweratlas_assets.storage.opening import open_store
 from vieweratlas_assets.storage.sealed import AssetDays, SealedPartitions, table_files
+from vieweratlas_assets.vods.worker import Fetching
 from vieweratlas_tests.lakes import DAY, away_from_the_hour_s_end, put_live, put_raw, put_roster, run
 
 # Only one value is possible; any other is refused.
-REFUSED = {*NOT_YET_READ, "vod.bucket_len_s"}
+REFUSED = {"vod.bucket_len_s"}
 
 
 @pytest.fixture(autouse=True)
@@ -220,6 +223,69 @@ def minutes_of_a_run(settings: Settings) -> Any:
     return asked
 
 
+def fetcher(settings: Settings) -> Any:
+    """What fetches the chat of VODs, how fast, and where its queue is."""
+    with fetching(settings, LocalStore(settings.root), ViewerNames()) as work:
+        source = work.source
+        client = getattr(source, "_client", None)
+        told = {name: value for name, value in vars(source).items() if isinstance(value, Path | int | float)}
+        if client is not None:
+            shared = client._turn.__self__
+            told |= {name: value for name, value in vars(client).items() if isinstance(value, str)}
+            told |= {"every_s": shared._every_s, "a_day": shared._a_day}
+        return type(source).__name__, told, repr(work.queue._database)
+
+
+def fetched_at_once(settings: Settings) -> Any:
+    """How many VODs a run fetches at a time."""
+    asked: list[int] = []
+
+    def note(_: Fetching, days: Any = None, *, at_once: int, most: int | None = None) -> list[Any]:
+        asked.append(at_once)
+        return []
+
+    with patch.object(Fetching, "run", note):
+        result = CliRunner().invoke(vods_group, ["process"], obj=settings, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return asked
+
+
+def discovered(settings: Settings) -> Any:
+    """Which VODs the sensor finds in a tick, half an hour after its last sweep."""
+    now = dt.datetime.now(dt.UTC)
+
+    def answer(_: requests.Session, method: str, url: str, **sent: Any) -> requests.Response:
+        records: list[dict[str, Any]] = [
+            {
+                "id": str(age),
+                "user_id": "1",
+                "user_login": "ann",
+                "type": "archive",
+                "created_at": (now - dt.timedelta(days=age)).isoformat(),
+                "duration": "1h0m0s",
+                "view_count": 7,
+            }
+            for age in (2, 3, 5, 9, 10, 11, 12, 20)
+        ]
+        found = {"access_token": "t", "data": records if url.endswith("/videos") else [{"id": "1", "login": "ann"}]}
+        given = requests.Response()
+        given.status_code, given._content = 200, json.dumps(found).encode()
+        return given
+
+    definitions = build_defs(settings)
+    sensor = definitions.resolve_sensor_def("vod_discovery_sensor")
+    resources = {key: definitions.resources[key] for key in sensor.required_resource_keys}
+    cursor = Sweep(now.timestamp() - 1800).text()
+    with patch.object(requests.Session, "request", answer), dg.DagsterInstance.ephemeral() as instance:
+        context = dg.build_sensor_context(instance, cursor, resources=resources, definitions=definitions)
+        with context:
+            sensor.evaluate_tick(context)
+    with open_queue(settings) as queue:
+        found = sorted(row["vod_id"] for row in queue.rows())
+    Path(queue_url(settings).removeprefix("sqlite:///")).unlink()
+    return found, sensor.default_status
+
+
 def pruned(settings: Settings) -> Any:
     """What `prune` would remove."""
     result = CliRunner().invoke(prune, ["--dry-run"], obj=settings, catch_exceptions=False)
@@ -353,6 +419,13 @@ APPLICATION = {"twitch.client_id": "id", "twitch.client_secret": "secret"}
 ACCOUNT = {"twitch.oauth_token": "mine"}
 EVENTSUB = {**ACCOUNT, "collection.chat_source": "eventsub"}
 TURNS = {**ACCOUNT, "collection.chat_account": "token"}
+DISCOVERS = {
+    **APPLICATION,
+    "vod.auto_discover": "true",
+    "vod.discovery_interval": "60",
+    "collection.channels": "ann",
+}
+WITH_CLI = {"vod.chat_source": "twitchdownloader"}
 EMR = {
     **SPARK,
     "engine.emr_serverless_application_id": "00fabc123def4567",
@@ -422,6 +495,25 @@ EFFECTS = {
     "engine.spark_submit_parameters": Effect("--driver-memory 4g", launcher, SPARK),
     "engine.emr_serverless_application_id": Effect("00other", launcher, ON_EMR),
     "engine.emr_serverless_role_arn": Effect(f"{ROLE}-other", launcher, ON_EMR),
+    "vod.enabled": Effect("true", discovered, DISCOVERS),
+    "vod.auto_discover": Effect("false", discovered, DISCOVERS),
+    "vod.vod_limit_per_channel": Effect("2", discovered, DISCOVERS),
+    "vod.max_age_days": Effect("4", discovered, DISCOVERS),
+    "vod.min_views": Effect("8", discovered, DISCOVERS),
+    "vod.discovery_interval": Effect("3600", discovered, DISCOVERS),
+    "vod.chat_source": Effect("twitchdownloader", fetcher),
+    "vod.chat_mode": Effect("sample", fetcher),
+    "vod.requests_per_s": Effect("2", fetcher),
+    "vod.requests_a_day": Effect("1000", fetcher),
+    "vod.graphql_url": Effect("http://localhost:1/gql", fetcher),
+    "vod.graphql_client_id": Effect("other", fetcher),
+    "vod.graphql_query_hash": Effect("0" * 64, fetcher),
+    "vod.cli_path": Effect("/opt/cli", fetcher, WITH_CLI),
+    "vod.cli_timeout": Effect("60", fetcher, WITH_CLI),
+    "vod.cli_output_limit": Effect("1MB", fetcher, WITH_CLI),
+    "vod.files_dir": Effect("chat", fetcher, {"vod.chat_source": "file"}),
+    "vod.queue_url": Effect("sqlite:///deep/other.db", fetcher),
+    "vod.downloads_at_once": Effect("7", fetched_at_once),
     "schedules.running": Effect("daily_atlas_schedule, channel_roster_schedule", schedules),
     "plugins.storage_backends": Effect(f'{{"kept": "{BROUGHT}:open_lake"}}', lake_of_a_plugin),
     "plugins.community_detectors": Effect(f'{{"halves": "{BROUGHT}:halves"}}', detectors_by_name),

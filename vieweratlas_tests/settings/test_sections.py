@@ -11,7 +11,6 @@ from pydantic import ValidationError
 
 from vieweratlas_assets.domain.presence.records import BUCKET_LEN_S
 from vieweratlas_assets.settings import (
-    NOT_YET_READ,
     CollectionSettings,
     EngineSettings,
     Settings,
@@ -22,7 +21,7 @@ from vieweratlas_assets.settings import (
     value_of,
     variable_of,
 )
-from vieweratlas_assets.settings.sections import LIVE_BUCKET_S
+from vieweratlas_assets.settings.vods import LIVE_BUCKET_S
 
 # A text that is no default, for every setting.
 OTHER_TEXT = {
@@ -83,6 +82,19 @@ OTHER_TEXT = {
     "vod.vod_limit_per_channel": "1",
     "vod.max_age_days": "60",
     "vod.min_views": "10",
+    "vod.chat_source": "file",
+    "vod.chat_mode": "sample",
+    "vod.discovery_interval": "60",
+    "vod.downloads_at_once": "32",
+    "vod.requests_per_s": "0.5",
+    "vod.requests_a_day": "10000",
+    "vod.graphql_url": "http://127.0.0.1:8200/gql",
+    "vod.graphql_client_id": "other",
+    "vod.graphql_query_hash": "0" * 64,
+    "vod.cli_timeout": "60",
+    "vod.cli_output_limit": "1MB",
+    "vod.files_dir": "~/chat",
+    "vod.queue_url": "postgresql://u:p@db/atlas",
     "privacy.viewer_names": "pseudonymous",
     "privacy.pseudonym_key": "k",
     "privacy.pseudonym_key_file": "key",
@@ -110,7 +122,7 @@ def test_the_table_above_has_every_setting() -> None:
 def test_a_variable_changes_its_setting_and_no_other(key: str) -> None:
     # Under a root of its own storage need not be able to make one.
     variables = {"VIEWERATLAS_ROOT": "here", variable_of(key): OTHER_TEXT[key]}
-    found = resolve_settings(environment=variables, refuse_unread=False)
+    found = resolve_settings(environment=variables)
     expected = Settings(root="here")
     differs = {each for each in keys() if value_of(found.settings, each) != value_of(expected, each)}
     assert differs == ({key} - {"vod.bucket_len_s"})
@@ -245,34 +257,9 @@ def test_secrets_are_known_as_such() -> None:
     assert [key for key in keys() if is_secret(key)] == [
         "twitch.client_secret",
         "twitch.oauth_token",
+        "vod.queue_url",
         "privacy.pseudonym_key",
     ]
-
-
-@pytest.mark.parametrize("key", NOT_YET_READ)
-def test_a_setting_that_nothing_reads_yet_is_refused_where_a_person_sets_it(key: str, tmp_path: Path) -> None:
-    section, _, name = key.partition(".")
-    path = tmp_path / "atlas.yaml"
-    path.write_text(f"{section}:\n  {name}: {OTHER_TEXT[key]!r}\n")
-    for given_by in (
-        {"environment": {variable_of(key): OTHER_TEXT[key]}},
-        {"environment": {}, "config": path},
-        {"environment": {}, "overrides": {section: {name: OTHER_TEXT[key]}}},
-    ):
-        with pytest.raises(SettingsError) as raised:
-            resolve_settings(**given_by)
-        [told] = raised.value.args
-        assert told.startswith(f"{key} ")
-        assert f"not read yet, it is for {NOT_YET_READ[key]}" in told
-
-
-def test_a_setting_that_nothing_reads_yet_may_be_set_to_its_default() -> None:
-    found = resolve_settings(environment={"VIEWERATLAS_COLLECTION__BATCH_SIZE": "100"})
-    assert found.settings == Settings()
-
-
-def test_every_setting_that_nothing_reads_yet_exists() -> None:
-    assert NOT_YET_READ.keys() <= keys().keys()
 
 
 def test_settings_do_not_change_under_a_run() -> None:

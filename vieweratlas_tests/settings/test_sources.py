@@ -149,7 +149,7 @@ def test_the_names_that_people_use_already_are_read_below_the_canonical(
 ) -> None:
     def found(**environment: str) -> Any:
         variables = {"S3_BUCKET": "other", **environment}
-        settings = resolve_settings(environment=variables, refuse_unread=False).settings
+        settings = resolve_settings(environment=variables).settings
         read = value_of(settings, key)
         return read.get_secret_value() if is_secret(key) else read
 
@@ -312,14 +312,14 @@ def _folder(tmp_path: Path) -> Path:
 
 
 def test_every_fault_of_every_layer_is_told_at_once(tmp_path: Path) -> None:
-    path = file(tmp_path, "preset: none\nanalysis:\n  sed: 1\n  resolution: -1\nvod:\n  min_views: 5\n")
+    path = file(tmp_path, "preset: none\nanalysis:\n  sed: 1\n  resolution: -1\nvod:\n  min_views: -5\n")
     told = faults(
         path,
         VIEWERATLAS_ANALYSIS__SEED="x",
         VIEWERATLAS_ENGINE__MEMORY_LIMIT="much",
         VIEWERATLAS_NONE="1",
         STORAGE_TYPE="s3",
-        VIEWERATLAS_VOD__MAX_AGE_DAYS="5",
+        VIEWERATLAS_VOD__MAX_AGE_DAYS="none",
     )
     assert [fault.split(" (")[0].split(" =")[0] for fault in told] == [
         "preset is 'none'",
@@ -327,10 +327,10 @@ def test_every_fault_of_every_layer_is_told_at_once(tmp_path: Path) -> None:
         "unknown variable VIEWERATLAS_NONE",
         "analysis.resolution is -1",
         "analysis.seed is 'x'",
+        "vod.max_age_days is 'none'",
+        "vod.min_views is -5",
         "engine.memory_limit is 'much'",
         "root: storage.storage_type is s3 and no bucket is named: set storage.s3_bucket",
-        "vod.max_age_days is '5'",
-        "vod.min_views is 5",
     ]
     with pytest.raises(SettingsError) as raised:
         resolve_settings(path, environment={"VIEWERATLAS_ANALYSIS__SEED": "x"})
@@ -341,10 +341,10 @@ def test_a_rule_across_the_keys_of_a_section_is_told_beside_other_faults() -> No
     told = faults(
         VIEWERATLAS_ENGINE__OVERLAP_ENGINE="spark",
         VIEWERATLAS_ENGINE__SPARK_LAUNCHER="emr_serverless",
-        VIEWERATLAS_VOD__MAX_AGE_DAYS="5",
+        VIEWERATLAS_VOD__MAX_AGE_DAYS="none",
     )
-    assert told[0].startswith("engine: spark_launcher is emr_serverless; set emr_serverless_application_id")
-    assert told[1].startswith("vod.max_age_days is '5' (variable VIEWERATLAS_VOD__MAX_AGE_DAYS): not read")
+    assert told[0].startswith("vod.max_age_days is 'none' (variable VIEWERATLAS_VOD__MAX_AGE_DAYS): ")
+    assert told[1].startswith("engine: spark_launcher is emr_serverless; set emr_serverless_application_id")
 
 
 @pytest.mark.parametrize(

@@ -15,12 +15,11 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from vieweratlas_assets.defs.assets.collection import OWNERS
 from vieweratlas_assets.defs.checks import Check, Verdict, schema_check
 from vieweratlas_assets.defs.days import DayResult, each_day
 from vieweratlas_assets.defs.io_managers import LakeIOManager
 from vieweratlas_assets.defs.local_overlap import count_here
-from vieweratlas_assets.defs.metadata import column_schemas
+from vieweratlas_assets.defs.metadata import OWNERS, column_schemas
 from vieweratlas_assets.defs.resources import Analysis
 from vieweratlas_assets.defs.spark_overlap import count_on_spark, spark_launcher
 from vieweratlas_assets.domain.atlas.layout import force_layout

@@ -14,11 +14,10 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from vieweratlas_assets.defs.assets.collection import OWNERS
 from vieweratlas_assets.defs.checks import Check, Verdict, schema_check
 from vieweratlas_assets.defs.days import DayResult, each_day
 from vieweratlas_assets.defs.io_managers import LakeIOManager
-from vieweratlas_assets.defs.metadata import column_schemas
+from vieweratlas_assets.defs.metadata import OWNERS, column_schemas
 from vieweratlas_assets.domain import lake as paths
 from vieweratlas_assets.domain.presence.coverage import CoverageTotals, chat_coverage_of
 from vieweratlas_assets.domain.presence.names import ViewerNames

@@ -10,11 +10,10 @@ from functools import partial
 
 import dagster as dg
 
-from vieweratlas_assets.defs.assets.collection import OWNERS
 from vieweratlas_assets.defs.checks import Check, Verdict, schema_check
 from vieweratlas_assets.defs.days import DayResult, each_day
 from vieweratlas_assets.defs.io_managers import LakeIOManager
-from vieweratlas_assets.defs.metadata import column_schemas
+from vieweratlas_assets.defs.metadata import OWNERS, column_schemas
 from vieweratlas_assets.defs.resources import Analysis
 from vieweratlas_assets.domain.presence.bots import known_bots
 from vieweratlas_assets.domain.presence.names import ViewerNames

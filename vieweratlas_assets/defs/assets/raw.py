@@ -16,9 +16,9 @@ from vieweratlas_assets.collecting import collect_until_told
 from vieweratlas_assets.collector.collector import Collector
 from vieweratlas_assets.collector.wanted import NobodyToWatch, RosterUnknown
 from vieweratlas_assets.defs import metadata
-from vieweratlas_assets.defs.assets.collection import OWNERS
 from vieweratlas_assets.defs.assets.roster import HOUR
 from vieweratlas_assets.defs.io_managers import LakeIOManager
+from vieweratlas_assets.defs.metadata import OWNERS
 from vieweratlas_assets.domain import lake as paths
 from vieweratlas_assets.domain.presence.names import ViewerNames
 from vieweratlas_assets.domain.schemas import RAW_SNAPSHOTS

@@ -14,8 +14,8 @@ from vieweratlas_assets.clients.helix import HelixClient, HelixError
 from vieweratlas_assets.clients.http import NoAnswer
 from vieweratlas_assets.clients.twitch_token import TokenRefused
 from vieweratlas_assets.defs import metadata
-from vieweratlas_assets.defs.assets.collection import OWNERS
 from vieweratlas_assets.defs.io_managers import LakeIOManager
+from vieweratlas_assets.defs.metadata import OWNERS
 from vieweratlas_assets.domain import lake as paths
 from vieweratlas_assets.domain.presence.names import ViewerNames
 from vieweratlas_assets.domain.schemas import CHANNEL_ROSTER

@@ -11,9 +11,9 @@ from typing import Any
 
 import polars as pl
 
+from vieweratlas_assets.domain.presence.helix_values import count, text, texts, time
 from vieweratlas_assets.domain.schemas import CHANNEL_ROSTER
 
-MOST_VIEWERS = 10**12
 MOST_LINES_TOLD = 5
 _LOGIN = re.compile(r"[a-z0-9_]{1,25}")
 
@@ -41,14 +41,14 @@ def roster_of(streams: Iterable[Mapping[str, Any]], observed_at: dt.datetime) ->
             {
                 "channel": login,
                 "channel_id": stream["user_id"],
-                "stream_id": _text(stream.get("id")),
+                "stream_id": text(stream.get("id")),
                 "observed_at": observed_at,
-                "viewer_count": _count(stream.get("viewer_count")),
-                "game_name": _text(stream.get("game_name")),
-                "language": _text(stream.get("language")),
-                "title": _text(stream.get("title")),
-                "tags": _texts(stream.get("tags")),
-                "started_at": _time(stream.get("started_at")),
+                "viewer_count": count(stream.get("viewer_count")),
+                "game_name": text(stream.get("game_name")),
+                "language": text(stream.get("language")),
+                "title": text(stream.get("title")),
+                "tags": texts(stream.get("tags")),
+                "started_at": time(stream.get("started_at")),
             },
         )
     return CHANNEL_ROSTER.conform(pl.DataFrame(list(rows.values()), schema=CHANNEL_ROSTER.schema))
@@ -85,24 +85,3 @@ def read_watch_list(text: str) -> list[str]:
 def watch_list_text(title: str, logins: Iterable[str]) -> str:
     """A list of channels as `read_watch_list` takes it, under a comment."""
     return "\n".join([f"# {title}", *logins, ""])
-
-
-def _text(value: Any) -> str | None:
-    # JSON can escape half a character, where a title was cut; it is no text anywhere else.
-    return value.encode("utf-8", "replace").decode() if isinstance(value, str) and value else None
-
-
-def _texts(value: Any) -> list[str]:
-    return [text for each in value if (text := _text(each))] if isinstance(value, list) else []
-
-
-def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MOST_VIEWERS else None
-
-
-def _time(value: Any) -> dt.datetime | None:
-    try:
-        found = dt.datetime.fromisoformat(value)
-        return found.astimezone(dt.UTC) if found.tzinfo else found.replace(tzinfo=dt.UTC)
-    except (TypeError, ValueError, OverflowError):
-        return None

@@ -1,0 +1,204 @@
+"""Chat replay of VODs over the web's GraphQL endpoint, which Twitch does not document.
+
+Belongs here: pages of comments, one after another and each comment once, past the endpoint's troubles. Not here: when
+to ask again after all failed (vods.queue), presence of comments (domain.presence.vod_minutes).
+
+What is known of it has been seen, not promised: errors come inside HTTP 200, cursors are refused at times, a page
+asked for by offset begins before the offset. Of a comment nothing is kept but its id, its second and its writer.
+"""
+
+import logging
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from vieweratlas_assets.clients.http import NoAnswer, PatientSession, json_object
+
+OPERATION = "VideoCommentsByOffsetOrCursor"
+WAITS_S = (1.0, 2.0, 4.0, 8.0, 16.0)
+PAGES_KNOWN = 12
+"""Of so many pages ids are remembered: a page asked for by offset repeats comments of the one before."""
+NOT_FOUND = "persistedquerynotfound"
+CURSOR_REFUSED = "integrity check"
+LOG = logging.getLogger("vieweratlas.vods")
+
+
+class Comment(NamedTuple):
+    """Who wrote when: seconds into the VOD, and a login in lowercase, None where the account is gone."""
+
+    id: str
+    offset_s: int
+    login: str | None
+
+
+class VodGone(LookupError):
+    """Twitch has the VOD no more, or never had."""
+
+
+class VodChatFailed(RuntimeError):
+    """A VOD's chat cannot be read to its end now; later it may."""
+
+
+class VodChatMisconfigured(RuntimeError):
+    """No VOD's chat can be read before somebody changes a setting, which the message names."""
+
+
+class _Trouble(RuntimeError):
+    """The endpoint answers with an error that passes."""
+
+
+class _CursorRefused(RuntimeError):
+    """The endpoint does not take its own cursor back."""
+
+
+class GraphqlVodChat:
+    """Asks for comments, one page at a time."""
+
+    def __init__(
+        self,
+        *,
+        url: str,
+        client_id: str,
+        query_hash: str,
+        turn: Callable[[], None],
+        http: PatientSession | None = None,
+    ) -> None:
+        """Ask nothing yet.
+
+        Args:
+            client_id: of Twitch's own web page.
+            query_hash: SHA-256 of the persisted query OPERATION.
+            turn: waits until one more request may be made; what it raises is passed on.
+        """
+        self._url, self._client_id, self._query_hash = url, client_id, query_hash
+        self._turn = turn
+        self._http = http or PatientSession()
+
+    def pages(self, vod_id: str, start_s: int = 0) -> Iterator[Sequence[Comment]]:
+        """All comments from a second of the VOD on, in their order; the first may begin before it.
+
+        By cursor, and where that is refused by offset to the end of the VOD.
+
+        Raises:
+            VodGone, VodChatFailed, VodChatMisconfigured: see there; after VodChatFailed, all that was handed out
+                stands, and the rest can be asked for from the second of the last comment on.
+        """
+        known: deque[frozenset[str]] = deque(maxlen=PAGES_KNOWN)
+        asked: dict[str, Any] = {"contentOffsetSeconds": start_s}
+        by_cursor, last_s = True, start_s
+        while True:
+            try:
+                edges, more = self._page(vod_id, asked, first=not known)
+            except _CursorRefused:
+                by_cursor, asked = False, {"contentOffsetSeconds": last_s}
+                continue
+            comments = [_comment(edge) for edge in edges]
+            seen = frozenset().union(*known)
+            if known and "contentOffsetSeconds" in asked and comments[0].id not in seen:
+                raise VodChatFailed(f"by offset, comments before second {comments[0].offset_s} cannot be reached")
+            fresh = [comment for comment in comments if comment.id not in seen]
+            known.append(frozenset(comment.id for comment in comments))
+            yield fresh
+            if not more:
+                return
+            last_s = max(last_s, comments[-1].offset_s)
+            if by_cursor:
+                asked = {"cursor": edges[-1].get("cursor")}
+            elif fresh:
+                asked = {"contentOffsetSeconds": last_s}
+            else:
+                asked = {"contentOffsetSeconds": asked["contentOffsetSeconds"] + 1}
+
+    def sampled_pages(self, vod_id: str, duration_s: int, start_s: int = 0) -> Iterator[Sequence[Comment]]:
+        """One page for each minute of a VOD, and of it the comments of that minute; a page with more serves more.
+
+        Raises:
+            VodGone, VodChatFailed, VodChatMisconfigured: as `pages`.
+        """
+        begin_s, more = start_s - start_s % 60, True
+        while more and begin_s < duration_s:
+            edges, more = self._page(vod_id, {"contentOffsetSeconds": begin_s}, first=True)
+            found = {comment.id: comment for comment in map(_comment, edges)}
+            last_s = max((comment.offset_s for comment in found.values()), default=0)
+            until_s = max(begin_s + 60, last_s - last_s % 60) if more else duration_s + 60
+            yield [each for each in found.values() if begin_s <= each.offset_s < until_s]
+            begin_s = until_s
+
+    def _page(self, vod_id: str, asked: Mapping[str, Any], *, first: bool) -> tuple[list[dict[str, Any]], bool]:
+        """The edges of a page, and whether there are more behind them; trouble is waited out.
+
+        Args:
+            first: nothing promised that the page has comments.
+        """
+        for wait_s in (*WAITS_S, None):
+            try:
+                edges, more = self._ask(vod_id, asked)
+                if edges or (first and not more):
+                    return edges, more
+                raise _Trouble("a page without comments, where more were promised")
+            except _Trouble as trouble:
+                if wait_s is None:
+                    raise VodChatFailed(f"{trouble}, {1 + len(WAITS_S)} times") from None
+                LOG.info("VOD %s: %s; trying again", vod_id, trouble)
+                self._http.sleep(wait_s + self._http.jitter())
+        raise AssertionError("the last wait is None")
+
+    def _ask(self, vod_id: str, asked: Mapping[str, Any]) -> tuple[list[dict[str, Any]], bool]:
+        self._turn()
+        body = {
+            "operationName": OPERATION,
+            "variables": {"videoID": vod_id, **asked},
+            "extensions": {"persistedQuery": {"version": 1, "sha256Hash": self._query_hash}},
+        }
+        try:
+            answer = self._http.request("POST", self._url, json=body, headers={"Client-ID": self._client_id})
+        except NoAnswer as error:
+            raise VodChatFailed(str(error)) from None
+        found = json_object(answer)
+        told = _told_errors(found)
+        if answer.status_code in (400, 401, 403):
+            raise VodChatMisconfigured(
+                f"{self._url} answers HTTP {answer.status_code} {told}: see vod.graphql_client_id and vod.graphql_url"
+            )
+        if answer.status_code != 200 or found is None:
+            raise _Trouble(f"HTTP {answer.status_code} {told}".strip())
+        if NOT_FOUND in told.lower().replace(" ", ""):
+            raise VodChatMisconfigured(
+                f"{self._url} does not know the query any more: see vod.graphql_query_hash, or set vod.chat_source "
+                "to twitchdownloader"
+            )
+        if CURSOR_REFUSED in told.lower() and "cursor" in asked:
+            raise _CursorRefused(told)
+        data = found.get("data")
+        if isinstance(data, dict) and "video" in data and data["video"] is None and not told:
+            raise VodGone("Twitch has no such VOD: it was deleted, or is not public")
+        return _edges(data, told)
+
+
+def _edges(data: Any, told: str) -> tuple[list[dict[str, Any]], bool]:
+    video = data.get("video") if isinstance(data, dict) else None
+    comments = video.get("comments") if isinstance(video, dict) else None
+    edges = comments.get("edges") if isinstance(comments, dict) else None
+    page = comments.get("pageInfo") if isinstance(comments, dict) else None
+    if not isinstance(edges, list) or not isinstance(page, dict):
+        raise _Trouble(told or "an answer without comments")
+    return [edge for edge in edges if isinstance(edge, dict)], page.get("hasNextPage") is True
+
+
+def _comment(edge: Mapping[str, Any]) -> Comment:
+    node = edge.get("node")
+    offset = node.get("contentOffsetSeconds") if isinstance(node, dict) else None
+    if not isinstance(node, dict) or not isinstance(node.get("id"), str) or not isinstance(offset, int):
+        raise VodChatFailed("a comment without an id or without its second")
+    commenter = node.get("commenter")
+    login = commenter.get("login") if isinstance(commenter, dict) else None
+    return Comment(node["id"], offset, login.lower() if isinstance(login, str) and login else None)
+
+
+def _told_errors(found: Mapping[str, Any] | None) -> str:
+    """The messages of an answer's errors, cut short."""
+    errors = found.get("errors") if found is not None else None
+    texts = (
+        [str(each.get("message")) for each in errors if isinstance(each, dict)] if isinstance(errors, list) else []
+    )
+    return "; ".join(texts)[:200]

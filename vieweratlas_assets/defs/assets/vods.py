@@ -1,0 +1,199 @@
+"""VODs of a day: which there are, and their chat.
+
+Belongs here: the assets `vod_catalog` and `vod_presence`. Not here: finding VODs (cataloguing), fetching their chat
+(fetching, vods).
+"""
+
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from functools import partial
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from vieweratlas_assets import cataloguing
+from vieweratlas_assets.clients.helix import HelixClient, HelixError
+from vieweratlas_assets.clients.http import NoAnswer
+from vieweratlas_assets.clients.twitch_token import TokenRefused
+from vieweratlas_assets.clients.vod_chat import VodChatMisconfigured
+from vieweratlas_assets.defs import metadata
+from vieweratlas_assets.defs.checks import Check, Verdict, results
+from vieweratlas_assets.defs.io_managers import LakeIOManager
+from vieweratlas_assets.defs.metadata import OWNERS
+from vieweratlas_assets.domain import lake as paths
+from vieweratlas_assets.domain.presence.names import ViewerNames
+from vieweratlas_assets.domain.schemas import PRESENCE, VOD_CATALOG
+from vieweratlas_assets.partitions import RANGE, Partitions
+from vieweratlas_assets.settings import Settings, SettingsError
+from vieweratlas_assets.storage.objects import ObjectStore, StorageError
+from vieweratlas_assets.vods.database import QueueUnavailable
+from vieweratlas_assets.vods.limits import BudgetSpent
+from vieweratlas_assets.vods.queue import VodQueue
+from vieweratlas_assets.vods.tables import State
+from vieweratlas_assets.vods.worker import Fetching, Outcome
+
+# Where Twitch is down for longer than the client's own patience.
+RETRIES = dg.RetryPolicy(max_retries=2, delay=60)
+POOL = "vod_chat"
+MOST_ROWS = 500
+OpenQueue = Callable[[], AbstractContextManager[VodQueue]]
+Fetch = Callable[[ObjectStore, ViewerNames], AbstractContextManager[Fetching]]
+FINISHED = Check("vods_finished", "No VOD of the day waits, is being fetched, or has failed.")
+
+
+class CatalogConfig(dg.Config):
+    """What can be changed for one run."""
+
+    ask_for_channels: bool = Field(
+        True,
+        description="Page the archives of all tracked channels. false: only take in what is in the queue, as for the "
+        "runs of the vod_discovery_sensor, which has paged them.",
+    )
+
+
+def vod_catalog_asset(partitions: Partitions, settings: Settings) -> dg.AssetsDefinition:
+    """Build the asset `vod_catalog`."""
+
+    @dg.asset(
+        partitions_def=partitions.daily,
+        group_name="collection",
+        kinds={"twitch", "parquet"},
+        owners=OWNERS,
+        description=VOD_CATALOG.description,
+        metadata=metadata.column_schemas([VOD_CATALOG]),
+        retry_policy=RETRIES,
+        backfill_policy=RANGE,
+        # Two runs that write the catalogue of one day at once would lose what one of them found.
+        pool="vod_catalog",
+    )
+    def vod_catalog(
+        context: dg.AssetExecutionContext,
+        config: CatalogConfig,
+        lake: dg.ResourceParam[LakeIOManager],
+        viewer_names: dg.ResourceParam[ViewerNames],
+        helix: dg.ResourceParam[Callable[[], HelixClient]],
+        watch_list: dg.ResourceParam[Callable[[], list[str]]],
+        vod_queue: dg.ResourceParam[OpenQueue],
+    ) -> dg.MaterializeResult:
+        days = [dt.date.fromisoformat(key) for key in context.partition_keys]
+        tracked = partial(cataloguing.tracked_channels, settings, lake.store, names=viewer_names, days=days)
+        now = dt.datetime.now(dt.UTC)
+        try:
+            with vod_queue() as queue:
+                found, asked = [], 0
+                client = helix() if config.ask_for_channels else _helix_or_none(helix)
+                if config.ask_for_channels and client is not None:
+                    channels = tracked(client, watched=watch_list())
+                    asked = len(channels)
+                    context.log.info("paging the archives of %d channels for %d days", asked, len(days))
+                    found = list(cataloguing.archives_of_days(client, channels, days, now))
+                found.append(cataloguing.queued_only(queue, lake.store, client, days, now))
+                counts = cataloguing.add_to_catalogues(lake.store, found, days)
+        except (HelixError, QueueUnavailable, SettingsError, StorageError, TokenRefused) as error:
+            raise dg.Failure(f"vod_catalog of {context.partition_keys[0]}: {error}", allow_retries=False) from error
+        except NoAnswer as error:
+            raise dg.Failure(f"vod_catalog of {context.partition_keys[0]}: {error}") from error
+        for day, (vods, new) in counts.items():
+            facts: dict[str, Any] = {"dagster/row_count": vods, "vods_new": new, "channels_asked": asked}
+            facts["dagster/uri"] = lake.store.uri(paths.vod_catalog(day))
+            context.add_asset_metadata(metadata.shown(facts), partition_key=str(day))
+        return dg.MaterializeResult(metadata={"vods": sum(vods for vods, _ in counts.values())})
+
+    return vod_catalog
+
+
+def vod_presence_asset(partitions: Partitions, downloads_at_once: int) -> dg.AssetsDefinition:
+    """Build the asset `vod_presence`.
+
+    Args:
+        downloads_at_once: VODs that a run fetches at a time. The pool lets one run do so.
+    """
+
+    @dg.asset(
+        partitions_def=partitions.daily,
+        deps=["vod_catalog"],
+        group_name="presence",
+        kinds={"twitch", "parquet"},
+        owners=OWNERS,
+        description="Chat replay of the VODs created on a day, one file a VOD.",
+        metadata=metadata.column_schemas([PRESENCE]),
+        backfill_policy=RANGE,
+        pool=POOL,
+        check_specs=[FINISHED.spec("vod_presence")],
+    )
+    def vod_presence(
+        context: dg.AssetExecutionContext,
+        lake: dg.ResourceParam[LakeIOManager],
+        viewer_names: dg.ResourceParam[ViewerNames],
+        fetching: dg.ResourceParam[Fetch],
+    ) -> dg.MaterializeResult:
+        days = [dt.date.fromisoformat(key) for key in context.partition_keys]
+        told: dict[dt.date, dict[str, dg.MetadataValue]] = {}
+        verdicts: dict[dt.date, dict[str, Verdict]] = {}
+        try:
+            with fetching(lake.store, viewer_names) as work:
+                cataloguing.sync(work.queue, lake.store, days, dt.datetime.now(dt.UTC))
+                work.on_outcome = lambda outcome: context.log.info("%s", _told(outcome))
+                try:
+                    work.run(days, at_once=downloads_at_once)
+                finally:
+                    for day in days:
+                        told[day], verdicts[day] = _day(lake.store, day, work.queue.rows([day]))
+        except (BudgetSpent, QueueUnavailable, StorageError, VodChatMisconfigured) as error:
+            # Dagster drops the events of a failed step; what is done is done.
+            for day, shown in told.items():
+                context.log_event(dg.AssetMaterialization(context.asset_key, partition=str(day), metadata=shown))
+            raise dg.Failure(f"vod_presence: {error}", allow_retries=False) from error
+        for day, shown in told.items():
+            context.add_asset_metadata(shown, partition_key=str(day))
+        return dg.MaterializeResult(check_results=results([FINISHED], verdicts))
+
+    return vod_presence
+
+
+def _helix_or_none(helix: Callable[[], HelixClient]) -> HelixClient | None:
+    """The client, where there are credentials."""
+    try:
+        return helix()
+    except TokenRefused:
+        return None
+
+
+def _day(
+    store: ObjectStore, day: dt.date, rows: Sequence[Mapping[str, Any]]
+) -> tuple[dict[str, dg.MetadataValue], dict[str, Verdict]]:
+    """What is told of a day, and whether all of it is finished."""
+    facts = facts_of_day(rows)
+    left = {state: facts[f"vods_{state}"] for state in (State.PENDING, State.PROCESSING, State.FAILED)}
+    shown = metadata.shown(facts) | {"vods": _table(rows)}
+    shown["dagster/uri"] = dg.MetadataValue.text(store.uri(paths.vod_catalog(day)))
+    seen = ", ".join(f"{count} {state}" for state, count in left.items() if count) or f"{len(rows)} VOD(s)"
+    return shown, {FINISHED.name: Verdict(not any(left.values()), seen)}
+
+
+def facts_of_day(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Figures of a day's VODs, of the rows of the queue."""
+    facts = {f"vods_{state}": sum(row["state"] == state for row in rows) for state in State}
+    sums = {name: sum(row[name] or 0 for row in rows) for name in ("comments", "buckets")}
+    return facts | sums | {"dagster/row_count": sums["buckets"]}
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> dg.MetadataValue:
+    """Each VOD with what became of it."""
+    columns = ("vod_id", "channel", "state", "comments", "buckets", "chatters", "attempts", "seconds", "reason")
+    kinds = dict.fromkeys(("comments", "buckets", "chatters", "attempts"), "int") | {"seconds": "float"}
+    return dg.MetadataValue.table(
+        [dg.TableRecord({name: row[name] for name in columns}) for row in rows[:MOST_ROWS]],
+        dg.TableSchema([dg.TableColumn(name, kinds.get(name, "string")) for name in columns]),
+    )
+
+
+def _told(outcome: Outcome) -> str:
+    """An attempt in one line of the run's log."""
+    vod, figures = outcome.vod, outcome.figures
+    told = f"VOD {vod.vod_id} of {vod.channel}, {vod.day}, attempt {outcome.attempt}: {outcome.state}"
+    if figures is None:
+        return f"{told}: {outcome.reason}"
+    return f"{told}, {figures.comments:,} comments, {figures.buckets} minutes, {figures.chatters:,} chatters"

@@ -1,0 +1,98 @@
+"""Fetching the chat of VODs as the settings name it: the queue, the source of comments, what the catalogue knows.
+
+Belongs here: from settings to a queue and its workers. Not here: fetching (vods), talking to Twitch (clients).
+"""
+
+import datetime as dt
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from vieweratlas_assets.clients.vod_chat import GraphqlVodChat
+from vieweratlas_assets.domain import lake as paths
+from vieweratlas_assets.domain.presence.names import ViewerNames
+from vieweratlas_assets.domain.schemas import VOD_CATALOG
+from vieweratlas_assets.settings import Settings
+from vieweratlas_assets.storage.objects import ObjectStore
+from vieweratlas_assets.vods.database import Database
+from vieweratlas_assets.vods.limits import SharedRequests
+from vieweratlas_assets.vods.queue import QueuedVod, VodQueue
+from vieweratlas_assets.vods.sources import FileSource, GraphqlSource, SampledSource, VodChatSource
+from vieweratlas_assets.vods.twitchdownloader import TwitchDownloaderSource
+from vieweratlas_assets.vods.worker import Fetching, KnownVod
+
+
+def queue_url(settings: Settings) -> str:
+    """Where the queue is: the setting, else vod_queue.db in DAGSTER_HOME (or ./.dagster)."""
+    if settings.vod.queue_url is not None:
+        return settings.vod.queue_url.get_secret_value()
+    home = Path(os.environ.get("DAGSTER_HOME") or ".dagster")
+    return f"sqlite:///{(home / 'vod_queue.db').absolute()}"
+
+
+@contextmanager
+def open_queue(settings: Settings) -> Iterator[VodQueue]:
+    """The queue that the settings name.
+
+    Raises:
+        QueueUnavailable: its database cannot be used.
+    """
+    database = Database(queue_url(settings))
+    try:
+        yield VodQueue(database)
+    finally:
+        database.close()
+
+
+@contextmanager
+def fetching(settings: Settings, store: ObjectStore, names: ViewerNames) -> Iterator[Fetching]:
+    """Workers of the queue; nothing is asked yet.
+
+    Raises:
+        QueueUnavailable: the queue's database cannot be used.
+    """
+    database = Database(queue_url(settings))
+    try:
+        stop = threading.Event()
+        source = _source(settings, database, stop)
+        yield Fetching(VodQueue(database), source, store, names, known=Catalogues(store).known, stop=stop)
+    finally:
+        database.close()
+
+
+class Catalogues:
+    """What the catalogues know of VODs; each day's is read once."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+        self._days: dict[dt.date, dict[str, KnownVod]] = {}
+
+    def known(self, vod: QueuedVod) -> KnownVod:
+        """What the catalogue of a VOD's day tells of it."""
+        if vod.day not in self._days:
+            key = paths.vod_catalog(vod.day)
+            found: dict[str, KnownVod] = {}
+            if self._store.exists(key):
+                listed = self._store.download_parquet(key, VOD_CATALOG).select("vod_id", "channel_id", "duration_s")
+                found = {vod_id: KnownVod(*rest) for vod_id, *rest in listed.iter_rows()}
+            self._days[vod.day] = found
+        return self._days[vod.day].get(vod.vod_id, KnownVod())
+
+
+def _source(settings: Settings, database: Database, stop: threading.Event) -> VodChatSource:
+    vod = settings.vod
+    if vod.chat_source == "file":
+        return FileSource(vod.files_dir)
+    if vod.chat_source == "twitchdownloader":
+        limits = {"timeout_s": vod.cli_timeout, "output_limit_bytes": vod.cli_output_limit_bytes}
+        return TwitchDownloaderSource(vod.cli_path, **limits, stop=stop)
+    shared = SharedRequests(database, per_s=vod.requests_per_s, a_day=vod.requests_a_day)
+    client = GraphqlVodChat(
+        url=vod.graphql_url,
+        client_id=vod.graphql_client_id,
+        query_hash=vod.graphql_query_hash,
+        turn=shared.turn,
+    )
+    return SampledSource(client) if vod.chat_mode == "sample" else GraphqlSource(client)

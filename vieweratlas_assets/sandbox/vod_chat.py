@@ -1,0 +1,224 @@
+"""Chat replay of the sandbox's VODs, over GraphQL as Twitch's own page asks for it, with faults on demand.
+
+Belongs here: pages of comments by offset or cursor, and the troubles that have been seen. Not here: what is written
+(chat), sockets (server).
+"""
+
+import base64
+import json
+from collections import OrderedDict, deque
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
+
+from vieweratlas_assets.sandbox.chat import stream_chat
+from vieweratlas_assets.sandbox.clock import Clock
+from vieweratlas_assets.sandbox.feed import FIRST_USER_ID
+from vieweratlas_assets.sandbox.world import World
+
+CLIENT_ID = "kd1unb4b3q4t58fwlpcbzcbnm76a8fp"
+QUERY_HASH = "b70a3591ff0f4e0313d126c6a1502d79a1c02baebb288227c582044aa76adf6a"
+PAGE = 59
+BEGINS_BEFORE = 12
+"""Comments before the offset asked for with which a page begins."""
+VODS_HELD = 8
+SERVICE_ERROR = {"message": "service error", "path": ["video", "comments"]}
+
+
+class VodComments(NamedTuple):
+    """The comments of a VOD in their order: second of the VOD, and login, None where the account is gone."""
+
+    seconds: np.ndarray
+    logins: list[str | None]
+
+
+class VodChats(Protocol):
+    """Tells what was written in VODs."""
+
+    def comments(self, vod_id: str) -> VodComments | None:
+        """All comments that there are by now; None where there is no such VOD."""
+        ...
+
+
+class WorldVodChats:
+    """The chats of a world's broadcasts."""
+
+    def __init__(self, world: World, clock: Clock) -> None:
+        self._world, self._clock = world, clock
+        self._numbers = {vod_id: number for number, vod_id in enumerate(world.streams["vod_id"])}
+        self._held: OrderedDict[int, VodComments] = OrderedDict()
+
+    def comments(self, vod_id: str) -> VodComments | None:
+        """As VodChats."""
+        number = self._numbers.get(vod_id)
+        if number is None:
+            return None
+        now_s = (self._clock.now() - self._world.streams["started_at"][number]).total_seconds()
+        if now_s < 0:
+            return None
+        drawn = self._drawn(number)
+        return VodComments(drawn.seconds[: int(np.searchsorted(drawn.seconds, now_s))], drawn.logins)
+
+    def _drawn(self, number: int) -> VodComments:
+        if number not in self._held:
+            chat = stream_chat(self._world, number)
+            logins = self._world.viewers["login"].gather(chat["viewer_no"]).to_list()
+            self._held[number] = VodComments(chat["second"].to_numpy(), logins)
+            if len(self._held) > VODS_HELD:
+                self._held.popitem(last=False)
+        self._held.move_to_end(number)
+        return self._held[number]
+
+
+@dataclass
+class VodChatFaults:
+    """What goes wrong.
+
+    Attributes:
+        refuses_cursors: from the first one on.
+        service_error_every: so many-th request is answered by "service error".
+        statuses: HTTP statuses of the next requests, 200 for none.
+        to_cut: so many of the next answers break off in the middle.
+        deleted: VODs that are gone.
+    """
+
+    refuses_cursors: bool = False
+    service_error_every: int = 0
+    statuses: deque[int] = field(default_factory=deque)
+    to_cut: int = 0
+    deleted: set[str] = field(default_factory=set)
+
+
+class SandboxVodChat:
+    """The endpoint: `routes` to mount.
+
+    Attributes:
+        requests: how many came.
+        asked_by_offset: how many of them asked for an offset.
+    """
+
+    def __init__(self, chats: VodChats) -> None:
+        self.faults = VodChatFaults()
+        self.requests = self.asked_by_offset = 0
+        self._chats = chats
+
+    @property
+    def routes(self) -> list[BaseRoute]:
+        """The routes, from the root of the server."""
+        return [Route("/gql", self._serve, methods=["POST"])]
+
+    async def _serve(self, request: Request) -> Response:
+        self.requests += 1
+        faults = self.faults
+        status = faults.statuses.popleft() if faults.statuses else 200
+        if status != 200:
+            return JSONResponse({"error": "asked for"}, status)
+        try:
+            answer = self._answer(_variables(request, await request.body()))
+        except _Refused as refused:
+            return refused.answer
+        if faults.to_cut:
+            faults.to_cut -= 1
+            return _CutOff(json.dumps(answer), media_type="application/json")
+        return JSONResponse(answer)
+
+    def _answer(self, variables: dict[str, Any]) -> dict[str, Any]:
+        faults, vod_id = self.faults, str(variables.get("videoID"))
+        found = None if vod_id in faults.deleted else self._chats.comments(vod_id)
+        if found is None:
+            return {"data": {"video": None}}
+        if faults.service_error_every and self.requests % faults.service_error_every == 0:
+            return {"errors": [SERVICE_ERROR], "data": {"video": _video(vod_id, None)}}
+        seconds = found.seconds
+        if "cursor" in variables:
+            begin = _place(variables["cursor"])
+            if begin is None or faults.refuses_cursors:
+                return {"errors": [{"message": "failed integrity check"}], "data": None}
+        else:
+            self.asked_by_offset += 1
+            asked_s = int(variables.get("contentOffsetSeconds") or 0)
+            if seconds.size and asked_s > seconds[-1]:
+                return {"errors": [SERVICE_ERROR], "data": {"video": _video(vod_id, None)}}
+            begin = max(0, int(np.searchsorted(seconds, asked_s)) - BEGINS_BEFORE)
+        end = min(begin + PAGE, seconds.size)
+        edges = [_edge(vod_id, number, int(seconds[number]), found.logins[number]) for number in range(begin, end)]
+        page = {"hasNextPage": end < seconds.size, "hasPreviousPage": begin > 0, "__typename": "PageInfo"}
+        return {"data": {"video": _video(vod_id, {"edges": edges, "pageInfo": page})}}
+
+
+class _Refused(ValueError):
+    """A request that is not answered with comments."""
+
+    def __init__(self, answer: Response) -> None:
+        super().__init__()
+        self.answer = answer
+
+
+def _variables(request: Request, body: bytes) -> dict[str, Any]:
+    """The variables of the one query that is known here."""
+    if request.headers.get("Client-ID") != CLIENT_ID:
+        message = 'The "Client-ID" header is invalid.'
+        raise _Refused(JSONResponse({"error": "Bad Request", "message": message}, 400))
+    if "Authorization" in request.headers:
+        raise _Refused(JSONResponse({"error": "Unauthorized", "message": "The token is invalid."}, 401))
+    try:
+        asked = json.loads(body)
+        variables = dict(asked["variables"])
+        known = asked["extensions"]["persistedQuery"]["sha256Hash"] == QUERY_HASH
+    except (ValueError, KeyError, TypeError):
+        raise _Refused(JSONResponse({"error": "Bad Request", "message": "no operation"}, 400)) from None
+    if not known:
+        raise _Refused(JSONResponse({"errors": [{"message": "PersistedQueryNotFound"}]}))
+    return variables
+
+
+def _video(vod_id: str, comments: dict[str, Any] | None) -> dict[str, Any]:
+    return {"id": vod_id, "creator": {"id": "1", "channel": {"id": "1"}}, "comments": comments}
+
+
+def _edge(vod_id: str, number: int, second: int, login: str | None) -> dict[str, Any]:
+    commenter = None
+    if login is not None:
+        commenter = {"id": str(FIRST_USER_ID + sum(login.encode())), "login": login, "displayName": login.title()}
+    return {
+        "cursor": _cursor(number + 1),
+        "node": {
+            "id": f"{int(vod_id):08x}-0000-4000-a000-{number:012x}",
+            "commenter": commenter,
+            "contentOffsetSeconds": second,
+            # Wrong since April 2025, as Twitch's.
+            "createdAt": "2025-04-01T00:00:00Z",
+            "message": {
+                "fragments": [{"emote": None, "text": "words that nobody may store"}],
+                "userBadges": [],
+                "userColor": "#1E90FF",
+            },
+        },
+    }
+
+
+def _cursor(number: int) -> str:
+    return base64.urlsafe_b64encode(json.dumps({"place": number}).encode()).decode()
+
+
+def _place(cursor: Any) -> int | None:
+    try:
+        return int(json.loads(base64.urlsafe_b64decode(cursor))["place"])
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+class _CutOff(Response):
+    """An answer whose connection breaks in its middle: it promises more than comes."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send half of it, and leave the server to close the connection."""
+        del scope, receive
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        half = bytes(self.body)[: len(self.body) // 2]
+        await send({"type": "http.response.body", "body": half, "more_body": True})

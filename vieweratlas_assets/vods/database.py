@@ -1,0 +1,144 @@
+"""The queue's database: SQLite in a file, or Postgres by URL, and its schema brought up to date.
+
+Belongs here: connecting, transactions that outlast a restart of the server, migrations. Not here: the tables
+(tables), what is done in them (queue, requests).
+
+SQLite's transactions are begun by us, and take the write lock at once: begun with a read, two that then write would
+break each other. https://docs.sqlalchemy.org/en/20/dialects/sqlite.html#pysqlite-serializable
+"""
+
+import logging
+import random
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import event
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+
+PATIENCE_S = 90.0
+LONGEST_PAUSE_S = 5.0
+BUSY_S = 30.0
+# Any number that nobody else locks by.
+MIGRATION_LOCK = 5_184_320_971
+LOG = logging.getLogger("vieweratlas.vods")
+Result = TypeVar("Result")
+
+
+class QueueUnavailable(RuntimeError):
+    """The queue's database cannot be used; the message holds no password."""
+
+
+class Database:
+    """A database whose schema is up to date.
+
+    >>> database = Database("sqlite:///vod_queue.db")  # doctest: +SKIP
+    """
+
+    def __init__(
+        self, url: str, *, patience_s: float = PATIENCE_S, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        """Connect, and migrate where that is needed.
+
+        Args:
+            url: sqlite:///path or postgresql://user:password@host/name.
+            patience_s: how long a database that does not answer is waited for.
+
+        Raises:
+            QueueUnavailable: the URL is none, its driver is not installed, or the database does not answer.
+        """
+        self._patience_s, self._sleep = patience_s, sleep
+        try:
+            self._url = sa.make_url(url)
+            self.is_sqlite = self._url.get_backend_name() == "sqlite"
+            self._engine = _engine(self._url, is_sqlite=self.is_sqlite)
+        except (ArgumentError, NoSuchModuleError) as error:
+            # SQLAlchemy's own text repeats the URL, password included.
+            raise QueueUnavailable("vod.queue_url is no sqlite:///… or postgresql://… URL") from error
+        except ImportError as error:
+            raise QueueUnavailable(
+                f"the driver of vod.queue_url is not installed ({error.name}); for Postgres: "
+                "pip install 'vieweratlas[postgres]'"
+            ) from error
+        self.transaction(self._migrate)
+
+    def __repr__(self) -> str:
+        return f"Database({self._url.render_as_string(hide_password=True)})"
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._engine.dispose()
+
+    def transaction(self, do: Callable[[sa.Connection], Result]) -> Result:
+        """Do something in one transaction, again from its beginning where the database went away meanwhile.
+
+        Args:
+            do: may be called several times; what it did before is undone, unless only the answer to the commit was
+                lost.
+
+        Raises:
+            QueueUnavailable: the database does not come back.
+        """
+        deadline = time.monotonic() + self._patience_s
+        pause_s = 0.1
+        while True:
+            try:
+                with self._engine.begin() as connection:
+                    return do(connection)
+            except DBAPIError as error:
+                if not _is_passing(error):
+                    raise
+                reason = str(error.orig).strip().partition("\n")[0]
+                if time.monotonic() >= deadline:
+                    raise QueueUnavailable(f"{self!r} does not answer: {reason}") from error
+                LOG.warning("%r: %s; trying again", self, reason)
+                self._sleep(random.uniform(pause_s / 2, pause_s))
+                pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+
+    def now(self, connection: sa.Connection) -> float:
+        """The time, s since 1970: the server's where there is one, as the clocks of several machines differ."""
+        if self.is_sqlite:
+            return time.time()
+        return float(connection.scalar(sa.select(sa.extract("epoch", sa.func.clock_timestamp()))) or 0)
+
+    def _migrate(self, connection: sa.Connection) -> None:
+        if not self.is_sqlite:
+            # SQLite's write lock is held already.
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK)))
+        config = Config(attributes={"connection": connection})
+        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+        command.upgrade(config, "head")
+
+
+def _engine(url: sa.URL, *, is_sqlite: bool) -> sa.Engine:
+    if not is_sqlite:
+        return sa.create_engine(url, pool_pre_ping=True)
+    if url.database:
+        Path(url.database).absolute().parent.mkdir(parents=True, exist_ok=True)
+    engine = sa.create_engine(url, connect_args={"timeout": BUSY_S})
+
+    @event.listens_for(engine, "connect")
+    def _leave_transactions_to_us(connection: Any, _: Any) -> None:
+        connection.isolation_level = None
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _is_passing(error: DBAPIError) -> bool:
+    """Whether the database is away or busy, rather than asked for something impossible."""
+    if error.connection_invalidated:
+        return True
+    told = str(error.orig).lower()
+    if "sqlite" in type(error.orig).__module__:
+        return "locked" in told or "busy" in told
+    # psycopg2 has no code where there is no connection.
+    code = getattr(error.orig, "pgcode", None)
+    return code is None or code.startswith(("08", "57P", "40"))

@@ -1,0 +1,72 @@
+"""How fast, and how much, all workers together may ask of an endpoint that nobody documented.
+
+Belongs here: a rate and a daily budget that every run on every machine keeps to. Not here: asking (clients).
+"""
+
+import datetime as dt
+import time
+from collections.abc import Callable
+
+import sqlalchemy as sa
+
+from vieweratlas_assets.vods.database import Database
+from vieweratlas_assets.vods.tables import VOD_REQUESTS
+
+NAME = "vod_chat"
+_SHARED = VOD_REQUESTS.c
+
+
+class BudgetSpent(RuntimeError):
+    """No more may be asked today."""
+
+
+class SharedRequests:
+    """Gives out turns to ask, one after another over all workers."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        per_s: float,
+        a_day: int | None,
+        clock: Callable[[], float] | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Keep to limits.
+
+        Args:
+            per_s: requests a second.
+            a_day: requests a day, UTC; None for any number.
+            clock: s since 1970; None takes the database's.
+        """
+        self._database, self._every_s, self._a_day = database, 1 / per_s, a_day
+        self._clock, self._sleep = clock, sleep
+
+    def turn(self) -> None:
+        """Wait until it is our turn.
+
+        Raises:
+            BudgetSpent: the day's requests are used up.
+        """
+        pause = self._database.transaction(self._take)
+        if pause > 0:
+            self._sleep(pause)
+
+    def _take(self, connection: sa.Connection) -> float:
+        now = self._database.now(connection) if self._clock is None else self._clock()
+        day = dt.datetime.fromtimestamp(now, dt.UTC).date()
+        found = connection.execute(
+            sa.select(VOD_REQUESTS).where(_SHARED.name == NAME).with_for_update()
+        ).one_or_none()
+        asked = found.asked if found is not None and found.day == day else 0
+        if self._a_day is not None and asked >= self._a_day:
+            raise BudgetSpent(f"{asked} requests for VOD chat were made on {day}; vod.requests_a_day allows no more")
+        # A turn far ahead is of a clock that was set back.
+        ahead = found is not None and now < found.next_at < now + 3600
+        at = found.next_at if found is not None and ahead else now
+        told = {"day": day, "asked": asked + 1, "next_at": at + self._every_s}
+        if found is None:
+            connection.execute(sa.insert(VOD_REQUESTS), {"name": NAME, **told})
+        else:
+            connection.execute(sa.update(VOD_REQUESTS).where(_SHARED.name == NAME), told)
+        return at - now

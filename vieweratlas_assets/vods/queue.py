@@ -1,0 +1,330 @@
+"""The queue of VODs: what is to be fetched, by whom, and what became of it.
+
+Belongs here: the states of a VOD and who may change them. Not here: fetching (worker), the database (database).
+
+A worker holds a VOD by a lease. Whoever wants to end an attempt must still be the one who began it: a worker that was
+given up for dead, and lives, finds its lease lost and changes nothing.
+"""
+
+import datetime as dt
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import sqlalchemy as sa
+
+from vieweratlas_assets.vods.database import Database
+from vieweratlas_assets.vods.tables import VOD_QUEUE, State
+
+LEASE_S = 900.0
+MOST_ATTEMPTS = 5
+FIRST_BACKOFF_S = 30.0
+LONGEST_BACKOFF_S = 480.0
+CLOCKS_APART_S = 120.0
+"""A lease or rest that ends later than any can, and by more than this, was given by a clock that was set back since.
+
+Less is the time between two transactions, or between two machines where SQLite has no clock of its own.
+"""
+LONGEST_REASON = 400
+ROWS_AT_ONCE = 500
+DIED = "its worker died, or lost its machine"
+
+_QUEUE = VOD_QUEUE.c
+
+
+class LeaseLost(RuntimeError):
+    """A VOD is no longer this worker's: its lease ran out, and another took it up or somebody skipped it."""
+
+
+@dataclass(frozen=True)
+class QueuedVod:
+    """A VOD to fetch.
+
+    Attributes:
+        channel: login, lowercase.
+        created_at: start of the recording, UTC.
+    """
+
+    vod_id: str
+    channel: str
+    created_at: dt.datetime
+
+    @property
+    def day(self) -> dt.date:
+        """The day that it belongs to, UTC."""
+        return self.created_at.astimezone(dt.UTC).date()
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A VOD that a worker holds.
+
+    Attributes:
+        attempt: 1 for the first.
+    """
+
+    vod: QueuedVod
+    worker: str
+    attempt: int
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What an attempt made of a VOD."""
+
+    comments: int
+    buckets: int
+    chatters: int
+    seconds: float
+
+
+def backoff_s(attempts: int) -> float:
+    """How long after so many failed attempts a VOD rests: 30, 60, 120, 240, 480 s."""
+    return min(FIRST_BACKOFF_S * 2.0 ** (attempts - 1), LONGEST_BACKOFF_S)
+
+
+class VodQueue:
+    """VODs by state; any number of workers on any number of machines may use it at once."""
+
+    def __init__(self, database: Database, *, clock: Callable[[], float] | None = None) -> None:
+        """Use a database.
+
+        Args:
+            clock: s since 1970; None takes the database's.
+        """
+        self._database = database
+        self._clock = clock
+
+    def add(self, vods: Iterable[QueuedVod], *, state: State = State.PENDING) -> int:
+        """Put in VODs that are not there yet; those that are stay as they are. Returns how many were new."""
+        rows = [
+            {"vod_id": vod.vod_id, "channel": vod.channel, "vod_created_at": vod.created_at, "day": vod.day}
+            for vod in vods
+        ]
+        added = 0
+        for begin in range(0, len(rows), ROWS_AT_ONCE):
+            add = partial(self._add, rows=rows[begin : begin + ROWS_AT_ONCE], state=state)
+            added += self._database.transaction(add)
+        return added
+
+    def add_completed(self, vods: Collection[QueuedVod]) -> int:
+        """Note that the lake has VODs, such as imported ones. Returns how many were not known to be completed."""
+        added = self.add(vods, state=State.COMPLETED)
+        ids = [vod.vod_id for vod in vods]
+
+        waiting = _QUEUE.state.in_([State.PENDING, State.FAILED, State.SKIPPED])
+        for begin in range(0, len(ids), ROWS_AT_ONCE):
+            added += self._set(
+                _QUEUE.vod_id.in_(ids[begin : begin + ROWS_AT_ONCE]) & waiting,
+                lambda now: {"state": State.COMPLETED, "reason": None, "completed_at": now},
+            )
+        return added
+
+    def claim(self, worker: str, days: Collection[dt.date] | None = None) -> Claim | None:
+        """Take up the VOD that has been due for longest, or nothing where none is due.
+
+        Args:
+            worker: a name that nobody else has; it holds one VOD at a time.
+            days: of the VODs; None for all.
+        """
+        return self._database.transaction(lambda connection: self._claim(connection, worker, days))
+
+    def renew(self, claim: Claim) -> None:
+        """Hold a VOD for another 15 minutes.
+
+        Raises:
+            LeaseLost: it is no longer this worker's.
+        """
+        self._end(claim, lambda now: {"lease_expires_at": now + dt.timedelta(seconds=LEASE_S)})
+
+    def complete(self, claim: Claim, figures: Figures) -> None:
+        """Note that the lake has a VOD, whole.
+
+        Raises:
+            LeaseLost: it is no longer this worker's.
+        """
+        told = {name: getattr(figures, name) for name in ("comments", "buckets", "chatters", "seconds")}
+        self._end(claim, lambda now: told | {"state": State.COMPLETED, "completed_at": now, "reason": None})
+
+    def fail(self, claim: Claim, reason: str) -> State:
+        """Note a failed attempt: the VOD rests, or has failed where it was the last one.
+
+        Raises:
+            LeaseLost: it is no longer this worker's.
+        """
+        state = State.FAILED if claim.attempt >= MOST_ATTEMPTS else State.PENDING
+        rest = dt.timedelta(seconds=backoff_s(claim.attempt))
+        self._end(
+            claim,
+            lambda now: {"state": state, "next_attempt_at": now + rest, "reason": reason[:LONGEST_REASON]},
+        )
+        return state
+
+    def skip(self, claim: Claim, reason: str) -> None:
+        """Note that a VOD never can be fetched.
+
+        Raises:
+            LeaseLost: it is no longer this worker's.
+        """
+        self._end(claim, lambda _: {"state": State.SKIPPED, "reason": reason[:LONGEST_REASON]})
+
+    def release(self, claim: Claim) -> None:
+        """Give a VOD back as if it had not been taken up.
+
+        Raises:
+            LeaseLost: it is no longer this worker's.
+        """
+        self._end(
+            claim,
+            lambda now: {"state": State.PENDING, "next_attempt_at": now, "attempts": claim.attempt - 1},
+        )
+
+    def retry(self, vod_ids: Collection[str] | None = None) -> int:
+        """Make failed and skipped VODs pending again, with all their attempts; None: all that failed.
+
+        Those that wait for their next attempt, and are named, are due at once.
+        """
+        chosen = (
+            _QUEUE.state == State.FAILED
+            if vod_ids is None
+            else _QUEUE.vod_id.in_(vod_ids) & _QUEUE.state.in_([State.PENDING, State.FAILED, State.SKIPPED])
+        )
+        return self._set(
+            chosen, lambda now: {"state": State.PENDING, "attempts": 0, "next_attempt_at": now, "reason": None}
+        )
+
+    def skip_vods(self, vod_ids: Collection[str], reason: str) -> int:
+        """Leave VODs alone, whatever their state; the lake keeps what it has. Completed ones stay completed."""
+        return self._set(
+            _QUEUE.vod_id.in_(vod_ids) & (_QUEUE.state != State.COMPLETED),
+            lambda _: {"state": State.SKIPPED, "reason": reason[:LONGEST_REASON], "lease_expires_at": None},
+        )
+
+    def rows(self, days: Collection[dt.date] | None = None) -> list[dict[str, Any]]:
+        """All that is known of VODs, by creation: the columns of VOD_QUEUE.
+
+        Args:
+            days: of the VODs; None for all.
+        """
+        chosen = sa.true() if days is None else _QUEUE.day.in_(days)
+        asked = sa.select(VOD_QUEUE).where(chosen).order_by(_QUEUE.vod_created_at, _QUEUE.vod_id)
+        return self._database.transaction(lambda at: [dict(row) for row in at.execute(asked).mappings()])
+
+    def counts(self, days: Collection[dt.date] | None = None) -> dict[dt.date, dict[State, int]]:
+        """How many VODs of each day are in each state."""
+        chosen = sa.true() if days is None else _QUEUE.day.in_(days)
+        asked = sa.select(_QUEUE.day, _QUEUE.state, sa.func.count()).where(chosen).group_by(_QUEUE.day, _QUEUE.state)
+        found: dict[dt.date, dict[State, int]] = {}
+        for day, state, count in self._database.transaction(lambda at: at.execute(asked).all()):
+            found.setdefault(day, {})[State(state)] = count
+        return dict(sorted(found.items()))
+
+    def due(self) -> list[QueuedVod]:
+        """The VODs that a worker would take up now, those that have been due for longest first."""
+
+        def ask(connection: sa.Connection) -> list[QueuedVod]:
+            now = self._now(connection)
+            return [_vod(row) for row in connection.execute(_due(now, None)).mappings()]
+
+        return self._database.transaction(ask)
+
+    def _add(self, connection: sa.Connection, rows: list[dict[str, Any]], state: State) -> int:
+        now = self._now(connection)
+        known = set(
+            connection.scalars(sa.select(_QUEUE.vod_id).where(_QUEUE.vod_id.in_([row["vod_id"] for row in rows])))
+        )
+        fresh = {row["vod_id"]: row for row in rows if row["vod_id"] not in known}
+        told = {"state": state, "attempts": 0, "next_attempt_at": now, "added_at": now, "updated_at": now}
+        if state == State.COMPLETED:
+            told["completed_at"] = now
+        insert = self._insert().values([{**told, **row} for row in fresh.values()])
+        # Another may have put the same one in since we looked.
+        return connection.execute(insert.on_conflict_do_nothing()).rowcount if fresh else 0
+
+    def _insert(self) -> Any:
+        from sqlalchemy.dialects import postgresql, sqlite
+
+        return (sqlite if self._database.is_sqlite else postgresql).insert(VOD_QUEUE)
+
+    def _claim(self, connection: sa.Connection, worker: str, days: Collection[dt.date] | None) -> Claim | None:
+        now = self._now(connection)
+        mine = sa.select(VOD_QUEUE).where(_QUEUE.worker == worker, _QUEUE.state == State.PROCESSING)
+        if (row := connection.execute(mine).mappings().one_or_none()) is not None:
+            # Of a claim whose answer was lost.
+            return Claim(_vod(row), worker, row["attempts"])
+        gone = _abandoned(now) & (_QUEUE.attempts >= MOST_ATTEMPTS)
+        failed = {"state": State.FAILED, "reason": DIED, "updated_at": now}
+        connection.execute(sa.update(VOD_QUEUE).where(gone), failed)
+        first = _due(now, days).limit(1).with_for_update(skip_locked=True)
+        row = connection.execute(first).mappings().one_or_none()
+        if row is None:
+            return None
+        attempt = row["attempts"] + 1
+        taken = {
+            "state": State.PROCESSING,
+            "attempts": attempt,
+            "worker": worker,
+            "lease_expires_at": now + dt.timedelta(seconds=LEASE_S),
+            "updated_at": now,
+        }
+        connection.execute(sa.update(VOD_QUEUE).where(_QUEUE.vod_id == row["vod_id"]), taken)
+        return Claim(_vod(row), worker, attempt)
+
+    def _end(self, claim: Claim, change: Callable[[dt.datetime], dict[str, Any]]) -> None:
+        """Change a VOD that a worker holds."""
+        own = (
+            (_QUEUE.vod_id == claim.vod.vod_id)
+            & (_QUEUE.worker == claim.worker)
+            & (_QUEUE.attempts == claim.attempt)
+            & (_QUEUE.state == State.PROCESSING)
+        )
+        asked = False
+
+        def end(connection: sa.Connection) -> int:
+            nonlocal asked
+            again, asked = asked, True
+            now = self._now(connection)
+            changed = connection.execute(sa.update(VOD_QUEUE).where(own), {"updated_at": now, **change(now)}).rowcount
+            if changed or not again:
+                return changed
+            # The first time only the answer may have been lost.
+            done = sa.select(sa.func.count()).where(
+                _QUEUE.vod_id == claim.vod.vod_id, _QUEUE.worker == claim.worker, _QUEUE.state != State.PROCESSING
+            )
+            return int(connection.scalar(done) or 0)
+
+        if not self._database.transaction(end):
+            raise LeaseLost(f"VOD {claim.vod.vod_id} of {claim.vod.channel} is no longer held by {claim.worker}")
+
+    def _set(self, chosen: sa.ColumnElement[bool], change: Callable[[dt.datetime], dict[str, Any]]) -> int:
+        def change_all(connection: sa.Connection) -> int:
+            now = self._now(connection)
+            return connection.execute(sa.update(VOD_QUEUE).where(chosen), {"updated_at": now, **change(now)}).rowcount
+
+        return self._database.transaction(change_all)
+
+    def _now(self, connection: sa.Connection) -> dt.datetime:
+        now = self._database.now(connection) if self._clock is None else self._clock()
+        return dt.datetime.fromtimestamp(now, dt.UTC)
+
+
+def _abandoned(now: dt.datetime) -> sa.ColumnElement[bool]:
+    """VODs whose lease is over; or longer than any lease is, as after a clock that was set back."""
+    expires = _QUEUE.lease_expires_at
+    too_long = now + dt.timedelta(seconds=LEASE_S + CLOCKS_APART_S)
+    return (_QUEUE.state == State.PROCESSING) & ((expires <= now) | (expires > too_long))
+
+
+def _due(now: dt.datetime, days: Collection[dt.date] | None) -> sa.Select[Any]:
+    too_long = now + dt.timedelta(seconds=LONGEST_BACKOFF_S + CLOCKS_APART_S)
+    rested = (_QUEUE.next_attempt_at <= now) | (_QUEUE.next_attempt_at > too_long)
+    waiting = (_QUEUE.state == State.PENDING) & rested
+    abandoned = _abandoned(now) & (_QUEUE.attempts < MOST_ATTEMPTS)
+    of_days = sa.true() if days is None else _QUEUE.day.in_(days)
+    chosen = sa.select(VOD_QUEUE).where(waiting | abandoned, of_days)
+    return chosen.order_by(_QUEUE.next_attempt_at, _QUEUE.vod_created_at, _QUEUE.vod_id)
+
+
+def _vod(row: sa.RowMapping) -> QueuedVod:
+    return QueuedVod(row["vod_id"], row["channel"], row["vod_created_at"])

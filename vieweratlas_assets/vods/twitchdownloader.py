@@ -1,0 +1,136 @@
+"""The chat of VODs by TwitchDownloaderCLI, where somebody has it installed.
+
+Belongs here: running the command within limits, what its failures mean. Not here: reading what it writes (sources).
+
+https://github.com/lay295/TwitchDownloader/blob/master/TwitchDownloaderCLI/README.md
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from vieweratlas_assets.clients.vod_chat import VodChatFailed, VodChatMisconfigured, VodGone
+from vieweratlas_assets.vods.queue import QueuedVod
+from vieweratlas_assets.vods.sources import VodChat, chat_of_file
+
+POLL_S = 0.05
+LAST_OUTPUT = 16_384
+GONE = ("invalid vod", "deleted/expired vod")
+BAD_ARGUMENTS = 1
+FEWER_THREADS = "too many null comment lists"
+
+
+class TwitchDownloaderSource:
+    """Runs the command for each VOD, in a temporary folder of its own."""
+
+    def __init__(
+        self, cli_path: Path, *, timeout_s: float, output_limit_bytes: int, stop: threading.Event | None = None
+    ) -> None:
+        """Run nothing yet.
+
+        Args:
+            timeout_s: how long one VOD may take.
+            output_limit_bytes: how large its file may grow.
+            stop: ends a download that is running.
+        """
+        self._cli_path, self._timeout_s, self._output_limit = cli_path, timeout_s, output_limit_bytes
+        self._stop = stop or threading.Event()
+
+    @contextmanager
+    def chat(self, vod: QueuedVod, start_s: int, duration_s: int | None) -> Iterator[VodChat]:
+        """As VodChatSource."""
+        del start_s, duration_s
+        with tempfile.TemporaryDirectory(prefix="vieweratlas-vod-") as folder:
+            target = Path(folder) / f"{vod.vod_id}.json"
+            try:
+                self._download(vod.vod_id, target)
+            except VodChatFailed as error:
+                if FEWER_THREADS not in str(error):
+                    raise
+                self._download(vod.vod_id, target, threads=1)
+            with chat_of_file(target, vod) as chat:
+                yield chat
+
+    def _download(self, vod_id: str, target: Path, threads: int = 4) -> None:
+        command = [
+            *(str(self._cli_path), "chatdownload", "--id", vod_id, "-o", str(target)),
+            *("--compression", "None", "--collision", "Overwrite", "--banner", "false"),
+            *("--temp-path", str(target.parent), "--threads", str(threads)),
+        ]
+        try:
+            # A session of its own, so that it is killed with its children.
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )  # fmt: skip
+        except OSError as error:
+            raise VodChatMisconfigured(
+                f"vod.cli_path is {self._cli_path}, which cannot be started: {error.strerror}. Install "
+                "TwitchDownloaderCLI and name it there, or set vod.chat_source to graphql"
+            ) from error
+        said = _Tail(process)
+        try:
+            trouble = self._wait(process, target)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        told = said.end()
+        if trouble:
+            raise VodChatFailed(f"TwitchDownloaderCLI {trouble}")
+        if process.returncode != 0 or not target.exists():
+            raise _failure(process.returncode, told)
+
+    def _wait(self, process: subprocess.Popen[bytes], target: Path) -> str | None:
+        """Wait for its end; returns why it is not waited for longer."""
+        deadline = time.monotonic() + self._timeout_s
+        while process.poll() is None:
+            if self._stop.is_set():
+                return "was stopped"
+            if time.monotonic() > deadline:
+                return f"took longer than vod.cli_timeout, {self._timeout_s:g} s"
+            if target.exists() and target.stat().st_size > self._output_limit:
+                return f"wrote more than vod.cli_output_limit, {self._output_limit:,} bytes"
+            time.sleep(POLL_S)
+        return None
+
+
+class _Tail:
+    """Reads what a process says, and keeps the end of it."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process, self._kept = process, b""
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def end(self) -> str:
+        """The last that it said."""
+        self._thread.join()
+        return self._kept.decode(errors="replace")
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        with self._process.stdout as output:
+            while chunk := os.read(output.fileno(), LAST_OUTPUT):
+                self._kept = (self._kept + chunk)[-LAST_OUTPUT:]
+
+
+def _failure(code: int, said: str) -> Exception:
+    """What a failed run means, by the message of its exception."""
+    lines = [line.strip() for line in said.replace("\r", "\n").splitlines() if line.strip()]
+    unhandled = [line for line in lines if line.startswith("Unhandled exception")]
+    told = (unhandled or lines or ["said nothing"])[0 if unhandled else -1][:300]
+    if any(word in told.lower() for word in GONE):
+        return VodGone("Twitch has no such VOD: it was deleted, or has expired")
+    if code == BAD_ARGUMENTS and not unhandled:
+        return VodChatMisconfigured(
+            f"TwitchDownloaderCLI does not take our arguments: see vod.cli_path. It says: {told}"
+        )
+    return VodChatFailed(f"TwitchDownloaderCLI ended with {code}: {told}")

@@ -1,0 +1,262 @@
+"""From the queue to the lake: one VOD after another.
+
+Belongs here: holding a VOD while it is fetched, its presence, and telling the queue what came of it. Not here: where
+comments come from (sources), the queue's states (queue).
+"""
+
+import contextlib
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import date
+from socket import gethostname
+
+import polars as pl
+
+from vieweratlas_assets.clients.vod_chat import VodChatFailed, VodChatMisconfigured, VodGone
+from vieweratlas_assets.domain import lake
+from vieweratlas_assets.domain.presence.names import ViewerNames
+from vieweratlas_assets.domain.presence.records import BUCKET_LEN_S, complete_vod_presence
+from vieweratlas_assets.domain.presence.vod_minutes import VodMinutes
+from vieweratlas_assets.domain.schemas import PRESENCE, VOD_PROGRESS
+from vieweratlas_assets.storage.objects import CorruptObject, ObjectNotFound, ObjectStore, StorageError
+from vieweratlas_assets.storage.row_groups import EncodedTable
+from vieweratlas_assets.vods.database import QueueUnavailable
+from vieweratlas_assets.vods.limits import BudgetSpent
+from vieweratlas_assets.vods.queue import LEASE_S, Claim, Figures, LeaseLost, QueuedVod, VodQueue
+from vieweratlas_assets.vods.sources import VodChatSource
+from vieweratlas_assets.vods.tables import State
+
+RENEW_EVERY_S = LEASE_S / 5
+SAVE_EVERY_S = 60.0
+LOG = logging.getLogger("vieweratlas.vods")
+
+
+@dataclass(frozen=True)
+class KnownVod:
+    """What the catalogue tells of a VOD; None where it does not."""
+
+    channel_id: str | None = None
+    duration_s: int | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an attempt came to.
+
+    Attributes:
+        state: of the VOD now; pending where it is tried again later or was given back.
+        figures: of a VOD that is completed.
+        reason: why it is not.
+    """
+
+    vod: QueuedVod
+    attempt: int
+    state: State
+    figures: Figures | None = None
+    reason: str | None = None
+
+
+class _Stopped(Exception):
+    """Somebody wants the work to end."""
+
+
+@dataclass
+class Fetching:
+    """What all workers of a run share.
+
+    Attributes:
+        known: tells what the catalogue has of a VOD.
+        on_outcome: called after each attempt, by one worker at a time.
+        stop: set it to end the work: VODs that are being fetched are given back.
+    """
+
+    queue: VodQueue
+    source: VodChatSource
+    store: ObjectStore
+    names: ViewerNames
+    known: Callable[[QueuedVod], KnownVod] = lambda _: KnownVod()
+    on_outcome: Callable[[Outcome], None] = lambda _: None
+    stop: threading.Event = field(default_factory=threading.Event)
+    renew_every_s: float = RENEW_EVERY_S
+    save_every_s: float = SAVE_EVERY_S
+
+    def __post_init__(self) -> None:
+        self._telling = threading.Lock()
+        self._left: int | None = None
+
+    def run(
+        self, days: Collection[date] | None = None, *, at_once: int = 1, most: int | None = None
+    ) -> list[Outcome]:
+        """Fetch what is due, until nothing is, or `stop`.
+
+        Args:
+            days: of the VODs; None for all.
+            at_once: VODs that are fetched at a time.
+            most: attempts in all.
+
+        Raises:
+            VodChatMisconfigured, BudgetSpent: nothing more can be fetched; VODs in work are given back.
+            QueueUnavailable, StorageError: the queue or the lake is in trouble; likewise.
+        """
+        outcomes: list[Outcome] = []
+        self._left = most
+        with ThreadPoolExecutor(at_once, thread_name_prefix="vod") as pool:
+            works = [pool.submit(self._work, days, outcomes) for _ in range(at_once)]
+            try:
+                for work in works:
+                    work.result()
+            except BaseException:
+                self.stop.set()
+                raise
+        return outcomes
+
+    def _work(self, days: Collection[date] | None, outcomes: list[Outcome]) -> None:
+        worker = f"{gethostname()[:40]}:{uuid.uuid4().hex[:12]}"
+        try:
+            while self._may_begin() and (claim := self.queue.claim(worker, days)) is not None:
+                outcome = self._attempt(claim)
+                with self._telling:
+                    outcomes.append(outcome)
+                    self.on_outcome(outcome)
+        except BaseException:
+            self.stop.set()
+            raise
+
+    def _may_begin(self) -> bool:
+        with self._telling:
+            if self.stop.is_set() or self._left == 0:
+                return False
+            if self._left is not None:
+                self._left -= 1
+            return True
+
+    def _attempt(self, claim: Claim) -> Outcome:
+        vod = claim.vod
+        try:
+            if not self.names.keeps_channel(vod.channel):
+                raise VodGone("the channel opted out")
+            with self._held(claim) as lost:
+                figures = self._fetch(claim, lost)
+            self.queue.complete(claim, figures)
+            self.store.delete(lake.vod_progress(vod.channel, vod.vod_id))
+            return Outcome(vod, claim.attempt, State.COMPLETED, figures)
+        except LeaseLost as error:
+            LOG.warning("%s", error)
+            return Outcome(vod, claim.attempt, State.PROCESSING, reason=str(error))
+        except _Stopped:
+            self._give_back(claim)
+            return Outcome(vod, claim.attempt, State.PENDING, reason="stopped")
+        except (VodChatMisconfigured, BudgetSpent, StorageError):
+            self._give_back(claim)
+            raise
+        except QueueUnavailable:
+            # Its lease runs out by itself.
+            raise
+        except VodGone as error:
+            self.queue.skip(claim, str(error))
+            return Outcome(vod, claim.attempt, State.SKIPPED, reason=str(error))
+        except Exception as error:
+            if self.stop.is_set():
+                self._give_back(claim)
+                return Outcome(vod, claim.attempt, State.PENDING, reason="stopped")
+            expected = isinstance(error, VodChatFailed)
+            reason = str(error) if expected else f"{type(error).__name__}: {error}"
+            LOG.warning("VOD %s of %s: %s", vod.vod_id, vod.channel, reason, exc_info=not expected)
+            return Outcome(vod, claim.attempt, self.queue.fail(claim, reason), reason=reason)
+
+    def _give_back(self, claim: Claim) -> None:
+        with contextlib.suppress(LeaseLost):
+            self.queue.release(claim)
+
+    @contextlib.contextmanager
+    def _held(self, claim: Claim) -> Iterator[threading.Event]:
+        """Renew the lease in the background while the block runs; yields what is set once it is lost."""
+        lost, over = threading.Event(), threading.Event()
+
+        def keep() -> None:
+            while not over.wait(self.renew_every_s):
+                try:
+                    self.queue.renew(claim)
+                except (LeaseLost, QueueUnavailable) as error:
+                    LOG.warning("%s", error)
+                    lost.set()
+                    return
+
+        keeper = threading.Thread(target=keep, name="lease", daemon=True)
+        keeper.start()
+        try:
+            yield lost
+        finally:
+            over.set()
+            keeper.join()
+
+    def _fetch(self, claim: Claim, lost: threading.Event) -> Figures:
+        began = time.monotonic()
+        vod = claim.vod
+        known = self.known(vod)
+        progress = self._progress(vod)
+        start_s = 0 if progress is None else progress["offset_s"].to_list()[-1] + BUCKET_LEN_S
+        with self.source.chat(vod, start_s, known.duration_s) as chat:
+            minutes = VodMinutes(chat.chapters)
+            if progress is not None:
+                minutes.restore(progress)
+            last_s, saved = start_s, time.monotonic()
+            try:
+                for page in chat.pages:
+                    if lost.is_set():
+                        raise LeaseLost(f"VOD {vod.vod_id} of {vod.channel}: its lease could not be renewed")
+                    if self.stop.is_set():
+                        raise _Stopped
+                    for comment in page:
+                        if comment.offset_s >= start_s:
+                            minutes.add(comment.offset_s, comment.login)
+                            last_s = max(last_s, comment.offset_s)
+                    if time.monotonic() - saved >= self.save_every_s:
+                        self._save(vod, minutes, last_s)
+                        saved = time.monotonic()
+            except (VodChatFailed, VodChatMisconfigured, BudgetSpent, _Stopped):
+                self._save(vod, minutes, last_s)
+                raise
+        return self._store(vod, known, minutes, began)
+
+    def _progress(self, vod: QueuedVod) -> pl.DataFrame | None:
+        """What an attempt before has fetched; None where there was none, or nothing that can be gone on with."""
+        try:
+            found = self.store.download_parquet(lake.vod_progress(vod.channel, vod.vod_id), VOD_PROGRESS)
+        except ObjectNotFound:
+            return None
+        except CorruptObject as error:
+            LOG.warning("%s; it is fetched from its beginning", error)
+            return None
+        return None if found.is_empty() else found
+
+    def _save(self, vod: QueuedVod, minutes: VodMinutes, last_s: int) -> None:
+        """Keep the minutes that are over."""
+        gathered = minutes.before(last_s - last_s % BUCKET_LEN_S)
+        if gathered.height and self.names.keeps_channel(vod.channel):
+            kept = gathered.with_columns(self.names.chatters(gathered["chatters"]).alias("chatters"))
+            self.store.upload_parquet(lake.vod_progress(vod.channel, vod.vod_id), kept, VOD_PROGRESS)
+
+    def _store(self, vod: QueuedVod, known: KnownVod, minutes: VodMinutes, began: float) -> Figures:
+        """Write a VOD's presence, whole."""
+        told = {"channel": vod.channel, "content_id": f"vod:{vod.vod_id}", "channel_id": known.channel_id}
+        columns = [pl.lit(value, dtype=pl.String).alias(name) for name, value in told.items()]
+        chatters = pl.Series(dtype=pl.String)
+
+        def frames() -> Iterator[pl.DataFrame]:
+            nonlocal chatters
+            for rows in minutes.frames():
+                completed = complete_vod_presence(
+                    rows.with_columns(columns), created_at=vod.created_at, names=self.names
+                )
+                chatters = pl.concat([chatters, completed["chatters"].explode()]).unique().drop_nulls()
+                yield completed
+
+        encoded = EncodedTable(PRESENCE, frames())
+        self.store.upload_bytes(lake.vod_presence(vod.channel, vod.vod_id), encoded.data)
+        return Figures(minutes.comments, encoded.rows, chatters.len(), round(time.monotonic() - began, 3))

@@ -1,0 +1,138 @@
+"""Chat replay over GraphQL: every comment once, whatever the endpoint does."""
+
+from collections import deque
+
+import pytest
+
+from vieweratlas_assets.clients.http import PatientSession
+from vieweratlas_assets.clients.vod_chat import (
+    Comment,
+    GraphqlVodChat,
+    VodChatFailed,
+    VodChatMisconfigured,
+    VodGone,
+)
+from vieweratlas_assets.sandbox.vod_chat import CLIENT_ID, PAGE, QUERY_HASH, VodComments
+from vieweratlas_tests.vods.replay import VOD, Replay, replaying
+
+
+def read(replay: Replay, vod_id: str = VOD, start_s: int = 0) -> list[Comment]:
+    return [comment for page in replay.client().pages(vod_id, start_s) for comment in page]
+
+
+def written(replay: Replay, vod_id: str = VOD) -> list[tuple[int, str | None]]:
+    seconds, logins = replay.chats.vods[vod_id]
+    return list(zip(seconds.tolist(), logins, strict=True))
+
+
+def exactly(replay: Replay, found: list[Comment], vod_id: str = VOD) -> None:
+    """See that every comment was read once, in its order."""
+    assert [(comment.offset_s, comment.login) for comment in found] == written(replay, vod_id)
+    assert len({comment.id for comment in found}) == len(found)
+
+
+def test_all_comments_are_read_once_by_cursor() -> None:
+    with replaying() as replay:
+        exactly(replay, read(replay))
+        assert replay.vod_chat.asked_by_offset == 1
+        assert replay.vod_chat.requests == -(-1000 // PAGE) == replay.turns
+        assert not replay.waits
+
+
+def test_a_refused_cursor_is_gone_round_by_offset() -> None:
+    with replaying() as replay:
+        replay.vod_chat.faults.refuses_cursors = True
+        exactly(replay, read(replay))
+        assert replay.vod_chat.asked_by_offset > 1000 // PAGE
+
+
+def test_comments_that_are_denser_than_a_page_are_read_or_the_reading_fails() -> None:
+    """By offset, of a second with more comments than a page nobody can reach the rest."""
+    with replaying() as replay:
+        seconds, logins = replay.chats.vods[VOD]
+        seconds[100:400] = seconds[100]
+        replay.chats.vods[VOD] = VodComments(seconds, logins)
+        exactly(replay, read(replay))
+        replay.vod_chat.faults.refuses_cursors = True
+        with pytest.raises(VodChatFailed, match="cannot be reached"):
+            read(replay)
+
+
+@pytest.mark.parametrize("refuses_cursors", [False, True])
+def test_a_service_error_at_every_third_page_is_waited_out(refuses_cursors: bool) -> None:
+    with replaying() as replay:
+        replay.vod_chat.faults.service_error_every = 3
+        replay.vod_chat.faults.refuses_cursors = refuses_cursors
+        exactly(replay, read(replay))
+        assert set(replay.waits) == {1.0}
+
+
+def test_storms_of_5xx_and_answers_that_are_cut_off_are_waited_out() -> None:
+    with replaying() as replay:
+        replay.vod_chat.faults.statuses = deque([500, 502, 200, 200, 504, 500, 200, 429])
+        replay.vod_chat.faults.to_cut = 1
+        exactly(replay, read(replay))
+        assert replay.waits == [1.0, 2.0, 4.0, 1.0, 2.0, 1.0]
+
+
+def test_trouble_that_does_not_end_is_told_and_what_was_read_stands() -> None:
+    with replaying() as replay:
+        found: list[Comment] = []
+        with pytest.raises(VodChatFailed, match="service error, 6 times"):
+            for page in replay.client().pages(VOD):
+                found += page
+                if len(found) > 300:
+                    replay.vod_chat.faults.service_error_every = 1
+        assert replay.waits == [1.0, 2.0, 4.0, 8.0, 16.0]
+        replay.vod_chat.faults.service_error_every = 0
+        start_s = found[-1].offset_s
+        rest = read(replay, start_s=start_s)
+        before = [each for each in found if each.offset_s < start_s]
+        exactly(replay, [*before, *(each for each in rest if each.offset_s >= start_s)])
+
+
+def test_a_server_that_is_down_is_told() -> None:
+    with replaying() as replay:
+        replay.vod_chat.faults.statuses = deque([503] * 4)
+        with pytest.raises(VodChatFailed, match="HTTP 503, 4 times"):
+            read(replay)
+
+
+def test_a_vod_that_is_gone_is_told_apart_from_trouble() -> None:
+    with replaying() as replay:
+        with pytest.raises(VodGone):
+            read(replay, "2599999999")
+        replay.vod_chat.faults.deleted.add(VOD)
+        with pytest.raises(VodGone):
+            read(replay)
+        assert not replay.waits
+
+
+def test_a_chat_in_which_nobody_wrote_is_read() -> None:
+    with replaying({VOD: 0}) as replay:
+        assert read(replay) == []
+        assert replay.vod_chat.requests == 1
+
+
+@pytest.mark.parametrize(
+    ("wrong", "setting"),
+    [({"query_hash": "0" * 64}, "vod.graphql_query_hash"), ({"client_id": "other"}, "vod.graphql_client_id")],
+)
+def test_what_only_a_setting_can_mend_names_it(wrong: dict[str, str], setting: str) -> None:
+    with replaying() as replay:
+        told = {"client_id": CLIENT_ID, "query_hash": QUERY_HASH} | wrong
+        client = GraphqlVodChat(url=f"{replay.server.url}/gql", turn=lambda: None, http=PatientSession(), **told)
+        with pytest.raises(VodChatMisconfigured, match=setting):
+            next(client.pages(VOD))
+
+
+def test_sampling_takes_one_page_a_minute_and_all_of_a_slow_chat() -> None:
+    with replaying({VOD: 30_000, "7": 100}) as replay:
+        found = [each for page in replay.client().sampled_pages(VOD, 3600) for each in page]
+        assert replay.vod_chat.requests == 60
+        assert len({each.id for each in found}) == len(found)
+        assert {each.offset_s // 60 for each in found} == set(range(60))
+        assert {(each.offset_s, each.login) for each in found} <= set(written(replay))
+        slow = [each for page in replay.client().sampled_pages("7", 3600) for each in page]
+        exactly(replay, slow, "7")
+        assert replay.vod_chat.requests < 60 + 10

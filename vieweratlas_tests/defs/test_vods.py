@@ -1,0 +1,202 @@
+"""VODs through Dagster, against the sandbox: a day, a range of days, and the sensor."""
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from vieweratlas_assets.build import build_defs
+from vieweratlas_assets.defs.sensors import Sweep, due_days, next_channels, rests, run_key, vod_discovery_sensor
+from vieweratlas_assets.domain import lake
+from vieweratlas_assets.domain.schemas import VOD_CATALOG
+from vieweratlas_assets.fetching import open_queue
+from vieweratlas_assets.vods.queue import QueuedVod
+from vieweratlas_assets.vods.tables import State
+from vieweratlas_tests.defs.test_assets import failure_of
+from vieweratlas_tests.lakes import run
+from vieweratlas_tests.vods.made_up import MadeUpTwitch, made_up_twitch
+
+FIRST, LAST = dt.date(2026, 10, 5), dt.date(2026, 10, 6)
+
+
+@pytest.fixture
+def twitch(tmp_path: Path) -> Iterator[MadeUpTwitch]:
+    with made_up_twitch(tmp_path) as made:
+        yield made
+
+
+def fetch(twitch: MadeUpTwitch, first: dt.date, last: dt.date | None = None, **environment: str) -> Any:
+    with dg.DagsterInstance.ephemeral() as instance:
+        return run(twitch.settings(**environment), "vods", first, last, instance=instance)
+
+
+def states(twitch: MadeUpTwitch) -> Counter[str]:
+    with open_queue(twitch.settings()) as queue:
+        return Counter(row["state"] for row in queue.rows())
+
+
+def test_a_range_of_days_is_fetched_in_one_run_and_each_channel_paged_once(twitch: MadeUpTwitch) -> None:
+    result = fetch(twitch, FIRST, LAST)
+    assert result.success
+    vods = twitch.vods(FIRST, LAST)
+    twitch.exact(vods)
+    assert states(twitch) == {State.COMPLETED: vods.height}
+    # A token, the ids of the logins, and one page a channel.
+    assert twitch.helix.requests == 1 + 72
+    by_day = vods.group_by(vods["started_at"].dt.date()).len().rows()
+    events = {event.partition: event.metadata for event in result.asset_materializations_for_node("vod_presence")}
+    assert {dt.date.fromisoformat(day): told["vods_completed"].value for day, told in events.items()} == dict(by_day)
+    for told in events.values():
+        records = told["vods"].value.records if hasattr(told["vods"].value, "records") else told["vods"].records
+        assert sum(record.data["comments"] for record in records) == told["comments"].value
+    [check] = result.get_asset_check_evaluations()
+    assert check.passed
+    listed = twitch.store.download_parquet(lake.vod_catalog(FIRST), VOD_CATALOG)
+    assert listed["stream_id"].null_count() == listed["duration_s"].null_count() == 0
+
+
+def test_what_is_there_is_not_fetched_again_and_a_deleted_vod_stays_known(twitch: MadeUpTwitch) -> None:
+    assert fetch(twitch, FIRST).success
+    asked = twitch.vod_chat.requests
+    listed = twitch.store.download_parquet(lake.vod_catalog(FIRST), VOD_CATALOG)
+    one = listed.row(0, named=True)
+    twitch.helix.deleted.add(one["vod_id"])
+    assert fetch(twitch, FIRST).success
+    assert twitch.vod_chat.requests == asked
+    assert twitch.store.download_parquet(lake.vod_catalog(FIRST), VOD_CATALOG).equals(listed)
+
+
+def test_a_vod_that_fails_is_told_and_the_others_are_done(twitch: MadeUpTwitch) -> None:
+    vods = twitch.vods(FIRST)
+    twitch.vod_chat.faults.deleted.add(vods["vod_id"][5])
+    twitch.vod_chat.faults.statuses.extend([503] * 4)
+    result = fetch(twitch, FIRST, VIEWERATLAS_VOD__DOWNLOADS_AT_ONCE="1")
+    assert result.success
+    assert states(twitch) == {State.COMPLETED: vods.height - 2, State.SKIPPED: 1, State.PENDING: 1}
+    [told] = [event.metadata for event in result.asset_materializations_for_node("vod_presence")]
+    assert told["vods_pending"].value == 1 and told["vods_completed"].value == vods.height - 2
+    [check] = result.get_asset_check_evaluations()
+    assert not check.passed and check.severity == dg.AssetCheckSeverity.WARN
+
+
+def test_what_only_a_person_can_mend_fails_the_run_and_costs_no_attempt(twitch: MadeUpTwitch) -> None:
+    result = fetch(twitch, FIRST, VIEWERATLAS_VOD__GRAPHQL_QUERY_HASH="0" * 64)
+    assert not result.success
+    assert "vod.graphql_query_hash" in failure_of(result, "vod_presence")
+    assert states(twitch) == {State.PENDING: twitch.vods(FIRST).height}
+    limited = {"VIEWERATLAS_VOD__REQUESTS_A_DAY": "60", "VIEWERATLAS_VOD__DOWNLOADS_AT_ONCE": "1"}
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = run(twitch.settings(**limited), "vods", FIRST, instance=instance)
+        event = instance.get_latest_materialization_event(dg.AssetKey("vod_presence"))
+    assert "vod.requests_a_day" in failure_of(result, "vod_presence")
+    done = states(twitch)[State.COMPLETED]
+    assert 0 < done < twitch.vods(FIRST).height
+    assert event is not None and event.asset_materialization is not None
+    assert event.asset_materialization.metadata["vods_completed"].value == done
+    assert fetch(twitch, FIRST, VIEWERATLAS_VOD__REQUESTS_A_DAY="100000").success
+    twitch.exact(twitch.vods(FIRST))
+
+
+def test_imported_vods_are_completed_in_the_queue(twitch: MadeUpTwitch) -> None:
+    assert fetch(twitch, FIRST).success
+    asked = twitch.vod_chat.requests
+    elsewhere = f"sqlite:///{twitch.folder}/other.db"
+    assert fetch(twitch, FIRST, VIEWERATLAS_VOD__QUEUE_URL=elsewhere).success
+    with open_queue(twitch.settings(VIEWERATLAS_VOD__QUEUE_URL=elsewhere)) as queue:
+        assert queue.counts() == {FIRST: {State.COMPLETED: twitch.vods(FIRST).height}}
+    assert twitch.vod_chat.requests == asked
+
+
+def tick(twitch: MadeUpTwitch, instance: dg.DagsterInstance, cursor: str | None = None, **environment: str) -> Any:
+    settings = twitch.settings(**{"VIEWERATLAS_VOD__AUTO_DISCOVER": "1"} | environment)
+    definitions = build_defs(settings)
+    sensor = definitions.resolve_sensor_def("vod_discovery_sensor")
+    resources = {key: definitions.resources[key] for key in sensor.required_resource_keys}
+    with dg.build_sensor_context(
+        instance=instance, cursor=cursor, resources=resources, definitions=definitions
+    ) as context:
+        return sensor.evaluate_tick(context)
+
+
+def test_the_sensor_finds_vods_and_asks_for_their_days_once(twitch: MadeUpTwitch) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        found = tick(twitch, instance)
+        newest = twitch.vods(FIRST - dt.timedelta(days=1), LAST)
+        assert {request.partition_key for request in found.run_requests} == {
+            str(day) for day in newest["started_at"].dt.date().unique()
+        }
+        assert states(twitch) == {State.PENDING: newest.height}
+        again = tick(twitch, instance, found.cursor)
+        assert [each.run_key for each in again.run_requests] == [each.run_key for each in found.run_requests]
+        asked = twitch.helix.requests
+        for request in found.run_requests:
+            result = fetch(twitch, dt.date.fromisoformat(request.partition_key))
+            assert result.success
+        twitch.exact(newest)
+        quiet = tick(twitch, instance, again.cursor)
+        assert not quiet.run_requests and "no VOD is due" in quiet.skip_message
+        assert asked < twitch.helix.requests
+
+
+def test_limits_of_discovery_are_the_settings(twitch: MadeUpTwitch) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        tick(twitch, instance, VIEWERATLAS_VOD__VOD_LIMIT_PER_CHANNEL="1")
+        newest = twitch.vods(FIRST - dt.timedelta(days=1), LAST).sort("started_at").group_by("channel").last()
+        with open_queue(twitch.settings()) as queue:
+            assert {row["vod_id"] for row in queue.rows()} == set(newest["vod_id"])
+
+
+def test_the_sensor_that_does_not_discover_brings_back_what_is_due(twitch: MadeUpTwitch) -> None:
+    with open_queue(twitch.settings()) as queue:
+        queue.add([QueuedVod("1", "ann", dt.datetime(2026, 10, 5, tzinfo=dt.UTC))])
+        queue.add([QueuedVod("2", "ann", dt.datetime.now(dt.UTC))])
+    with dg.DagsterInstance.ephemeral() as instance:
+        found = tick(twitch, instance, VIEWERATLAS_VOD__AUTO_DISCOVER="0")
+        assert [request.partition_key for request in found.run_requests] == ["2026-10-05"]
+        assert not twitch.helix.requests
+        config = found.run_requests[0].run_config
+        assert config == {"ops": {"vod_catalog": {"config": {"ask_for_channels": False}}}}
+
+
+def test_where_twitch_tells_nothing_the_tick_fails_and_the_sweep_stays(twitch: MadeUpTwitch) -> None:
+    with (
+        dg.DagsterInstance.ephemeral() as instance,
+        pytest.raises(RuntimeError, match="check both") as told,
+    ):
+        tick(twitch, instance, TWITCH_CLIENT_SECRET="wrong-4711")
+    assert "4711" not in str(told.value)
+
+
+def test_the_sensor_runs_where_the_settings_enable_it(twitch: MadeUpTwitch) -> None:
+    for enabled, status in (("1", dg.DefaultSensorStatus.RUNNING), ("0", dg.DefaultSensorStatus.STOPPED)):
+        assert vod_discovery_sensor(twitch.settings(VIEWERATLAS_VOD__ENABLED=enabled)).default_status == status
+
+
+def test_a_sweep_goes_through_all_channels_in_slices() -> None:
+    channels = ["ann", "bob", "cid", "dan"]
+    sweep, waiting = next_channels(Sweep(), channels, 1000.0)
+    assert waiting == channels and sweep.began == 1000.0
+    sweep, waiting = next_channels(Sweep(1000.0, "bob", ("ann",)), channels, 1060.0)
+    assert waiting == ["ann", "cid", "dan"]
+    assert rests(Sweep(1000.0, None), 1599.0, 600.0) and not rests(Sweep(1000.0, None), 1600.0, 600.0)
+    assert not rests(Sweep(1000.0, "bob"), 1001.0, 600.0) and not rests(Sweep(1000.0, None), 999.0, 600.0)
+    sweep, waiting = next_channels(Sweep(1000.0, None, ("dan",)), channels, 1600.0)
+    assert waiting == ["dan", "ann", "bob", "cid"] and sweep.began == 1600.0
+    assert Sweep.of(sweep.text()) == sweep
+    assert Sweep.of("nonsense") == Sweep.of(None) == Sweep.of('{"began": "x"}') == Sweep()
+
+
+def test_days_and_keys_of_due_work() -> None:
+    vods = [
+        QueuedVod(str(number), "ann", dt.datetime(2026, 10, 5 + number % 3, tzinfo=dt.UTC)) for number in range(6)
+    ]
+    days = due_days(vods, first=dt.date(2026, 10, 1), today=dt.date(2026, 10, 7), busy={"2026-10-06"})
+    assert {day: [vod.vod_id for vod in found] for day, found in days.items()} == {"2026-10-05": ["0", "3"]}
+    key = run_key("2026-10-05", vods[:2], 7200.0)
+    assert key == run_key("2026-10-05", vods[1::-1], 10_799.0)
+    assert key != run_key("2026-10-05", vods[:3], 7200.0)
+    assert key != run_key("2026-10-05", vods[:2], 10_800.0)

@@ -1,0 +1,368 @@
+"""The queue: who holds a VOD, what becomes of it, and that nothing is lost or done twice."""
+
+import datetime as dt
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vieweratlas_assets.vods.database import Database, QueueUnavailable
+from vieweratlas_assets.vods.queue import (
+    DIED,
+    LEASE_S,
+    MOST_ATTEMPTS,
+    Figures,
+    LeaseLost,
+    QueuedVod,
+    VodQueue,
+    backoff_s,
+)
+from vieweratlas_assets.vods.tables import State
+from vieweratlas_tests.vods.postgres import PASSWORD, Postgres, postgres
+
+CREATED = dt.datetime(2026, 10, 5, 18, tzinfo=dt.UTC)
+FIGURES = Figures(comments=100, buckets=10, chatters=20, seconds=1.5)
+
+
+class Clock:
+    """Time that moves when somebody says so."""
+
+    def __init__(self) -> None:
+        self.now = 1_791_300_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Postgres]:
+    with postgres() as made:
+        yield made
+
+
+SLOW = (pytest.mark.slow, pytest.mark.xdist_group("postgres"))
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=SLOW)])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Of a database without a queue."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/queue.db"
+    made: Postgres = request.getfixturevalue("server")
+    engine = sa.create_engine(made.url)
+    with engine.begin() as connection:
+        for table in ("vod_queue", "vod_requests", "vod_queue_version"):
+            connection.execute(sa.text(f"DROP TABLE IF EXISTS {table}"))
+    engine.dispose()
+    return made.url
+
+
+@pytest.fixture
+def queue(url: str, clock: Clock) -> Iterator[VodQueue]:
+    database = Database(url)
+    yield VodQueue(database, clock=clock)
+    database.close()
+
+
+def vods(number: int, days: int = 1) -> list[QueuedVod]:
+    return [
+        QueuedVod(str(1000 + each), f"channel_{each % 7}", CREATED + dt.timedelta(days=each % days, minutes=each))
+        for each in range(number)
+    ]
+
+
+def states(queue: VodQueue) -> dict[str, str]:
+    return {row["vod_id"]: row["state"] for row in queue.rows()}
+
+
+def test_each_vod_is_put_in_once_and_handed_out_once(queue: VodQueue) -> None:
+    assert queue.add(vods(3)) == 3
+    assert queue.add(vods(5)) == 2
+    claims = [queue.claim(f"worker {number}") for number in range(6)]
+    assert [claim.vod.vod_id for claim in claims if claim] == ["1000", "1001", "1002", "1003", "1004"]
+    assert claims[5] is None
+    assert {claim.attempt for claim in claims if claim} == {1}
+
+
+def test_a_vod_is_completed_by_who_holds_it_with_what_came_of_it(queue: VodQueue) -> None:
+    queue.add(vods(1))
+    claim = queue.claim("one")
+    assert claim is not None
+    queue.complete(claim, FIGURES)
+    (row,) = queue.rows()
+    assert (row["state"], row["comments"], row["chatters"], row["attempts"]) == (State.COMPLETED, 100, 20, 1)
+    assert row["completed_at"] is not None and row["vod_created_at"] == CREATED
+    with pytest.raises(LeaseLost):
+        queue.fail(claim, "too late")
+    assert queue.claim("two") is None
+
+
+def test_failed_attempts_rest_longer_each_time_and_end_after_the_fifth(queue: VodQueue, clock: Clock) -> None:
+    assert [backoff_s(attempts) for attempts in range(1, 7)] == [30, 60, 120, 240, 480, 480]
+    queue.add(vods(1))
+    for attempt in range(1, MOST_ATTEMPTS + 1):
+        claim = queue.claim("one")
+        assert claim is not None and claim.attempt == attempt
+        state = queue.fail(claim, "HTTP 500")
+        if attempt < MOST_ATTEMPTS:
+            assert state == State.PENDING
+            clock.now += backoff_s(attempt) - 1
+            assert queue.claim("one") is None and queue.due() == []
+            clock.now += 1
+            assert len(queue.due()) == 1
+    assert state == State.FAILED
+    clock.now += 1e6
+    assert queue.claim("one") is None
+    assert queue.rows()[0]["reason"] == "HTTP 500"
+    assert queue.retry() == 1
+    again = queue.claim("one")
+    assert again is not None and again.attempt == 1
+
+
+def test_the_vod_of_a_dead_worker_is_taken_up_by_another_and_the_dead_one_changes_nothing(
+    queue: VodQueue, clock: Clock
+) -> None:
+    queue.add(vods(1))
+    dead = queue.claim("dead")
+    assert dead is not None
+    clock.now += LEASE_S - 1
+    assert queue.claim("other") is None
+    clock.now += 1
+    other = queue.claim("other")
+    assert other is not None and other.attempt == 2
+    for end in (
+        lambda: queue.complete(dead, FIGURES),
+        lambda: queue.fail(dead, "late"),
+        lambda: queue.skip(dead, "late"),
+        lambda: queue.release(dead),
+        lambda: queue.renew(dead),
+    ):
+        with pytest.raises(LeaseLost, match="no longer held by dead"):
+            end()
+    queue.complete(other, FIGURES)
+    assert states(queue) == {"1000": State.COMPLETED}
+
+
+def test_a_lease_that_is_renewed_lasts(queue: VodQueue, clock: Clock) -> None:
+    queue.add(vods(1))
+    claim = queue.claim("one")
+    assert claim is not None
+    for _ in range(10):
+        clock.now += LEASE_S - 1
+        queue.renew(claim)
+        assert queue.claim("other") is None
+    queue.complete(claim, FIGURES)
+
+
+def test_a_vod_that_kills_its_workers_fails_in_the_end(queue: VodQueue, clock: Clock) -> None:
+    queue.add(vods(2))
+    for _ in range(MOST_ATTEMPTS):
+        assert queue.claim(f"worker at {clock.now}") is not None
+        clock.now += LEASE_S
+    # The second is due longer than the abandoned first, which comes back as it was when it was put in.
+    assert queue.claim("last") is not None
+    clock.now += LEASE_S
+    queue.claim("sweeper")
+    assert State.FAILED in states(queue).values()
+    assert DIED in {row["reason"] for row in queue.rows()}
+
+
+def test_a_vod_that_is_given_back_has_lost_no_attempt(queue: VodQueue) -> None:
+    queue.add(vods(1))
+    for _ in range(MOST_ATTEMPTS + 2):
+        claim = queue.claim("one")
+        assert claim is not None and claim.attempt == 1
+        queue.release(claim)
+
+
+@pytest.mark.parametrize("jump_s", [-86_400.0 * 30, -3600.0, 3600.0, 86_400.0 * 30])
+def test_a_clock_that_jumps_keeps_no_vod_from_being_done(queue: VodQueue, clock: Clock, jump_s: float) -> None:
+    queue.add(vods(2))
+    held, failed = queue.claim("one"), queue.claim("two")
+    assert held is not None and failed is not None
+    queue.fail(failed, "HTTP 500")
+    clock.now += jump_s
+    taken = []
+    for _ in range(3):
+        clock.now += LEASE_S
+        while (claim := queue.claim("three")) is not None:
+            taken.append(claim.vod.vod_id)
+            queue.complete(claim, FIGURES)
+    assert sorted(taken) == ["1000", "1001"]
+
+
+def test_a_worker_whose_claim_was_not_answered_gets_it_again(queue: VodQueue) -> None:
+    queue.add(vods(2))
+    first, second = queue.claim("one"), queue.claim("one")
+    assert first == second and first is not None and first.attempt == 1
+
+
+def test_days_are_claimed_and_counted_apart(queue: VodQueue) -> None:
+    queue.add(vods(6, days=3))
+    second = CREATED.date() + dt.timedelta(days=1)
+    taken = []
+    while (claim := queue.claim("one", [second])) is not None:
+        taken.append(claim.vod.day)
+        queue.skip(claim, "gone")
+    assert taken == [second, second]
+    counts = queue.counts()
+    assert counts[second] == {State.SKIPPED: 2} and counts[CREATED.date()] == {State.PENDING: 2}
+    assert queue.counts([second]) == {second: {State.SKIPPED: 2}}
+    assert [row["vod_id"] for row in queue.rows([second])] == ["1001", "1004"]
+
+
+def test_imported_vods_are_completed_whatever_they_were(queue: VodQueue) -> None:
+    queue.add(vods(2))
+    held = queue.claim("one")
+    assert held is not None
+    assert queue.add_completed(vods(4)) == 3
+    assert states(queue) == {"1000": "processing", "1001": "completed", "1002": "completed", "1003": "completed"}
+    assert queue.add_completed(vods(4)) == 0
+
+
+def test_a_vod_that_somebody_skips_is_given_up_by_its_worker(queue: VodQueue) -> None:
+    queue.add(vods(3))
+    done = queue.claim("one")
+    assert done is not None
+    queue.complete(done, FIGURES)
+    held = queue.claim("one")
+    assert held is not None
+    assert queue.skip_vods(["1000", "1001", "1002", "9999"], "by hand") == 2
+    with pytest.raises(LeaseLost):
+        queue.complete(held, FIGURES)
+    assert states(queue) == {"1000": "completed", "1001": "skipped", "1002": "skipped"}
+    assert queue.retry(["1001"]) == 1 and queue.retry() == 0
+
+
+def test_workers_racing_on_500_vods_do_each_once(url: str) -> None:
+    databases = [Database(url) for _ in range(4)]
+    queues = [VodQueue(database) for database in databases]
+    queues[0].add(vods(500))
+    begin = threading.Barrier(4)
+
+    def work(number: int) -> list[str]:
+        taken = []
+        begin.wait()
+        while (claim := queues[number].claim(f"worker {number}")) is not None:
+            taken.append(claim.vod.vod_id)
+            queues[number].complete(claim, FIGURES)
+        return taken
+
+    with ThreadPoolExecutor(4) as pool:
+        taken = Counter(vod_id for found in pool.map(work, range(4)) for vod_id in found)
+    assert taken == dict.fromkeys((vod.vod_id for vod in vods(500)), 1)
+    assert [*queues[0].counts().values()] == [{State.COMPLETED: 360}, {State.COMPLETED: 140}]
+    for database in databases:
+        database.close()
+
+
+def test_databases_made_at_once_are_migrated_once(url: str) -> None:
+    with ThreadPoolExecutor(6) as pool:
+        databases = list(pool.map(lambda _: Database(url), range(6)))
+    assert VodQueue(databases[0]).add(vods(1)) == 1
+    for database in databases:
+        database.close()
+
+
+@pytest.mark.parametrize("url", ["", "nonsense", "mongodb://user:secret@host/name", "sqlite:"])
+def test_a_url_that_is_none_is_refused_without_its_password(url: str) -> None:
+    with pytest.raises(QueueUnavailable) as told:
+        Database(url, patience_s=0)
+    assert "vod.queue_url" in str(told.value) and "secret" not in str(told.value)
+
+
+def test_a_password_is_never_shown() -> None:
+    with pytest.raises(QueueUnavailable) as told:
+        Database("postgresql://user:secret@127.0.0.1:1/name", patience_s=0)
+    assert "secret" not in str(told.value) and "secret" not in repr(told.value.__cause__)
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("postgres")
+def test_a_database_that_is_restarted_loses_nothing() -> None:
+    with postgres() as server:
+        database = Database(server.url)
+        queue = VodQueue(database)
+        queue.add(vods(300))
+        taken: list[str] = []
+
+        def work(number: int) -> None:
+            while (claim := queue.claim(f"worker {number}")) is not None:
+                taken.append(claim.vod.vod_id)
+                queue.renew(claim)
+                queue.complete(claim, FIGURES)
+
+        with ThreadPoolExecutor(3) as pool:
+            works = [pool.submit(work, number) for number in range(3)]
+            for reached in (50, 120, 200):
+                while len(taken) < reached:
+                    time.sleep(0.001)
+                server.stop()
+                server.start()
+            for each in works:
+                each.result()
+        assert set(states(queue).values()) == {State.COMPLETED}
+        # One whose completion was answered by nobody may have been handed out again: then it is done twice, not lost.
+        assert len(set(taken)) == 300 and len(taken) <= 309
+        assert {row["attempts"] for row in queue.rows()} <= {1, 2}
+        server.stop()
+        with pytest.raises(QueueUnavailable) as told:
+            Database(server.url, patience_s=0)
+        assert PASSWORD not in str(told.value) and "does not answer" in str(told.value)
+        server.start()
+        database.close()
+
+
+@given(st.lists(st.sampled_from(["claim", "complete", "fail", "skip", "release", "die", "wait"]), max_size=60))
+def test_whatever_happens_each_vod_is_in_one_state_and_completed_by_one(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[str]
+) -> None:
+    clock = Clock()
+    database = Database(f"sqlite:///{tmp_path_factory.mktemp('queue')}/queue.db")
+    queue = VodQueue(database, clock=clock)
+    queue.add(vods(3))
+    held = []
+    completed: Counter[str] = Counter()
+    for number, step in enumerate(steps):
+        clock.now += 1
+        if step == "claim" and (claim := queue.claim(f"worker {number}")) is not None:
+            held.append(claim)
+        elif step == "wait":
+            clock.now += LEASE_S
+        elif step == "die" and held:
+            held.pop()
+        elif held and step in ("complete", "fail", "skip", "release"):
+            claim = held.pop(0)
+            try:
+                match step:
+                    case "complete":
+                        queue.complete(claim, FIGURES)
+                        completed[claim.vod.vod_id] += 1
+                    case "fail":
+                        queue.fail(claim, "trouble")
+                    case "skip":
+                        queue.skip(claim, "gone")
+                    case _:
+                        queue.release(claim)
+            except LeaseLost:
+                pass
+    found = states(queue)
+    assert found.keys() == {"1000", "1001", "1002"}
+    assert set(completed.values()) <= {1}
+    assert {vod_id for vod_id, state in found.items() if state == State.COMPLETED} == set(completed)
+    assert all(
+        1 <= row["attempts"] <= MOST_ATTEMPTS or row["state"] in ("pending", "skipped") for row in queue.rows()
+    )
+    database.close()

@@ -1,0 +1,276 @@
+"""From the queue to the lake: presence equal to what was written, whatever breaks."""
+
+import datetime as dt
+import threading
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from vieweratlas_assets.clients.vod_chat import VodChatMisconfigured
+from vieweratlas_assets.domain import lake
+from vieweratlas_assets.domain.presence.names import PLAIN, ViewerNames
+from vieweratlas_assets.domain.schemas import PRESENCE, VOD_PROGRESS
+from vieweratlas_assets.storage.local import LocalStore
+from vieweratlas_assets.storage.objects import StorageError
+from vieweratlas_assets.vods.database import Database
+from vieweratlas_assets.vods.limits import BudgetSpent, SharedRequests
+from vieweratlas_assets.vods.queue import LEASE_S, QueuedVod, VodQueue
+from vieweratlas_assets.vods.sources import FileSource, GraphqlSource, SampledSource
+from vieweratlas_assets.vods.tables import State
+from vieweratlas_assets.vods.worker import Fetching, KnownVod, Outcome
+from vieweratlas_tests.vods.replay import VOD, Replay, replaying
+
+CREATED = dt.datetime(2026, 10, 5, 18, 0, 7, tzinfo=dt.UTC)
+DAY = CREATED.date()
+
+
+@dataclass
+class AtWork:
+    """Workers on a sandbox's VODs."""
+
+    replay: Replay
+    queue: VodQueue
+    store: LocalStore
+    clock: list[float]
+
+    def fetching(self, **settings: Any) -> Fetching:
+        told = {"source": GraphqlSource(self.replay.client()), "names": PLAIN} | settings
+        return Fetching(queue=self.queue, store=self.store, **told)
+
+    def presence(self, vod_id: str = VOD) -> pl.DataFrame:
+        return self.store.download_parquet(lake.vod_presence("forsen", vod_id), PRESENCE)
+
+    def states(self) -> dict[str, str]:
+        return {row["vod_id"]: row["state"] for row in self.queue.rows()}
+
+    def exact(self, vod_id: str = VOD) -> None:
+        """See that presence is, row for row, what was written."""
+        rows = self.presence(vod_id)
+        found = dict(zip(rows["offset_s"], map(set, rows["chatters"]), strict=True))
+        assert found == self.replay.chats.written(vod_id)
+        assert rows["content_id"].unique().to_list() == [f"vod:{vod_id}"]
+        begins = [CREATED + dt.timedelta(seconds=offset) for offset in rows["offset_s"]]
+        assert rows["bucket_start"].to_list() == begins
+        assert rows["offset_s"].is_sorted()
+
+
+@contextmanager
+def at_work(folder: Path, vods: dict[str, int] | None = None) -> Iterator[AtWork]:
+    """A sandbox with VODs of forsen that are in the queue."""
+    clock = [1_791_300_000.0]
+    with replaying(vods) as replay:
+        database = Database(f"sqlite:///{folder}/queue.db")
+        queue = VodQueue(database, clock=lambda: clock[0])
+        queue.add(QueuedVod(vod_id, "forsen", CREATED) for vod_id in replay.chats.vods)
+        yield AtWork(replay, queue, LocalStore(folder / "lake"), clock)
+        database.close()
+
+
+def test_presence_is_what_was_written_and_the_queue_knows_it(tmp_path: Path) -> None:
+    with at_work(tmp_path, {VOD: 1000, "2580000002": 0, "2580000003": 7}) as work:
+        told: list[Outcome] = []
+        outcomes = work.fetching(known=lambda _: KnownVod("22484632", 3600), on_outcome=told.append).run([DAY])
+        assert outcomes == told and {each.state for each in outcomes} == {State.COMPLETED}
+        for vod_id in (VOD, "2580000003"):
+            work.exact(vod_id)
+            assert work.presence(vod_id)["channel_id"].unique().to_list() == ["22484632"]
+        assert work.presence("2580000002").is_empty()
+        rows = {row["vod_id"]: row for row in work.queue.rows()}
+        written = work.replay.chats.written(VOD)
+        assert (rows[VOD]["comments"], rows[VOD]["buckets"]) == (1000, len(written))
+        assert rows[VOD]["chatters"] == len(set().union(*written.values()))
+        assert rows["2580000002"]["comments"] == 0
+        assert not work.store.list_files("raw/")
+
+
+def test_the_same_vod_gives_the_same_bytes_however_it_was_read(tmp_path: Path) -> None:
+    found = []
+    for refuses in (False, True):
+        with at_work(tmp_path / str(refuses)) as work:
+            work.replay.vod_chat.faults.refuses_cursors = refuses
+            work.fetching().run()
+            found.append(work.store.download_bytes(lake.vod_presence("forsen", VOD)))
+    assert found[0] == found[1]
+
+
+def test_an_attempt_that_breaks_off_is_gone_on_with_and_nothing_is_stored_meanwhile(tmp_path: Path) -> None:
+    with at_work(tmp_path) as work:
+        faults = work.replay.vod_chat.faults
+        faults.statuses = deque([200] * 10 + [503] * 4)
+        (outcome,) = work.fetching().run()
+        assert outcome.state == State.PENDING and "HTTP 503" in (outcome.reason or "")
+        assert not work.store.exists(lake.vod_presence("forsen", VOD))
+        saved = work.store.download_parquet(lake.vod_progress("forsen", VOD), VOD_PROGRESS)
+        assert 400 < saved["comments"].sum() < 590
+        assert work.fetching().run() == []
+        work.clock[0] += 30
+        asked = work.replay.vod_chat.requests
+        (outcome,) = work.fetching().run()
+        assert outcome.state == State.COMPLETED and outcome.attempt == 2
+        assert work.replay.vod_chat.requests - asked < 10
+        assert outcome.figures is not None and outcome.figures.comments == 1000
+        work.exact()
+        assert not work.store.exists(lake.vod_progress("forsen", VOD))
+
+
+def test_what_was_saved_and_cannot_be_read_is_fetched_again(tmp_path: Path) -> None:
+    with at_work(tmp_path) as work:
+        work.store.upload_bytes(lake.vod_progress("forsen", VOD), b"PAR1 broken")
+        work.fetching().run()
+        work.exact()
+
+
+def test_a_vod_that_was_deleted_is_skipped_with_the_reason(tmp_path: Path) -> None:
+    with at_work(tmp_path, {VOD: 1000, "2580000002": 10}) as work:
+        work.replay.vod_chat.faults.deleted.add(VOD)
+        work.fetching().run()
+        assert work.states() == {VOD: State.SKIPPED, "2580000002": State.COMPLETED}
+        assert "deleted" in work.queue.rows()[0]["reason"]
+
+
+def test_one_vod_that_fails_for_good_does_not_stop_the_others(tmp_path: Path) -> None:
+    vods = {f"25800000{number:02d}": 100 for number in range(1, 9)}
+    with at_work(tmp_path, vods) as work:
+        broken = work.replay.chats.vods["2580000005"]
+        broken.logins[7] = 12  # type: ignore[call-overload]
+        for _ in range(6):
+            work.fetching().run(at_once=3)
+            work.clock[0] += 500
+        states = work.states()
+        assert states.pop("2580000005") == State.FAILED
+        assert set(states.values()) == {State.COMPLETED}
+        (row,) = [row for row in work.queue.rows() if row["state"] == State.FAILED]
+        assert row["attempts"] == 5 and row["reason"]
+
+
+def test_a_misconfigured_source_ends_the_run_and_costs_no_attempt(tmp_path: Path) -> None:
+    with at_work(tmp_path, {f"25800000{number:02d}": 10 for number in range(1, 9)}) as work:
+        source = FileSource(tmp_path / "nowhere")
+        with pytest.raises(VodChatMisconfigured, match=r"vod\.files_dir"):
+            work.fetching(source=source).run(at_once=2)
+        assert {(row["state"], row["attempts"]) for row in work.queue.rows()} == {(State.PENDING, 0)}
+
+
+def test_a_lake_that_is_down_ends_the_run_and_costs_no_attempt(tmp_path: Path) -> None:
+    class Down(LocalStore):
+        def upload_bytes(self, key: str, data: bytes) -> str:
+            raise StorageError(f"{key}: the lake is down, {len(data)} bytes")
+
+    with at_work(tmp_path) as work:
+        work.store = Down(tmp_path / "lake")
+        with pytest.raises(StorageError):
+            work.fetching().run()
+        assert [(row["state"], row["attempts"]) for row in work.queue.rows()] == [(State.PENDING, 0)]
+
+
+def test_the_days_requests_are_shared_and_what_they_do_not_reach_waits(tmp_path: Path) -> None:
+    with at_work(tmp_path, {VOD: 1000, "2580000002": 1000}) as work:
+        waits: list[float] = []
+        database = Database(f"sqlite:///{tmp_path}/queue.db")
+
+        def client() -> GraphqlSource:
+            shared = SharedRequests(database, per_s=10, a_day=25, clock=lambda: work.clock[0], sleep=waits.append)
+            made = work.replay.client()
+            made._turn = shared.turn
+            return GraphqlSource(made)
+
+        with pytest.raises(BudgetSpent, match=r"25 requests.*vod\.requests_a_day"):
+            work.fetching(source=client()).run()
+        assert sorted(work.states().values()) == [State.COMPLETED, State.PENDING]
+        assert work.replay.vod_chat.requests == 25 == len(waits) + 1
+        assert waits == pytest.approx([number / 10 for number in range(1, 25)])
+        work.clock[0] += 86_400
+        work.fetching(source=client()).run()
+        assert set(work.states().values()) == {State.COMPLETED}
+        assert work.replay.vod_chat.requests < 40
+        work.exact()
+        work.exact("2580000002")
+        database.close()
+
+
+def test_work_that_is_stopped_gives_its_vods_back(tmp_path: Path) -> None:
+    with at_work(tmp_path, {VOD: 3000, "2580000002": 3000}) as work:
+        fetching = work.fetching()
+        asked = work.replay.vod_chat
+        stopping = threading.Thread(target=lambda: _when(lambda: asked.requests > 20, fetching.stop.set))
+        stopping.start()
+        outcomes = fetching.run(at_once=2)
+        stopping.join()
+        assert {each.state for each in outcomes} == {State.PENDING}
+        assert {(row["state"], row["attempts"]) for row in work.queue.rows()} == {(State.PENDING, 0)}
+        assert len(work.store.list_files("raw/vod_chat/")) == 2
+        work.fetching().run(at_once=2)
+        assert asked.requests < 2 * 3000 / 59 + 10
+        work.exact()
+        work.exact("2580000002")
+
+
+def _when(reached: Any, do: Any) -> None:
+    while not reached():
+        threading.Event().wait(0.001)
+    do()
+
+
+@pytest.mark.parametrize("renew_every_s", [0.01, 180.0])
+def test_a_worker_whose_lease_is_lost_gives_up_and_the_other_one_counts(tmp_path: Path, renew_every_s: float) -> None:
+    with at_work(tmp_path) as work:
+        asked = work.replay.vod_chat
+
+        def meanwhile() -> None:
+            claim = None
+            # Between the two a renewal may come.
+            while claim is None:
+                work.clock[0] += LEASE_S
+                claim = work.queue.claim("other")
+            assert claim.attempt == 2
+
+        other = threading.Thread(target=lambda: _when(lambda: asked.requests > 5, meanwhile))
+        other.start()
+        (outcome,) = work.fetching(renew_every_s=renew_every_s).run(most=1)
+        other.join()
+        assert outcome.state == State.PROCESSING
+        assert [(row["state"], row["attempts"]) for row in work.queue.rows()] == [(State.PROCESSING, 2)]
+
+
+def test_names_become_what_the_settings_say_also_in_what_is_saved(tmp_path: Path) -> None:
+    names = ViewerNames(pseudonymous=True, key=b"k" * 32, opted_out_viewers=["viewer_1"])
+    with at_work(tmp_path) as work:
+        work.replay.vod_chat.faults.statuses = deque([200] * 10 + [503] * 4)
+        work.fetching(names=names).run()
+        saved = work.store.download_bytes(lake.vod_progress("forsen", VOD))
+        work.clock[0] += 30
+        (outcome,) = work.fetching(names=names).run()
+        rows = work.presence()
+        for data in (saved, work.store.download_bytes(lake.vod_presence("forsen", VOD))):
+            assert b"viewer_" not in data.replace(b"viewer_count", b"")
+        written = work.replay.chats.written(VOD)
+        expected = {offset: set(names.chatters(pl.Series([sorted(who)]))[0]) for offset, who in written.items()}
+        assert dict(zip(rows["offset_s"], map(set, rows["chatters"]), strict=True)) == expected
+        assert outcome.figures is not None and outcome.figures.chatters == len(set().union(*expected.values())) == 49
+
+
+def test_a_channel_that_opted_out_is_skipped_without_asking(tmp_path: Path) -> None:
+    with at_work(tmp_path) as work:
+        work.fetching(names=ViewerNames(opted_out_channels=["forsen"])).run()
+        assert work.states() == {VOD: State.SKIPPED}
+        assert not work.replay.vod_chat.requests and not work.store.list_files("")
+
+
+def test_a_sample_needs_the_length_and_finds_who_wrote_in_every_minute(tmp_path: Path) -> None:
+    with at_work(tmp_path, {VOD: 20_000}) as work:
+        source = SampledSource(work.replay.client())
+        (outcome,) = work.fetching(source=source).run()
+        assert outcome.state == State.PENDING and "length" in (outcome.reason or "")
+        work.clock[0] += 30
+        (outcome,) = work.fetching(source=source, known=lambda _: KnownVod(None, 3600)).run()
+        assert outcome.figures is not None and outcome.figures.buckets == 60
+        assert work.replay.vod_chat.requests == 60
+        written = work.replay.chats.written(VOD)
+        for row in work.presence().iter_rows(named=True):
+            assert set(row["chatters"]) <= written[row["offset_s"]]
