@@ -200,9 +200,18 @@ def sync(queue: VodQueue, store: ObjectStore, days: Iterable[dt.date], now: dt.d
         CorruptObject: a catalogue cannot be read.
     """
     for day in days:
-        vods = catalogued(store, day)
-        queue.add_completed([vod for vod in vods if store.exists(paths.vod_presence(vod.channel, vod.vod_id))])
+        note_stored(queue, store, day)
         queue.add(catalogued(store, day, now))
+
+
+def note_stored(queue: VodQueue, store: ObjectStore, day: dt.date) -> None:
+    """Note that the VODs of a day's catalogue whose presence is in the lake, as imported ones, are completed.
+
+    Raises:
+        CorruptObject: the catalogue cannot be read.
+    """
+    vods = catalogued(store, day)
+    queue.add_completed([vod for vod in vods if store.exists(paths.vod_presence(vod.channel, vod.vod_id))])
 
 
 def catalogue_queue(

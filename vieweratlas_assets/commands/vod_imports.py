@@ -101,18 +101,22 @@ def _import(settings: Settings, plan: "VodImport", path: Path, *, origin: str, r
     import dagster as dg
 
     from vieweratlas_assets import history
+    from vieweratlas_assets.cataloguing import note_stored
     from vieweratlas_assets.defs.io_managers import lake_of
     from vieweratlas_assets.domain import lake as paths
+    from vieweratlas_assets.fetching import open_queue
     from vieweratlas_assets.importers.vods import run_import
     from vieweratlas_assets.privacy import viewer_names
 
     names = viewer_names(settings)
     lake = lake_of(settings)
-    with history.open_instance() as instance, terminal.progress_bar() as progress:
+    with history.open_instance() as instance, open_queue(settings) as queue, terminal.progress_bar() as progress:
         known = set(instance.get_materialized_partitions(dg.AssetKey("vod_presence")))
         bar = progress.add_task("importing VODs", total=plan.vods, now="")
 
         def on_day(done: "DayImported") -> None:
+            # So that nobody fetches what is there.
+            note_stored(queue, lake.store, done.day)
             if done.vods or done.moved or str(done.day) not in known:
                 uri = lake.store.uri(paths.vod_catalog(done.day))
                 rows = {"dagster/row_count": done.catalog_rows, "dagster/uri": uri, "origin": origin}

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 # Commands import what they run inside: loading Polars and SQLAlchemy takes a second, and `--help` must not.
 
-IDS = click.argument("vod_ids", nargs=-1, metavar="VOD_ID...")
-
 
 @click.group("vods")
 def vods_group() -> None:
@@ -162,8 +160,26 @@ def stats(settings: Settings, as_json: bool) -> None:
     terminal.console.print(f"{waited}; {found.completed_last_hour:,} completed in the last hour{speed}")
 
 
+@vods_group.command("import-queue")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.pass_obj
+def import_queue(settings: Settings, file: Path) -> None:
+    """Take over the queue of an earlier tool, vod_queue.json.
+
+    Entries have vod_id, channel_login, status, attempt_count and vod_created_at; what was being processed is pending.
+    """
+    from vieweratlas_assets.fetching import open_queue
+    from vieweratlas_assets.vods.older_queue import read_older_queue
+
+    entries, rejected = read_older_queue(file)
+    with open_queue(settings) as queue:
+        added = queue.add_older(entries)
+    terminal.print_lines("rejected", rejected)
+    terminal.console.print(f"{added} of {len(entries)} VOD(s) are new in the queue, {len(rejected)} rejected")
+
+
 @vods_group.command("retry")
-@IDS
+@click.argument("vod_ids", nargs=-1, metavar="VOD_ID...")
 @click.option("--all-failed", is_flag=True, help="All that failed.")
 @click.pass_obj
 def retry(settings: Settings, vod_ids: tuple[str, ...], all_failed: bool) -> None:

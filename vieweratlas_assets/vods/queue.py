@@ -57,6 +57,20 @@ class QueuedVod:
 
 
 @dataclass(frozen=True)
+class OlderEntry:
+    """A VOD as another queue had it.
+
+    Attributes:
+        state: any but processing: who held it there holds it here no more.
+    """
+
+    vod: QueuedVod
+    state: State
+    attempts: int
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
 class Claim:
     """A VOD that a worker holds.
 
@@ -98,14 +112,20 @@ class VodQueue:
 
     def add(self, vods: Iterable[QueuedVod], *, state: State = State.PENDING) -> int:
         """Put in VODs that are not there yet; those that are stay as they are. Returns how many were new."""
-        rows = [
-            {"vod_id": vod.vod_id, "channel": vod.channel, "vod_created_at": vod.created_at, "day": vod.day}
-            for vod in vods
-        ]
+        rows = [_row(vod) for vod in vods]
         added = 0
         for begin in range(0, len(rows), ROWS_AT_ONCE):
             add = partial(self._add, rows=rows[begin : begin + ROWS_AT_ONCE], state=state)
             added += self._database.transaction(add)
+        return added
+
+    def add_older(self, entries: Iterable[OlderEntry]) -> int:
+        """Put in VODs as another queue had them; those that are there stay as they are. Returns how many were new."""
+        by_vod = {entry.vod.vod_id: entry for entry in entries}
+        added = 0
+        for entry in by_vod.values():
+            row = {**_row(entry.vod), "attempts": entry.attempts, "reason": entry.reason}
+            added += self._database.transaction(partial(self._add, rows=[row], state=entry.state))
         return added
 
     def add_completed(self, vods: Collection[QueuedVod]) -> int:
@@ -307,6 +327,10 @@ class VodQueue:
     def _now(self, connection: sa.Connection) -> dt.datetime:
         now = self._database.now(connection) if self._clock is None else self._clock()
         return dt.datetime.fromtimestamp(now, dt.UTC)
+
+
+def _row(vod: QueuedVod) -> dict[str, Any]:
+    return {"vod_id": vod.vod_id, "channel": vod.channel, "vod_created_at": vod.created_at, "day": vod.day}
 
 
 def _abandoned(now: dt.datetime) -> sa.ColumnElement[bool]:

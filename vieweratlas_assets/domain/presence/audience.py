@@ -95,7 +95,8 @@ def sightings(presence: pl.DataFrame) -> pl.DataFrame:
 def distinct_pairs(presence: pl.DataFrame) -> pl.DataFrame:
     """Distinct (channel, viewer) of presence rows with the buckets seen.
 
-    A minute that both live chat and a VOD cover counts once. Returns schema CHANNEL_AUDIENCE, sorted.
+    A minute that both live chat and a VOD cover counts once, also where the VOD's buckets begin within it: a broadcast
+    and its VOD are known to be the same by channel and time. Returns schema CHANNEL_AUDIENCE, sorted.
     """
     minute = pl.col("bucket_start").dt.epoch("s") // 60
     if presence["bucket_start"].null_count():
@@ -110,7 +111,7 @@ def distinct_pairs(presence: pl.DataFrame) -> pl.DataFrame:
         pl.when(pl.col("source") == "live").then(kernels.LIVE).otherwise(kernels.VOD).cast(pl.Int8).alias("source"),
         (listed.cum_sum() - listed).alias("begin"),
         listed.cum_sum().alias("stop"),
-    ).sort("channel", "minute")
+    ).sort("channel", "minute", "source", "time")
     channels = rows["channel"].rle().struct.unnest()
     ends = channels["len"].cast(pl.Int64).cum_sum().to_numpy().copy()
     names = presence["chatters"].explode(empty_as_null=False, keep_nulls=False)
@@ -143,6 +144,7 @@ class _Seen(NamedTuple):
     first: np.ndarray
     last: np.ndarray
     source: np.ndarray
+    by_vod: np.ndarray
 
 
 def _viewers_by_channel(rows: pl.DataFrame, ends: np.ndarray, names: pl.Series) -> _Seen:

@@ -9,6 +9,7 @@ import numpy as np
 UNKNOWN = np.iinfo(np.int64).min
 LIVE = 1
 VOD = 2
+MINUTE_US = 60_000_000
 SOURCE_BITS = {"live": LIVE, "vod": VOD, "live+vod": LIVE | VOD}
 """What the column `sources` of an audience says, as bits."""
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
@@ -18,9 +19,13 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 def viewers_of_channels(ends, begins, stops, minutes, times, sources, names, keys, slots_of, out):  # type: ignore[no-untyped-def]
     """Distinct viewers of each channel with the minutes in which they wrote.
 
+    A VOD's buckets begin at any second, so that each lies in two minutes of live chat: one in which a viewer is seen
+    counts nothing where live chat saw them in either. What live chat missed beside a minute that it saw may then be
+    left out; no minute counts twice.
+
     Args:
-        ends: int64; channel c has the rows ends[c - 1]:ends[c], in the order of their minute. Rewritten to the ends
-            of the channels in `out`.
+        ends: int64; channel c has the rows ends[c - 1]:ends[c], in the order of their minute, live before VOD.
+            Rewritten to the ends of the channels in `out`.
         begins, stops: int64; row r has the chatters names[begins[r]:stops[r]].
         minutes: int64, a number for each minute.
         times: int64, start of the bucket; UNKNOWN where it is.
@@ -29,9 +34,9 @@ def viewers_of_channels(ends, begins, stops, minutes, times, sources, names, key
         keys, slots_of: uint64 and int64 hash table, a power of two long and at least twice the most chatters of a
             channel; slots_of all -1.
         out: tuple of (position in names of the first sighting, minutes, last minute seen, first time, last time,
-            sources), int64 each and as long as names.
+            sources, minute that a VOD alone counted), int64 each and as long as names.
     """
-    position, count, latest, first, last, source = out
+    position, count, latest, first, last, source, by_vod = out
     mask = np.uint64(keys.shape[0] - 1)
     written = 0
     row = 0
@@ -50,15 +55,20 @@ def viewers_of_channels(ends, begins, stops, minutes, times, sources, names, key
                     slots_of[slot] = viewer
                     keys[slot] = name
                     position[viewer] = at
-                    count[viewer] = 1
-                    latest[viewer] = minutes[row]
+                    count[viewer] = 0
+                    latest[viewer] = by_vod[viewer] = UNKNOWN
                     first[viewer] = last[viewer] = UNKNOWN
                     source[viewer] = 0
-                elif latest[viewer] != minutes[row]:
-                    latest[viewer] = minutes[row]
-                    count[viewer] += 1
-                source[viewer] |= sources[row]
                 time = times[row]
+                if latest[viewer] != minutes[row]:
+                    latest[viewer] = minutes[row]
+                    if sources[row] == LIVE and by_vod[viewer] == minutes[row] - 1:
+                        by_vod[viewer] = UNKNOWN
+                    else:
+                        count[viewer] += 1
+                        straddles = sources[row] == VOD and time != UNKNOWN and time % MINUTE_US != 0
+                        by_vod[viewer] = minutes[row] if straddles else UNKNOWN
+                source[viewer] |= sources[row]
                 if time != UNKNOWN:
                     if first[viewer] == UNKNOWN or time < first[viewer]:
                         first[viewer] = time

@@ -36,6 +36,8 @@ def _pairs(rows: pl.DataFrame) -> pl.DataFrame:
 
 def _pairs_by_hand(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     minutes: dict[tuple[str, str], set[object]] = defaultdict(set)
+    live: dict[tuple[str, str], set[object]] = defaultdict(set)
+    astride: dict[tuple[str, str], set[dt.datetime]] = defaultdict(set)
     starts: dict[tuple[str, str], list[dt.datetime]] = defaultdict(list)
     sources: dict[tuple[str, str], set[str]] = defaultdict(set)
     for row in rows:
@@ -43,19 +45,26 @@ def _pairs_by_hand(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         minute = start.replace(second=0) if start else (row["content_id"], row["timestamp"])
         for viewer in row["chatters"]:
             pair = (row["channel"], viewer)
-            minutes[pair].add(minute)
+            if row["source"] == "live":
+                live[pair].add(minute)
+            if row["source"] == "vod" and start is not None and start.second:
+                astride[pair].add(start.replace(second=0))
+            else:
+                minutes[pair].add(minute)
             sources[pair].add(row["source"])
             starts[pair] += [start] if start else []
     return [
         {
             "channel": pair[0],
             "viewer": pair[1],
-            "buckets": len(minutes[pair]),
+            # A VOD's bucket that lies in two minutes counts where live chat saw the viewer in neither.
+            "buckets": len(minutes[pair])
+            + len({minute for minute in astride[pair] - minutes[pair] if minute + MINUTE not in live[pair]}),
             "sources": "+".join(sorted(sources[pair])),
             "first_seen": min(starts[pair], default=None),
             "last_seen": max(starts[pair], default=None),
         }
-        for pair in sorted(minutes)
+        for pair in sorted(sources)
     ]
 
 
@@ -87,6 +96,18 @@ def test_a_minute_seen_live_and_in_the_vod_counts_once() -> None:
     ]
     assert found.row(0, named=True)["first_seen"] == NOON
     assert found.row(0, named=True)["last_seen"] == NOON + MINUTE
+
+
+def test_a_bucket_of_a_vod_that_ends_in_a_minute_seen_live_counts_no_second_one() -> None:
+    vod = {"source": "vod", "content_id": "vod:1"}
+    rows = [
+        # At 12:01:03 ann wrote, who is in a bucket that began at 12:00:31; bob wrote before live chat was heard.
+        snapshot("alpha", ["ann", "bob"], bucket_start=NOON + dt.timedelta(seconds=31), **vod),
+        snapshot("alpha", ["ann"], bucket_start=NOON + MINUTE),
+        snapshot("alpha", ["cid"], bucket_start=NOON + dt.timedelta(seconds=91), **vod),
+        snapshot("alpha", ["bob", "cid"], bucket_start=NOON + 3 * MINUTE),
+    ]
+    assert _pairs(presence(*rows)).select("viewer", "buckets").rows() == [("ann", 1), ("bob", 2), ("cid", 2)]
 
 
 def test_buckets_of_unknown_time_count_each_and_have_no_first_seen() -> None:

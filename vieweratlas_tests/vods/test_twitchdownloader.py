@@ -1,0 +1,191 @@
+"""TwitchDownloaderCLI as a program that behaves as it does, well and badly; and files that it wrote."""
+
+import datetime as dt
+import json
+import stat
+import threading
+import time
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from vieweratlas_assets.clients.vod_chat import VodChatFailed, VodChatMisconfigured, VodGone
+from vieweratlas_assets.domain import lake
+from vieweratlas_assets.domain.presence.names import PLAIN
+from vieweratlas_assets.domain.schemas import PRESENCE
+from vieweratlas_assets.storage.local import LocalStore
+from vieweratlas_assets.vods.database import Database
+from vieweratlas_assets.vods.queue import QueuedVod, VodQueue
+from vieweratlas_assets.vods.sources import FileSource
+from vieweratlas_assets.vods.tables import State
+from vieweratlas_assets.vods.twitchdownloader import TwitchDownloaderSource
+from vieweratlas_assets.vods.worker import Fetching
+
+CREATED = dt.datetime(2026, 10, 5, 18, tzinfo=dt.UTC)
+VOD = QueuedVod("77", "ann", CREATED)
+CHAT: dict[str, Any] = {
+    "streamer": {"name": "Ann", "id": 1},
+    "video": {
+        "id": "77",
+        "game": "Chess",
+        "chapters": [{"startMilliseconds": 60_000, "gameDisplayName": "Go"}],
+    },
+    "comments": [
+        {"content_offset_seconds": second, "commenter": {"name": name}, "message": {"body": "words"}}
+        for second, name in ((1, "bob"), (59, "cid"), (61, "bob"), (7200, "dan"))
+    ],
+}
+UNHANDLED = "Unhandled exception. System.AggregateException: One or more errors occurred. ({})"
+
+
+def program(folder: Path, body: str) -> Path:
+    """A program that begins by noting its arguments; `target` is the file that it is to write."""
+    path = folder / "TwitchDownloaderCLI"
+    path.write_text(
+        "#!/usr/bin/env python3\nimport json, os, subprocess, sys, time\n"
+        f"with open({str(folder / 'asked')!r}, 'a') as asked: print(json.dumps(sys.argv[1:]), file=asked)\n"
+        "target = sys.argv[sys.argv.index('-o') + 1]\n"
+        f"chat = {json.dumps(CHAT)!r}\n{body}\n"
+    )
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return path
+
+
+def source(folder: Path, body: str, **limits: Any) -> TwitchDownloaderSource:
+    return TwitchDownloaderSource(program(folder, body), **({"timeout_s": 30, "output_limit_bytes": 10**6} | limits))
+
+
+def read(made: TwitchDownloaderSource) -> list[tuple[int, str | None]]:
+    with made.chat(VOD, 0, None) as chat:
+        return [(comment.offset_s, comment.login) for page in chat.pages for comment in page]
+
+
+def asked(folder: Path) -> list[list[str]]:
+    return [json.loads(line) for line in (folder / "asked").read_text().splitlines()]
+
+
+def test_it_is_asked_as_its_readme_says_and_its_file_is_read(tmp_path: Path) -> None:
+    made = source(tmp_path, "print('[STATUS] - Downloading 50%', end='\\r'); open(target, 'w').write(chat)")
+    assert read(made) == [(1, "bob"), (59, "cid"), (61, "bob"), (7200, "dan")]
+    [arguments] = asked(tmp_path)
+    assert arguments[:3] == ["chatdownload", "--id", "77"]
+    options = dict(zip(arguments[1::2], arguments[2::2], strict=True))
+    assert (options["--collision"], options["--banner"], options["--compression"]) == ("Overwrite", "false", "None")
+    folder = Path(options["-o"]).parent
+    assert options["--temp-path"] == str(folder) and not folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("says", "code", "error", "told"),
+    [
+        (UNHANDLED.format("Invalid VOD, deleted/expired VOD possibly?"), 134, VodGone, "deleted"),
+        (UNHANDLED.format("Object reference not set to an instance of an object."), 134, VodChatFailed, "reference"),
+        (UNHANDLED.format("Response status code does not indicate success: 503"), 134, VodChatFailed, "503"),
+        ("Option 'id' is unknown.", 1, VodChatMisconfigured, "vod.cli_path"),
+        ("", 0, VodChatFailed, "ended with 0"),
+    ],
+)
+def test_failures_mean_what_their_message_says(
+    tmp_path: Path, says: str, code: int, error: type[Exception], told: str
+) -> None:
+    made = source(tmp_path, f"print({says!r}, file=sys.stderr); sys.exit({code})")
+    with pytest.raises(error, match=told):
+        read(made)
+
+
+def test_too_many_threads_are_tried_again_with_one(tmp_path: Path) -> None:
+    told = UNHANDLED.format("Received too many null comment lists. Try reducing your download threads.")
+    made = source(
+        tmp_path,
+        f"if sys.argv[-1] != '1': print({told!r}, file=sys.stderr); sys.exit(134)\nopen(target, 'w').write(chat)",
+    )
+    assert len(read(made)) == 4
+    assert [arguments[-1] for arguments in asked(tmp_path)] == ["4", "1"]
+
+
+def test_one_that_hangs_is_killed_with_its_children(tmp_path: Path) -> None:
+    body = f"child = subprocess.Popen(['sleep', '600']); open({str(tmp_path / 'child')!r}, 'w').write(str(child.pid))"
+    made = source(tmp_path, f"{body}\ntime.sleep(600)", timeout_s=1.5)
+    with pytest.raises(VodChatFailed, match=r"vod\.cli_timeout"):
+        read(made)
+    child = int((tmp_path / "child").read_text())
+    assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
+
+
+def test_one_that_writes_without_end_is_killed(tmp_path: Path) -> None:
+    made = source(tmp_path, "with open(target, 'w') as out:\n  while True: out.write('x' * 100000); out.flush()")
+    with pytest.raises(VodChatFailed, match=r"vod\.cli_output_limit"):
+        read(made)
+
+
+def test_one_that_talks_without_end_takes_no_memory(tmp_path: Path) -> None:
+    made = source(tmp_path, "for _ in range(400): print('x' * 100000)\nopen(target, 'w').write(chat)")
+    before = psutil.Process().memory_info().rss
+    assert len(read(made)) == 4
+    assert psutil.Process().memory_info().rss - before < 2e7
+
+
+def test_a_command_that_is_not_there_names_the_setting(tmp_path: Path) -> None:
+    made = TwitchDownloaderSource(tmp_path / "nowhere", timeout_s=1, output_limit_bytes=1)
+    with pytest.raises(VodChatMisconfigured, match=r"vod\.cli_path is .*nowhere.*vod\.chat_source"):
+        read(made)
+
+
+def fetch(folder: Path, vod: QueuedVod, **settings: Any) -> tuple[VodQueue, LocalStore]:
+    database = Database(f"sqlite:///{folder}/queue.db")
+    queue, store = VodQueue(database), LocalStore(folder / "lake")
+    queue.add([vod])
+    Fetching(queue=queue, store=store, names=PLAIN, **settings).run()
+    return queue, store
+
+
+def test_chapters_tell_the_game_of_each_minute(tmp_path: Path) -> None:
+    queue, store = fetch(tmp_path, VOD, source=source(tmp_path, "open(target, 'w').write(chat)"))
+    assert [row["state"] for row in queue.rows()] == [State.COMPLETED]
+    rows = store.download_parquet(lake.vod_presence("ann", "77"), PRESENCE)
+    found = rows.select("offset_s", "game_name", "chatters").rows()
+    assert found == [(0, "Chess", ["bob", "cid"]), (60, "Go", ["bob"]), (7200, "Go", ["dan"])]
+
+
+def test_a_run_that_is_stopped_ends_the_command_and_gives_the_vod_back(tmp_path: Path) -> None:
+    stop = threading.Event()
+    made = source(tmp_path, "time.sleep(600)", stop=stop)
+    threading.Timer(1.0, stop.set).start()
+    began = time.monotonic()
+    queue, _ = fetch(tmp_path, VOD, source=made, stop=stop)
+    assert time.monotonic() - began < 30
+    assert [(row["state"], row["attempts"]) for row in queue.rows()] == [(State.PENDING, 0)]
+
+
+def test_every_file_that_it_wrote_becomes_presence(tmp_path: Path, shared_data: Path) -> None:
+    folder = shared_data / "twitchdownloader"
+    files = sorted(folder.glob("*.json"))
+    assert len(files) == 3
+    for path in files:
+        login, _, vod_id = path.stem.rpartition("_")
+        queue, store = fetch(tmp_path / vod_id, QueuedVod(vod_id, login, CREATED), source=FileSource(folder))
+        expected: dict[int, set[str]] = defaultdict(set)
+        comments = json.loads(path.read_text(encoding="utf-8-sig"))["comments"]
+        for comment in comments:
+            if comment["commenter"] is not None and comment["content_offset_seconds"] >= 0:
+                name = comment["commenter"]["name"].strip().lower()
+                expected[int(comment["content_offset_seconds"]) // 60 * 60].add(name)
+        rows = store.download_parquet(lake.vod_presence(login, vod_id), PRESENCE)
+        assert dict(zip(rows["offset_s"], map(set, rows["chatters"]), strict=True)) == expected
+        (row,) = queue.rows()
+        assert row["comments"] == len([each for each in comments if each["content_offset_seconds"] >= 0])
+        assert row["chatters"] == len(set().union(*expected.values()))
+
+
+def test_a_file_of_another_vod_or_none_is_told(tmp_path: Path) -> None:
+    (tmp_path / "chat").mkdir()
+    made = FileSource(tmp_path / "chat")
+    with pytest.raises(VodChatFailed, match="no file in"), made.chat(VOD, 0, None):
+        pass
+    (tmp_path / "chat/ann_77.json").write_text(json.dumps(CHAT | {"video": {"id": "78"}}))
+    (tmp_path / "chat/ann_177.json").write_text(json.dumps(CHAT))
+    with pytest.raises(VodChatFailed, match=r"ann_77\.json holds VOD 78"), made.chat(VOD, 0, None):
+        pass
