@@ -95,8 +95,8 @@ def sightings(presence: pl.DataFrame) -> pl.DataFrame:
 def distinct_pairs(presence: pl.DataFrame) -> pl.DataFrame:
     """Distinct (channel, viewer) of presence rows with the buckets seen.
 
-    A minute that both live chat and a VOD cover counts once, also where the VOD's buckets begin within it: a broadcast
-    and its VOD are known to be the same by channel and time. Returns schema CHANNEL_AUDIENCE, sorted.
+    A minute that both live chat and a VOD cover counts once, also where the VOD's buckets begin within it: a
+    broadcast and its VOD are known to be the same by channel and time. Returns schema CHANNEL_AUDIENCE, sorted.
     """
     minute = pl.col("bucket_start").dt.epoch("s") // 60
     if presence["bucket_start"].null_count():
