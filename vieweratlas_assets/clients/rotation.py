@@ -153,15 +153,19 @@ class Rotation:
         """Give places that are free, or whose turn is over, to those that wait."""
         now = self._clock()
         if not self._queue and now >= self._round_began + self._turns.round_s:
-            self._queue.extend(name for name in self._wanted if name not in self._ends)
+            # Those that are watched have another turn too, as the last ones.
+            self._queue.extend([*(name for name in self._wanted if name not in self._ends), *self._ends])
             self._round_began = now
         free = self._turns.at_once - len(self._ends)
         over = sorted((end, name) for name, end in self._ends.items() if end <= now)
-        for _, name in over[: max(0, len(self._queue) - free)]:
+        waiting = sum(name not in self._ends for name in self._queue)
+        for _, name in over[: max(0, waiting - free)]:
             del self._ends[name]
         given = 0
-        while self._queue and len(self._ends) < self._turns.at_once:
-            self._ends[self._queue.popleft()] = now + self._turns.join_s
-            given += 1
+        while self._queue and (self._queue[0] in self._ends or len(self._ends) < self._turns.at_once):
+            name = self._queue.popleft()
+            is_new = name not in self._ends
+            self._ends[name] = now + (self._turns.join_s if is_new else self._turns.turn_s)
+            given += is_new
         if given or always:
             self._source.watch(list(self._ends))

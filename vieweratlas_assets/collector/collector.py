@@ -5,6 +5,7 @@ reading chat (clients), counting (minutes), files (spool), Dagster (defs).
 """
 
 import asyncio
+import contextlib
 import logging
 import math
 import resource
@@ -133,6 +134,15 @@ class Collector:
             RosterUnknown: from the start on it is not known who is to be watched.
             StorageError: at the end the lake did not take all files; the spool still has them.
         """
+        try:
+            return await self._run(until, hours)
+        except Exception:
+            # What no disk took is in memory alone.
+            with contextlib.suppress(StorageError):
+                await asyncio.to_thread(self._spool.deliver)
+            raise
+
+    async def _run(self, until: float, hours: float) -> Hours:
         self._now_wanted = await asyncio.to_thread(self._wanted)
         # The server's clock may be behind ours; minutes in which nobody was wanted make no rows.
         self._next_minute_s = _minute(self._clock() - MOST_OFF_S)
@@ -220,15 +230,17 @@ class Collector:
         retry_s = self._pace.retry_s
         while True:
             self._spooled.clear()
+            # What is put while files are delivered may not be among them.
+            before = self._next_minute_s
             try:
                 await asyncio.to_thread(self._spool.deliver)
             except StorageError as error:
-                LOG.warning("%d file(s) wait for %.0f s: %s", len(self._spool.pending()), retry_s, error)
+                LOG.warning("files wait for %.0f s: %s", retry_s, error)
                 await asyncio.sleep(retry_s)
                 retry_s = min(2 * retry_s, self._pace.longest_retry_s)
                 continue
             retry_s = self._pace.retry_s
-            await self._tell_hours(before=self._next_minute_s)
+            await self._tell_hours(before=before)
             await self._spooled.wait()
 
     async def _tell_hours(self, before: float) -> None:
@@ -261,9 +273,13 @@ class Collector:
             await self._tell_metrics()
 
     async def _tell_metrics(self) -> None:
-        metrics = self._metrics()
-        LOG.info("metrics %s", metrics.line())
-        await asyncio.to_thread(self._listeners.on_metrics, metrics)
+        try:
+            metrics = self._metrics()
+            LOG.info("metrics %s", metrics.line())
+            await asyncio.to_thread(self._listeners.on_metrics, metrics)
+        # Such as a full disk, which also is where it is told how the collector is.
+        except Exception:
+            LOG.exception("it could not be told how the collector is")
 
     def _metrics(self) -> Metrics:
         book, before = self._book, self._measured

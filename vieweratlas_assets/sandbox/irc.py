@@ -54,11 +54,13 @@ class ChatFaults:
 
     Attributes:
         joins_to_drop: so many of the next JOINs get no answer and no chat.
+        silent: channels whose JOINs never get an answer, as renamed ones.
         refused: channels that cannot be joined, and the id of the NOTICE that says so.
         join_delay_s: how late a JOIN is answered.
     """
 
     joins_to_drop: int = 0
+    silent: set[str] = field(default_factory=set)
     refused: dict[str, str] = field(default_factory=dict)
     join_delay_s: float = 0.0
 
@@ -181,6 +183,8 @@ class Session:
             chat.joins_over_limit += 1
         elif chat.faults.joins_to_drop:
             chat.faults.joins_to_drop -= 1
+        elif channel in chat.faults.silent:
+            chat.joins_unanswered += 1
         elif channel in chat.faults.refused:
             self.put_out(channel, chat.faults.refused[channel])
         elif channel not in chat.feed.room_ids:
@@ -227,6 +231,7 @@ class SandboxChat:
         messages: how many of each channel went to anybody.
         copies: how many lines these were, of all sessions together.
         joins_over_limit: JOINs that were dropped because they came too fast.
+        joins_unanswered: JOINs of silent channels.
         most_channels: of one account at once.
     """
 
@@ -247,7 +252,7 @@ class SandboxChat:
         self.faults = ChatFaults()
         self.sessions: list[Session] = []
         self.messages: Counter[str] = Counter()
-        self.copies = self.joins_over_limit = self.most_channels = 0
+        self.copies = self.joins_over_limit = self.joins_unanswered = self.most_channels = 0
         self._clock, self._played_until = clock, clock.now()
         self._listeners: dict[str, list[Session]] = {}
         self._recent: dict[tuple[str, str], deque[float]] = {}

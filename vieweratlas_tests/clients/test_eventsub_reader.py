@@ -4,16 +4,19 @@ import asyncio
 import datetime as dt
 import logging
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
 from vieweratlas_assets.clients import chat as told
+from vieweratlas_assets.clients.eventsub.listener import Listener, NotSubscribed
 from vieweratlas_assets.clients.eventsub.reader import EventSubReader
 from vieweratlas_assets.clients.rotation import Rotation, Turns
 from vieweratlas_assets.clients.twitch_token import TwitchUser, UserToken
+from vieweratlas_assets.clients.waiting import wait_until
 from vieweratlas_assets.sandbox.feed import FedMessage
 from vieweratlas_tests.clients.chatting import (
     NO_LIMITS,
@@ -281,6 +284,87 @@ def test_where_nobody_answers_it_is_told_and_tried_again(talking: Chatting, url:
         return heard
 
     assert asyncio.run(watch()).gaps[NAMES[0]][0][1:] == (float("inf"), told.CONNECTING)
+
+
+async def an_end_that_fails(heard: Heard, reader: EventSubReader, twitch: Chatting) -> None:
+    twitch.helix.faults.extend([500] * 6)
+    reader.watch(NAMES[1:])
+    await until(lambda: NAMES[0] in heard.released, "one is left")
+    await until(lambda: not twitch.helix.faults, "it could not be ended")
+    await until(lambda: NAMES[0] not in twitch.chat.channels_of("sandbox"), "it is ended in the end")
+    reader.watch(NAMES)
+    await until(lambda: len(heard.watching) == len(NAMES), "it is subscribed to again")
+
+
+async def an_answer_that_is_lost(heard: Heard, reader: EventSubReader, twitch: Chatting) -> None:
+    """Twitch subscribes, and we do not learn it."""
+    subscribe, lost = Listener.subscribe, [NAMES[0]]
+
+    async def unanswered(listener: Listener, room_id: str) -> str:
+        told = await subscribe(listener, room_id)
+        if lost and room_id == CHANNELS[lost[0]]:
+            lost.pop()
+            raise NotSubscribed(None, "TimeoutError")
+        return told
+
+    reader.watch(NAMES[1:])
+    await until(lambda: NAMES[0] in heard.released, "one is left")
+    with patch.object(Listener, "subscribe", unanswered):
+        reader.watch(NAMES)
+        await until(lambda: not lost, "it is asked for")
+        await until(lambda: len(heard.watching) == len(NAMES), "all are subscribed to, over another connection")
+    assert reader.connections_made == 2
+
+
+async def an_early_revocation(heard: Heard, reader: EventSubReader, twitch: Chatting) -> None:
+    """The subscription ends before the answer that tells its id."""
+    subscribe, early = Listener.subscribe, [NAMES[0]]
+
+    async def revoked(listener: Listener, room_id: str) -> str:
+        told = await subscribe(listener, room_id)
+        if early and room_id == CHANNELS[early[0]]:
+            early.pop()
+            reader.revoked(told, "chat_user_banned")
+        return told
+
+    reader.watch(NAMES[1:])
+    await until(lambda: NAMES[0] in heard.released, "one is left")
+    with patch.object(Listener, "subscribe", revoked):
+        reader.watch(NAMES)
+        await until(lambda: told.BANNED in heard.reasons(NAMES[0]), "it is told not to be heard")
+    assert NAMES[0] not in heard.watching
+
+
+@pytest.mark.parametrize("scenario", [an_end_that_fails, an_answer_that_is_lost, an_early_revocation])
+def test_answers_that_fail_or_come_late_cost_no_channel(scenario: Scenario, talking: Chatting) -> None:
+    play(scenario, talking)
+
+
+def test_a_channel_that_goes_while_its_id_is_asked_for_stays_gone(talking: Chatting) -> None:
+    waited: list[float] = []
+
+    async def watch() -> None:
+        async with heard_from(reader := talking.eventsub_reader()) as heard:
+
+            async def failed(_: Listener, logins: Sequence[str]) -> dict[str, str]:
+                reader.watch([])
+                raise NotSubscribed(500, f"{len(logins)} logins")
+
+            async def noted(wake: asyncio.Event, deadline: float) -> None:
+                waited.append(deadline)
+                await wait_until(wake, deadline)
+
+            with (
+                patch.object(Listener, "room_ids", failed),
+                patch("vieweratlas_assets.clients.eventsub.reader.wait_until", noted),
+            ):
+                reader.watch(NAMES)
+                await until(lambda: len(heard.released) == len(NAMES), "nobody is wanted")
+                await asyncio.sleep(1.0)
+        assert all(gaps[-1][1] < float("inf") for gaps in heard.gaps.values()), "no gap of who is not wanted"
+
+    asyncio.run(watch())
+    assert len(waited) < 20, "it waits, and does not run on the spot"
 
 
 def test_neither_what_is_written_nor_the_token_is_logged(talking: Chatting, caplog: pytest.LogCaptureFixture) -> None:

@@ -6,14 +6,16 @@ import ssl
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 import trustme
 
 from vieweratlas_assets.clients import chat as told
 from vieweratlas_assets.clients.irc.connection import Account
-from vieweratlas_assets.clients.irc.pacing import Profile
+from vieweratlas_assets.clients.irc.pacing import Pacing, Profile
 from vieweratlas_assets.clients.irc.reader import IrcReader
+from vieweratlas_assets.clients.waiting import wait_until
 from vieweratlas_assets.sandbox.irc import ChatLimits
 from vieweratlas_tests.clients.chatting import Chatting, Heard, chatting, heard_from, until
 
@@ -124,6 +126,32 @@ def test_joins_that_nobody_answers_are_asked_again() -> None:
         twitch.chat.faults.joins_to_drop = 7
         heard = play(nothing, twitch)
         assert sum(told.JOIN_UNANSWERED in heard.reasons(channel) for channel in heard.gaps) == 7
+
+
+def test_channels_that_never_answer_cost_neither_the_pace_nor_the_processor() -> None:
+    waited: list[float] = []
+
+    async def noted(wake: asyncio.Event, deadline: float) -> None:
+        waited.append(deadline)
+        await wait_until(wake, deadline)
+
+    with chatting(CHANNELS) as twitch:
+        dead = set(list(twitch.feed.room_ids)[:3])
+        twitch.chat.faults.silent = dead
+
+        async def watch() -> None:
+            async with heard_from(reader := twitch.reader()) as heard:
+                reader.watch(list(twitch.feed.room_ids))
+                await until(lambda: len(heard.watching) == CHANNELS - len(dead), "the others are joined")
+                await until(lambda: twitch.chat.joins_unanswered >= 5 * len(dead), "they are asked for again")
+
+        with (
+            patch.object(Pacing, "trouble") as trouble,
+            patch("vieweratlas_assets.clients.irc.shard.wait_until", noted),
+        ):
+            asyncio.run(watch())
+    assert 0 < trouble.call_count <= 2 * len(dead)
+    assert len(waited) < 500, "it waits, and does not run on the spot"
 
 
 @pytest.mark.parametrize(

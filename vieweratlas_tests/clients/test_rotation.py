@@ -50,10 +50,10 @@ def rounds(heard: Heard, number: int) -> bool:
 def test_every_channel_has_its_turn_in_every_round() -> None:
     with chatting(CHANNELS, limits=LIMITS) as twitch:
 
-        async def two_rounds(heard: Heard, _: Rotation) -> None:
-            await until(lambda: len(heard.gaps) == CHANNELS and rounds(heard, 2), "two rounds")
+        async def some_rounds(heard: Heard, _: Rotation) -> None:
+            await until(lambda: len(heard.gaps) == CHANNELS and rounds(heard, 5), "five rounds")
 
-        heard = play(QUICK, twitch, two_rounds)
+        heard = play(QUICK, twitch, some_rounds)
         assert twitch.chat.most_channels <= AT_ONCE
         for channel in twitch.feed.room_ids:
             assert all(QUICK.turn_s - 0.05 <= each for each in turns_of(heard, channel)), turns_of(heard, channel)
@@ -72,6 +72,20 @@ def test_after_a_round_the_last_stay_until_the_next_begins() -> None:
             await until(lambda: rounds(heard, 1), "another round")
 
         play(Turns(**{**vars(QUICK), "round_s": 6.0}), twitch, wait)
+
+
+def test_places_that_all_change_at_once_keep_their_connection() -> None:
+    """Across two connections the JOIN of one channel may overtake the PART of another."""
+    with chatting(2 * AT_ONCE, limits=LIMITS) as twitch:
+        names = list(twitch.feed.room_ids)
+
+        async def swap(heard: Heard, rotation: Rotation) -> None:
+            for chosen in (names[:AT_ONCE], names[AT_ONCE:], names[:AT_ONCE]):
+                rotation.watch(chosen)
+                await until(lambda chosen=chosen: heard.watching == set(chosen), "they are watched")
+            assert rotation.connections_made == 1
+
+        play(QUICK, twitch, swap)
 
 
 def test_channels_that_fit_are_watched_all_the_time() -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from vieweratlas_assets.clients.chat import CONNECTION_LOST, CONNECTION_SILENT, ChatSource
 from vieweratlas_assets.collector.collector import Collector, Hours, Listeners, Pace
-from vieweratlas_assets.collector.metrics import Metrics
+from vieweratlas_assets.collector.metrics import Metrics, write_health
 from vieweratlas_assets.collector.minutes import NOT_WANTED, MinuteBook
 from vieweratlas_assets.collector.spool import Spool
 from vieweratlas_assets.collector.wanted import RosterUnknown, Wanted
@@ -52,7 +52,7 @@ class Collecting:
     hours: dict[int, dict[str, int]] = dataclasses.field(default_factory=dict)
     metrics: list[Metrics] = dataclasses.field(default_factory=list)
 
-    def collector(self, **settings: Any) -> Collector:
+    def collector(self, *, on_metrics: Callable[[Metrics], None] | None = None, **settings: Any) -> Collector:
         self.book = MinuteBook("test", ViewerNames(), frozenset())
         return Collector(
             self.source or self.twitch.reader(clock=self.clock, **settings),
@@ -62,7 +62,7 @@ class Collecting:
             name="test",
             clock=self.clock,
             pace=QUICK,
-            listeners=Listeners(on_hour=self.hours.__setitem__, on_metrics=self.metrics.append),
+            listeners=Listeners(on_hour=self.hours.__setitem__, on_metrics=on_metrics or self.metrics.append),
         )
 
     def raw(self) -> pl.DataFrame:
@@ -282,9 +282,32 @@ def test_a_full_disk_is_gone_round_by_memory(tmp_path: Path, caplog: pytest.LogC
             await until(lambda: len(at_work.spool.pending()) >= 2, "two files in memory")
             lake.is_down = False
 
-        asyncio.run(through(at_work.collector(), down()))
+        def told(metrics: Metrics) -> None:
+            at_work.metrics.append(metrics)
+            # Where it is told how the collector is, the disk is full too.
+            write_health(tmp_path / "spool", metrics)
+
+        asyncio.run(through(at_work.collector(on_metrics=told), down()))
         account_for(at_work)
         assert "kept in memory" in caplog.text and at_work.metrics[-1].lost_files == 0
+        assert len(at_work.metrics) > 1 and "could not be told how" in caplog.text
+
+
+def test_a_fault_that_ends_it_still_brings_to_the_lake_what_is_in_memory(tmp_path: Path) -> None:
+    with collecting(tmp_path) as at_work:
+        shutil.rmtree(tmp_path / "spool", ignore_errors=True)
+        (tmp_path / "spool").write_text("")
+        names = at_work.wanted()
+
+        def wanted() -> Wanted:
+            if at_work.minute() > 2:
+                raise ZeroDivisionError("a fault of ours")
+            return names
+
+        at_work.wanted = wanted
+        with pytest.raises(ZeroDivisionError):
+            asyncio.run(at_work.collector().run())
+        assert at_work.raw()["messages"].sum() > 0 and not at_work.spool.pending()
 
 
 def test_channels_come_and_go_as_the_roster_does(tmp_path: Path) -> None:

@@ -29,6 +29,10 @@ class NotConnected(Exception):
     """There is no connection."""
 
 
+THERE_ALREADY = 409
+"""Status of an answer to who asks for a subscription that there is."""
+
+
 class NotSubscribed(Exception):
     """A channel's chat is not told.
 
@@ -83,6 +87,7 @@ class Listener(twitchio.Client):
         url: str,
         helix_url: str,
         within_s: float,
+        answer_s: float,
         clock: Callable[[], float],
     ) -> None:
         """Prepare a connection.
@@ -90,6 +95,7 @@ class Listener(twitchio.Client):
         Args:
             url: of EventSub.
             within_s: a connection that is not made by then fails.
+            answer_s: a request to Helix that is not answered by then fails.
             clock: s since 1970; it goes as fast as real time.
         """
         super().__init__(client_id=account.client_id)
@@ -97,6 +103,7 @@ class Listener(twitchio.Client):
         Route.BASE, websockets.WSS = f"{helix_url.rstrip('/')}/", url
         self.is_closed = False
         self._account, self._hearer, self._within_s, self._now = account, hearer, within_s, clock
+        self._answer_s = answer_s
         self._socket: websockets.Websocket | None = None
         self._welcomed_at = 0.0
 
@@ -141,7 +148,8 @@ class Listener(twitchio.Client):
             NotSubscribed: Twitch does not tell.
         """
         try:
-            users = await self.fetch_users(logins=list(logins))
+            async with asyncio.timeout(self._answer_s):
+                users = await self.fetch_users(logins=list(logins))
         except _TROUBLES as error:
             raise _not_subscribed(error) from None
         return {user.name: user.id for user in users if user.name is not None}
@@ -158,11 +166,12 @@ class Listener(twitchio.Client):
         asked = ChatMessageSubscription(broadcaster_user_id=room_id, user_id=self._account.user_id)
         session = None if self._socket is None else self._socket.session_id
         try:
-            answer = await self.subscribe_websocket(asked, token_for=self._account.user_id, socket_id=session)
+            async with asyncio.timeout(self._answer_s):
+                answer = await self.subscribe_websocket(asked, token_for=self._account.user_id, socket_id=session)
         except _TROUBLES as error:
             raise _not_subscribed(error) from None
         if answer is None:
-            raise NotSubscribed(409, "there is such a subscription")
+            raise NotSubscribed(THERE_ALREADY, "there is such a subscription")
         return answer["data"][0]["id"]
 
     async def unsubscribe(self, subscription: str) -> None:
@@ -175,7 +184,8 @@ class Listener(twitchio.Client):
         if self._socket is not None:
             self._socket._subscriptions.pop(subscription, None)
         try:
-            await self._http.delete_eventsub_subscription(subscription, token_for=self._account.user_id)
+            async with asyncio.timeout(self._answer_s):
+                await self._http.delete_eventsub_subscription(subscription, token_for=self._account.user_id)
         except _TROUBLES as error:
             found = _not_subscribed(error)
             # Such as one that was revoked meanwhile.

@@ -26,7 +26,7 @@ from vieweratlas_assets.clients.chat import (
     ChatEvent,
     ChatMessage,
 )
-from vieweratlas_assets.clients.eventsub.listener import Listener, NotConnected, NotSubscribed
+from vieweratlas_assets.clients.eventsub.listener import THERE_ALREADY, Listener, NotConnected, NotSubscribed
 from vieweratlas_assets.clients.http import NoAnswer
 from vieweratlas_assets.clients.telling import EventQueue, Watching
 from vieweratlas_assets.clients.twitch_token import TokenRefused, TwitchUser
@@ -71,6 +71,9 @@ class EventSubReader:
         self._room_ids: dict[str, str] = {}
         self._subscriptions: dict[str, str] = {}
         self._to_end: list[str] = []
+        self._ends_after = 0.0
+        self._renewed_for: set[str] = set()
+        self._revoked: dict[str, str] = {}
         self._not_before: dict[str, float] = {}
         self._unanswered: dict[str, int] = {}
         self._seen: tuple[set[str], set[str]] = (set(), set())
@@ -139,6 +142,8 @@ class EventSubReader:
     def revoked(self, subscription: str, status: str) -> None:
         """Note a channel that is told no more, and ask for it again later."""
         channel = next((name for name, each in self._subscriptions.items() if each == subscription), None)
+        # It may come before the answer that tells the subscription.
+        self._revoked[subscription] = status
         if channel is not None:
             del self._subscriptions[channel]
             self._refused(channel, REVOKED.get(status, JOIN_UNANSWERED))
@@ -186,6 +191,7 @@ class EventSubReader:
                 url=self._url,
                 helix_url=self._helix_url,
                 within_s=self._patience.register_s,
+                answer_s=self._patience.answer_s,
                 clock=self._clock,
             )
             async with listener:
@@ -214,45 +220,58 @@ class EventSubReader:
         self._watching.note_all([None], CONNECTION_SILENT if silent else CONNECTION_LOST, alive_at)
         self._subscriptions.clear()
         self._to_end.clear()
+        self._revoked.clear()
 
     async def _keep_subscribed(self, listener: Listener) -> None:
         """Subscribe to what is wanted, one after the other, until the connection is gone or nobody is wanted."""
         while not listener.is_closed:
             self._wake.clear()
             # One for one, as the account may be in no more channels.
-            if self._to_end:
+            if self._to_end and asyncio.get_running_loop().time() >= self._ends_after:
                 await self._end(listener, self._to_end.pop())
             channel = self._next()
             if channel is not None and channel in self._room_ids:
-                await self._subscribe(listener, channel)
+                if not await self._subscribe(listener, channel):
+                    return
             elif channel is not None:
                 await self._look_up(listener)
-            elif not self._to_end:
-                if not self._wanted:
-                    return
+            elif not self._wanted and not self._to_end:
+                return
+            else:
                 await wait_until(self._wake, self._next_deadline())
 
-    async def _subscribe(self, listener: Listener, channel: str) -> None:
+    async def _subscribe(self, listener: Listener, channel: str) -> bool:
+        """Subscribe to a channel; returns whether the connection still is of use."""
         try:
             subscription = await listener.subscribe(self._room_ids[channel])
         except NotSubscribed as error:
             LOG.warning("no subscription to %s: %s", channel, error)
+            if error.status == THERE_ALREADY and not self._to_end and channel not in self._renewed_for:
+                # One whose id nobody told us, as an answer was lost: it goes with its connection.
+                self._renewed_for.add(channel)
+                return False
             if channel in self._wanted and not listener.is_closed:
                 self._refused(channel, _reason(error))
-            return
+            return True
+        self._renewed_for.discard(channel)
         # It may not be wanted any more.
         if channel not in self._wanted:
             self._to_end.append(subscription)
-            return
-        self._subscriptions[channel] = subscription
-        self._unanswered.pop(channel, None)
-        self._watching.note(channel, None, self._clock())
+        elif (status := self._revoked.pop(subscription, None)) is not None:
+            self._refused(channel, REVOKED.get(status, JOIN_UNANSWERED))
+        else:
+            self._subscriptions[channel] = subscription
+            self._unanswered.pop(channel, None)
+            self._watching.note(channel, None, self._clock())
+        return True
 
     async def _end(self, listener: Listener, subscription: str) -> None:
         try:
             await listener.unsubscribe(subscription)
         except NotSubscribed as error:
-            LOG.warning("a subscription could not be ended: %s", error)
+            LOG.warning("a subscription could not be ended, it is tried again: %s", error)
+            self._to_end.insert(0, subscription)
+            self._ends_after = asyncio.get_running_loop().time() + self._patience.first_retry_s
 
     async def _look_up(self, listener: Listener) -> None:
         """Learn the ids of channels that are not known yet."""
@@ -262,7 +281,9 @@ class EventSubReader:
         except NotSubscribed as error:
             LOG.warning("the ids of %d channels are not told: %s", len(unknown), error)
             for channel in unknown:
-                self._refused(channel, _reason(error))
+                # It may not be wanted any more.
+                if channel in self._wanted:
+                    self._refused(channel, _reason(error))
             return
         self._room_ids |= found
         for channel in unknown:
@@ -288,7 +309,7 @@ class EventSubReader:
 
     def _next_deadline(self) -> float:
         waits = [until for name, until in self._not_before.items() if name not in self._subscriptions]
-        return min(waits, default=float("inf"))
+        return min([*waits, *([self._ends_after] if self._to_end else [])], default=float("inf"))
 
 
 def _reason(error: NotSubscribed) -> str:

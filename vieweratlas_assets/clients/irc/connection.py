@@ -34,6 +34,7 @@ REFUSALS = {
     "msg_room_not_found": NO_SUCH_CHANNEL,
     "msg_concurrent_channel_limit_reached": CHANNEL_LIMIT,
 }
+LEAVE_S = 2.0
 LOGIN_REFUSALS = ("login authentication failed", "improperly formatted auth", "login unsuccessful", "invalid nick")
 
 
@@ -192,6 +193,12 @@ class Connection(asyncio.Protocol):
         self._reason = reason
         if self._transport is not None:
             self._transport.abort()
+
+    def leave(self) -> None:
+        """Have the server close the connection, after what is still on its way; after some seconds close it."""
+        self._send("QUIT")
+        if self._transport is not None:
+            asyncio.get_running_loop().call_later(LEAVE_S, self._transport.close)
 
     def quit(self) -> None:
         """Close in order."""

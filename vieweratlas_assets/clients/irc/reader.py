@@ -67,10 +67,7 @@ class IrcReader:
         """Want these channels (logins) and no others from now on."""
         wanted = dict.fromkeys(channels)
         for channel in [name for name in self._shard_of if name not in wanted]:
-            shard = self._shard_of.pop(channel)
-            shard.remove(channel)
-            if not shard.channels:
-                self._shards.pop(shard).cancel()
+            self._shard_of.pop(channel).remove(channel)
         roomy = [each for each in self._shards if len(each.channels) < self._channels_a_connection]
         for channel in wanted:
             if channel in self._shard_of:
@@ -81,6 +78,9 @@ class IrcReader:
             roomy[0].add(channel)
             if len(roomy[0].channels) >= self._channels_a_connection:
                 del roomy[0]
+        # Only now: one whose channels all change keeps its connection.
+        for shard in [each for each in self._shards if not each.channels]:
+            self._shards.pop(shard).cancel()
 
     def events(self) -> AsyncIterator[Sequence[ChatEvent]]:
         """What happens, some at a time, until the reader is closed."""

@@ -28,6 +28,8 @@ from vieweratlas_assets.clients.telling import Watching
 from vieweratlas_assets.clients.waiting import Patience, doubled, first_done, wait_until
 
 QUIT_S = 2.0
+PACE_IS_TO_BLAME = 2
+"""JOINs of a channel that are not answered for which the pace may be too fast."""
 LOG = logging.getLogger("vieweratlas.irc")
 
 
@@ -59,13 +61,18 @@ class Hub:
 
 @dataclass
 class _Holding:
-    """A connection and the channels that it has joined (`held`) or asked for (`asked`: until when is waited)."""
+    """A connection and the channels that it has joined (`held`) or asked for (`asked`: until when is waited).
+
+    Attributes:
+        is_left: another has taken over, and it is about to be closed.
+    """
 
     connection: Connection
     held: set[str] = field(default_factory=set)
     asked: dict[str, float] = field(default_factory=dict)
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     announced: asyncio.Event = field(default_factory=asyncio.Event)
+    is_left: bool = False
 
 
 class Shard:
@@ -283,6 +290,7 @@ class Shard:
             # It may have gone while we waited.
             if channel in self.channels and channel not in holding.held:
                 holding.connection.join(channel)
+                self._not_before.pop(channel, None)
                 holding.asked[channel] = loop.time() + self._hub.patience.answer_s
 
     def _next_to_join(self, holding: _Holding) -> str | None:
@@ -299,7 +307,10 @@ class Shard:
         return None
 
     def _next_deadline(self, holding: _Holding) -> float:
-        waits = [self._not_before[name] for name in self._not_before if name not in holding.held]
+        # Only the newest connection joins.
+        waits = [until for name, until in self._not_before.items() if name not in holding.held]
+        if holding is not self._holdings[-1]:
+            waits = []
         return min([*holding.asked.values(), *waits], default=float("inf"))
 
     def _give_up_waiting(self, holding: _Holding) -> None:
@@ -307,8 +318,10 @@ class Shard:
         now, patience = asyncio.get_running_loop().time(), self._hub.patience
         for channel in [name for name, until in holding.asked.items() if until <= now]:
             del holding.asked[channel]
-            self._hub.pacing.trouble()
             times = self._unanswered[channel] = self._unanswered.get(channel, 0) + 1
+            # One that never answers, as a renamed channel, says nothing about the pace.
+            if times <= PACE_IS_TO_BLAME:
+                self._hub.pacing.trouble()
             self._not_before[channel] = now + doubled(patience.first_retry_s, times - 1, patience.longest_retry_s)
             if not any(channel in each.held for each in self._holdings):
                 self._watching.note(channel, JOIN_UNANSWERED, self._hub.clock())
@@ -317,8 +330,9 @@ class Shard:
         """Close connections that a newer one has taken all channels over from."""
         *replaced, newest = self._holdings
         for old in replaced:
-            if old.held <= newest.held:
-                old.connection.quit()
+            if old.held <= newest.held and not old.is_left:
+                old.is_left = True
+                old.connection.leave()
 
     def _holding(self, connection: Connection) -> _Holding | None:
         return next((each for each in self._holdings if each.connection is connection), None)
