@@ -15,6 +15,7 @@ from typing import Any
 
 from benchmarks import report
 from benchmarks.measure import Figures, WayFailed, as_json, interleaved, machine, measured
+from benchmarks.vods import VOD_ID
 from benchmarks.world import DAYS, START
 from vieweratlas_assets.domain import lake
 
@@ -24,6 +25,7 @@ LARGE = ("--most-channels", "300", "--min-shared", "10")
 ONE_GB = ("--memory-mb", "1024")
 # Ways whose memory grows with the joined pairs are stopped there.
 MOST_MB = 14_000
+VOD_COMMENTS = (1_000, 30_000, 1_000_000)
 
 
 def world(name: str, folder: Path) -> tuple[list[str], str, dict[str, int]]:
@@ -128,8 +130,22 @@ def collection(folder: Path, times: int) -> dict[str, Any]:
     }
 
 
+def vods(folder: Path, times: int) -> dict[str, Any]:
+    """A VOD's chat from TwitchDownloader's file to the lake, at three sizes, beside json.load of the whole file."""
+    found = {}
+    for comments in VOD_COMMENTS:
+        path = folder / f"vod_{comments}" / f"{VOD_ID}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        size = measured("benchmarks.vods", "make", str(path), str(comments)).result["size_bytes"]
+        ways = {way: (way, str(path)) for way in ("ours", "whole")}
+        found[str(comments)] = {"size_bytes": size, **as_json(interleaved(ways, "benchmarks.vods", times=times))}
+        path.unlink()
+    return {"sizes": found}
+
+
 SECTIONS = {
     "collection": collection,
+    "vods": vods,
     "rows_to_edges": rows_to_edges,
     "windows": windows,
     "growth": growth,

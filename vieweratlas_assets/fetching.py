@@ -57,7 +57,15 @@ def fetching(settings: Settings, store: ObjectStore, names: ViewerNames) -> Iter
     try:
         stop = threading.Event()
         source = _source(settings, database, stop)
-        yield Fetching(VodQueue(database), source, store, names, known=Catalogues(store).known, stop=stop)
+        yield Fetching(
+            VodQueue(database),
+            source,
+            store,
+            names,
+            known=Catalogues(store).known,
+            stop=stop,
+            keep_raw=settings.vod.keep_raw,
+        )
     finally:
         database.close()
 

@@ -13,6 +13,7 @@ import polars as pl
 
 from vieweratlas_assets.clients.chat import ChatSource
 from vieweratlas_assets.clients.helix import HelixClient
+from vieweratlas_assets.clients.http import PatientSession
 from vieweratlas_assets.clients.irc.connection import Account, Address
 from vieweratlas_assets.clients.irc.pacing import PROFILES
 from vieweratlas_assets.clients.irc.reader import IrcReader
@@ -22,21 +23,28 @@ from vieweratlas_assets.clients.waiting import PATIENCE, Patience
 from vieweratlas_assets.domain.presence.roster import WatchListError, read_watch_list, roster_of
 from vieweratlas_assets.settings import Settings, SettingsError
 
+HURRIED_S = 6.0
 
-def helix_client(settings: Settings) -> HelixClient:
+
+def helix_client(settings: Settings, *, hurried: bool = False) -> HelixClient:
     """A client with the credentials of the settings; nothing is asked yet.
+
+    Args:
+        hurried: rather fail than let wait for longer than some seconds.
 
     Raises:
         TokenRefused: the settings hold no credentials; it says which to set.
     """
     twitch = settings.twitch
+    http = PatientSession(retries=1, timeout_s=HURRIED_S) if hurried else PatientSession()
     token = token_of(
         client_id=twitch.client_id,
         client_secret=None if twitch.client_secret is None else twitch.client_secret.get_secret_value(),
         oauth_token=None if twitch.oauth_token is None else twitch.oauth_token.get_secret_value(),
         url=twitch.id_url,
+        http=http,
     )
-    return HelixClient(token, url=twitch.helix_url)
+    return HelixClient(token, url=twitch.helix_url, http=http, may_wait_s=HURRIED_S if hurried else None)
 
 
 @dataclass(frozen=True)

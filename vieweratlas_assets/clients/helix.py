@@ -33,6 +33,10 @@ class HelixError(RuntimeError):
     """Helix answers otherwise than it is documented to; the message holds no secret."""
 
 
+class PointsSpent(HelixError):
+    """Helix gives no more answers for longer than may be waited."""
+
+
 class NotFound(HelixError):
     """Helix has nothing of what it was asked for."""
 
@@ -51,7 +55,14 @@ class HelixClient:
         url: str,
         http: PatientSession | None = None,
         now: Callable[[], float] = time.time,
+        may_wait_s: float | None = None,
     ) -> None:
+        """Ask nothing yet.
+
+        Args:
+            may_wait_s: where Helix has no points for longer, PointsSpent is raised; None waits for them.
+        """
+        self._may_wait_s = may_wait_s
         self._token = token
         self._url = url.rstrip("/")
         self._http = http or PatientSession()
@@ -155,6 +166,8 @@ class HelixClient:
 
     def _wait_until(self, moment: float) -> None:
         pause = min(moment - self._now(), LONGEST_WAIT_S)
+        if self._may_wait_s is not None and pause > self._may_wait_s:
+            raise PointsSpent(f"Helix has no points left for {pause:.0f} s")
         if pause > 0:
             LOG.info("Helix has no points left: waiting %.1f s", pause)
             self._http.sleep(pause + self._http.jitter())

@@ -31,13 +31,18 @@ class PatientSession:
         *,
         sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[], float] = random.random,
+        retries: int = RETRIES,
+        timeout_s: float = TIMEOUT_S,
     ) -> None:
         """Wrap a session.
 
         Args:
             jitter: seconds added to each pause, 0 to 1, so that many clients do not come back at once.
+            retries: how often a request is tried again.
+            timeout_s: how long an answer may let wait for itself.
         """
         self._session = session or requests.Session()
+        self._retries, self._timeout_s = retries, timeout_s
         self.sleep, self.jitter = sleep, jitter
 
     def request(self, method: str, url: str, **asked: Any) -> requests.Response:
@@ -47,13 +52,13 @@ class PatientSession:
             NoAnswer: see there.
         """
         reason = ""
-        for attempt in range(1 + RETRIES):
+        for attempt in range(1 + self._retries):
             if attempt:
                 pause = FIRST_PAUSE_S * 2 ** (attempt - 1) + self.jitter()
                 LOG.warning("%s: %s; trying again in %.1f s", _place(url), reason, pause)
                 self.sleep(pause)
             try:
-                answer = self._session.request(method, url, timeout=TIMEOUT_S, auth=_as_it_is, **asked)
+                answer = self._session.request(method, url, timeout=self._timeout_s, auth=_as_it_is, **asked)
             except requests.RequestException as error:
                 # Its text and its request may hold a token or what was sent.
                 reason = type(error).__name__
@@ -61,7 +66,7 @@ class PatientSession:
                 if answer.status_code < 500:
                     return answer
                 reason = f"HTTP {answer.status_code}"
-        raise NoAnswer(f"{_place(url)}: {reason}, {1 + RETRIES} times")
+        raise NoAnswer(f"{_place(url)}: {reason}, {1 + self._retries} times")
 
 
 def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:

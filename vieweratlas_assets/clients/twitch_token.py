@@ -145,6 +145,7 @@ def token_of(
     client_secret: str | None,
     oauth_token: str | None,
     url: str,
+    http: PatientSession | None = None,
 ) -> ApplicationToken | UserToken:
     """The token that the settings allow: the user's own where there is one.
 
@@ -152,9 +153,9 @@ def token_of(
         TokenRefused: they allow none.
     """
     if oauth_token:
-        return UserToken(oauth_token, client_id, url=url)
+        return UserToken(oauth_token, client_id, url=url, http=http)
     if client_id and client_secret:
-        return ApplicationToken(client_id, client_secret, url=url)
+        return ApplicationToken(client_id, client_secret, url=url, http=http)
     missing = [name for name, value in (("client_id", client_id), ("client_secret", client_secret)) if not value]
     raise TokenRefused(
         f"Helix needs credentials: set {' and '.join(f'twitch.{name}' for name in missing)} "

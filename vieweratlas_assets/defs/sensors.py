@@ -10,16 +10,18 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 
 import dagster as dg
 
 from vieweratlas_assets import cataloguing
-from vieweratlas_assets.clients.helix import HelixClient, HelixError
+from vieweratlas_assets.clients.helix import HelixClient, HelixError, PointsSpent
 from vieweratlas_assets.clients.http import NoAnswer
 from vieweratlas_assets.clients.twitch_token import TokenRefused
 from vieweratlas_assets.defs.io_managers import LakeIOManager
 from vieweratlas_assets.defs.jobs import VODS_JOB
 from vieweratlas_assets.domain.presence.names import ViewerNames
+from vieweratlas_assets.domain.schemas import VOD_CATALOG
 from vieweratlas_assets.settings import Settings, SettingsError
 from vieweratlas_assets.storage.objects import StorageError
 from vieweratlas_assets.vods.queue import QueuedVod, VodQueue
@@ -155,20 +157,22 @@ def _discover(context: dg.SensorEvaluationContext, settings: Settings, queue: Vo
     resources = context.resources
     lake: LakeIOManager = resources.lake
     names: ViewerNames = resources.viewer_names
-    helix: Callable[[], HelixClient] = resources.helix
+    helix: Callable[..., HelixClient] = resources.helix
     sweep = Sweep.of(context.cursor)
     if rests(sweep, now, settings.vod.discovery_interval):
         return "the last sweep is recent; "
     try:
-        client = helix()
+        client = helix(hurried=True)
         channels = cataloguing.tracked_channels(settings, lake.store, client, resources.watch_list(), names)
+    except PointsSpent as error:
+        return f"{error}; "
     except (HelixError, NoAnswer, SettingsError, StorageError, TokenRefused) as error:
         raise RuntimeError(f"vod_discovery_sensor: {error}") from error
     sweep, waiting = next_channels(sweep, channels, now)
     paged, added, trouble = _page(client, queue, channels, waiting, settings, now, deadline)
     failed = tuple(trouble)
-    if waiting and len(failed) == len(paged):
-        raise RuntimeError(f"vod_discovery_sensor: {next(iter(trouble.values()), 'nothing was paged')}")
+    if failed and len(failed) == len(paged):
+        raise RuntimeError(f"vod_discovery_sensor: {trouble[failed[0]]}")
     in_order = [login for login in paged if login not in sweep.failed]
     over = len(paged) == len(waiting)
     last = None if over else max([sweep.last or "", *in_order])
@@ -192,21 +196,25 @@ def _page(
 ) -> tuple[list[str], int, dict[str, str]]:
     """Page channels until the time is over: which were paged, how many VODs are new, and why some failed."""
     limits, moment = cataloguing.discovery_limits(settings), dt.datetime.fromtimestamp(now, dt.UTC)
+    discover = partial(cataloguing.discover, client, limits=limits, now=moment)
     paged: list[str] = []
     trouble: dict[str, str] = {}
     added = 0
     for login in waiting:
         if time.monotonic() >= deadline:
             break
-        paged.append(login)
-        if login not in channels:
-            continue
         try:
-            found = cataloguing.discover(client, channels[login], limits, moment)
+            # A channel that is tracked no more has nothing to find.
+            found = discover(channels[login]) if login in channels else VOD_CATALOG.empty()
+        except PointsSpent:
+            # The rest has its turn in a later tick.
+            break
         except (HelixError, NoAnswer) as error:
             trouble[login] = str(error)
-            continue
-        added += queue.add(QueuedVod(*row) for row in found.select("vod_id", "channel", "created_at").iter_rows())
+        else:
+            listed = found.select("vod_id", "channel", "created_at")
+            added += queue.add(QueuedVod(*row) for row in listed.iter_rows())
+        paged.append(login)
     return paged, added, trouble
 
 

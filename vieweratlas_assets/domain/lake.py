@@ -68,9 +68,18 @@ def vod_of(key: str) -> tuple[str, str] | None:
     return (unquote(found[1]), unquote(found[2])) if found else None
 
 
+def raw_vod_chat(channel: str, vod_id: str) -> str:
+    """Who wrote when in one VOD's chat, a JSON object a line; only where somebody asks for it."""
+    return f"{_raw_vod(channel, vod_id)}/chat.json.gz"
+
+
 def vod_progress(channel: str, vod_id: str) -> str:
     """What was fetched of one VOD's chat before an attempt broke off."""
-    return f"{RAW_VOD_CHAT}/channel={quote(channel, safe='')}/vod={quote(vod_id, safe='')}/progress.parquet"
+    return f"{_raw_vod(channel, vod_id)}/progress.parquet"
+
+
+def _raw_vod(channel: str, vod_id: str) -> str:
+    return f"{RAW_VOD_CHAT}/channel={quote(channel, safe='')}/vod={quote(vod_id, safe='')}"
 
 
 def channel_roster_day(day: dt.date) -> str:

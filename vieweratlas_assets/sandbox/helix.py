@@ -95,6 +95,10 @@ class SandboxHelix:
         self._tokens: set[str] = set()
         self._issued = 0
 
+    def refill(self) -> None:
+        """Give all points back, as when a minute is over."""
+        self._points.reset = 0
+
     def expire_tokens(self) -> None:
         """Make every token that was given invalid."""
         self._tokens.clear()

@@ -46,6 +46,11 @@ class VodSettings(Section):
     discovery_interval: int = Field(
         21_600, ge=60, description="Seconds between the beginnings of two sweeps of the sensor over all channels."
     )
+    keep_raw: bool = Field(
+        False,
+        description="Also keep who wrote in which second, without text, in raw/vod_chat; `prune` removes it after "
+        "privacy.raw_vod_chat_days.",
+    )
     downloads_at_once: int = Field(2, ge=1, le=32, description="VODs that a run fetches at a time.")
     requests_per_s: float = Field(
         4.0, gt=0, le=1000, description="Requests to the endpoint in a second, of all runs that share the queue."

@@ -85,12 +85,17 @@ class Claim:
 
 @dataclass(frozen=True)
 class Figures:
-    """What an attempt made of a VOD."""
+    """What an attempt made of a VOD.
+
+    Attributes:
+        sampled: only some of its comments were asked for.
+    """
 
     comments: int
     buckets: int
     chatters: int
     seconds: float
+    sampled: bool = False
 
 
 def backoff_s(attempts: int) -> float:
@@ -164,7 +169,7 @@ class VodQueue:
         Raises:
             LeaseLost: it is no longer this worker's.
         """
-        told = {name: getattr(figures, name) for name in ("comments", "buckets", "chatters", "seconds")}
+        told = {name: getattr(figures, name) for name in ("comments", "buckets", "chatters", "seconds", "sampled")}
         self._end(claim, lambda now: told | {"state": State.COMPLETED, "completed_at": now, "reason": None})
 
     def fail(self, claim: Claim, reason: str) -> State:

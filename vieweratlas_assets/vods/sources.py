@@ -41,7 +41,12 @@ class VodChatSource(Protocol):
         VodChatFailed: not now; later perhaps.
         VodChatMisconfigured: not before a setting is changed.
         BudgetSpent: not today.
+
+    Attributes:
+        is_sample: only some of the comments are read.
     """
+
+    is_sample: bool
 
     def chat(self, vod: QueuedVod, start_s: int, duration_s: int | None) -> AbstractContextManager[VodChat]:
         """Read a VOD's chat from a second on; comments before it may come too.
@@ -54,6 +59,8 @@ class VodChatSource(Protocol):
 
 class GraphqlSource:
     """The web's endpoint, whole VODs."""
+
+    is_sample = False
 
     def __init__(self, client: GraphqlVodChat) -> None:
         self._client = client
@@ -68,6 +75,8 @@ class GraphqlSource:
 class SampledSource:
     """The web's endpoint, one page for each minute."""
 
+    is_sample = True
+
     def __init__(self, client: GraphqlVodChat) -> None:
         self._client = client
 
@@ -81,6 +90,8 @@ class SampledSource:
 
 class FileSource:
     """Files that TwitchDownloader wrote, found by the VOD's id in their names."""
+
+    is_sample = False
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

@@ -62,6 +62,8 @@ VOD_QUEUE = sa.Table(
     sa.Column("buckets", sa.Integer),
     sa.Column("chatters", sa.Integer),
     sa.Column("seconds", sa.Float),
+    # Whether only some of its comments were asked for.
+    sa.Column("sampled", sa.Boolean),
     sa.Index("vod_queue_due", "state", "next_attempt_at"),
     sa.Index("vod_queue_day", "day", "state"),
 )

@@ -30,6 +30,8 @@ FEWER_THREADS = "too many null comment lists"
 class TwitchDownloaderSource:
     """Runs the command for each VOD, in a temporary folder of its own."""
 
+    is_sample = False
+
     def __init__(
         self, cli_path: Path, *, timeout_s: float, output_limit_bytes: int, stop: threading.Event | None = None
     ) -> None:

@@ -28,6 +28,7 @@ from vieweratlas_assets.storage.row_groups import EncodedTable
 from vieweratlas_assets.vods.database import QueueUnavailable
 from vieweratlas_assets.vods.limits import BudgetSpent
 from vieweratlas_assets.vods.queue import LEASE_S, Claim, Figures, LeaseLost, QueuedVod, VodQueue
+from vieweratlas_assets.vods.raw_chat import raw_chat
 from vieweratlas_assets.vods.sources import VodChatSource
 from vieweratlas_assets.vods.tables import State
 
@@ -72,6 +73,7 @@ class Fetching:
     Attributes:
         known: tells what the catalogue has of a VOD.
         on_outcome: called after each attempt, by one worker at a time.
+        keep_raw: also keep who wrote when; attempts then begin anew each time.
         stop: set it to end the work: VODs that are being fetched are given back.
     """
 
@@ -81,6 +83,7 @@ class Fetching:
     names: ViewerNames
     known: Callable[[QueuedVod], KnownVod] = lambda _: KnownVod()
     on_outcome: Callable[[Outcome], None] = lambda _: None
+    keep_raw: bool = False
     stop: threading.Event = field(default_factory=threading.Event)
     renew_every_s: float = RENEW_EVERY_S
     save_every_s: float = SAVE_EVERY_S
@@ -199,9 +202,9 @@ class Fetching:
         began = time.monotonic()
         vod = claim.vod
         known = self.known(vod)
-        progress = self._progress(vod)
+        progress = None if self.keep_raw else self._progress(vod)
         start_s = 0 if progress is None else progress["offset_s"].to_list()[-1] + BUCKET_LEN_S
-        with self.source.chat(vod, start_s, known.duration_s) as chat:
+        with self.source.chat(vod, start_s, known.duration_s) as chat, raw_chat(self.names) as raw:
             minutes = VodMinutes(chat.chapters)
             if progress is not None:
                 minutes.restore(progress)
@@ -212,6 +215,8 @@ class Fetching:
                         raise LeaseLost(f"VOD {vod.vod_id} of {vod.channel}: its lease could not be renewed")
                     if self.stop.is_set():
                         raise _Stopped
+                    if self.keep_raw:
+                        raw.add(page)
                     for comment in page:
                         if comment.offset_s >= start_s:
                             minutes.add(comment.offset_s, comment.login)
@@ -222,6 +227,8 @@ class Fetching:
             except (VodChatFailed, VodChatMisconfigured, BudgetSpent, _Stopped):
                 self._save(vod, minutes, last_s)
                 raise
+            if self.keep_raw:
+                self.store.upload_bytes(lake.raw_vod_chat(vod.channel, vod.vod_id), raw.data())
         return self._store(vod, known, minutes, began)
 
     def _progress(self, vod: QueuedVod) -> pl.DataFrame | None:
@@ -259,4 +266,5 @@ class Fetching:
 
         encoded = EncodedTable(PRESENCE, frames())
         self.store.upload_bytes(lake.vod_presence(vod.channel, vod.vod_id), encoded.data)
-        return Figures(minutes.comments, encoded.rows, chatters.len(), round(time.monotonic() - began, 3))
+        seconds = round(time.monotonic() - began, 3)
+        return Figures(minutes.comments, encoded.rows, chatters.len(), seconds, self.source.is_sample)

@@ -1,6 +1,7 @@
 """VODs through Dagster, against the sandbox: a day, a range of days, and the sensor."""
 
 import datetime as dt
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -140,6 +141,26 @@ def test_the_sensor_finds_vods_and_asks_for_their_days_once(twitch: MadeUpTwitch
         quiet = tick(twitch, instance, again.cursor)
         assert not quiet.run_requests and "no VOD is due" in quiet.skip_message
         assert asked < twitch.helix.requests
+
+
+def test_a_sweep_stops_where_helix_has_no_points_left_and_goes_on_there(tmp_path: Path) -> None:
+    with made_up_twitch(tmp_path, points_a_minute=30) as twitch, dg.DagsterInstance.ephemeral() as instance:
+        began = time.monotonic()
+        first = tick(twitch, instance)
+        seen = states(twitch)[State.PENDING]
+        assert 0 < seen < twitch.world.streams.height
+        told = Sweep.of(first.cursor)
+        # One of the points was for the logins.
+        assert told.last == sorted(twitch.world.channels["channel"])[28] and not told.failed
+        second = tick(twitch, instance, first.cursor)
+        assert Sweep.of(second.cursor).last == told.last and states(twitch)[State.PENDING] == seen
+        assert time.monotonic() - began < 60, "it waits for no points"
+        twitch.helix.refill()
+        third = tick(twitch, instance, second.cursor)
+        twitch.helix.refill()
+        last = tick(twitch, instance, third.cursor)
+        assert Sweep.of(last.cursor).last is None
+        assert states(twitch)[State.PENDING] == twitch.world.streams.height
 
 
 def test_limits_of_discovery_are_the_settings(twitch: MadeUpTwitch) -> None:

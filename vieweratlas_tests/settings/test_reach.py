@@ -233,7 +233,7 @@ def fetcher(settings: Settings) -> Any:
             shared = client._turn.__self__
             told |= {name: value for name, value in vars(client).items() if isinstance(value, str)}
             told |= {"every_s": shared._every_s, "a_day": shared._a_day}
-        return type(source).__name__, told, repr(work.queue._database)
+        return type(source).__name__, told, repr(work.queue._database), work.keep_raw
 
 
 def fetched_at_once(settings: Settings) -> Any:
@@ -513,6 +513,7 @@ EFFECTS = {
     "vod.cli_output_limit": Effect("1MB", fetcher, WITH_CLI),
     "vod.files_dir": Effect("chat", fetcher, {"vod.chat_source": "file"}),
     "vod.queue_url": Effect("sqlite:///deep/other.db", fetcher),
+    "vod.keep_raw": Effect("true", fetcher),
     "vod.downloads_at_once": Effect("7", fetched_at_once),
     "schedules.running": Effect("daily_atlas_schedule, channel_roster_schedule", schedules),
     "plugins.storage_backends": Effect(f'{{"kept": "{BROUGHT}:open_lake"}}', lake_of_a_plugin),

@@ -86,6 +86,7 @@ OTHER_TEXT = {
     "vod.chat_mode": "sample",
     "vod.discovery_interval": "60",
     "vod.downloads_at_once": "32",
+    "vod.keep_raw": "yes",
     "vod.requests_per_s": "0.5",
     "vod.requests_a_day": "10000",
     "vod.graphql_url": "http://127.0.0.1:8200/gql",

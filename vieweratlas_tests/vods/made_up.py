@@ -89,13 +89,19 @@ class MadeUpTwitch:
 
 @contextmanager
 def made_up_twitch(
-    folder: Path, *, days_after: int = 5, channels: int = 72, days: int = 2, languages: int = 4
+    folder: Path,
+    *,
+    days_after: int = 5,
+    channels: int = 72,
+    days: int = 2,
+    languages: int = 4,
+    points_a_minute: int = 100_000,
 ) -> Iterator[MadeUpTwitch]:
     """Serve a made-up Twitch whose last broadcasts were some days ago."""
     world = build_world(WorldSpec(channels=channels, viewers=10 * channels, days=days, languages=languages))
     after = dt.datetime.combine(world.spec.dates[-1], dt.time(), dt.UTC) + dt.timedelta(days=days_after)
     clock = SandboxClock(after)
-    helix = SandboxHelix(world, clock, client_id="sandbox", client_secret=SECRET, points_a_minute=100_000)
+    helix = SandboxHelix(world, clock, client_id="sandbox", client_secret=SECRET, points_a_minute=points_a_minute)
     vod_chat = SandboxVodChat(WorldVodChats(world, clock))
     with SandboxServer(helix, vod_chat=vod_chat).running() as server:
         yield MadeUpTwitch(world, helix, vod_chat, server, folder)

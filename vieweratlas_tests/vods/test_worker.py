@@ -1,6 +1,8 @@
 """From the queue to the lake: presence equal to what was written, whatever breaks."""
 
 import datetime as dt
+import gzip
+import json
 import threading
 from collections import deque
 from collections.abc import Iterator
@@ -262,6 +264,24 @@ def test_a_channel_that_opted_out_is_skipped_without_asking(tmp_path: Path) -> N
         assert not work.replay.vod_chat.requests and not work.store.list_files("")
 
 
+def test_who_wrote_when_is_kept_on_request_without_text(tmp_path: Path) -> None:
+    names = ViewerNames(pseudonymous=True, key=b"k" * 32)
+    with at_work(tmp_path) as work:
+        work.replay.vod_chat.faults.statuses = deque([200] * 10 + [503] * 4)
+        work.fetching(names=names, keep_raw=True).run()
+        assert not work.store.exists(lake.raw_vod_chat("forsen", VOD))
+        work.clock[0] += 30
+        work.fetching(names=names, keep_raw=True).run()
+        data = work.store.download_bytes(lake.raw_vod_chat("forsen", VOD))
+        told = [json.loads(line) for line in gzip.decompress(data).splitlines()]
+        seconds, logins = work.replay.chats.vods[VOD]
+        assert [each["content_offset_seconds"] for each in told] == seconds.tolist()
+        stored = names.stored(pl.Series(logins, dtype=pl.String)).to_list()
+        assert [each["commenter"] and each["commenter"]["name"] for each in told] == stored
+        assert b"words" not in gzip.decompress(data) and b"viewer_" not in gzip.decompress(data)
+        assert work.queue.rows()[0]["comments"] == 1000
+
+
 def test_a_sample_needs_the_length_and_finds_who_wrote_in_every_minute(tmp_path: Path) -> None:
     with at_work(tmp_path, {VOD: 20_000}) as work:
         source = SampledSource(work.replay.client())
@@ -270,6 +290,7 @@ def test_a_sample_needs_the_length_and_finds_who_wrote_in_every_minute(tmp_path:
         work.clock[0] += 30
         (outcome,) = work.fetching(source=source, known=lambda _: KnownVod(None, 3600)).run()
         assert outcome.figures is not None and outcome.figures.buckets == 60
+        assert work.queue.rows()[0]["sampled"] is True
         assert work.replay.vod_chat.requests == 60
         written = work.replay.chats.written(VOD)
         for row in work.presence().iter_rows(named=True):

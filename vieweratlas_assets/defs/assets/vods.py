@@ -177,16 +177,20 @@ def facts_of_day(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     """Figures of a day's VODs, of the rows of the queue."""
     facts = {f"vods_{state}": sum(row["state"] == state for row in rows) for state in State}
     sums = {name: sum(row[name] or 0 for row in rows) for name in ("comments", "buckets")}
-    return facts | sums | {"dagster/row_count": sums["buckets"]}
+    sampled = sum(bool(row["sampled"]) for row in rows)
+    return facts | sums | {"vods_sampled": sampled, "dagster/row_count": sums["buckets"]}
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> dg.MetadataValue:
     """Each VOD with what became of it."""
-    columns = ("vod_id", "channel", "state", "comments", "buckets", "chatters", "attempts", "seconds", "reason")
-    kinds = dict.fromkeys(("comments", "buckets", "chatters", "attempts"), "int") | {"seconds": "float"}
+    columns = {
+        **dict.fromkeys(("vod_id", "channel", "state"), "string"),
+        **dict.fromkeys(("comments", "buckets", "chatters", "attempts"), "int"),
+        **{"seconds": "float", "sampled": "bool", "reason": "string"},
+    }
     return dg.MetadataValue.table(
         [dg.TableRecord({name: row[name] for name in columns}) for row in rows[:MOST_ROWS]],
-        dg.TableSchema([dg.TableColumn(name, kinds.get(name, "string")) for name in columns]),
+        dg.TableSchema([dg.TableColumn(name, kind) for name, kind in columns.items()]),
     )
 
 

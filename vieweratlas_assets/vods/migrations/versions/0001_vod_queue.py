@@ -29,6 +29,7 @@ def upgrade() -> None:
         sa.Column("buckets", sa.Integer),
         sa.Column("chatters", sa.Integer),
         sa.Column("seconds", sa.Float),
+        sa.Column("sampled", sa.Boolean),
     )
     op.create_index("vod_queue_due", "vod_queue", ["state", "next_attempt_at"])
     op.create_index("vod_queue_day", "vod_queue", ["day", "state"])
