@@ -8,6 +8,7 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import polars as pl
 
@@ -134,18 +135,17 @@ def queued_only(
     listed = {vod.vod_id for day in days for vod in catalogued(store, day)}
     missing = {row["vod_id"]: row for row in queue.rows(days) if row["vod_id"] not in listed}
     told = vod_catalog.catalog_of(client.videos(sorted(missing)) if client and missing else (), now)
-    bare = [
-        {"channel": row["channel"], "vod_id": vod_id, "created_at": row["vod_created_at"]}
-        for vod_id, row in missing.items()
-        if vod_id not in set(told["vod_id"])
-    ]
-    return VOD_CATALOG.conform(
-        pl.concat([told, pl.DataFrame(bare, schema={name: VOD_CATALOG.schema[name] for name in VOD_CATALOG.schema})])
+    # As in the queue: under this channel and on this day its presence lies.
+    ours = pl.DataFrame(
+        [(vod_id, row["channel"], row["vod_created_at"]) for vod_id, row in missing.items()],
+        schema={name: VOD_CATALOG.schema[name] for name in ("vod_id", "channel", "created_at")},
+        orient="row",
     )
+    return VOD_CATALOG.conform(ours.join(told.drop("channel", "created_at"), on="vod_id", how="left"))
 
 
 def add_to_catalogues(
-    store: ObjectStore, found: Iterable[pl.DataFrame], days: Collection[dt.date]
+    queue: VodQueue, store: ObjectStore, found: Iterable[pl.DataFrame], days: Collection[dt.date]
 ) -> dict[dt.date, tuple[int, int]]:
     """Merge VODs into the catalogues of their days; a day's is written where that changes it, or there is none.
 
@@ -163,17 +163,19 @@ def add_to_catalogues(
         for (day,), rows in frame.group_by(pl.col("created_at").dt.date()):
             assert isinstance(day, dt.date)
             by_day[day].append(rows)
-    counts = {}
-    for day in sorted(days):
-        key = paths.vod_catalog(day)
-        known = store.download_parquet(key, VOD_CATALOG) if store.exists(key) else None
-        before = VOD_CATALOG.empty() if known is None else known
-        of_day = pl.concat([VOD_CATALOG.empty(), *by_day[day]]).unique("vod_id", keep="first", maintain_order=True)
-        after = VOD_CATALOG.conform(vod_catalog.merged(before, of_day))
-        if known is None or not after.equals(known):
-            store.upload_parquet(key, after, VOD_CATALOG)
-        counts[day] = (after.height, after.height - before.height)
-    return counts
+    # One at a time, so that nobody writes over what another has found.
+    return {day: queue.exclusively(partial(_add_to_day, store, day, by_day[day])) for day in sorted(days)}
+
+
+def _add_to_day(store: ObjectStore, day: dt.date, found: list[pl.DataFrame]) -> tuple[int, int]:
+    key = paths.vod_catalog(day)
+    known = store.download_parquet(key, VOD_CATALOG) if store.exists(key) else None
+    before = VOD_CATALOG.empty() if known is None else known
+    of_day = pl.concat([VOD_CATALOG.empty(), *found]).unique("vod_id", keep="first", maintain_order=True)
+    after = VOD_CATALOG.conform(vod_catalog.merged(before, of_day))
+    if known is None or not after.equals(known):
+        store.upload_parquet(key, after, VOD_CATALOG)
+    return after.height, after.height - before.height
 
 
 def catalogued(store: ObjectStore, day: dt.date, now: dt.datetime | None = None) -> list[QueuedVod]:
@@ -225,4 +227,4 @@ def catalogue_queue(
     """
     found = queued_only(queue, store, client, days, now)
     if not found.is_empty():
-        add_to_catalogues(store, [found], found["created_at"].dt.date().unique().to_list())
+        add_to_catalogues(queue, store, [found], found["created_at"].dt.date().unique().to_list())

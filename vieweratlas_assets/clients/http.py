@@ -66,7 +66,8 @@ class PatientSession:
                 if answer.status_code < 500:
                     return answer
                 reason = f"HTTP {answer.status_code}"
-        raise NoAnswer(f"{_place(url)}: {reason}, {1 + self._retries} times")
+        times = f", {1 + self._retries} times" if self._retries else ""
+        raise NoAnswer(f"{_place(url)}: {reason}{times}")
 
 
 def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:

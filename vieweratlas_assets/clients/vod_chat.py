@@ -18,6 +18,7 @@ OPERATION = "VideoCommentsByOffsetOrCursor"
 WAITS_S = (1.0, 2.0, 4.0, 8.0, 16.0)
 PAGES_KNOWN = 12
 """Of so many pages ids are remembered: a page asked for by offset repeats comments of the one before."""
+MOST_STALE = 60
 NOT_FOUND = "persistedquerynotfound"
 CURSOR_REFUSED = "integrity check"
 LOG = logging.getLogger("vieweratlas.vods")
@@ -72,7 +73,8 @@ class GraphqlVodChat:
         """
         self._url, self._client_id, self._query_hash = url, client_id, query_hash
         self._turn = turn
-        self._http = http or PatientSession()
+        # Each request takes a turn: those that are tried again too.
+        self._http = http or PatientSession(retries=0)
 
     def pages(self, vod_id: str, start_s: int = 0) -> Iterator[Sequence[Comment]]:
         """All comments from a second of the VOD on, in their order; the first may begin before it.
@@ -85,7 +87,7 @@ class GraphqlVodChat:
         """
         known: deque[frozenset[str]] = deque(maxlen=PAGES_KNOWN)
         asked: dict[str, Any] = {"contentOffsetSeconds": start_s}
-        by_cursor, last_s = True, start_s
+        by_cursor, last_s, stale = True, start_s, 0
         while True:
             try:
                 edges, more = self._page(vod_id, asked, first=not known)
@@ -102,9 +104,15 @@ class GraphqlVodChat:
             if not more:
                 return
             last_s = max(last_s, comments[-1].offset_s)
+            stale = 0 if fresh else stale + 1
+            if stale > MOST_STALE:
+                raise VodChatFailed(f"{stale} pages one after another brought nothing new, and there are more")
+            cursor = edges[-1].get("cursor")
+            # One that is missing, or leads to what is known, leads nowhere.
+            by_cursor = by_cursor and bool(cursor) and bool(fresh)
             if by_cursor:
-                asked = {"cursor": edges[-1].get("cursor")}
-            elif fresh:
+                asked = {"cursor": cursor}
+            elif fresh or "cursor" in asked:
                 asked = {"contentOffsetSeconds": last_s}
             else:
                 asked = {"contentOffsetSeconds": asked["contentOffsetSeconds"] + 1}
@@ -115,14 +123,25 @@ class GraphqlVodChat:
         Raises:
             VodGone, VodChatFailed, VodChatMisconfigured: as `pages`.
         """
-        begin_s, more = start_s - start_s % 60, True
+        begin_s, last_s, more = start_s - start_s % 60, -1, True
         while more and begin_s < duration_s:
-            edges, more = self._page(vod_id, {"contentOffsetSeconds": begin_s}, first=True)
+            try:
+                edges, more = self._page(vod_id, {"contentOffsetSeconds": begin_s}, first=True)
+            except VodChatFailed:
+                # So the endpoint answers too where nobody wrote any more.
+                if last_s < 0 or self._has_comments(vod_id, last_s, begin_s):
+                    raise
+                return
             found = {comment.id: comment for comment in map(_comment, edges)}
             last_s = max((comment.offset_s for comment in found.values()), default=0)
             until_s = max(begin_s + 60, last_s - last_s % 60) if more else duration_s + 60
             yield [each for each in found.values() if begin_s <= each.offset_s < until_s]
             begin_s = until_s
+
+    def _has_comments(self, vod_id: str, last_s: int, begin_s: int) -> bool:
+        """Whether there are comments from a second on, looked for from the last that is known."""
+        found = self.pages(vod_id, last_s)
+        return any(comment.offset_s >= begin_s for page in found for comment in page)
 
     def _page(self, vod_id: str, asked: Mapping[str, Any], *, first: bool) -> tuple[list[dict[str, Any]], bool]:
         """The edges of a page, and whether there are more behind them; trouble is waited out.
@@ -153,7 +172,7 @@ class GraphqlVodChat:
         try:
             answer = self._http.request("POST", self._url, json=body, headers={"Client-ID": self._client_id})
         except NoAnswer as error:
-            raise VodChatFailed(str(error)) from None
+            raise _Trouble(str(error)) from None
         found = json_object(answer)
         told = _told_errors(found)
         if answer.status_code in (400, 401, 403):

@@ -20,7 +20,7 @@ from vieweratlas_assets.settings import Settings
 if TYPE_CHECKING:
     from vieweratlas_assets.clients.helix import HelixClient
     from vieweratlas_assets.storage.objects import ObjectStore
-    from vieweratlas_assets.vods.queue import VodQueue
+    from vieweratlas_assets.vods.queue import QueuedVod, VodQueue
     from vieweratlas_assets.vods.worker import Fetching, Outcome
 
 # Commands import what they run inside: loading Polars and SQLAlchemy takes a second, and `--help` must not.
@@ -44,20 +44,22 @@ def add(settings: Settings, vod_ids: tuple[str, ...], channel: str | None, creat
     """
     from vieweratlas_assets.cataloguing import add_to_catalogues
     from vieweratlas_assets.domain.presence.helix_values import time
-    from vieweratlas_assets.domain.presence.vod_catalog import catalog_of
+    from vieweratlas_assets.domain.presence.vod_catalog import catalog_of, whole, whole_at
     from vieweratlas_assets.fetching import open_queue
     from vieweratlas_assets.vods.queue import QueuedVod
 
     began = None if created_at is None else time(created_at)
     if created_at is not None and began is None:
         raise click.BadParameter(f"{created_at!r} is no ISO 8601 time, such as 2026-07-08T12:02:51Z")
-    client = _helix(settings)
-    found = catalog_of(client.videos(vod_ids) if client and not began else (), dt.datetime.now(dt.UTC))
-    vods = [QueuedVod(*row) for row in found.select("vod_id", "channel", "created_at").iter_rows()]
     login = None if channel is None else channel.strip().lower().lstrip("#@")
+    client, now = _helix(settings), dt.datetime.now(dt.UTC)
+    found = catalog_of(client.videos(vod_ids) if client and not began else (), now)
+    vods = [QueuedVod(*row) for row in found.select("vod_id", "channel", "created_at").iter_rows()]
     for vod in vods:
         if login not in (None, vod.channel):
             raise click.ClickException(f"VOD {vod.vod_id} is of {vod.channel}, as Twitch says, and not of {login}")
+    if growing := sorted(set(found["vod_id"]) - set(whole(found, now)["vod_id"])):
+        raise click.ClickException(f"{', '.join(growing)} may still grow: add it 10 minutes after its broadcast ends")
     missing = sorted(set(vod_ids) - set(found["vod_id"]))
     if missing and (login is None or began is None):
         raise click.ClickException(
@@ -66,10 +68,10 @@ def add(settings: Settings, vod_ids: tuple[str, ...], channel: str | None, creat
             + "give --channel and --created-at"
         )
     if missing and login and began:
-        vods += [QueuedVod(vod_id, login, began) for vod_id in missing]
-    if not found.is_empty():
-        add_to_catalogues(_store(settings), [found], found["created_at"].dt.date().unique().to_list())
+        vods += [QueuedVod(vod_id, login, began, due_at=whole_at(began)) for vod_id in missing]
     with open_queue(settings) as queue:
+        if not found.is_empty():
+            add_to_catalogues(queue, _store(settings), [found], found["created_at"].dt.date().unique().to_list())
         added = queue.add(vods)
     terminal.console.print(f"{added} of {len(vods)} VOD(s) are new in the queue")
 
@@ -226,8 +228,12 @@ def _process(settings: Settings, most: int | None) -> None:
 
     store = _store(settings)
     with fetching(settings, store, viewer_names(settings)) as work, terminal.progress_bar() as progress:
-        due = work.queue.due()
-        catalogue_queue(work.queue, store, _helix(settings), {vod.day for vod in due}, dt.datetime.now(dt.UTC))
+        due, client = work.queue.due(), _helix(settings)
+
+        def catalogue(vods: Iterable["QueuedVod"]) -> None:
+            catalogue_queue(work.queue, store, client, {vod.day for vod in vods}, dt.datetime.now(dt.UTC))
+
+        catalogue(due)
         total = len(due) if most is None else min(most, len(due))
         bar = progress.add_task("fetching VODs", total=total, now="")
         outcomes: list[Outcome] = []
@@ -240,6 +246,8 @@ def _process(settings: Settings, most: int | None) -> None:
         try:
             _until_signalled(work, lambda: work.run(at_once=settings.vod.downloads_at_once, most=most))
         finally:
+            # What came into the queue meanwhile may have been fetched too.
+            catalogue(each.vod for each in outcomes)
             _report(settings, store, work.queue, {each.vod.day for each in outcomes if each.figures})
             _print(outcomes)
     if outcomes and all(each.state in (State.PENDING, State.FAILED) for each in outcomes) and not work.stop.is_set():

@@ -30,6 +30,7 @@ from vieweratlas_assets.vods.queue import QueuedVod, VodQueue
 TICK_S = 35.0
 EVERY_S = 60
 MOST_DAYS = 31
+MOST_TO_FAIL = 10
 UNDER_WAY = [
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.QUEUED,
@@ -123,14 +124,16 @@ def vod_discovery_sensor(settings: Settings) -> dg.SensorDefinition:
     )
     def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         now = time.time()
-        found = ""
+        found, is_broken = "", False
         with context.resources.vod_queue() as queue:
             if settings.vod.auto_discover:
-                found = _discover(context, settings, queue, now)
+                found, is_broken = _discover(context, settings, queue, now)
             due = queue.due()
             busy = _busy_days(context.instance)
         today = dt.datetime.fromtimestamp(now, dt.UTC).date()
         days = due_days(due, first=settings.partitions.daily_start, today=today, busy=busy)
+        if not days and is_broken:
+            raise RuntimeError(found)
         if not days:
             waits = f"{len(due)} VOD(s) are due: runs of their days are under way, or the day is not over"
             return dg.SkipReason(f"{found}{waits if due else 'no VOD is due'}")
@@ -147,11 +150,12 @@ def vod_discovery_sensor(settings: Settings) -> dg.SensorDefinition:
     return sensor
 
 
-def _discover(context: dg.SensorEvaluationContext, settings: Settings, queue: VodQueue, now: float) -> str:
-    """Page some channels, as many as a tick has time for; tells how far it came.
+def _discover(
+    context: dg.SensorEvaluationContext, settings: Settings, queue: VodQueue, now: float
+) -> tuple[str, bool]:
+    """Page some channels, as many as a tick has time for; tells how far it came, and whether Twitch tells nothing.
 
-    Raises:
-        RuntimeError: Twitch tells nothing at all.
+    Chat is fetched without Helix, so that its trouble must keep nobody from asking for what is due.
     """
     deadline = time.monotonic() + TICK_S
     resources = context.resources
@@ -160,19 +164,21 @@ def _discover(context: dg.SensorEvaluationContext, settings: Settings, queue: Vo
     helix: Callable[..., HelixClient] = resources.helix
     sweep = Sweep.of(context.cursor)
     if rests(sweep, now, settings.vod.discovery_interval):
-        return "the last sweep is recent; "
+        return "the last sweep is recent; ", False
     try:
         client = helix(hurried=True)
         channels = cataloguing.tracked_channels(settings, lake.store, client, resources.watch_list(), names)
     except PointsSpent as error:
-        return f"{error}; "
+        return f"{error}; ", False
     except (HelixError, NoAnswer, SettingsError, StorageError, TokenRefused) as error:
-        raise RuntimeError(f"vod_discovery_sensor: {error}") from error
+        context.log.error("no VOD can be found: %s", error)
+        return f"no VOD can be found: {error}; ", True
     sweep, waiting = next_channels(sweep, channels, now)
     paged, added, trouble = _page(client, queue, channels, waiting, settings, now, deadline)
     failed = tuple(trouble)
-    if failed and len(failed) == len(paged):
-        raise RuntimeError(f"vod_discovery_sensor: {trouble[failed[0]]}")
+    if len(failed) == len(paged) > MOST_TO_FAIL:
+        # It is not the channels; the sweep stays where it is.
+        return f"all of {len(failed)} channels failed: {trouble[failed[0]]}; ", True
     in_order = [login for login in paged if login not in sweep.failed]
     over = len(paged) == len(waiting)
     last = None if over else max([sweep.last or "", *in_order])
@@ -182,7 +188,7 @@ def _discover(context: dg.SensorEvaluationContext, settings: Settings, queue: Vo
     if failed:
         told += f", {len(failed)} failed: {trouble[failed[0]]}"
     context.log.info(told)
-    return f"{told}; "
+    return f"{told}; ", False
 
 
 def _page(

@@ -73,9 +73,9 @@ def raw_vod_chat(channel: str, vod_id: str) -> str:
     return f"{_raw_vod(channel, vod_id)}/chat.json.gz"
 
 
-def vod_progress(channel: str, vod_id: str) -> str:
-    """What was fetched of one VOD's chat before an attempt broke off."""
-    return f"{_raw_vod(channel, vod_id)}/progress.parquet"
+def vod_progress(channel: str, vod_id: str, *, sampled: bool = False) -> str:
+    """What was fetched of one VOD's chat, or of a sample of it, before an attempt broke off."""
+    return f"{_raw_vod(channel, vod_id)}/{'sample' if sampled else 'progress'}.parquet"
 
 
 def _raw_vod(channel: str, vod_id: str) -> str:

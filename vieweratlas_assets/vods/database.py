@@ -18,13 +18,16 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import event
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 PATIENCE_S = 90.0
 LONGEST_PAUSE_S = 5.0
 BUSY_S = 30.0
-# Any number that nobody else locks by.
-MIGRATION_LOCK = 5_184_320_971
+# Any numbers that nobody else locks by.
+MIGRATION_LOCK, CATALOGUE_LOCK = 5_184_320_971, 5_184_320_972
+CONNECTIONS = 80
 LOG = logging.getLogger("vieweratlas.vods")
 Result = TypeVar("Result")
 
@@ -53,12 +56,15 @@ class Database:
         """
         self._patience_s, self._sleep = patience_s, sleep
         try:
-            self._url = sa.make_url(url)
-            self.is_sqlite = self._url.get_backend_name() == "sqlite"
-            self._engine = _engine(self._url, is_sqlite=self.is_sqlite)
-        except (ArgumentError, NoSuchModuleError) as error:
+            found = sa.make_url(url)
+            self.is_sqlite = found.get_backend_name() == "sqlite"
+            self._told = _told(found)
+            self._engine = _engine(found, is_sqlite=self.is_sqlite)
+        except (ArgumentError, NoSuchModuleError, ValueError):
             # SQLAlchemy's own text repeats the URL, password included.
-            raise QueueUnavailable("vod.queue_url is no sqlite:///… or postgresql://… URL") from error
+            raise QueueUnavailable(
+                "vod.queue_url is no sqlite:///… or postgresql://… URL; in a password, @ is written %40"
+            ) from None
         except ImportError as error:
             raise QueueUnavailable(
                 f"the driver of vod.queue_url is not installed ({error.name}); for Postgres: "
@@ -67,7 +73,7 @@ class Database:
         self.transaction(self._migrate)
 
     def __repr__(self) -> str:
-        return f"Database({self._url.render_as_string(hide_password=True)})"
+        return f"Database({self._told})"
 
     def close(self) -> None:
         """Give the connections back."""
@@ -89,10 +95,11 @@ class Database:
             try:
                 with self._engine.begin() as connection:
                     return do(connection)
-            except DBAPIError as error:
-                if not _is_passing(error):
+            except (DBAPIError, PoolTimeout) as error:
+                if isinstance(error, DBAPIError) and not _is_passing(error):
                     raise
-                reason = str(error.orig).strip().partition("\n")[0]
+                told = error.orig if isinstance(error, DBAPIError) else "no connection is free"
+                reason = str(told).strip().partition("\n")[0]
                 if time.monotonic() >= deadline:
                     raise QueueUnavailable(f"{self!r} does not answer: {reason}") from error
                 LOG.warning("%r: %s; trying again", self, reason)
@@ -105,6 +112,15 @@ class Database:
             return time.time()
         return float(connection.scalar(sa.select(sa.extract("epoch", sa.func.clock_timestamp()))) or 0)
 
+    def insert(self, table: sa.Table) -> Any:
+        """An INSERT that can say what to do about rows that are there."""
+        return (sqlite if self.is_sqlite else postgresql).insert(table)
+
+    def lock(self, connection: sa.Connection) -> None:
+        """Keep all others from locking until the transaction is over; SQLite does so with every transaction."""
+        if not self.is_sqlite:
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(CATALOGUE_LOCK)))
+
     def _migrate(self, connection: sa.Connection) -> None:
         if not self.is_sqlite:
             # SQLite's write lock is held already.
@@ -116,7 +132,7 @@ class Database:
 
 def _engine(url: sa.URL, *, is_sqlite: bool) -> sa.Engine:
     if not is_sqlite:
-        return sa.create_engine(url, pool_pre_ping=True)
+        return sa.create_engine(url, pool_pre_ping=True, max_overflow=CONNECTIONS)
     if url.database:
         Path(url.database).absolute().parent.mkdir(parents=True, exist_ok=True)
     engine = sa.create_engine(url, connect_args={"timeout": BUSY_S})
@@ -130,6 +146,13 @@ def _engine(url: sa.URL, *, is_sqlite: bool) -> sa.Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine
+
+
+def _told(url: sa.URL) -> str:
+    """A URL without anything that may be secret."""
+    if "password" in url.query:
+        raise ValueError("a password in the query")
+    return f"{url.get_backend_name()}://{url.host or ''}{f':{url.port}' if url.port else ''}/{url.database or ''}"
 
 
 def _is_passing(error: DBAPIError) -> bool:

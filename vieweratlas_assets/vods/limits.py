@@ -55,18 +55,15 @@ class SharedRequests:
     def _take(self, connection: sa.Connection) -> float:
         now = self._database.now(connection) if self._clock is None else self._clock()
         day = dt.datetime.fromtimestamp(now, dt.UTC).date()
-        found = connection.execute(
-            sa.select(VOD_REQUESTS).where(_SHARED.name == NAME).with_for_update()
-        ).one_or_none()
-        asked = found.asked if found is not None and found.day == day else 0
+        # There before it is locked: a row that is not there locks nobody out.
+        first = {"name": NAME, "day": day, "asked": 0, "next_at": now}
+        connection.execute(self._database.insert(VOD_REQUESTS).values(first).on_conflict_do_nothing())
+        found = connection.execute(sa.select(VOD_REQUESTS).where(_SHARED.name == NAME).with_for_update()).one()
+        asked = found.asked if found.day == day else 0
         if self._a_day is not None and asked >= self._a_day:
             raise BudgetSpent(f"{asked} requests for VOD chat were made on {day}; vod.requests_a_day allows no more")
         # A turn far ahead is of a clock that was set back.
-        ahead = found is not None and now < found.next_at < now + 3600
-        at = found.next_at if found is not None and ahead else now
+        at = found.next_at if now < found.next_at < now + 3600 else now
         told = {"day": day, "asked": asked + 1, "next_at": at + self._every_s}
-        if found is None:
-            connection.execute(sa.insert(VOD_REQUESTS), {"name": NAME, **told})
-        else:
-            connection.execute(sa.update(VOD_REQUESTS).where(_SHARED.name == NAME), told)
+        connection.execute(sa.update(VOD_REQUESTS).where(_SHARED.name == NAME), told)
         return at - now

@@ -10,7 +10,7 @@ import datetime as dt
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
@@ -22,7 +22,7 @@ MOST_ATTEMPTS = 5
 FIRST_BACKOFF_S = 30.0
 LONGEST_BACKOFF_S = 480.0
 CLOCKS_APART_S = 120.0
-"""A lease or rest that ends later than any can, and by more than this, was given by a clock that was set back since.
+"""A lease that ends later than any can, or a row changed later than now, by more than this: a clock was set back.
 
 Less is the time between two transactions, or between two machines where SQLite has no clock of its own.
 """
@@ -31,6 +31,7 @@ ROWS_AT_ONCE = 500
 DIED = "its worker died, or lost its machine"
 
 _QUEUE = VOD_QUEUE.c
+Result = TypeVar("Result")
 
 
 class LeaseLost(RuntimeError):
@@ -44,11 +45,13 @@ class QueuedVod:
     Attributes:
         channel: login, lowercase.
         created_at: start of the recording, UTC.
+        due_at: not to be fetched before, as it may still grow; None: at once.
     """
 
     vod_id: str
     channel: str
     created_at: dt.datetime
+    due_at: dt.datetime | None = None
 
     @property
     def day(self) -> dt.date:
@@ -182,7 +185,7 @@ class VodQueue:
         rest = dt.timedelta(seconds=backoff_s(claim.attempt))
         self._end(
             claim,
-            lambda now: {"state": state, "next_attempt_at": now + rest, "reason": reason[:LONGEST_REASON]},
+            lambda now: {"state": state, "next_attempt_at": now + rest, "reason": storable(reason)},
         )
         return state
 
@@ -192,7 +195,7 @@ class VodQueue:
         Raises:
             LeaseLost: it is no longer this worker's.
         """
-        self._end(claim, lambda _: {"state": State.SKIPPED, "reason": reason[:LONGEST_REASON]})
+        self._end(claim, lambda _: {"state": State.SKIPPED, "reason": storable(reason)})
 
     def release(self, claim: Claim) -> None:
         """Give a VOD back as if it had not been taken up.
@@ -223,8 +226,21 @@ class VodQueue:
         """Leave VODs alone, whatever their state; the lake keeps what it has. Completed ones stay completed."""
         return self._set(
             _QUEUE.vod_id.in_(vod_ids) & (_QUEUE.state != State.COMPLETED),
-            lambda _: {"state": State.SKIPPED, "reason": reason[:LONGEST_REASON], "lease_expires_at": None},
+            lambda _: {"state": State.SKIPPED, "reason": storable(reason), "lease_expires_at": None},
         )
+
+    def exclusively(self, do: Callable[[], Result]) -> Result:
+        """Do something that nobody else who shares the queue does meanwhile; it must not use the queue itself.
+
+        Args:
+            do: may be called several times, where the database goes away.
+        """
+
+        def locked(connection: sa.Connection) -> Result:
+            self._database.lock(connection)
+            return do()
+
+        return self._database.transaction(locked)
 
     def rows(self, days: Collection[dt.date] | None = None) -> list[dict[str, Any]]:
         """All that is known of VODs, by creation: the columns of VOD_QUEUE.
@@ -260,23 +276,22 @@ class VodQueue:
             connection.scalars(sa.select(_QUEUE.vod_id).where(_QUEUE.vod_id.in_([row["vod_id"] for row in rows])))
         )
         fresh = {row["vod_id"]: row for row in rows if row["vod_id"] not in known}
-        told = {"state": state, "attempts": 0, "next_attempt_at": now, "added_at": now, "updated_at": now}
+        told = {"state": state, "attempts": 0, "added_at": now, "updated_at": now}
         if state == State.COMPLETED:
             told["completed_at"] = now
-        insert = self._insert().values([{**told, **row} for row in fresh.values()])
+        insert = self._database.insert(VOD_QUEUE).values(
+            [{**told, **row, "next_attempt_at": row["next_attempt_at"] or now} for row in fresh.values()]
+        )
         # Another may have put the same one in since we looked.
         return connection.execute(insert.on_conflict_do_nothing()).rowcount if fresh else 0
-
-    def _insert(self) -> Any:
-        from sqlalchemy.dialects import postgresql, sqlite
-
-        return (sqlite if self._database.is_sqlite else postgresql).insert(VOD_QUEUE)
 
     def _claim(self, connection: sa.Connection, worker: str, days: Collection[dt.date] | None) -> Claim | None:
         now = self._now(connection)
         mine = sa.select(VOD_QUEUE).where(_QUEUE.worker == worker, _QUEUE.state == State.PROCESSING)
         if (row := connection.execute(mine).mappings().one_or_none()) is not None:
-            # Of a claim whose answer was lost.
+            # Of a claim whose answer was lost, or of an attempt whose end could not be told.
+            longer = {"lease_expires_at": now + dt.timedelta(seconds=LEASE_S), "updated_at": now}
+            connection.execute(sa.update(VOD_QUEUE).where(_QUEUE.vod_id == row["vod_id"]), longer)
             return Claim(_vod(row), worker, row["attempts"])
         gone = _abandoned(now) & (_QUEUE.attempts >= MOST_ATTEMPTS)
         failed = {"state": State.FAILED, "reason": DIED, "updated_at": now}
@@ -335,7 +350,18 @@ class VodQueue:
 
 
 def _row(vod: QueuedVod) -> dict[str, Any]:
-    return {"vod_id": vod.vod_id, "channel": vod.channel, "vod_created_at": vod.created_at, "day": vod.day}
+    return {
+        "vod_id": vod.vod_id,
+        "channel": vod.channel,
+        "vod_created_at": vod.created_at,
+        "day": vod.day,
+        "next_attempt_at": vod.due_at,
+    }
+
+
+def storable(reason: str) -> str:
+    """A reason as every database and log takes it: it may come from a program's output."""
+    return reason.replace("\0", "").encode("utf-8", "replace").decode()[:LONGEST_REASON]
 
 
 def _abandoned(now: dt.datetime) -> sa.ColumnElement[bool]:
@@ -346,8 +372,8 @@ def _abandoned(now: dt.datetime) -> sa.ColumnElement[bool]:
 
 
 def _due(now: dt.datetime, days: Collection[dt.date] | None) -> sa.Select[Any]:
-    too_long = now + dt.timedelta(seconds=LONGEST_BACKOFF_S + CLOCKS_APART_S)
-    rested = (_QUEUE.next_attempt_at <= now) | (_QUEUE.next_attempt_at > too_long)
+    to_come = now + dt.timedelta(seconds=CLOCKS_APART_S)
+    rested = (_QUEUE.next_attempt_at <= now) | (_QUEUE.updated_at > to_come)
     waiting = (_QUEUE.state == State.PENDING) & rested
     abandoned = _abandoned(now) & (_QUEUE.attempts < MOST_ATTEMPTS)
     of_days = sa.true() if days is None else _QUEUE.day.in_(days)

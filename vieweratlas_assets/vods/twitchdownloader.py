@@ -7,6 +7,7 @@ https://github.com/lay295/TwitchDownloader/blob/master/TwitchDownloaderCLI/READM
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -21,6 +22,7 @@ from vieweratlas_assets.vods.queue import QueuedVod
 from vieweratlas_assets.vods.sources import VodChat, chat_of_file
 
 POLL_S = 0.05
+PREFIX = "vieweratlas-vod-"
 LAST_OUTPUT = 16_384
 GONE = ("invalid vod", "deleted/expired vod")
 BAD_ARGUMENTS = 1
@@ -44,12 +46,13 @@ class TwitchDownloaderSource:
         """
         self._cli_path, self._timeout_s, self._output_limit = cli_path, timeout_s, output_limit_bytes
         self._stop = stop or threading.Event()
+        _remove_what_the_dead_left()
 
     @contextmanager
     def chat(self, vod: QueuedVod, start_s: int, duration_s: int | None) -> Iterator[VodChat]:
         """As VodChatSource."""
         del start_s, duration_s
-        with tempfile.TemporaryDirectory(prefix="vieweratlas-vod-") as folder:
+        with tempfile.TemporaryDirectory(prefix=f"{PREFIX}{os.getpid()}-") as folder:
             target = Path(folder) / f"{vod.vod_id}.json"
             try:
                 self._download(vod.vod_id, target)
@@ -102,6 +105,24 @@ class TwitchDownloaderSource:
                 return f"wrote more than vod.cli_output_limit, {self._output_limit:,} bytes"
             time.sleep(POLL_S)
         return None
+
+
+def _remove_what_the_dead_left() -> None:
+    """Remove the folders of processes that were killed: they hold what people wrote."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        owner = folder.name.removeprefix(PREFIX).partition("-")[0]
+        if owner.isdecimal() and not _runs(int(owner)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 class _Tail:

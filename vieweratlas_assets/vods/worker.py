@@ -27,7 +27,7 @@ from vieweratlas_assets.storage.objects import CorruptObject, ObjectNotFound, Ob
 from vieweratlas_assets.storage.row_groups import EncodedTable
 from vieweratlas_assets.vods.database import QueueUnavailable
 from vieweratlas_assets.vods.limits import BudgetSpent
-from vieweratlas_assets.vods.queue import LEASE_S, Claim, Figures, LeaseLost, QueuedVod, VodQueue
+from vieweratlas_assets.vods.queue import LEASE_S, Claim, Figures, LeaseLost, QueuedVod, VodQueue, storable
 from vieweratlas_assets.vods.raw_chat import raw_chat
 from vieweratlas_assets.vods.sources import VodChatSource
 from vieweratlas_assets.vods.tables import State
@@ -139,6 +139,13 @@ class Fetching:
             return True
 
     def _attempt(self, claim: Claim) -> Outcome:
+        try:
+            return self._attempted(claim)
+        except LeaseLost as error:
+            LOG.warning("%s", error)
+            return Outcome(claim.vod, claim.attempt, State.PROCESSING, reason=str(error))
+
+    def _attempted(self, claim: Claim) -> Outcome:
         vod = claim.vod
         try:
             if not self.names.keeps_channel(vod.channel):
@@ -146,14 +153,11 @@ class Fetching:
             with self._held(claim) as lost:
                 figures = self._fetch(claim, lost)
             self.queue.complete(claim, figures)
-            self.store.delete(lake.vod_progress(vod.channel, vod.vod_id))
+            for sampled in (False, True):
+                self.store.delete(lake.vod_progress(vod.channel, vod.vod_id, sampled=sampled))
             return Outcome(vod, claim.attempt, State.COMPLETED, figures)
-        except LeaseLost as error:
-            LOG.warning("%s", error)
-            return Outcome(vod, claim.attempt, State.PROCESSING, reason=str(error))
-        except _Stopped:
-            self._give_back(claim)
-            return Outcome(vod, claim.attempt, State.PENDING, reason="stopped")
+        except LeaseLost:
+            raise
         except (VodChatMisconfigured, BudgetSpent, StorageError):
             self._give_back(claim)
             raise
@@ -168,7 +172,7 @@ class Fetching:
                 self._give_back(claim)
                 return Outcome(vod, claim.attempt, State.PENDING, reason="stopped")
             expected = isinstance(error, VodChatFailed)
-            reason = str(error) if expected else f"{type(error).__name__}: {error}"
+            reason = storable(str(error) if expected else f"{type(error).__name__}: {error}")
             LOG.warning("VOD %s of %s: %s", vod.vod_id, vod.channel, reason, exc_info=not expected)
             return Outcome(vod, claim.attempt, self.queue.fail(claim, reason), reason=reason)
 
@@ -185,8 +189,8 @@ class Fetching:
             while not over.wait(self.renew_every_s):
                 try:
                     self.queue.renew(claim)
-                except (LeaseLost, QueueUnavailable) as error:
-                    LOG.warning("%s", error)
+                except Exception as error:
+                    LOG.warning("%s", error, exc_info=not isinstance(error, LeaseLost | QueueUnavailable))
                     lost.set()
                     return
 
@@ -234,7 +238,7 @@ class Fetching:
     def _progress(self, vod: QueuedVod) -> pl.DataFrame | None:
         """What an attempt before has fetched; None where there was none, or nothing that can be gone on with."""
         try:
-            found = self.store.download_parquet(lake.vod_progress(vod.channel, vod.vod_id), VOD_PROGRESS)
+            found = self.store.download_parquet(self._progress_key(vod), VOD_PROGRESS)
         except ObjectNotFound:
             return None
         except CorruptObject as error:
@@ -247,7 +251,10 @@ class Fetching:
         gathered = minutes.before(last_s - last_s % BUCKET_LEN_S)
         if gathered.height and self.names.keeps_channel(vod.channel):
             kept = gathered.with_columns(self.names.chatters(gathered["chatters"]).alias("chatters"))
-            self.store.upload_parquet(lake.vod_progress(vod.channel, vod.vod_id), kept, VOD_PROGRESS)
+            self.store.upload_parquet(self._progress_key(vod), kept, VOD_PROGRESS)
+
+    def _progress_key(self, vod: QueuedVod) -> str:
+        return lake.vod_progress(vod.channel, vod.vod_id, sampled=self.source.is_sample)
 
     def _store(self, vod: QueuedVod, known: KnownVod, minutes: VodMinutes, began: float) -> Figures:
         """Write a VOD's presence, whole."""

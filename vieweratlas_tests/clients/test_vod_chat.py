@@ -1,7 +1,10 @@
 """Chat replay over GraphQL: every comment once, whatever the endpoint does."""
 
+import base64
 from collections import deque
+from typing import Any
 
+import numpy as np
 import pytest
 
 from vieweratlas_assets.clients.http import PatientSession
@@ -73,6 +76,7 @@ def test_storms_of_5xx_and_answers_that_are_cut_off_are_waited_out() -> None:
         replay.vod_chat.faults.to_cut = 1
         exactly(replay, read(replay))
         assert replay.waits == [1.0, 2.0, 4.0, 1.0, 2.0, 1.0]
+        assert replay.turns == replay.vod_chat.requests, "each request takes a turn, also one that is tried again"
 
 
 def test_trouble_that_does_not_end_is_told_and_what_was_read_stands() -> None:
@@ -93,8 +97,8 @@ def test_trouble_that_does_not_end_is_told_and_what_was_read_stands() -> None:
 
 def test_a_server_that_is_down_is_told() -> None:
     with replaying() as replay:
-        replay.vod_chat.faults.statuses = deque([503] * 4)
-        with pytest.raises(VodChatFailed, match="HTTP 503, 4 times"):
+        replay.vod_chat.faults.statuses = deque([503] * 6)
+        with pytest.raises(VodChatFailed, match="HTTP 503, 6 times"):
             read(replay)
 
 
@@ -124,6 +128,41 @@ def test_what_only_a_setting_can_mend_names_it(wrong: dict[str, str], setting: s
         client = GraphqlVodChat(url=f"{replay.server.url}/gql", turn=lambda: None, http=PatientSession(), **told)
         with pytest.raises(VodChatMisconfigured, match=setting):
             next(client.pages(VOD))
+
+
+@pytest.mark.parametrize("cursor", [None, "", "the same"])
+def test_a_cursor_that_leads_nowhere_is_gone_round_by_offset(cursor: str | None, monkeypatch: Any) -> None:
+    monkeypatch.setattr("vieweratlas_assets.sandbox.vod_chat._cursor", lambda _: cursor)
+    with replaying() as replay:
+        if cursor:
+            # It always leads to the first page.
+            monkeypatch.setattr("vieweratlas_assets.sandbox.vod_chat._place", lambda _: 0)
+        exactly(replay, read(replay))
+
+
+def test_pages_that_bring_nothing_new_come_to_an_end(monkeypatch: Any) -> None:
+    with replaying() as replay:
+        answer = replay.vod_chat._answer
+        monkeypatch.setattr(
+            replay.vod_chat, "_answer", lambda asked: answer(asked | {"contentOffsetSeconds": 0, "cursor": _first()})
+        )
+        with pytest.raises(VodChatFailed, match="nothing new"):
+            read(replay)
+
+
+def _first() -> str:
+    return base64.urlsafe_b64encode(b'{"place": 0}').decode()
+
+
+def test_a_sample_ends_where_nobody_wrote_any_more() -> None:
+    with replaying() as replay:
+        seconds = np.sort(np.random.default_rng(1).integers(600, 660, 150))
+        replay.chats.vods[VOD] = VodComments(seconds, [f"viewer_{number}" for number in range(150)])
+        found = [each for page in replay.client().sampled_pages(VOD, 1200) for each in page]
+        assert {each.offset_s // 60 for each in found} == {10}
+        replay.vod_chat.faults.service_error_every = 1
+        with pytest.raises(VodChatFailed):
+            list(replay.client().sampled_pages(VOD, 1200))
 
 
 def test_sampling_takes_one_page_a_minute_and_all_of_a_slow_chat() -> None:

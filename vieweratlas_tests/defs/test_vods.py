@@ -4,12 +4,15 @@ import datetime as dt
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import polars as pl
 import pytest
 
+from vieweratlas_assets import cataloguing
 from vieweratlas_assets.build import build_defs
 from vieweratlas_assets.defs.sensors import Sweep, due_days, next_channels, rests, run_key, vod_discovery_sensor
 from vieweratlas_assets.domain import lake
@@ -74,7 +77,7 @@ def test_what_is_there_is_not_fetched_again_and_a_deleted_vod_stays_known(twitch
 def test_a_vod_that_fails_is_told_and_the_others_are_done(twitch: MadeUpTwitch) -> None:
     vods = twitch.vods(FIRST)
     twitch.vod_chat.faults.deleted.add(vods["vod_id"][5])
-    twitch.vod_chat.faults.statuses.extend([503] * 4)
+    twitch.vod_chat.faults.statuses.extend([503] * 6)
     result = fetch(twitch, FIRST, VIEWERATLAS_VOD__DOWNLOADS_AT_ONCE="1")
     assert result.success
     assert states(twitch) == {State.COMPLETED: vods.height - 2, State.SKIPPED: 1, State.PENDING: 1}
@@ -190,6 +193,52 @@ def test_where_twitch_tells_nothing_the_tick_fails_and_the_sweep_stays(twitch: M
     ):
         tick(twitch, instance, TWITCH_CLIENT_SECRET="wrong-4711")
     assert "4711" not in str(told.value)
+
+
+def test_where_twitch_tells_nothing_what_is_due_is_still_asked_for(twitch: MadeUpTwitch) -> None:
+    with open_queue(twitch.settings()) as queue:
+        queue.add([QueuedVod("1", "ann", dt.datetime(2026, 10, 5, tzinfo=dt.UTC))])
+    with dg.DagsterInstance.ephemeral() as instance:
+        found = tick(twitch, instance, TWITCH_CLIENT_SECRET="wrong-4711")
+        assert [request.partition_key for request in found.run_requests] == ["2026-10-05"]
+
+
+def test_a_channel_that_fails_does_not_hold_the_sweep_up(twitch: MadeUpTwitch) -> None:
+    login = twitch.world.channels["channel"][0]
+    with dg.DagsterInstance.ephemeral() as instance:
+        twitch.helix.faults.extend([200, 400])
+        found = tick(twitch, instance, TWITCH_CHANNELS=login)
+        told = Sweep.of(found.cursor)
+        assert told.last is None and told.failed == (login,)
+
+
+def test_a_renamed_channel_keeps_the_login_and_the_day_under_which_its_presence_lies(twitch: MadeUpTwitch) -> None:
+    vod = twitch.vods(FIRST).row(0, named=True)
+    with open_queue(twitch.settings()) as queue:
+        queue.add([QueuedVod(vod["vod_id"], "older_name", vod["started_at"] - dt.timedelta(days=1))])
+    assert fetch(twitch, FIRST - dt.timedelta(days=1), TWITCH_CHANNELS=vod["channel"]).success
+    listed = twitch.store.download_parquet(lake.vod_catalog(FIRST - dt.timedelta(days=1)), VOD_CATALOG)
+    row = listed.row(by_predicate=pl.col("vod_id") == vod["vod_id"], named=True)
+    assert row["channel"] == "older_name" and row["duration_s"] == vod["duration_s"]
+    assert twitch.store.exists(lake.vod_presence("older_name", vod["vod_id"]))
+
+
+def test_catalogues_lose_nothing_where_several_write_to_them(twitch: MadeUpTwitch) -> None:
+    found = cataloguing.vod_catalog.catalog_of(
+        [
+            {"id": str(n), "user_id": "1", "user_login": "ann", "type": "archive", "created_at": f"{FIRST}T00:00:00Z"}
+            for n in range(40)
+        ],
+        dt.datetime.now(dt.UTC),
+    )
+
+    def add(number: int) -> None:
+        with open_queue(twitch.settings()) as queue:
+            cataloguing.add_to_catalogues(queue, twitch.store, [found[number : number + 1]], [FIRST])
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(add, range(40)))
+    assert twitch.store.download_parquet(lake.vod_catalog(FIRST), VOD_CATALOG).height == 40
 
 
 def test_the_sensor_runs_where_the_settings_enable_it(twitch: MadeUpTwitch) -> None:

@@ -66,7 +66,7 @@ class Replay:
             client_id=CLIENT_ID,
             query_hash=QUERY_HASH,
             turn=turn,
-            http=PatientSession(sleep=self.waits.append, jitter=lambda: 0.0),
+            http=PatientSession(retries=0, sleep=self.waits.append, jitter=lambda: 0.0),
         )
 
 

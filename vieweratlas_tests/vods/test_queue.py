@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vieweratlas_assets.vods.database import Database, QueueUnavailable
+from vieweratlas_assets.vods.limits import BudgetSpent, SharedRequests
 from vieweratlas_assets.vods.queue import (
     DIED,
     LEASE_S,
@@ -281,6 +282,78 @@ def test_a_url_that_is_none_is_refused_without_its_password(url: str) -> None:
     with pytest.raises(QueueUnavailable) as told:
         Database(url, patience_s=0)
     assert "vod.queue_url" in str(told.value) and "secret" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://127.0.0.1:1/name?password=s3cret",
+        "postgresql://bob:s3@cret@127.0.0.1/name",
+        "postgresql://bob:s3cret@127.0.0.1:port/name",
+        "sqlite:///{}/queue.db?password=s3cret",
+    ],
+)
+def test_a_password_is_shown_wherever_it_stands_to_nobody(url: str, tmp_path: Path) -> None:
+    with pytest.raises(QueueUnavailable) as told:
+        Database(url.format(tmp_path), patience_s=0)
+    assert "s3cret" not in str(told.value) and "bob" not in str(told.value) and "@cret" not in str(told.value)
+
+
+def test_a_vod_that_may_still_grow_waits_until_it_is_whole(queue: VodQueue, clock: Clock) -> None:
+    whole = dt.datetime.fromtimestamp(clock.now + 48 * 3600, dt.UTC)
+    queue.add([QueuedVod("1", "ann", CREATED, due_at=whole)])
+    clock.now += 48 * 3600 - 1
+    assert queue.claim("one") is None
+    clock.now += 1
+    assert queue.claim("one") is not None
+
+
+def test_a_worker_that_gets_its_vod_again_holds_it_as_long_as_any(queue: VodQueue, clock: Clock) -> None:
+    queue.add(vods(1))
+    queue.claim("one")
+    clock.now += LEASE_S + 1
+    assert queue.claim("one") is not None
+    assert queue.claim("two") is None
+
+
+def test_turns_are_given_one_after_another_from_the_first_on(url: str) -> None:
+    """The first of all is asked for by several at once."""
+    database = Database(url)
+    waits: list[float] = []
+    begin = threading.Barrier(4)
+
+    def ask(_: int) -> None:
+        shared = SharedRequests(database, per_s=100.0, a_day=40, sleep=waits.append)
+        begin.wait()
+        for _ in range(10):
+            shared.turn()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(ask, range(4)))
+    with pytest.raises(BudgetSpent):
+        SharedRequests(database, per_s=100.0, a_day=40).turn()
+    assert len(waits) >= 30
+    database.close()
+
+
+def test_nobody_does_two_exclusive_things_at_once(url: str) -> None:
+    databases = [Database(url) for _ in range(3)]
+    inside: list[int] = []
+    most: list[int] = []
+
+    def alone() -> None:
+        inside.append(1)
+        most.append(len(inside))
+        time.sleep(0.01)
+        inside.pop()
+
+    with ThreadPoolExecutor(3) as pool:
+        works = [pool.submit(VodQueue(databases[number % 3]).exclusively, alone) for number in range(12)]
+        for each in works:
+            each.result()
+    assert most == [1] * 12
+    for database in databases:
+        database.close()
 
 
 def test_a_password_is_never_shown() -> None:

@@ -2,7 +2,11 @@
 
 import datetime as dt
 import json
+import os
+import shutil
 import stat
+import subprocess
+import tempfile
 import threading
 import time
 from collections import defaultdict
@@ -113,6 +117,18 @@ def test_one_that_hangs_is_killed_with_its_children(tmp_path: Path) -> None:
         read(made)
     child = int((tmp_path / "child").read_text())
     assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
+
+
+def test_what_a_process_that_was_killed_left_is_removed(tmp_path: Path) -> None:
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    folders = [Path(tempfile.gettempdir()) / f"vieweratlas-vod-{pid}-test" for pid in (gone.pid, os.getpid())]
+    for folder in folders:
+        folder.mkdir()
+        (folder / "1.json").write_text("words that nobody may keep")
+    source(tmp_path, "")
+    assert [folder.exists() for folder in folders] == [False, True]
+    shutil.rmtree(folders[1])
 
 
 def test_one_that_writes_without_end_is_killed(tmp_path: Path) -> None:

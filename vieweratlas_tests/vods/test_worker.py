@@ -14,7 +14,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from vieweratlas_assets.clients.vod_chat import VodChatMisconfigured
+from vieweratlas_assets.clients.vod_chat import VodChatFailed, VodChatMisconfigured, VodGone
 from vieweratlas_assets.domain import lake
 from vieweratlas_assets.domain.presence.names import PLAIN, ViewerNames
 from vieweratlas_assets.domain.schemas import PRESENCE, VOD_PROGRESS
@@ -23,7 +23,7 @@ from vieweratlas_assets.storage.objects import StorageError
 from vieweratlas_assets.vods.database import Database
 from vieweratlas_assets.vods.limits import BudgetSpent, SharedRequests
 from vieweratlas_assets.vods.queue import LEASE_S, QueuedVod, VodQueue
-from vieweratlas_assets.vods.sources import FileSource, GraphqlSource, SampledSource
+from vieweratlas_assets.vods.sources import FileSource, GraphqlSource, SampledSource, VodChat
 from vieweratlas_assets.vods.tables import State
 from vieweratlas_assets.vods.worker import Fetching, KnownVod, Outcome
 from vieweratlas_tests.vods.replay import VOD, Replay, replaying
@@ -104,7 +104,7 @@ def test_the_same_vod_gives_the_same_bytes_however_it_was_read(tmp_path: Path) -
 def test_an_attempt_that_breaks_off_is_gone_on_with_and_nothing_is_stored_meanwhile(tmp_path: Path) -> None:
     with at_work(tmp_path) as work:
         faults = work.replay.vod_chat.faults
-        faults.statuses = deque([200] * 10 + [503] * 4)
+        faults.statuses = deque([200] * 10 + [503] * 6)
         (outcome,) = work.fetching().run()
         assert outcome.state == State.PENDING and "HTTP 503" in (outcome.reason or "")
         assert not work.store.exists(lake.vod_presence("forsen", VOD))
@@ -196,6 +196,38 @@ def test_the_days_requests_are_shared_and_what_they_do_not_reach_waits(tmp_path:
         database.close()
 
 
+@pytest.mark.parametrize("ends", [VodGone("deleted"), VodChatFailed("later"), VodChatFailed("\0 and \ud800")])
+def test_a_vod_that_somebody_skips_while_it_fails_ends_no_other(tmp_path: Path, ends: Exception) -> None:
+    class Skipped(GraphqlSource):
+        @contextmanager
+        def chat(self, vod: QueuedVod, start_s: int, duration_s: int | None) -> Iterator[VodChat]:
+            if vod.vod_id == VOD:
+                if "later" in str(ends) or isinstance(ends, VodGone):
+                    work.queue.skip_vods([VOD], "by hand")
+                raise ends
+            with super().chat(vod, start_s, duration_s) as chat:
+                yield chat
+
+    with at_work(tmp_path, {VOD: 100, "2580000002": 100}) as work:
+        outcomes = work.fetching(source=Skipped(work.replay.client())).run()
+        assert len(outcomes) == 2
+        assert work.states()["2580000002"] == State.COMPLETED
+        assert work.states()[VOD] in (State.SKIPPED, State.PENDING)
+
+
+def test_a_sample_is_not_gone_on_with_as_a_whole(tmp_path: Path) -> None:
+    with at_work(tmp_path, {VOD: 20_000}) as work:
+        work.replay.vod_chat.faults.statuses = deque([200] * 30 + [503] * 6)
+        known = {"known": lambda _: KnownVod(None, 3600)}
+        work.fetching(source=SampledSource(work.replay.client()), **known).run()
+        assert work.store.list_files("raw/vod_chat/")
+        work.clock[0] += 30
+        (outcome,) = work.fetching(**known).run()
+        assert outcome.figures is not None and outcome.figures.comments == 20_000
+        work.exact()
+        assert not work.store.list_files("raw/vod_chat/")
+
+
 def test_work_that_is_stopped_gives_its_vods_back(tmp_path: Path) -> None:
     with at_work(tmp_path, {VOD: 3000, "2580000002": 3000}) as work:
         fetching = work.fetching()
@@ -243,7 +275,7 @@ def test_a_worker_whose_lease_is_lost_gives_up_and_the_other_one_counts(tmp_path
 def test_names_become_what_the_settings_say_also_in_what_is_saved(tmp_path: Path) -> None:
     names = ViewerNames(pseudonymous=True, key=b"k" * 32, opted_out_viewers=["viewer_1"])
     with at_work(tmp_path) as work:
-        work.replay.vod_chat.faults.statuses = deque([200] * 10 + [503] * 4)
+        work.replay.vod_chat.faults.statuses = deque([200] * 10 + [503] * 6)
         work.fetching(names=names).run()
         saved = work.store.download_bytes(lake.vod_progress("forsen", VOD))
         work.clock[0] += 30
@@ -267,7 +299,7 @@ def test_a_channel_that_opted_out_is_skipped_without_asking(tmp_path: Path) -> N
 def test_who_wrote_when_is_kept_on_request_without_text(tmp_path: Path) -> None:
     names = ViewerNames(pseudonymous=True, key=b"k" * 32)
     with at_work(tmp_path) as work:
-        work.replay.vod_chat.faults.statuses = deque([200] * 10 + [503] * 4)
+        work.replay.vod_chat.faults.statuses = deque([200] * 10 + [503] * 6)
         work.fetching(names=names, keep_raw=True).run()
         assert not work.store.exists(lake.raw_vod_chat("forsen", VOD))
         work.clock[0] += 30

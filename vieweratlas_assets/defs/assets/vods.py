@@ -90,7 +90,7 @@ def vod_catalog_asset(partitions: Partitions, settings: Settings) -> dg.AssetsDe
                     context.log.info("paging the archives of %d channels for %d days", asked, len(days))
                     found = list(cataloguing.archives_of_days(client, channels, days, now))
                 found.append(cataloguing.queued_only(queue, lake.store, client, days, now))
-                counts = cataloguing.add_to_catalogues(lake.store, found, days)
+                counts = cataloguing.add_to_catalogues(queue, lake.store, found, days)
         except (HelixError, QueueUnavailable, SettingsError, StorageError, TokenRefused) as error:
             raise dg.Failure(f"vod_catalog of {context.partition_keys[0]}: {error}", allow_retries=False) from error
         except NoAnswer as error:

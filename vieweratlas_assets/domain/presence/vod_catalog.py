@@ -66,6 +66,11 @@ def merged(known: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
     return known.update(renamed.drop("known_channel"), on=["channel", "vod_id"], how="full")
 
 
+def whole_at(created_at: dt.datetime) -> dt.datetime:
+    """When a VOD whose length is not known certainly grows no more."""
+    return created_at + LONGEST + ENDED_FOR
+
+
 def whole(catalog: pl.DataFrame, now: dt.datetime) -> pl.DataFrame:
     """The VODs that grow no more: their length is known, or they are older than a broadcast can last.
 
