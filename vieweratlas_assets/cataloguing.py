@@ -20,6 +20,7 @@ from vieweratlas_assets.domain.presence.names import ViewerNames
 from vieweratlas_assets.domain.schemas import CHANNEL_ROSTER, VOD_CATALOG
 from vieweratlas_assets.settings import Settings
 from vieweratlas_assets.storage.objects import ObjectStore
+from vieweratlas_assets.storage.vod_catalogs import read_vod_catalog
 from vieweratlas_assets.twitch import live_channels
 from vieweratlas_assets.vods.queue import QueuedVod, VodQueue
 
@@ -132,7 +133,7 @@ def queued_only(
     Returns:
         Schema VOD_CATALOG.
     """
-    listed = {vod.vod_id for day in days for vod in catalogued(store, day)}
+    listed = {vod_id for day in days for vod_id in read_vod_catalog(store, day)["vod_id"]}
     missing = {row["vod_id"]: row for row in queue.rows(days) if row["vod_id"] not in listed}
     told = vod_catalog.catalog_of(client.videos(sorted(missing)) if client and missing else (), now)
     # As in the queue: under this channel and on this day its presence lies.
@@ -178,21 +179,9 @@ def _add_to_day(store: ObjectStore, day: dt.date, found: list[pl.DataFrame]) -> 
     return after.height, after.height - before.height
 
 
-def catalogued(store: ObjectStore, day: dt.date, now: dt.datetime | None = None) -> list[QueuedVod]:
-    """The VODs of a day's catalogue; none where there is no catalogue.
-
-    Args:
-        now: only those that grow no more then; None for all.
-
-    Raises:
-        CorruptObject: it cannot be read.
-    """
-    key = paths.vod_catalog(day)
-    if not store.exists(key):
-        return []
-    catalog = store.download_parquet(key, VOD_CATALOG)
-    listed = catalog if now is None else vod_catalog.whole(catalog, now)
-    return [QueuedVod(*row) for row in listed.select("vod_id", "channel", "created_at").iter_rows()]
+def as_queued(catalogue: pl.DataFrame) -> list[QueuedVod]:
+    """The VODs of a catalogue (schema VOD_CATALOG) as the queue takes them."""
+    return [QueuedVod(*row) for row in catalogue.select("vod_id", "channel", "created_at").iter_rows()]
 
 
 def sync(queue: VodQueue, store: ObjectStore, days: Iterable[dt.date], now: dt.datetime) -> None:
@@ -202,17 +191,14 @@ def sync(queue: VodQueue, store: ObjectStore, days: Iterable[dt.date], now: dt.d
         CorruptObject: a catalogue cannot be read.
     """
     for day in days:
-        note_stored(queue, store, day)
-        queue.add(catalogued(store, day, now))
+        catalogue = read_vod_catalog(store, day)
+        note_stored(queue, store, catalogue)
+        queue.add(as_queued(vod_catalog.whole(catalogue, now)))
 
 
-def note_stored(queue: VodQueue, store: ObjectStore, day: dt.date) -> None:
-    """Note that the VODs of a day's catalogue whose presence is in the lake, as imported ones, are completed.
-
-    Raises:
-        CorruptObject: the catalogue cannot be read.
-    """
-    vods = catalogued(store, day)
+def note_stored(queue: VodQueue, store: ObjectStore, catalogue: pl.DataFrame) -> None:
+    """Note that the VODs of a catalogue whose presence is in the lake, as imported ones, are completed."""
+    vods = as_queued(catalogue)
     queue.add_completed([vod for vod in vods if store.exists(paths.vod_presence(vod.channel, vod.vod_id))])
 
 

@@ -125,8 +125,7 @@ class Roster:
             return None
 
     def _of_twitch(self, watched: list[str]) -> pl.DataFrame:
-        twitch = self._settings.twitch
-        if not twitch.oauth_token and not (twitch.client_id and twitch.client_secret):
+        if not self._settings.twitch.has_helix_credentials:
             return CHANNEL_ROSTER.empty()
         moment = dt.datetime.fromtimestamp(self._clock(), dt.UTC)
         top = self._settings.collection.top_channels_limit

@@ -11,11 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from vieweratlas_assets.clients.vod_chat import GraphqlVodChat
-from vieweratlas_assets.domain import lake as paths
 from vieweratlas_assets.domain.presence.names import ViewerNames
-from vieweratlas_assets.domain.schemas import VOD_CATALOG
 from vieweratlas_assets.settings import Settings
 from vieweratlas_assets.storage.objects import ObjectStore
+from vieweratlas_assets.storage.vod_catalogs import read_vod_catalog
 from vieweratlas_assets.vods.database import Database
 from vieweratlas_assets.vods.limits import SharedRequests
 from vieweratlas_assets.vods.queue import QueuedVod, VodQueue
@@ -80,12 +79,8 @@ class Catalogues:
     def known(self, vod: QueuedVod) -> KnownVod:
         """What the catalogue of a VOD's day tells of it."""
         if vod.day not in self._days:
-            key = paths.vod_catalog(vod.day)
-            found: dict[str, KnownVod] = {}
-            if self._store.exists(key):
-                listed = self._store.download_parquet(key, VOD_CATALOG).select("vod_id", "channel_id", "duration_s")
-                found = {vod_id: KnownVod(*rest) for vod_id, *rest in listed.iter_rows()}
-            self._days[vod.day] = found
+            listed = read_vod_catalog(self._store, vod.day).select("vod_id", "channel_id", "duration_s")
+            self._days[vod.day] = {vod_id: KnownVod(*rest) for vod_id, *rest in listed.iter_rows()}
         return self._days[vod.day].get(vod.vod_id, KnownVod())
 
 

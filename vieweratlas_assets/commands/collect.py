@@ -61,8 +61,7 @@ def continuous(
 
 def _schedules(settings: "Settings") -> list[str]:
     """Schedules that run beside our collector: not the one that would collect the same once more."""
-    twitch = settings.twitch
-    knows_helix = twitch.oauth_token or (twitch.client_id and twitch.client_secret)
+    knows_helix = settings.twitch.has_helix_credentials
     ours = ["daily_atlas_schedule", *(["channel_roster_schedule"] if knows_helix else [])]
     return sorted({*settings.schedules.running, *ours} - {"live_collection_schedule"})
 

@@ -107,6 +107,7 @@ def _import(settings: Settings, plan: "VodImport", path: Path, *, origin: str, r
     from vieweratlas_assets.fetching import open_queue
     from vieweratlas_assets.importers.vods import run_import
     from vieweratlas_assets.privacy import viewer_names
+    from vieweratlas_assets.storage.vod_catalogs import read_vod_catalog
 
     names = viewer_names(settings)
     lake = lake_of(settings)
@@ -116,7 +117,7 @@ def _import(settings: Settings, plan: "VodImport", path: Path, *, origin: str, r
 
         def on_day(done: "DayImported") -> None:
             # So that nobody fetches what is there.
-            note_stored(queue, lake.store, done.day)
+            note_stored(queue, lake.store, read_vod_catalog(lake.store, done.day))
             if done.vods or done.moved or str(done.day) not in known:
                 uri = lake.store.uri(paths.vod_catalog(done.day))
                 rows = {"dagster/row_count": done.catalog_rows, "dagster/uri": uri, "origin": origin}

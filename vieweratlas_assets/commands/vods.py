@@ -42,7 +42,7 @@ def add(settings: Settings, vod_ids: tuple[str, ...], channel: str | None, creat
     Twitch is asked when each was created, which decides its day. Without credentials, or where Twitch does not have
     it any more, --channel and --created-at tell.
     """
-    from vieweratlas_assets.cataloguing import add_to_catalogues
+    from vieweratlas_assets.cataloguing import add_to_catalogues, as_queued
     from vieweratlas_assets.domain.presence.helix_values import time
     from vieweratlas_assets.domain.presence.vod_catalog import catalog_of, whole, whole_at
     from vieweratlas_assets.fetching import open_queue
@@ -54,7 +54,7 @@ def add(settings: Settings, vod_ids: tuple[str, ...], channel: str | None, creat
     login = None if channel is None else channel.strip().lower().lstrip("#@")
     client, now = _helix(settings), dt.datetime.now(dt.UTC)
     found = catalog_of(client.videos(vod_ids) if client and not began else (), now)
-    vods = [QueuedVod(*row) for row in found.select("vod_id", "channel", "created_at").iter_rows()]
+    vods = as_queued(found)
     for vod in vods:
         if login not in (None, vod.channel):
             raise click.ClickException(f"VOD {vod.vod_id} is of {vod.channel}, as Twitch says, and not of {login}")
@@ -97,7 +97,6 @@ def discover(settings: Settings, channels_file: Path | None, vod_limit: int | No
     from vieweratlas_assets.fetching import open_queue
     from vieweratlas_assets.privacy import viewer_names
     from vieweratlas_assets.twitch import helix_client, watch_list
-    from vieweratlas_assets.vods.queue import QueuedVod
 
     if channels_file is not None:
         chosen = settings.collection.model_copy(update={"channels": (), "channels_file": channels_file})
@@ -116,7 +115,7 @@ def discover(settings: Settings, channels_file: Path | None, vod_limit: int | No
         for login, user_id in channels.items():
             found = cataloguing.discover(client, user_id, limits, now)
             listed += found.height
-            added += queue.add(QueuedVod(*row) for row in found.select("vod_id", "channel", "created_at").iter_rows())
+            added += queue.add(cataloguing.as_queued(found))
             progress.update(bar, advance=1, now=login)
     missing = [] if channels_file is None else sorted(set(watched) - channels.keys())
     terminal.print_lines("not found", [f"Twitch has no channel {login}" for login in missing])
@@ -303,6 +302,4 @@ def _helix(settings: Settings) -> "HelixClient | None":
     """The client of Helix, where there are credentials."""
     from vieweratlas_assets.twitch import helix_client
 
-    twitch = settings.twitch
-    knows = twitch.oauth_token or (twitch.client_id and twitch.client_secret)
-    return helix_client(settings) if knows else None
+    return helix_client(settings) if settings.twitch.has_helix_credentials else None

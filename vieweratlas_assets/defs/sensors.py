@@ -218,8 +218,7 @@ def _page(
         except (HelixError, NoAnswer) as error:
             trouble[login] = str(error)
         else:
-            listed = found.select("vod_id", "channel", "created_at")
-            added += queue.add(QueuedVod(*row) for row in listed.iter_rows())
+            added += queue.add(cataloguing.as_queued(found))
         paged.append(login)
     return paged, added, trouble
 

@@ -23,6 +23,7 @@ from vieweratlas_assets.importers.report import ImportReport
 from vieweratlas_assets.importers.tabular import read_rows
 from vieweratlas_assets.storage.objects import CorruptObject, ObjectStore
 from vieweratlas_assets.storage.sealed import dates_of
+from vieweratlas_assets.storage.vod_catalogs import read_vod_catalog
 
 VODS_CSV = "vods.csv"
 VODS_COLUMNS = {
@@ -235,10 +236,10 @@ def _refuse_strangers(rows: pl.DataFrame, vod: Vod) -> None:
 
 
 def _catalog(store: ObjectStore, day: dt.date, report: ImportReport) -> pl.DataFrame:
-    key = lake.vod_catalog(day)
     try:
-        return store.download_parquet(key, VOD_CATALOG) if store.exists(key) else VOD_CATALOG.empty()
+        return read_vod_catalog(store, day)
     except CorruptObject as error:
+        key = lake.vod_catalog(day)
         report.reject(key, f"made anew from this import, other VODs of the day must be imported again: {error}")
         return VOD_CATALOG.empty()
 

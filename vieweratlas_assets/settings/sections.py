@@ -164,6 +164,11 @@ class TwitchSettings(Section):
     eventsub_url: WebSocketAddress = Field("wss://eventsub.wss.twitch.tv/ws", description="Where EventSub is.")
     id_url: Address = Field("https://id.twitch.tv/oauth2", description="Where tokens are given.")
 
+    @property
+    def has_helix_credentials(self) -> bool:
+        """Whether Helix can be asked: by a user's token, or as the application."""
+        return bool(self.oauth_token or (self.client_id and self.client_secret))
+
 
 class StorageSettings(Section):
     """Where the lake lies when no root is given, and where products are copied to."""

@@ -18,12 +18,13 @@ from vieweratlas_assets.domain.presence.audience import DayAudience, build_day_a
 from vieweratlas_assets.domain.presence.filters import AudienceFilters, Held
 from vieweratlas_assets.domain.presence.names import PLAIN, ViewerNames
 from vieweratlas_assets.domain.presence.quality import RejectedFile
-from vieweratlas_assets.domain.schemas import CHANNEL_ROSTER, PRESENCE, VOD_CATALOG
+from vieweratlas_assets.domain.schemas import CHANNEL_ROSTER, PRESENCE
 from vieweratlas_assets.domain.tables import Table
 from vieweratlas_assets.storage import row_groups
 from vieweratlas_assets.storage.objects import CorruptObject, ObjectStore, StoredObject
 from vieweratlas_assets.storage.raw import days_with_raw
 from vieweratlas_assets.storage.sealed import dates_of
+from vieweratlas_assets.storage.vod_catalogs import read_vod_catalog
 
 # Rows of VODs that are reduced together; each has a few chatters.
 ROWS_TOGETHER = 200_000
@@ -76,10 +77,7 @@ def find_day(store: ObjectStore, day: dt.date) -> DayFiles:
 
 
 def _vods_of(store: ObjectStore, day: dt.date) -> list[StoredObject]:
-    key = lake.vod_catalog(day)
-    if not store.exists(key):
-        return []
-    catalog = store.download_parquet(key, VOD_CATALOG)
+    catalog = read_vod_catalog(store, day)
     files: list[StoredObject] = []
     for channel, vod_id in catalog.select("channel", "vod_id").iter_rows():
         files += _exactly(store, lake.vod_presence(channel, vod_id))

@@ -1,7 +1,7 @@
 """The queue's database: SQLite in a file, or Postgres by URL, and its schema brought up to date.
 
 Belongs here: connecting, transactions that outlast a restart of the server, migrations. Not here: the tables
-(tables), what is done in them (queue, requests).
+(tables), what is done in them (queue, limits).
 
 SQLite's transactions are begun by us, and take the write lock at once: begun with a read, two that then write would
 break each other. https://docs.sqlalchemy.org/en/20/dialects/sqlite.html#pysqlite-serializable
@@ -116,15 +116,13 @@ class Database:
         """An INSERT that can say what to do about rows that are there."""
         return (sqlite if self.is_sqlite else postgresql).insert(table)
 
-    def lock(self, connection: sa.Connection) -> None:
-        """Keep all others from locking until the transaction is over; SQLite does so with every transaction."""
+    def lock(self, connection: sa.Connection, number: int) -> None:
+        """Keep others from the same lock until the transaction is over; SQLite does so with every transaction."""
         if not self.is_sqlite:
-            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(CATALOGUE_LOCK)))
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(number)))
 
     def _migrate(self, connection: sa.Connection) -> None:
-        if not self.is_sqlite:
-            # SQLite's write lock is held already.
-            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK)))
+        self.lock(connection, MIGRATION_LOCK)
         config = Config(attributes={"connection": connection})
         config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
         command.upgrade(config, "head")

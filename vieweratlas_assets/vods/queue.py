@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from vieweratlas_assets.vods.database import Database
+from vieweratlas_assets.vods.database import CATALOGUE_LOCK, Database
 from vieweratlas_assets.vods.tables import VOD_QUEUE, State
 
 LEASE_S = 900.0
@@ -237,7 +237,7 @@ class VodQueue:
         """
 
         def locked(connection: sa.Connection) -> Result:
-            self._database.lock(connection)
+            self._database.lock(connection, CATALOGUE_LOCK)
             return do()
 
         return self._database.transaction(locked)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from vieweratlas_assets.clients.vod_chat import Comment, GraphqlVodChat, VodChatFailed, VodChatMisconfigured, VodGone
+from vieweratlas_assets.clients.vod_chat import Comment, GraphqlVodChat, VodChatFailed, VodChatMisconfigured
 from vieweratlas_assets.domain.presence.vod_minutes import Chapter
 from vieweratlas_assets.importers.documents import DocumentError
 from vieweratlas_assets.importers.twitchdownloader import read_comments, read_head
@@ -137,16 +137,3 @@ def _pages(path: Path) -> Iterator[Sequence[Comment]]:
     except DocumentError as error:
         raise VodChatFailed(f"{path.name} {error}") from error
     yield page
-
-
-__all__ = [
-    "FileSource",
-    "GraphqlSource",
-    "SampledSource",
-    "VodChat",
-    "VodChatFailed",
-    "VodChatMisconfigured",
-    "VodChatSource",
-    "VodGone",
-    "chat_of_file",
-]
