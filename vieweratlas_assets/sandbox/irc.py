@@ -126,6 +126,8 @@ class Session:
                 for channel in rest.replace("#", "").lower().split(","):
                     (self._join if command.upper() == "JOIN" else self._part)(channel)
             case "QUIT":
+                self._chat.catch_up()
+                self._chat.leave_all(self)
                 self.wire.close()
 
     def put_out(self, channel: str, msg_id: str) -> None:
@@ -294,8 +296,7 @@ class SandboxChat:
 
     def gone(self, session: Session) -> None:
         """A client went."""
-        for channel in list(session.joined):
-            self.leave(session, channel)
+        self.leave_all(session)
         self.sessions.remove(session)
 
     def enter(self, session: Session, channel: str) -> None:
@@ -311,6 +312,11 @@ class SandboxChat:
         if channel in session.joined:
             session.joined.remove(channel)
             self._listeners[channel].remove(session)
+
+    def leave_all(self, session: Session) -> None:
+        """A session is in no channel."""
+        for channel in list(session.joined):
+            self.leave(session, channel)
 
     def channels_of(self, account: str) -> set[str]:
         """The channels that an account is in."""

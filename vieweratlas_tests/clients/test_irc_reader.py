@@ -3,6 +3,7 @@
 import asyncio
 import datetime as dt
 import ssl
+import time
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -64,6 +65,19 @@ def test_every_message_of_every_channel_is_heard_once() -> None:
         }
         assert heard.messages[0].login.startswith("viewer_") and not heard.unreadable
         all_left(twitch)
+
+
+def test_what_is_on_its_way_when_the_reader_leaves_is_heard() -> None:
+    async def leave(twitch: Chatting) -> Heard:
+        async with heard_from(reader := twitch.reader()) as heard:
+            reader.watch(list(twitch.feed.room_ids))
+            await until(lambda: len(heard.watching) == len(twitch.feed.room_ids), "all are joined")
+            # So busy that it reads nothing of what is sent meanwhile.
+            time.sleep(0.5)
+        return heard
+
+    with chatting(CHANNELS) as twitch:
+        assert len(asyncio.run(leave(twitch)).messages) == twitch.chat.copies > 0
 
 
 def test_connections_that_are_reset_are_made_again() -> None:

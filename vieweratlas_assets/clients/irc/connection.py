@@ -200,12 +200,6 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             asyncio.get_running_loop().call_later(LEAVE_S, self._transport.close)
 
-    def quit(self) -> None:
-        """Close in order."""
-        self._send("QUIT")
-        if self._transport is not None:
-            self._transport.close()
-
     def _send(self, line: str) -> None:
         if self._transport is not None and not self._transport.is_closing():
             self._transport.write(f"{line}\r\n".encode())

@@ -22,12 +22,11 @@ from vieweratlas_assets.clients.chat import (
     ChatMessage,
     UnreadableLine,
 )
-from vieweratlas_assets.clients.irc.connection import Account, Address, Connection
+from vieweratlas_assets.clients.irc.connection import LEAVE_S, Account, Address, Connection
 from vieweratlas_assets.clients.irc.pacing import Pacing
 from vieweratlas_assets.clients.telling import Watching
 from vieweratlas_assets.clients.waiting import Patience, doubled, first_done, wait_until
 
-QUIT_S = 2.0
 PACE_IS_TO_BLAME = 2
 """JOINs of a channel that are not answered for which the pace may be too fast."""
 LOG = logging.getLogger("vieweratlas.irc")
@@ -203,8 +202,8 @@ class Shard:
     async def _quit(self) -> None:
         if connections := self.connections:
             for connection in connections:
-                connection.quit()
-            await asyncio.wait([connection.closed for connection in connections], timeout=QUIT_S)
+                connection.leave()
+            await asyncio.wait([connection.closed for connection in connections], timeout=LEAVE_S)
             for connection in connections:
                 connection.abort(CONNECTION_LOST)
 
