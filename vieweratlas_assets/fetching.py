@@ -5,7 +5,6 @@ Belongs here: from settings to a queue and its workers. Not here: fetching (vods
 
 import datetime as dt
 import os
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,15 +53,13 @@ def fetching(settings: Settings, store: ObjectStore, names: ViewerNames) -> Iter
     """
     database = Database(queue_url(settings))
     try:
-        stop = threading.Event()
-        source = _source(settings, database, stop)
+        source = _source(settings, database)
         yield Fetching(
             VodQueue(database),
             source,
             store,
             names,
             known=Catalogues(store).known,
-            stop=stop,
             keep_raw=settings.vod.keep_raw,
         )
     finally:
@@ -84,13 +81,13 @@ class Catalogues:
         return self._days[vod.day].get(vod.vod_id, KnownVod())
 
 
-def _source(settings: Settings, database: Database, stop: threading.Event) -> VodChatSource:
+def _source(settings: Settings, database: Database) -> VodChatSource:
     vod = settings.vod
     if vod.chat_source == "file":
         return FileSource(vod.files_dir)
     if vod.chat_source == "twitchdownloader":
         limits = {"timeout_s": vod.cli_timeout, "output_limit_bytes": vod.cli_output_limit_bytes}
-        return TwitchDownloaderSource(vod.cli_path, **limits, stop=stop)
+        return TwitchDownloaderSource(vod.cli_path, **limits)
     shared = SharedRequests(database, per_s=vod.requests_per_s, a_day=vod.requests_a_day)
     client = GraphqlVodChat(
         url=vod.graphql_url,

@@ -132,6 +132,7 @@ def _import(settings: Settings, plan: "VodImport", path: Path, *, origin: str, r
             replace=replace,
             on_vod=lambda vod: progress.update(bar, advance=1, now=f"{vod.channel} {vod.vod_id}"),
             on_day=on_day,
+            exclusively=queue.exclusively,
         )
     terminal.print_import(f"Import of {path} into {lake.store.root}", report)
     if not report.counts["VODs accepted"] + report.counts["VODs already there"]:

@@ -88,24 +88,25 @@ def next_channels(sweep: Sweep, channels: Iterable[str], now: float) -> tuple[Sw
 
 
 def due_days(
-    vods: Iterable[QueuedVod], *, first: dt.date, today: dt.date, busy: Collection[str]
-) -> dict[str, list[QueuedVod]]:
-    """The VODs that are due by day, as partition keys.
+    vods: Mapping[QueuedVod, int], *, first: dt.date, today: dt.date, busy: Collection[str]
+) -> dict[str, dict[QueuedVod, int]]:
+    """The VODs that are due, with their attempts, by day, as partition keys.
 
     Args:
         first: of the daily partitions; today's begins to exist when the day is over.
         busy: days of which a run is under way; they are left out.
     """
-    days: dict[str, list[QueuedVod]] = defaultdict(list)
-    for vod in vods:
+    days: dict[str, dict[QueuedVod, int]] = defaultdict(dict)
+    for vod, attempts in vods.items():
         if first <= vod.day < today and str(vod.day) not in busy:
-            days[str(vod.day)].append(vod)
+            days[str(vod.day)][vod] = attempts
     return dict(sorted(days.items()))
 
 
-def run_key(day: str, vods: Iterable[QueuedVod], now: float) -> str:
-    """The same for the same work in the same hour, so that it is asked for once."""
-    work = hashlib.sha256(" ".join(sorted(vod.vod_id for vod in vods)).encode()).hexdigest()[:12]
+def run_key(day: str, vods: Mapping[QueuedVod, int], now: float) -> str:
+    """The same for the same attempts at the same VODs in the same hour, so that they are asked for once."""
+    attempts = sorted(f"{vod.vod_id}:{attempts}" for vod, attempts in vods.items())
+    work = hashlib.sha256(" ".join(attempts).encode()).hexdigest()[:12]
     return f"{day}/{work}/{int(now // AGAIN_S)}"
 
 

@@ -9,7 +9,9 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 import polars as pl
 
@@ -33,6 +35,7 @@ VODS_COLUMNS = {
     "title": ("title",),
 }
 VodKey = tuple[str, str]
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -161,6 +164,19 @@ def place_by_day(vods: Iterable[Vod], report: ImportReport, *, first_day: dt.dat
     return VodImport(dict(sorted(days.items())), report)
 
 
+class Exclusively(Protocol):
+    """Does something that nobody else who uses the same does meanwhile."""
+
+    def __call__(self, do: Callable[[], Result], /) -> Result:
+        """Returns what `do` returns."""
+        ...
+
+
+def at_once(do: Callable[[], Result], /) -> Result:
+    """For a lake that nobody else writes to."""
+    return do()
+
+
 def run_import(
     plan: VodImport,
     store: ObjectStore,
@@ -169,6 +185,7 @@ def run_import(
     replace: bool = False,
     on_vod: Callable[[Vod], None],
     on_day: Callable[[DayImported], None],
+    exclusively: Exclusively = at_once,
 ) -> ImportReport:
     """Write the VODs of a plan to the lake, day by day: presence first, then the day's catalogue.
 
@@ -180,6 +197,7 @@ def run_import(
         names: what viewers' names become.
         on_vod: called after each VOD, imported or not.
         on_day: called after each day that has VODs in the lake or lost some.
+        exclusively: keeps others from catalogues that are being changed.
     """
     report = plan.report
     elsewhere = _OtherDays(store, report)
@@ -204,10 +222,10 @@ def run_import(
         report.counts["VODs accepted"] += len(imported)
         report.counts["presence rows accepted"] += snapshots
         # Out of the old day before into the new: cut off between the two, the VOD is imported again.
-        for left in elsewhere.leave():
+        for left in exclusively(elsewhere.leave):
             on_day(left)
         if imported:
-            catalog = _add_to_catalog(store, day, catalog, imported)
+            catalog = exclusively(partial(_add_to_catalog, store, day, imported, report))
         if catalog.height:
             on_day(DayImported(day, len(imported), snapshots, catalog.height))
     report.counts["days"] = len(plan.days)
@@ -240,18 +258,20 @@ def _catalog(store: ObjectStore, day: dt.date, report: ImportReport) -> pl.DataF
         return read_vod_catalog(store, day)
     except CorruptObject as error:
         key = lake.vod_catalog(day)
-        report.reject(key, f"made anew from this import, other VODs of the day must be imported again: {error}")
+        if key not in (each.file for each in report.rejections):
+            report.reject(key, f"made anew from this import, other VODs of the day must be imported again: {error}")
         return VOD_CATALOG.empty()
 
 
-def _add_to_catalog(store: ObjectStore, day: dt.date, catalog: pl.DataFrame, vods: list[Vod]) -> pl.DataFrame:
+def _add_to_catalog(store: ObjectStore, day: dt.date, vods: list[Vod], report: ImportReport) -> pl.DataFrame:
     """Write the day's catalogue with these VODs in it; what it knew of other VODs, and more of these, stays."""
     known = ("channel", "vod_id", "created_at", "title", "channel_id", "duration_s", "view_count")
     rows = pl.DataFrame(
         [{name: getattr(vod, name) for name in known} for vod in vods],
         schema={name: VOD_CATALOG.schema[name] for name in known},
     )
-    merged = catalog.update(rows, on=["channel", "vod_id"], how="full")
+    # Others may have found VODs since this import began.
+    merged = _catalog(store, day, report).update(rows, on=["channel", "vod_id"], how="full")
     store.upload_parquet(lake.vod_catalog(day), merged, VOD_CATALOG)
     return merged
 

@@ -261,12 +261,12 @@ class VodQueue:
             found.setdefault(day, {})[State(state)] = count
         return dict(sorted(found.items()))
 
-    def due(self) -> list[QueuedVod]:
-        """The VODs that a worker would take up now, those that have been due for longest first."""
+    def due(self) -> dict[QueuedVod, int]:
+        """The VODs that a worker would take up now, with their attempts; those due for longest come first."""
 
-        def ask(connection: sa.Connection) -> list[QueuedVod]:
+        def ask(connection: sa.Connection) -> dict[QueuedVod, int]:
             now = self._now(connection)
-            return [_vod(row) for row in connection.execute(_due(now, None)).mappings()]
+            return {_vod(row): row["attempts"] for row in connection.execute(_due(now, None)).mappings()}
 
         return self._database.transaction(ask)
 

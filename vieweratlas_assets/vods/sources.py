@@ -5,7 +5,7 @@ TwitchDownloader's command (twitchdownloader), what becomes of comments (worker)
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,22 @@ from vieweratlas_assets.importers.twitchdownloader import read_comments, read_he
 from vieweratlas_assets.vods.queue import QueuedVod
 
 COMMENTS_A_PAGE = 1000
+
+
+@dataclass(frozen=True)
+class ChatRequest:
+    """What is asked of a source.
+
+    Attributes:
+        start_s: comments before this second of the VOD are not needed, but may come too.
+        duration_s: of the VOD, where it is known.
+        is_given_up: whether nobody wants it any more; for a source that is busy for long without giving a page.
+    """
+
+    vod: QueuedVod
+    start_s: int = 0
+    duration_s: int | None = None
+    is_given_up: Callable[[], bool] = lambda: False
 
 
 @dataclass(frozen=True)
@@ -48,12 +64,8 @@ class VodChatSource(Protocol):
 
     is_sample: bool
 
-    def chat(self, vod: QueuedVod, start_s: int, duration_s: int | None) -> AbstractContextManager[VodChat]:
-        """Read a VOD's chat from a second on; comments before it may come too.
-
-        Args:
-            duration_s: of the VOD, where it is known.
-        """
+    def chat(self, request: ChatRequest) -> AbstractContextManager[VodChat]:
+        """Read a VOD's chat."""
         ...
 
 
@@ -66,10 +78,9 @@ class GraphqlSource:
         self._client = client
 
     @contextmanager
-    def chat(self, vod: QueuedVod, start_s: int, duration_s: int | None) -> Iterator[VodChat]:
+    def chat(self, request: ChatRequest) -> Iterator[VodChat]:
         """As VodChatSource."""
-        del duration_s
-        yield VodChat(self._client.pages(vod.vod_id, start_s))
+        yield VodChat(self._client.pages(request.vod.vod_id, request.start_s))
 
 
 class SampledSource:
@@ -81,11 +92,11 @@ class SampledSource:
         self._client = client
 
     @contextmanager
-    def chat(self, vod: QueuedVod, start_s: int, duration_s: int | None) -> Iterator[VodChat]:
+    def chat(self, request: ChatRequest) -> Iterator[VodChat]:
         """As VodChatSource."""
-        if duration_s is None:
+        if request.duration_s is None:
             raise VodChatFailed("the VOD's length is not known, which sampling needs: materialise vod_catalog first")
-        yield VodChat(self._client.sampled_pages(vod.vod_id, duration_s, start_s))
+        yield VodChat(self._client.sampled_pages(request.vod.vod_id, request.duration_s, request.start_s))
 
 
 class FileSource:
@@ -97,9 +108,9 @@ class FileSource:
         self._folder = folder
 
     @contextmanager
-    def chat(self, vod: QueuedVod, start_s: int, duration_s: int | None) -> Iterator[VodChat]:
+    def chat(self, request: ChatRequest) -> Iterator[VodChat]:
         """As VodChatSource."""
-        del start_s, duration_s
+        vod = request.vod
         if not self._folder.is_dir():
             raise VodChatMisconfigured(f"vod.files_dir is {self._folder}, which is no folder")
         named = re.compile(rf"(?:.*\D)?{re.escape(vod.vod_id)}(?:\D.*)?\.json(?:\.gz)?", re.IGNORECASE)

@@ -13,13 +13,12 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from vieweratlas_assets.clients.vod_chat import VodChatFailed, VodChatMisconfigured, VodGone
-from vieweratlas_assets.vods.queue import QueuedVod
-from vieweratlas_assets.vods.sources import VodChat, chat_of_file
+from vieweratlas_assets.vods.sources import ChatRequest, VodChat, chat_of_file
 
 POLL_S = 0.05
 PREFIX = "vieweratlas-vod-"
@@ -34,38 +33,33 @@ class TwitchDownloaderSource:
 
     is_sample = False
 
-    def __init__(
-        self, cli_path: Path, *, timeout_s: float, output_limit_bytes: int, stop: threading.Event | None = None
-    ) -> None:
+    def __init__(self, cli_path: Path, *, timeout_s: float, output_limit_bytes: int) -> None:
         """Run nothing yet.
 
         Args:
             timeout_s: how long one VOD may take.
             output_limit_bytes: how large its file may grow.
-            stop: ends a download that is running.
         """
         self._cli_path, self._timeout_s, self._output_limit = cli_path, timeout_s, output_limit_bytes
-        self._stop = stop or threading.Event()
         _remove_what_the_dead_left()
 
     @contextmanager
-    def chat(self, vod: QueuedVod, start_s: int, duration_s: int | None) -> Iterator[VodChat]:
+    def chat(self, request: ChatRequest) -> Iterator[VodChat]:
         """As VodChatSource."""
-        del start_s, duration_s
         with tempfile.TemporaryDirectory(prefix=f"{PREFIX}{os.getpid()}-") as folder:
-            target = Path(folder) / f"{vod.vod_id}.json"
+            target = Path(folder) / f"{request.vod.vod_id}.json"
             try:
-                self._download(vod.vod_id, target)
+                self._download(request, target)
             except VodChatFailed as error:
                 if FEWER_THREADS not in str(error):
                     raise
-                self._download(vod.vod_id, target, threads=1)
-            with chat_of_file(target, vod) as chat:
+                self._download(request, target, threads=1)
+            with chat_of_file(target, request.vod) as chat:
                 yield chat
 
-    def _download(self, vod_id: str, target: Path, threads: int = 4) -> None:
+    def _download(self, request: ChatRequest, target: Path, threads: int = 4) -> None:
         command = [
-            *(str(self._cli_path), "chatdownload", "--id", vod_id, "-o", str(target)),
+            *(str(self._cli_path), "chatdownload", "--id", request.vod.vod_id, "-o", str(target)),
             *("--compression", "None", "--collision", "Overwrite", "--banner", "false"),
             *("--temp-path", str(target.parent), "--threads", str(threads)),
         ]
@@ -82,7 +76,7 @@ class TwitchDownloaderSource:
             ) from error
         said = _Tail(process)
         try:
-            trouble = self._wait(process, target)
+            trouble = self._wait(process, target, request.is_given_up)
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -93,11 +87,11 @@ class TwitchDownloaderSource:
         if process.returncode != 0 or not target.exists():
             raise _failure(process.returncode, told)
 
-    def _wait(self, process: subprocess.Popen[bytes], target: Path) -> str | None:
+    def _wait(self, process: subprocess.Popen[bytes], target: Path, is_given_up: Callable[[], bool]) -> str | None:
         """Wait for its end; returns why it is not waited for longer."""
         deadline = time.monotonic() + self._timeout_s
         while process.poll() is None:
-            if self._stop.is_set():
+            if is_given_up():
                 return "was stopped"
             if time.monotonic() > deadline:
                 return f"took longer than vod.cli_timeout, {self._timeout_s:g} s"

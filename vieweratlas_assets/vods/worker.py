@@ -29,7 +29,7 @@ from vieweratlas_assets.vods.database import QueueUnavailable
 from vieweratlas_assets.vods.limits import BudgetSpent
 from vieweratlas_assets.vods.queue import LEASE_S, Claim, Figures, LeaseLost, QueuedVod, VodQueue, storable
 from vieweratlas_assets.vods.raw_chat import raw_chat
-from vieweratlas_assets.vods.sources import VodChatSource
+from vieweratlas_assets.vods.sources import ChatRequest, VodChatSource
 from vieweratlas_assets.vods.tables import State
 
 RENEW_EVERY_S = LEASE_S / 5
@@ -208,7 +208,8 @@ class Fetching:
         known = self.known(vod)
         progress = None if self.keep_raw else self._progress(vod)
         start_s = 0 if progress is None else progress["offset_s"].to_list()[-1] + BUCKET_LEN_S
-        with self.source.chat(vod, start_s, known.duration_s) as chat, raw_chat(self.names) as raw:
+        request = ChatRequest(vod, start_s, known.duration_s, lambda: lost.is_set() or self.stop.is_set())
+        with self.source.chat(request) as chat, raw_chat(self.names) as raw:
             minutes = VodMinutes(chat.chapters)
             if progress is not None:
                 minutes.restore(progress)

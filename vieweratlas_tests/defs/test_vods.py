@@ -261,12 +261,15 @@ def test_a_sweep_goes_through_all_channels_in_slices() -> None:
 
 
 def test_days_and_keys_of_due_work() -> None:
-    vods = [
-        QueuedVod(str(number), "ann", dt.datetime(2026, 10, 5 + number % 3, tzinfo=dt.UTC)) for number in range(6)
-    ]
+    vods = {
+        QueuedVod(str(number), "ann", dt.datetime(2026, 10, 5 + number % 3, tzinfo=dt.UTC)): 0 for number in range(6)
+    }
     days = due_days(vods, first=dt.date(2026, 10, 1), today=dt.date(2026, 10, 7), busy={"2026-10-06"})
     assert {day: [vod.vod_id for vod in found] for day, found in days.items()} == {"2026-10-05": ["0", "3"]}
-    key = run_key("2026-10-05", vods[:2], 7200.0)
-    assert key == run_key("2026-10-05", vods[1::-1], 10_799.0)
-    assert key != run_key("2026-10-05", vods[:3], 7200.0)
-    assert key != run_key("2026-10-05", vods[:2], 10_800.0)
+    due = days["2026-10-05"]
+    one, two = due
+    key = run_key("2026-10-05", due, 7200.0)
+    assert key == run_key("2026-10-05", {two: 0, one: 0}, 10_799.0)
+    assert key != run_key("2026-10-05", {one: 0}, 7200.0)
+    assert key != run_key("2026-10-05", {one: 0, two: 1}, 7200.0)
+    assert key != run_key("2026-10-05", due, 10_800.0)

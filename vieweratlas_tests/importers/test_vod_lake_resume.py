@@ -92,6 +92,21 @@ def test_cut_off_after_any_vod_and_run_again_it_is_as_if_it_went_through(
     assert [day.catalog_rows for day in days] == [3, 1, 2]
 
 
+def test_what_others_find_meanwhile_stays_in_the_catalogue(folder: Path, store: LocalStore) -> None:
+    told = {"vod_id": ["999"], "channel": ["zoe"], "created_at": [dt.datetime(2020, 3, 1, 9, tzinfo=dt.UTC)]}
+    found = pl.concat([VOD_CATALOG.empty(), pl.DataFrame(told)], how="diagonal_relaxed")
+
+    def find(_: Vod) -> None:
+        if not store.exists(lake.vod_catalog(DAYS[0])):
+            store.upload_parquet(lake.vod_catalog(DAYS[0]), found, VOD_CATALOG)
+
+    with plan_for(folder) as plan:
+        run_import(plan, store, names=PLAIN, on_vod=find, on_day=lambda day: None)
+
+    listed = store.download_parquet(lake.vod_catalog(DAYS[0]), VOD_CATALOG)
+    assert sorted(listed["vod_id"]) == ["500", "501", "502", "999"]
+
+
 def test_cut_off_between_catalogue_and_report_the_day_is_told_again(
     folder: Path, store: LocalStore, whole: dict[str, bytes]
 ) -> None:

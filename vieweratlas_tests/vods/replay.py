@@ -79,7 +79,8 @@ def replaying(vods: Mapping[str, int] | None = None) -> Iterator[Replay]:
     """
     chats = MadeUpChats()
     for vod_id, comments in (vods or {VOD: 1000}).items():
-        chats.add(vod_id, comments)
+        # Not more than a page in a second, which nobody reaches by offset.
+        chats.add(vod_id, comments, duration_s=max(3600, comments // 7))
     helix = SandboxHelix(small_world(), SandboxClock(START), client_id="sandbox", client_secret="sandbox-secret")
     vod_chat = SandboxVodChat(chats)
     with SandboxServer(helix, vod_chat=vod_chat).running() as server:

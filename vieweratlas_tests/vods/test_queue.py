@@ -120,9 +120,9 @@ def test_failed_attempts_rest_longer_each_time_and_end_after_the_fifth(queue: Vo
         if attempt < MOST_ATTEMPTS:
             assert state == State.PENDING
             clock.now += backoff_s(attempt) - 1
-            assert queue.claim("one") is None and queue.due() == []
+            assert queue.claim("one") is None and queue.due() == {}
             clock.now += 1
-            assert len(queue.due()) == 1
+            assert list(queue.due().values()) == [attempt]
     assert state == State.FAILED
     clock.now += 1e6
     assert queue.claim("one") is None

@@ -23,7 +23,7 @@ from vieweratlas_assets.domain.schemas import PRESENCE
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.vods.database import Database
 from vieweratlas_assets.vods.queue import QueuedVod, VodQueue
-from vieweratlas_assets.vods.sources import FileSource
+from vieweratlas_assets.vods.sources import ChatRequest, FileSource
 from vieweratlas_assets.vods.tables import State
 from vieweratlas_assets.vods.twitchdownloader import TwitchDownloaderSource
 from vieweratlas_assets.vods.worker import Fetching
@@ -63,7 +63,7 @@ def source(folder: Path, body: str, **limits: Any) -> TwitchDownloaderSource:
 
 
 def read(made: TwitchDownloaderSource) -> list[tuple[int, str | None]]:
-    with made.chat(VOD, 0, None) as chat:
+    with made.chat(ChatRequest(VOD)) as chat:
         return [(comment.offset_s, comment.login) for page in chat.pages for comment in page]
 
 
@@ -168,12 +168,21 @@ def test_chapters_tell_the_game_of_each_minute(tmp_path: Path) -> None:
 
 def test_a_run_that_is_stopped_ends_the_command_and_gives_the_vod_back(tmp_path: Path) -> None:
     stop = threading.Event()
-    made = source(tmp_path, "time.sleep(600)", stop=stop)
+    made = source(tmp_path, "time.sleep(600)")
     threading.Timer(1.0, stop.set).start()
     began = time.monotonic()
     queue, _ = fetch(tmp_path, VOD, source=made, stop=stop)
     assert time.monotonic() - began < 30
     assert [(row["state"], row["attempts"]) for row in queue.rows()] == [(State.PENDING, 0)]
+
+
+def test_the_command_is_ended_when_somebody_skips_its_vod(tmp_path: Path) -> None:
+    queue = VodQueue(Database(f"sqlite:///{tmp_path}/queue.db"))
+    threading.Timer(1.0, lambda: queue.skip_vods([VOD.vod_id], "by hand")).start()
+    began = time.monotonic()
+    fetch(tmp_path, VOD, source=source(tmp_path, "time.sleep(600)"), renew_every_s=0.1)
+    assert time.monotonic() - began < 30
+    assert [(row["state"], row["reason"]) for row in queue.rows()] == [(State.SKIPPED, "by hand")]
 
 
 def test_every_file_that_it_wrote_becomes_presence(tmp_path: Path, shared_data: Path) -> None:
@@ -199,9 +208,9 @@ def test_every_file_that_it_wrote_becomes_presence(tmp_path: Path, shared_data: 
 def test_a_file_of_another_vod_or_none_is_told(tmp_path: Path) -> None:
     (tmp_path / "chat").mkdir()
     made = FileSource(tmp_path / "chat")
-    with pytest.raises(VodChatFailed, match="no file in"), made.chat(VOD, 0, None):
+    with pytest.raises(VodChatFailed, match="no file in"), made.chat(ChatRequest(VOD)):
         pass
     (tmp_path / "chat/ann_77.json").write_text(json.dumps(CHAT | {"video": {"id": "78"}}))
     (tmp_path / "chat/ann_177.json").write_text(json.dumps(CHAT))
-    with pytest.raises(VodChatFailed, match=r"ann_77\.json holds VOD 78"), made.chat(VOD, 0, None):
+    with pytest.raises(VodChatFailed, match=r"ann_77\.json holds VOD 78"), made.chat(ChatRequest(VOD)):
         pass

@@ -6,6 +6,7 @@ import json
 import threading
 from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +23,11 @@ from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.objects import StorageError
 from vieweratlas_assets.vods.database import Database
 from vieweratlas_assets.vods.limits import BudgetSpent, SharedRequests
-from vieweratlas_assets.vods.queue import LEASE_S, QueuedVod, VodQueue
-from vieweratlas_assets.vods.sources import FileSource, GraphqlSource, SampledSource, VodChat
+from vieweratlas_assets.vods.queue import LEASE_S, MOST_ATTEMPTS, QueuedVod, VodQueue, backoff_s
+from vieweratlas_assets.vods.sources import ChatRequest, FileSource, GraphqlSource, SampledSource, VodChat
 from vieweratlas_assets.vods.tables import State
 from vieweratlas_assets.vods.worker import Fetching, KnownVod, Outcome
+from vieweratlas_tests.vods.postgres import postgres
 from vieweratlas_tests.vods.replay import VOD, Replay, replaying
 
 CREATED = dt.datetime(2026, 10, 5, 18, 0, 7, tzinfo=dt.UTC)
@@ -63,11 +65,11 @@ class AtWork:
 
 
 @contextmanager
-def at_work(folder: Path, vods: dict[str, int] | None = None) -> Iterator[AtWork]:
+def at_work(folder: Path, vods: dict[str, int] | None = None, *, url: str | None = None) -> Iterator[AtWork]:
     """A sandbox with VODs of forsen that are in the queue."""
     clock = [1_791_300_000.0]
     with replaying(vods) as replay:
-        database = Database(f"sqlite:///{folder}/queue.db")
+        database = Database(url or f"sqlite:///{folder}/queue.db")
         queue = VodQueue(database, clock=lambda: clock[0])
         queue.add(QueuedVod(vod_id, "forsen", CREATED) for vod_id in replay.chats.vods)
         yield AtWork(replay, queue, LocalStore(folder / "lake"), clock)
@@ -200,12 +202,12 @@ def test_the_days_requests_are_shared_and_what_they_do_not_reach_waits(tmp_path:
 def test_a_vod_that_somebody_skips_while_it_fails_ends_no_other(tmp_path: Path, ends: Exception) -> None:
     class Skipped(GraphqlSource):
         @contextmanager
-        def chat(self, vod: QueuedVod, start_s: int, duration_s: int | None) -> Iterator[VodChat]:
-            if vod.vod_id == VOD:
+        def chat(self, request: ChatRequest) -> Iterator[VodChat]:
+            if request.vod.vod_id == VOD:
                 if "later" in str(ends) or isinstance(ends, VodGone):
                     work.queue.skip_vods([VOD], "by hand")
                 raise ends
-            with super().chat(vod, start_s, duration_s) as chat:
+            with super().chat(request) as chat:
                 yield chat
 
     with at_work(tmp_path, {VOD: 100, "2580000002": 100}) as work:
@@ -270,6 +272,42 @@ def test_a_worker_whose_lease_is_lost_gives_up_and_the_other_one_counts(tmp_path
         other.join()
         assert outcome.state == State.PROCESSING
         assert [(row["state"], row["attempts"]) for row in work.queue.rows()] == [(State.PROCESSING, 2)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("refuses_cursors", [False, True])
+def test_200_000_comments_are_each_counted_once_whatever_breaks(tmp_path: Path, refuses_cursors: bool) -> None:
+    with at_work(tmp_path, {VOD: 200_000}) as work:
+        faults = work.replay.vod_chat.faults
+        faults.refuses_cursors, faults.service_error_every, faults.to_cut = refuses_cursors, 3, 3
+        faults.statuses = deque([200] * 500 + [503] * 6 + [200] * 500 + [502, 200] * 20)
+        for _ in range(MOST_ATTEMPTS):
+            work.fetching().run()
+            work.clock[0] += backoff_s(MOST_ATTEMPTS)
+        (row,) = work.queue.rows()
+        assert (row["state"], row["attempts"]) == (State.COMPLETED, 2)
+        assert row["comments"] == 200_000
+        work.exact()
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("postgres")
+def test_workers_go_on_while_the_queues_database_is_restarted(tmp_path: Path) -> None:
+    vods = {f"25800{number:05d}": 300 for number in range(60)}
+    done: list[Outcome] = []
+    with postgres() as server, at_work(tmp_path, vods, url=server.url) as work, ThreadPoolExecutor(2) as pool:
+        runs = [pool.submit(work.fetching(on_outcome=done.append).run, at_once=2) for _ in range(2)]
+        for reached in (10, 25, 40):
+            _when(lambda reached=reached: len(done) >= reached, server.stop)
+            server.start()
+        for each in runs:
+            each.result()
+        assert set(work.states().values()) == {State.COMPLETED}
+        assert {row["comments"] for row in work.queue.rows()} == {300}
+        assert {row["attempts"] for row in work.queue.rows()} <= {1, 2}
+        for vod in vods:
+            work.exact(vod)
+        assert len(work.store.list_files("curated/")) == 60 and not work.store.list_files("raw/")
 
 
 def test_names_become_what_the_settings_say_also_in_what_is_saved(tmp_path: Path) -> None:
