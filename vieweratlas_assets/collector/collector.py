@@ -10,8 +10,9 @@ import logging
 import math
 import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import polars as pl
 
@@ -146,20 +147,25 @@ class Collector:
         self._now_wanted = await asyncio.to_thread(self._wanted)
         # The server's clock may be behind ours; minutes in which nobody was wanted make no rows.
         self._next_minute_s = _minute(self._clock() - MOST_OFF_S)
-        async with self._source:
-            self._source.watch(self._now_wanted.channels)
-            end_s = math.inf
-            try:
-                await self._work(until, hours)
-                end_s = self._server_now()
-                # Otherwise the time since the last sign of life would be a gap.
-                await self._source.prove()
-            finally:
-                self._put_until(min(until, end_s, self._server_now()))
-        await self._listening
-        # What was on its way while the source was left: late, but not lost.
+        end_s, proven = math.inf, self._source.proven_until
+        try:
+            async with self._source:
+                self._source.watch(self._now_wanted.channels)
+                try:
+                    await self._work(until, hours)
+                    end_s = self._server_now()
+                    # Otherwise the time since the last sign of life would be a gap.
+                    await self._source.prove()
+                finally:
+                    end_s = min(until, end_s, self._server_now())
+                    # A source that was left knows of nothing any more.
+                    proven = partial(_known, {each: proven(each) for each in self._book.watched})
+            await self._listening
+        finally:
+            # With what was still on its way while the source was left.
+            self._put_until(end_s, proven)
         newest_s = math.nextafter(self._book.newest_ms / 1000, math.inf)
-        self._put(min(until, max(self._next_minute_s, newest_s)))
+        self._put(min(until, max(self._next_minute_s, newest_s)), proven)
         await asyncio.to_thread(self._spool.deliver)
         await self._tell_hours(before=math.inf)
         await self._tell_metrics()
@@ -208,17 +214,17 @@ class Collector:
             if self._clock() < begin:
                 continue
             over = self._server_now() - self._pace.lateness_s
-            self._put_until(over // self._pace.file_s * self._pace.file_s)
+            self._put_until(over // self._pace.file_s * self._pace.file_s, self._source.proven_until)
 
-    def _put_until(self, end_s: float) -> None:
+    def _put_until(self, end_s: float, proven_until: Callable[[str], float]) -> None:
         """Bring the minutes until then to the spool, file by file."""
         while self._next_minute_s < end_s:
             file_ends_s = (self._next_minute_s // self._pace.file_s + 1) * self._pace.file_s
-            self._put(min(end_s, file_ends_s))
+            self._put(min(end_s, file_ends_s), proven_until)
 
-    def _put(self, end_s: float) -> None:
+    def _put(self, end_s: float, proven_until: Callable[[str], float]) -> None:
         """Bring what was told until then, and was not brought yet, to the spool."""
-        rows = self._book.close(self._next_minute_s, end_s, self._source.proven_until, self._now_wanted.roster)
+        rows = self._book.close(self._next_minute_s, end_s, proven_until, self._now_wanted.roster)
         self._next_minute_s = math.ceil(end_s / BUCKET_LEN_S) * BUCKET_LEN_S
         if rows.height:
             add_figures(self.hours, rows)
@@ -321,6 +327,11 @@ def add_figures(hours: Hours, rows: pl.DataFrame) -> None:
         known = hours.setdefault(hour, dict.fromkeys(row, 0))
         for name, number in row.items():
             known[name] += int(number)
+
+
+def _known(moments: Mapping[str, float], channel: str) -> float:
+    """When a channel was last proven to be read; 0 where it never was."""
+    return moments.get(channel, 0.0)
 
 
 def _minute(moment_s: float) -> int:

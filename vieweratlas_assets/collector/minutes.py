@@ -119,6 +119,11 @@ class MinuteBook:
         """How far the server's clock is ahead of ours; less than least_skew_s is taken to be the way of messages."""
         return self._skew_s
 
+    @property
+    def watched(self) -> set[str]:
+        """The channels whose minutes are not all closed."""
+        return {*self._state, *self._spans}
+
     def take(self, events: Iterable[ChatEvent], now: float) -> None:
         """Take what a source tells.
 
