@@ -18,11 +18,14 @@ from typing import Any
 
 import polars as pl
 
+from vieweratlas_assets.domain.atlas.identity import identify
 from vieweratlas_assets.domain.atlas.layout import force_layout
+from vieweratlas_assets.domain.atlas.map_layout import map_graph, map_layout
 from vieweratlas_assets.domain.atlas.model import Atlas
 from vieweratlas_assets.domain.atlas.picture import draw_png
 from vieweratlas_assets.domain.communities.detection import Detection, detect_communities
 from vieweratlas_assets.domain.communities.detectors import detector_names
+from vieweratlas_assets.domain.communities.history import Day
 from vieweratlas_assets.domain.overlap.counting import overlap_of
 from vieweratlas_assets.domain.overlap.graph import OverlapGraph, build_overlap_graph
 from vieweratlas_assets.domain.overlap.measures import usable_weight
@@ -219,19 +222,23 @@ def lay_out(
 
     Args:
         day: the date that pictures show, the last of the audience's.
-        analysis: weight and seed.
+        analysis: layout, weight and seed.
 
     Raises:
         SettingsError: a setting is unknown or impossible.
     """
     chosen = _chosen(analysis)
     weight = usable_weight(graph.edges, chosen.weight)
-    layout = force_layout(graph.nodes, graph.edges, weight=weight, seed=chosen.seed)
-    return Atlas(_day(day), graph.nodes, graph.edges, found.communities, tags, layout)
+    if chosen.layout == "force":
+        layout = force_layout(graph.nodes, graph.edges, weight=weight, seed=chosen.seed)
+    else:
+        layout = map_layout(map_graph(graph.nodes, graph.edges, found.communities, weight=weight), seed=chosen.seed)
+    history = identify(Day(_day(day), graph.nodes, found.communities), tags, layout).communities
+    return Atlas(_day(day), graph.nodes, graph.edges, found.communities, tags, layout, history)
 
 
 def draw(atlas: Atlas) -> bytes:
-    """Draw the map: a PNG of 2400 x 1600 pixels, as that of the asset `atlas_png`."""
+    """Draw the map: a PNG of 3200 x 2240 pixels, as that of the asset `atlas_png`."""
     return draw_png(atlas)
 
 

@@ -31,6 +31,13 @@ class Partitions:
             start_offset=1 - self.window_days, allow_nonexistent_upstream_partitions=True
         )
 
+    @property
+    def day_before(self) -> dg.TimeWindowPartitionMapping:
+        """A day depends on the one before it, where there is one."""
+        return dg.TimeWindowPartitionMapping(
+            start_offset=-1, end_offset=-1, allow_nonexistent_upstream_partitions=True
+        )
+
 
 def partitions_of(settings: PartitionSettings) -> Partitions:
     """Build the partitions that the settings ask for."""

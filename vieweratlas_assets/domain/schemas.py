@@ -242,6 +242,45 @@ LAYOUT = Table(
     key=("channel",),
 )
 
+COMMUNITY_HISTORY = Table(
+    "community_history",
+    "Who each community of the day is: what it keeps from one day to the next.",
+    (
+        Column("community", pl.Int32, "community of the day, 0 = most channels"),
+        Column("community_id", pl.Int64, "number that it keeps for as long as it lives, from 1 on"),
+        Column("name", pl.String, "name, unique within the day; kept while the community lives"),
+        Column("colour", pl.Int32, "place of its colour in the palette, 0 to 11; kept likewise"),
+        Column("since", pl.Date, "first day on which it was found"),
+        Column("label", pl.String, "label of the day, by which it would be named were it new"),
+        Column("label_days", pl.Int32, "days in a row that had this label"),
+        Column(
+            "similarity",
+            pl.Float64,
+            "weighted Jaccard index with the same community on the earlier day; null = it is new",
+            nullable=True,
+        ),
+    ),
+    key=("community",),
+)
+
+COMMUNITY_EVENTS = Table(
+    "community_events",
+    "What became of communities since the earlier day.",
+    (
+        Column("event", pl.String, "born, died, split, merged, renamed or moved"),
+        Column("community_id", pl.Int64, "community it happened to or in; 0 = none"),
+        Column("from_community_id", pl.Int64, "where it came from, on the earlier day; 0 = nowhere"),
+        Column("channel", pl.String, "channel that moved; empty for other events"),
+        Column(
+            "share",
+            pl.Float64,
+            "split: share of the earlier community that is here; merged: share of this one that comes from there",
+            nullable=True,
+        ),
+    ),
+    key=("event", "community_id", "from_community_id", "channel"),
+)
+
 TABLES: tuple[Table, ...] = (
     PRESENCE,
     RAW_SNAPSHOTS,
@@ -257,4 +296,6 @@ TABLES: tuple[Table, ...] = (
     COMMUNITIES,
     COMMUNITY_TAGS,
     LAYOUT,
+    COMMUNITY_HISTORY,
+    COMMUNITY_EVENTS,
 )

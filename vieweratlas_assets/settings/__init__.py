@@ -1,7 +1,9 @@
 """Settings: every knob of ViewerAtlas, typed and checked, from defaults, presets, files and the environment."""
 
+from vieweratlas_assets.settings.community_names import read_community_names
 from vieweratlas_assets.settings.sections import (
     AnalysisSettings,
+    AtlasSettings,
     CollectionSettings,
     EngineSettings,
     PartitionSettings,
@@ -35,6 +37,7 @@ __all__ = [
     "LEGACY_VARIABLES",
     "PRESETS",
     "AnalysisSettings",
+    "AtlasSettings",
     "CollectionSettings",
     "EngineSettings",
     "PartitionSettings",
@@ -51,6 +54,7 @@ __all__ = [
     "keys",
     "load_config_from_yaml",
     "load_settings",
+    "read_community_names",
     "resolve_settings",
     "value_of",
     "variable_of",

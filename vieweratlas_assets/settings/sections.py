@@ -76,12 +76,30 @@ class AnalysisSettings(Section):
         "absolute: it is the gamma of modularity over the whole graph, 1 being plain modularity.",
     )
     min_community_size: int = Field(2, ge=1, description="Smaller communities are marked unclustered.")
+    keep_communities: bool = Field(
+        True,
+        description="Let communities go on from those of the latest earlier day that was found with the same "
+        "settings, unless new ones are better.",
+    )
+    layout: Literal["map", "force"] = Field(
+        "map",
+        description="map: a country for each community, and channels stay where they were; force: a plain "
+        "force-directed layout, each day by itself.",
+    )
     seed: int = Field(42, ge=0, le=2**31, description="Seed of detection and layout.")
     game_threshold: float = Field(
         0.60, gt=0, le=1, description="Share of channels from which one game names a community alone."
     )
     language_threshold: float = Field(
         0.40, gt=0, le=1, description="Share of channels from which a game and a language name it together."
+    )
+
+
+class AtlasSettings(Section):
+    """What people see of the atlas."""
+
+    community_names_file: Place | None = Field(
+        None, description="YAML file of names that you give to communities, by their id: `3: Speedrunners`."
     )
 
 
@@ -271,6 +289,7 @@ class Settings(Section):
         None, description="Log file, kept in 5 old parts of 10 MB. Not set: vieweratlas.log in DAGSTER_HOME."
     )
     analysis: AnalysisSettings = AnalysisSettings()
+    atlas: AtlasSettings = AtlasSettings()
     partitions: PartitionSettings = PartitionSettings()
     collection: CollectionSettings = CollectionSettings()
     twitch: TwitchSettings = TwitchSettings()

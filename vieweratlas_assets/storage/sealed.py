@@ -123,7 +123,7 @@ class SealedPartitions:
         latest = {}
         if self._is_newest(asset, day):
             latest = _latest_of(files)
-            shown = old or self._newest_before(asset, day)
+            shown = old or self.newest_before(asset, day)
             # Before all else: what the shown partition had is known only as long as its record is there.
             for gone in sorted(_latest_of(shown.files if shown else {}).keys() - latest):
                 self.store.delete(gone)
@@ -149,7 +149,8 @@ class SealedPartitions:
         except CorruptObject:
             return None
 
-    def _newest_before(self, asset: str, day: dt.date) -> PartitionRecord | None:
+    def newest_before(self, asset: str, day: dt.date) -> PartitionRecord | None:
+        """The record of the latest earlier day of the atlas that has a whole partition; None where none has."""
         earlier = (other for other in reversed(self._days_of_atlas()) if other < day)
         return next(filter(None, (self._sound_record(asset, other) for other in earlier)), None)
 

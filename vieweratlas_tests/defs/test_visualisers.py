@@ -1,5 +1,6 @@
 """Visualisers that users bring, as assets: their files, their pictures, and what their faults leave alone."""
 
+import re
 from pathlib import Path
 
 import dagster as dg
@@ -60,7 +61,7 @@ def test_what_is_ours_is_taken(lake: LocalStore) -> None:
         assert run(settings_for(lake.root), "daily_atlas", DAY, instance=instance).success
     files = {key.rpartition("/")[2] for key in lake.list_files(f"atlas/date={DAY}/")}
     assert len(files) > 10
-    assert {name.partition(".")[0] for name in files if not name.startswith("_")} <= TAKEN_FILES
+    assert {re.split("[.-]", name)[0] for name in files if not name.startswith("_")} <= TAKEN_FILES
     specs = build_defs(settings_for(lake.root)).resolve_all_asset_specs()
     ours = {name for spec in specs if (name := spec.key.to_user_string()).startswith("atlas_")}
     assert ours and {name.removeprefix("atlas_") for name in ours} <= TAKEN_NAMES

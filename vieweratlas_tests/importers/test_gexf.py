@@ -16,6 +16,7 @@ from vieweratlas_assets.domain.atlas.model import Atlas
 from vieweratlas_assets.domain.overlap.measures import with_measures
 from vieweratlas_assets.domain.schemas import (
     COMMUNITIES,
+    COMMUNITY_HISTORY,
     COMMUNITY_TAGS,
     GRAPH_EDGES,
     GRAPH_NODES,
@@ -116,6 +117,7 @@ def test_any_graph_comes_back_with_every_measure_and_every_unknown(data: st.Data
         table(COMMUNITIES, channel=names, community=[data.draw(st.none() | st.integers(0, 3)) for _ in names]),
         COMMUNITY_TAGS.empty(),
         table(LAYOUT, channel=names, x=[data.draw(st.floats(0, 1)) for _ in names], y=[0.25] * len(names)),
+        table(COMMUNITY_HISTORY, community=[0, 1, 2, 3], community_id=[1, 2, 3, 4], name=list("abcd")),
     )
     with TemporaryDirectory() as folder:
         _same(_read(Path(folder), gexf(atlas)), atlas)

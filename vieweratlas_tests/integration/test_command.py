@@ -199,6 +199,7 @@ def whole(sealed: SealedPartitions, day: dt.date) -> dict[str, bool]:
         "communities",
         "community_tags",
         "atlas_layout",
+        "community_history",
         "gephi_export",
     ):
         record = sealed.record(asset, day)

@@ -27,6 +27,7 @@ ASSETS = (
     "communities",
     "community_tags",
     "atlas_layout",
+    "community_history",
     "atlas_png",
     "atlas_html",
     "gephi_export",

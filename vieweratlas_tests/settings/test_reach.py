@@ -45,6 +45,7 @@ from vieweratlas_assets.domain.schemas import (
     CHANNEL_AUDIENCE,
     CHANNEL_ROSTER,
     COMMUNITIES,
+    COMMUNITY_HISTORY,
     COMMUNITY_TAGS,
     GRAPH_EDGES,
     GRAPH_NODES,
@@ -120,6 +121,7 @@ def lake(tmp_path: Path) -> Path:
     (tmp_path / "opt_out.txt").write_text("viewer ann1\n")
     (tmp_path / "key.txt").write_text("k" * 32)
     (tmp_path / "channels.txt").write_text("cid\n")
+    (tmp_path / "names.yaml").write_text("1: The Board\n")
     return tmp_path / "lake"
 
 
@@ -326,6 +328,16 @@ def atlas(settings: Settings) -> Any:
     return [sealed.table(sealed.record(asset, DAY), table).rows() for asset, table in tables.items()]
 
 
+def identities(settings: Settings) -> Any:
+    """Who the communities of the second of two days are, and what they went on from."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        for day in (DAY - dt.timedelta(days=1), DAY):
+            assert run(settings, "daily_atlas", day, instance=instance).success
+    sealed = SealedPartitions(LocalStore(settings.root))
+    history = sealed.table(sealed.record("community_history", DAY), COMMUNITY_HISTORY)
+    return history["name"].to_list(), sealed.record("communities", DAY).facts["went_on_from"]
+
+
 def partitions(settings: Settings) -> Any:
     """Where the partitions of the code location begin."""
     specs = {spec.key.to_user_string(): spec for spec in build_defs(settings).resolve_all_asset_specs()}
@@ -450,6 +462,9 @@ EFFECTS = {
     "analysis.resolution": Effect("0.01", communities, PLAIN),
     "analysis.resolution_mode": Effect("absolute", communities, SMALL),
     "analysis.min_community_size": Effect("4", communities, PLAIN),
+    "analysis.keep_communities": Effect("false", identities, PLAIN),
+    "analysis.layout": Effect("force", atlas, PLAIN),
+    "atlas.community_names_file": Effect("names.yaml", identities, PLAIN),
     "analysis.seed": Effect("7", atlas, PLAIN),
     "analysis.game_threshold": Effect("0.3", atlas, PLAIN),
     "analysis.language_threshold": Effect("0.9", atlas, {**PLAIN, "analysis.game_threshold": "1"}),

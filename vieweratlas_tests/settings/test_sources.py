@@ -250,7 +250,7 @@ def test_the_region_is_left_to_aws_until_somebody_chooses_it() -> None:
         ("VIEWERATLAS_OVERLAP_THRESHOLD", "5", "did you mean VIEWERATLAS_ANALYSIS__OVERLAP_THRESHOLD?"),
         ("VIEWERATLAS_ANALYSIS", "5", "unknown variable VIEWERATLAS_ANALYSIS = '5'; known in analysis are"),
         ("VIEWERATLAS_PARTITIONS__SEED", "5", "did you mean VIEWERATLAS_ANALYSIS__SEED?"),
-        ("VIEWERATLAS_QQQ", "5", "known are log_file, log_level, root and the sections analysis, partitions,"),
+        ("VIEWERATLAS_QQQ", "5", "known are log_file, log_level, root and the sections analysis, atlas, partitions,"),
         ("VIEWERATLAS_PRESET", "default", "unknown variable VIEWERATLAS_PRESET = 'default'"),
     ],
 )

@@ -1,6 +1,6 @@
-"""From audiences to the atlas: graph, communities, labels, positions.
+"""From audiences to the atlas: graph, communities, labels.
 
-Belongs here: the assets that compute. Not here: what people look at (products), the methods (domain).
+Belongs here: the assets that compute. Not here: the map (map), what people look at (products), the methods (domain).
 """
 
 import datetime as dt
@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
@@ -22,7 +22,6 @@ from vieweratlas_assets.defs.local_overlap import count_here
 from vieweratlas_assets.defs.metadata import OWNERS, column_schemas
 from vieweratlas_assets.defs.resources import Analysis
 from vieweratlas_assets.defs.spark_overlap import count_on_spark, spark_launcher
-from vieweratlas_assets.domain.atlas.layout import force_layout
 from vieweratlas_assets.domain.communities.detection import detect_communities
 from vieweratlas_assets.domain.communities.profile_picture import draw_profile
 from vieweratlas_assets.domain.overlap.counting import Overlap
@@ -35,7 +34,6 @@ from vieweratlas_assets.domain.overlap.graph import (
     density_advice,
     graph_facts,
 )
-from vieweratlas_assets.domain.overlap.measures import usable_weight
 from vieweratlas_assets.domain.overlap.pairs import WindowPairs
 from vieweratlas_assets.domain.schemas import (
     CHANNEL_ACTIVITY,
@@ -43,7 +41,6 @@ from vieweratlas_assets.domain.schemas import (
     COMMUNITY_TAGS,
     GRAPH_EDGES,
     GRAPH_NODES,
-    LAYOUT,
 )
 from vieweratlas_assets.domain.tagging.labels import tag_communities
 from vieweratlas_assets.partitions import RANGE, Partitions
@@ -68,14 +65,20 @@ TAG_CHECKS = (
     schema_check([COMMUNITY_TAGS]),
     Check("labels_unique", "Every community has a label of its own.", blocking=True),
 )
-LAYOUT_CHECKS = (
-    schema_check([LAYOUT]),
-    Check("positions_in_unit_square", "Every position is a number from 0 to 1.", blocking=True),
-)
-
+DETECTION = ("algorithm", "weight", "resolution", "resolution_mode", "min_community_size", "seed")
 
 Counting = Callable[..., tuple[Overlap, dict[str, Any]]]
 """`count_here` or `count_on_spark`: (day, window, thresholds) to counts and figures."""
+
+
+class ContinuityConfig(dg.Config):
+    """What may be asked of one run of an asset that goes on from an earlier day.
+
+    Attributes:
+        anew: begin anew, as on a first day.
+    """
+
+    anew: bool = False
 
 
 class GraphConfig(dg.Config):
@@ -204,10 +207,12 @@ def window_fingerprint(window: Iterable[PartitionRecord]) -> str:
 def _window_facts(window: list[PartitionRecord]) -> dict[str, Any]:
     """What the audiences of the window stand on, summed over its days."""
     sources = [source for record in window for source in record.facts["sources"].values()]
+    told = {name for record in window for name, each in record.facts["sources"].items() if each["snapshots"]}
     removed: Counter[str] = Counter()
     for effect in (effect for record in window for effect in record.facts["filters"] if effect["removed"]):
         removed[effect["name"]] += effect["pairs"]
     return {
+        "sources": sorted(told),
         "snapshots": sum(source["snapshots"] for source in sources),
         "files_read": sum(source["files_read"] for source in sources),
         "files_rejected": sum(source["files_rejected"] for source in sources),
@@ -230,30 +235,43 @@ def communities_asset(partitions: Partitions) -> dg.AssetsDefinition:
 
     @dg.asset(
         ins={"overlap_graph": dg.AssetIn(input_manager_key="lake")},
-        kinds={"numpy", "matplotlib", "parquet"},
+        deps=[dg.AssetDep("communities", partition_mapping=partitions.day_before)],
+        kinds={"numba", "matplotlib", "parquet"},
         metadata=column_schemas([COMMUNITIES]),
         **atlas_options(partitions, "communities", COMMUNITY_CHECKS),
     )
     def communities(
         context: dg.AssetExecutionContext,
+        config: ContinuityConfig,
         overlap_graph: AssetDays,
         lake: dg.ResourceParam[LakeIOManager],
         analysis: Analysis,
     ) -> dg.MaterializeResult:
         """Groups of channels that share viewers among each other more than with the rest."""
-        return each_day(
-            context,
-            lake.sealed,
-            lambda day: communities_of_day(overlap_graph, day, analysis),
-            tables=[COMMUNITIES],
-            asset_checks=COMMUNITY_CHECKS,
-        )
+
+        def of_day(day: dt.date) -> DayResult:
+            earlier = None
+            if analysis.keep_communities and not config.anew:
+                earlier = lake.sealed.newest_before("communities", day)
+            if earlier is not None and earlier.facts.get("settings") != analysis.used(*DETECTION):
+                earlier = None
+            found = None if earlier is None else lake.sealed.table(earlier, COMMUNITIES)
+            result = communities_of_day(overlap_graph, day, analysis, found)
+            return replace(result, facts={**result.facts, "went_on_from": earlier and str(earlier.day)})
+
+        return each_day(context, lake.sealed, of_day, tables=[COMMUNITIES], asset_checks=COMMUNITY_CHECKS)
 
     return communities
 
 
-def communities_of_day(graph: AssetDays, day: dt.date, analysis: Analysis) -> DayResult:
-    """Find the communities of a day's graph."""
+def communities_of_day(
+    graph: AssetDays, day: dt.date, analysis: Analysis, earlier: pl.DataFrame | None = None
+) -> DayResult:
+    """Find the communities of a day's graph.
+
+    Args:
+        earlier: schema COMMUNITIES, that the communities may go on from.
+    """
     found = detect_communities(
         graph.table(day, GRAPH_NODES),
         graph.table(day, GRAPH_EDGES),
@@ -264,6 +282,7 @@ def communities_of_day(graph: AssetDays, day: dt.date, analysis: Analysis) -> Da
         min_community_size=analysis.min_community_size,
         seed=analysis.seed,
         profiled=True,
+        earlier=earlier,
     )
     channels, count = found.communities.height, len(found.sizes)
     sane = channels < 2 or 2 <= count < channels / 2
@@ -282,9 +301,8 @@ def communities_of_day(graph: AssetDays, day: dt.date, analysis: Analysis) -> Da
         "resolution_used": found.resolution,
         "natural_resolution": found.natural_resolution,
         "resolution_profile": [asdict(step) for step in found.profile],
-        "settings": analysis.used(
-            "algorithm", "weight", "resolution", "resolution_mode", "min_community_size", "seed"
-        ),
+        "communities_kept": found.goes_on,
+        "settings": analysis.used(*DETECTION),
     }
     verdicts = {
         "modularity_in_range": Verdict(
@@ -340,36 +358,3 @@ def tags_result(tags: pl.DataFrame, analysis: Analysis) -> DayResult:
     }
     verdicts = {"labels_unique": Verdict(repeated == 0, f"{repeated} labels stand more than once")}
     return DayResult(tables={COMMUNITY_TAGS: tags}, facts=facts, verdicts=verdicts)
-
-
-def atlas_layout_asset(partitions: Partitions) -> dg.AssetsDefinition:
-    """Build the asset `atlas_layout`."""
-
-    @dg.asset(
-        ins={"overlap_graph": dg.AssetIn(input_manager_key="lake")},
-        kinds={"numpy", "parquet"},
-        metadata=column_schemas([LAYOUT]),
-        **atlas_options(partitions, "atlas_layout", LAYOUT_CHECKS),
-    )
-    def atlas_layout(
-        context: dg.AssetExecutionContext,
-        overlap_graph: AssetDays,
-        lake: dg.ResourceParam[LakeIOManager],
-        analysis: Analysis,
-    ) -> dg.MaterializeResult:
-        """Where every channel stands on the map: x and y from 0 to 1."""
-
-        def of_day(day: dt.date) -> DayResult:
-            edges = overlap_graph.table(day, GRAPH_EDGES)
-            weight = usable_weight(edges, analysis.weight)
-            layout = force_layout(overlap_graph.table(day, GRAPH_NODES), edges, weight=weight, seed=analysis.seed)
-            outside = layout.filter(~(pl.col("x").is_between(0, 1) & pl.col("y").is_between(0, 1))).height
-            return DayResult(
-                tables={LAYOUT: layout},
-                facts={"rows": layout.height, "weight_used": weight, "settings": analysis.used("weight", "seed")},
-                verdicts={"positions_in_unit_square": Verdict(outside == 0, f"{outside} channels outside")},
-            )
-
-        return each_day(context, lake.sealed, of_day, tables=[LAYOUT], asset_checks=LAYOUT_CHECKS)
-
-    return atlas_layout

@@ -17,11 +17,13 @@ from vieweratlas_assets.defs.io_managers import LakeIOManager
 from vieweratlas_assets.domain.atlas.exports import gephi_edges_csv, gephi_nodes_csv, gexf
 from vieweratlas_assets.domain.atlas.model import Atlas
 from vieweratlas_assets.domain.atlas.page import draw_html
-from vieweratlas_assets.domain.atlas.picture import draw_png, preview_png
+from vieweratlas_assets.domain.atlas.palette import LIGHT
+from vieweratlas_assets.domain.atlas.picture import draw_card, draw_png, preview_png
 from vieweratlas_assets.domain.atlas.results import analysis_results
 from vieweratlas_assets.domain.atlas.visualisers import Visualiser, products_of
 from vieweratlas_assets.domain.schemas import (
     COMMUNITIES,
+    COMMUNITY_HISTORY,
     COMMUNITY_TAGS,
     GRAPH_EDGES,
     GRAPH_NODES,
@@ -29,12 +31,14 @@ from vieweratlas_assets.domain.schemas import (
 )
 from vieweratlas_assets.partitions import Partitions
 from vieweratlas_assets.storage.products import copy_products
-from vieweratlas_assets.storage.sealed import AssetDays
+from vieweratlas_assets.storage.sealed import AssetDays, PartitionRecord
 
-UPSTREAM = ("overlap_graph", "communities", "community_tags", "atlas_layout")
+UPSTREAM = ("overlap_graph", "communities", "community_tags", "atlas_layout", "community_history")
 
 
-def atlas_of_day(day: dt.date, graph: AssetDays, communities: AssetDays, tags: AssetDays, layout: AssetDays) -> Atlas:
+def atlas_of_day(
+    day: dt.date, graph: AssetDays, communities: AssetDays, tags: AssetDays, layout: AssetDays, history: AssetDays
+) -> Atlas:
     """Put the tables of a day together."""
     return Atlas(
         day=day,
@@ -43,7 +47,27 @@ def atlas_of_day(day: dt.date, graph: AssetDays, communities: AssetDays, tags: A
         communities=communities.table(day, COMMUNITIES),
         tags=tags.table(day, COMMUNITY_TAGS),
         layout=layout.table(day, LAYOUT),
+        history=history.table(day, COMMUNITY_HISTORY),
+        provenance=f"{_data_of(graph.record(day))} · {_method_of(communities.record(day))}",
     )
+
+
+def _data_of(graph: PartitionRecord | None) -> str:
+    """The days and sources of a graph, as a picture tells them."""
+    if graph is None or graph.imported:
+        return "people seen in both chats" if graph is None else f"{graph.origin}: people seen in both chats"
+    days, window = graph.facts["days_present"], graph.facts["window_days"]
+    told = {("live",): "live chat", ("vod",): "VOD chat"}.get(
+        tuple(graph.facts["window"]["sources"]), "live and VOD chat"
+    )
+    if window == 1:
+        return f"people who wrote in both chats on that day · {told}"
+    return f"people who wrote in both chats within {window} days ({days} with data) · {told}"
+
+
+def _method_of(communities: PartitionRecord | None) -> str:
+    settings = communities.facts.get("settings", {}) if communities else {}
+    return f"communities by {settings.get('algorithm', 'an algorithm')}"
 
 
 def _product(
@@ -64,9 +88,10 @@ def _product(
         communities: AssetDays,
         community_tags: AssetDays,
         atlas_layout: AssetDays,
+        community_history: AssetDays,
         lake: dg.ResourceParam[LakeIOManager],
     ) -> dg.MaterializeResult:
-        inputs = (overlap_graph, communities, community_tags, atlas_layout)
+        inputs = (overlap_graph, communities, community_tags, atlas_layout, community_history)
         return each_day(context, lake.sealed, lambda day: make(atlas_of_day(day, *inputs)))
 
     return product
@@ -74,14 +99,20 @@ def _product(
 
 def atlas_png_asset(partitions: Partitions) -> dg.AssetsDefinition:
     """Build the asset `atlas_png`."""
-    return _product(partitions, "atlas_png", "The map as a picture to print.", {"matplotlib", "png"}, _png)
+    description = "The map as a picture to print, dark and light, and as a card for links."
+    return _product(partitions, "atlas_png", description, {"matplotlib", "png"}, _png)
 
 
 def _png(atlas: Atlas) -> DayResult:
     png = draw_png(atlas)
+    products = {
+        "community_graph.png": png,
+        "community_graph-light.png": draw_png(atlas, LIGHT),
+        "community_graph-card.png": draw_card(atlas),
+    }
     return DayResult(
-        products={"community_graph.png": png},
-        facts={"channels": atlas.nodes.height, "size_bytes": len(png)},
+        products=products,
+        facts={"channels": atlas.nodes.height, "size_bytes": sum(map(len, products.values()))},
         pictures={"map": preview_png(png)},
     )
 
@@ -147,6 +178,7 @@ def analysis_results_asset(partitions: Partitions) -> dg.AssetsDefinition:
         communities: AssetDays,
         community_tags: AssetDays,
         atlas_layout: AssetDays,
+        community_history: AssetDays,
         lake: dg.ResourceParam[LakeIOManager],
     ) -> dg.MaterializeResult:
         """The day's analysis in one JSON file: partition, labels, statistics of every step, settings."""
@@ -156,10 +188,12 @@ def analysis_results_asset(partitions: Partitions) -> dg.AssetsDefinition:
             "detection": communities,
             "tagging": community_tags,
             "layout": atlas_layout,
+            "history": community_history,
         }
 
         def of_day(day: dt.date) -> DayResult:
-            atlas = atlas_of_day(day, overlap_graph, communities, community_tags, atlas_layout)
+            inputs = (overlap_graph, communities, community_tags, atlas_layout, community_history)
+            atlas = atlas_of_day(day, *inputs)
             data = analysis_results(atlas, {step: _facts(days, day) for step, days in steps.items()})
             facts = {"channels": atlas.nodes.height, "communities": atlas.tags.height}
             return DayResult(products={"analysis_results.json": data}, facts=facts)

@@ -8,8 +8,9 @@ from xml.etree import ElementTree
 
 import polars as pl
 
-from vieweratlas_assets.domain.atlas.model import Atlas, disc_radii
-from vieweratlas_assets.domain.atlas.palette import UNCLUSTERED_GREY, community_colours
+from vieweratlas_assets.domain.atlas.graph import disc_radii
+from vieweratlas_assets.domain.atlas.model import Atlas
+from vieweratlas_assets.domain.atlas.palette import LIGHT, community_colours
 from vieweratlas_assets.domain.overlap.measures import usable_weight
 
 # networkx and Gephi both read this version; https://gexf.net/1.2/primer.html
@@ -123,13 +124,13 @@ def _add_values(
 
 def _add_nodes(graph: ElementTree.Element, atlas: Atlas) -> None:
     nodes = ElementTree.SubElement(graph, "nodes")
-    colours = community_colours(atlas.tags)
+    colours = community_colours(atlas.history, LIGHT)
     radii = disc_radii(atlas.channels["viewers"])
     for row, radius in zip(atlas.channels.iter_rows(named=True), radii.tolist(), strict=True):
         name = _text(row["channel"])
         node = ElementTree.SubElement(nodes, "node", id=name, label=name)
         _add_values(node, row, NODE_ATTRIBUTES)
-        red, green, blue = bytes.fromhex(colours.get(row["community"], UNCLUSTERED_GREY)[1:])
+        red, green, blue = bytes.fromhex(colours[row["community"]][1:])
         ElementTree.SubElement(node, "viz:color", r=str(red), g=str(green), b=str(blue))
         x, y = (repr((row[axis] - 0.5) * GEXF_MAP_WIDTH) for axis in ("x", "y"))
         ElementTree.SubElement(node, "viz:position", x=x, y=y, z="0.0")

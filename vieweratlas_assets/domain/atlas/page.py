@@ -11,27 +11,15 @@ from typing import Any
 import polars as pl
 from pyvis.network import Network
 
-from vieweratlas_assets.domain.atlas.model import (
-    AUDIENCE_NOTE,
-    UNCLUSTERED,
-    Atlas,
-    disc_radii,
-    edge_ends,
-    printable,
-)
-from vieweratlas_assets.domain.atlas.palette import (
-    INK_DARK,
-    INK_DIM,
-    PAPER,
-    UNCLUSTERED_GREY,
-    community_colours,
-)
+from vieweratlas_assets.domain.atlas.graph import disc_radii, edge_ends
+from vieweratlas_assets.domain.atlas.model import AUDIENCE_NOTE, UNCLUSTERED, Atlas, printable
+from vieweratlas_assets.domain.atlas.palette import LIGHT, community_colours
 from vieweratlas_assets.domain.overlap.measures import usable_weight
 
 MAP_WIDTH = 3000.0
 LEGEND_ROWS = 14
 
-FONT = {"color": INK_DARK, "strokeWidth": 4, "strokeColor": PAPER}
+FONT = {"color": LIGHT.ink, "strokeWidth": 4, "strokeColor": LIGHT.paper}
 OPTIONS = {
     "physics": {"enabled": False},
     "interaction": {"hover": True, "tooltipDelay": 80, "hideEdgesOnDrag": True},
@@ -76,7 +64,7 @@ class _Map(Network):
     """
 
     def __init__(self, tooltips: list[str]) -> None:
-        super().__init__(height="100%", width="100%", bgcolor=PAPER, cdn_resources="in_line")
+        super().__init__(height="100%", width="100%", bgcolor=LIGHT.paper, cdn_resources="in_line")
         self.tooltips = tooltips
         self.options = OPTIONS
 
@@ -102,7 +90,7 @@ def draw_html(atlas: Atlas, *, max_channels: int = 300, max_edges: int = 1500) -
     """
     channels = atlas.channels_by_size.head(max_channels)
     edges = _strongest(atlas.edges, channels["channel"], max_edges)
-    colours = community_colours(atlas.tags)
+    colours = community_colours(atlas.history, LIGHT)
     network = _Map([_tooltip(row) for row in channels.iter_rows(named=True)])
     # Setting these at once: add_edge compares every edge with every other.
     network.nodes = _nodes(channels, atlas, colours)
@@ -118,7 +106,7 @@ def draw_html(atlas: Atlas, *, max_channels: int = 300, max_edges: int = 1500) -
 
 
 def _style(atlas: Atlas) -> str:
-    colours = f":root {{ --paper: {PAPER}; --dark: {INK_DARK}; --dim: {INK_DIM}; }}"
+    colours = f":root {{ --paper: {LIGHT.paper}; --dark: {LIGHT.ink}; --dim: {LIGHT.dim}; }}"
     return f"<title>ViewerAtlas {atlas.day.isoformat()}</title>\n<style>{colours}{STYLE}</style>\n"
 
 
@@ -143,7 +131,7 @@ def _nodes(channels: pl.DataFrame, atlas: Atlas, colours: dict[int | None, str])
                 "x": MAP_WIDTH * row["x"],
                 "y": MAP_WIDTH * (1 - row["y"]),
                 "size": size,
-                "color": colours.get(row["community"], UNCLUSTERED_GREY),
+                "color": colours[row["community"]],
                 "font": {**FONT, "size": round(6 + 0.62 * size)},
             }
         )
@@ -156,7 +144,7 @@ def _edges(channels: pl.DataFrame, edges: pl.DataFrame, colours: dict[int | None
     drawn = []
     for a, b in zip(*(ends.tolist() for ends in edge_ends(channels["channel"], edges)), strict=True):
         inside = communities[a] is not None and communities[a] == communities[b]
-        colour = colours.get(communities[a], UNCLUSTERED_GREY) if inside else UNCLUSTERED_GREY
+        colour = colours[communities[a]] if inside else LIGHT.grey
         drawn.append({"from": a, "to": b, "color": {"color": colour, "opacity": 0.35 if inside else 0.18}})
     return drawn
 
@@ -184,9 +172,9 @@ def _header(atlas: Atlas, channels: pl.DataFrame, edges: pl.DataFrame, colours: 
         drawn = f"{channels.height:,} channels, {edges.height:,} links." if channels.height else "No channels"
     counted = channels.group_by("community", "label").len().sort("len", "community", descending=[True, False])
     clustered = counted.filter(pl.col("community").is_not_null()).head(LEGEND_ROWS)
-    entries = [(colours.get(community, UNCLUSTERED_GREY), label) for community, label, _ in clustered.iter_rows()]
+    entries = [(colours[community], label) for community, label, _ in clustered.iter_rows()]
     if channels["community"].null_count():
-        entries.append((UNCLUSTERED_GREY, UNCLUSTERED))
+        entries.append((LIGHT.grey, UNCLUSTERED))
     legend = "".join(
         f'<li><i style="background:{colour}"></i>{html.escape(printable(label))}</li>' for colour, label in entries
     )

@@ -14,6 +14,7 @@ from scipy import sparse
 
 from vieweratlas_assets.domain.communities.agreement import agreement, mean_pairwise_rand_index
 from vieweratlas_assets.domain.communities.detectors import WeightedGraph, community_detector, modularity
+from vieweratlas_assets.domain.communities.refining import kept_partition
 from vieweratlas_assets.domain.communities.resolution import (
     ProfileStep,
     backbone,
@@ -46,6 +47,7 @@ class Detection:
         natural_resolution: that `resolution` is a multiple of; None in absolute mode.
         edges_per_channel: strongest edges that each channel kept in the backbone; None in absolute mode.
         profile: what other resolutions find; empty in absolute mode and for a graph without edges.
+        goes_on: whether the communities are those of an earlier day, gone on with; None without an earlier day.
     """
 
     communities: pl.DataFrame
@@ -60,6 +62,7 @@ class Detection:
     natural_resolution: float | None = None
     edges_per_channel: int | None = None
     profile: tuple[ProfileStep, ...] = ()
+    goes_on: bool | None = None
 
 
 def detect_communities(
@@ -73,6 +76,7 @@ def detect_communities(
     min_community_size: int = 2,
     seed: int = 42,
     profiled: bool = False,
+    earlier: pl.DataFrame | None = None,
 ) -> Detection:
     """Find the communities of an overlap graph.
 
@@ -89,6 +93,7 @@ def detect_communities(
         min_community_size: smaller communities are marked unclustered.
         seed: of the detection; stability uses it and the four that follow.
         profiled: find out in natural mode what other resolutions would find too; 45 more runs of the detector.
+        earlier: schema COMMUNITIES, of an earlier day: the communities go on from these, unless new ones are better.
 
     Raises:
         ValueError: unknown algorithm, weight or mode, or resolution <= 0.
@@ -109,6 +114,11 @@ def detect_communities(
     gamma = resolution * (natural or 1.0)
     runs = seeded_runs(graph, detector, gamma, seed=seed)
     labels = runs[0] if runs else np.array([], dtype=np.int64)
+    kept = None
+    if earlier is not None and runs:
+        known = dict(earlier.drop_nulls("community").select("channel", "community").iter_rows())
+        kept = kept_partition(graph, labels, known, resolution=gamma)
+        labels = labels if kept is None else kept
     communities, sizes = _numbered(nodes, graph, labels, min_community_size)
     return Detection(
         communities=communities,
@@ -123,6 +133,7 @@ def detect_communities(
         natural_resolution=natural,
         edges_per_channel=per_channel,
         profile=profile,
+        goes_on=None if earlier is None else kept is not None,
     )
 
 

@@ -4,7 +4,9 @@ from datetime import date
 
 import polars as pl
 
+from vieweratlas_assets.domain.atlas.identity import identify
 from vieweratlas_assets.domain.atlas.model import Atlas
+from vieweratlas_assets.domain.communities.history import Day
 from vieweratlas_assets.domain.schemas import (
     COMMUNITIES,
     COMMUNITY_TAGS,
@@ -54,12 +56,19 @@ def ring(names: list[str]) -> list[tuple[str, str]]:
     return list(zip(names, names[1:] + names[:1], strict=True))
 
 
+def atlas_of(
+    nodes: pl.DataFrame, edges: pl.DataFrame, communities: pl.DataFrame, tags: pl.DataFrame, layout: pl.DataFrame
+) -> Atlas:
+    """The atlas of a first day."""
+    history = identify(Day(DAY, nodes, communities), tags, layout).communities
+    return Atlas(DAY, nodes, edges, communities, tags, layout, history)
+
+
 def small_atlas() -> Atlas:
     """Twelve channels in two communities and two unclustered, one with unknown viewers."""
     names = [f"channel_{index:02}" for index in range(12)]
     communities = [0] * 6 + [1] * 4 + [None] * 2
-    return Atlas(
-        DAY,
+    return atlas_of(
         table(
             GRAPH_NODES,
             channel=names,
@@ -82,8 +91,7 @@ def small_atlas() -> Atlas:
 def hostile_atlas() -> Atlas:
     """Every text of the atlas is hostile: logins, labels, games, languages."""
     names, count = list(HOSTILE), len(HOSTILE)
-    return Atlas(
-        DAY,
+    return atlas_of(
         table(GRAPH_NODES, channel=names, viewers=[5000] * count, game_name=names[::-1], language=names),
         edges_between(ring(names), shared_viewers=[7] * count),
         table(COMMUNITIES, channel=names, community=[index % 5 for index in range(count)]),
@@ -99,13 +107,12 @@ def hostile_atlas() -> Atlas:
 
 def empty_atlas() -> Atlas:
     tables = (GRAPH_NODES, GRAPH_EDGES, COMMUNITIES, COMMUNITY_TAGS, LAYOUT)
-    return Atlas(DAY, *(each.empty() for each in tables))
+    return atlas_of(*(each.empty() for each in tables))
 
 
 def bare_atlas(names: list[str], **measures: list) -> Atlas:
     """Channels of which nothing is known: no viewers, no community; a ring of links if a measure is given."""
-    return Atlas(
-        DAY,
+    return atlas_of(
         table(GRAPH_NODES, channel=names),
         edges_between(ring(names), **measures) if measures else GRAPH_EDGES.empty(),
         table(COMMUNITIES, channel=names),
@@ -115,7 +122,7 @@ def bare_atlas(names: list[str], **measures: list) -> Atlas:
 
 
 def shuffled(atlas: Atlas, seed: int = 1) -> Atlas:
-    frames = (atlas.nodes, atlas.edges, atlas.communities, atlas.tags, atlas.layout)
+    frames = (atlas.nodes, atlas.edges, atlas.communities, atlas.tags, atlas.layout, atlas.history)
     return Atlas(atlas.day, *(frame.sample(fraction=1, shuffle=True, seed=seed) for frame in frames))
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from vieweratlas_assets.domain.atlas.exports import gephi_edges_csv, gephi_nodes_csv, gexf
 from vieweratlas_assets.domain.atlas.model import Atlas
-from vieweratlas_assets.domain.atlas.palette import COMMUNITY_COLOURS, UNCLUSTERED_GREY
+from vieweratlas_assets.domain.atlas.palette import LIGHT
 from vieweratlas_tests.domain.atlas.samples import (
     ATLASES,
     bare_atlas,
@@ -96,7 +96,7 @@ def test_gexf_reads_back_as_the_graph() -> None:
 def test_gexf_holds_colours_places_and_sizes() -> None:
     atlas = small_atlas()
     graph = _read(atlas)
-    for name, colour in (("channel_00", COMMUNITY_COLOURS[0]), ("channel_11", UNCLUSTERED_GREY)):
+    for name, colour in (("channel_00", LIGHT.communities[0]), ("channel_11", LIGHT.grey)):
         shown = graph.nodes[name]["viz"]
         assert "#{r:02x}{g:02x}{b:02x}".format(**shown["color"]) == colour
     for channel, x, y in atlas.layout.iter_rows():

@@ -1,16 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
 
-from vieweratlas_assets.domain.atlas.model import (
-    MAX_RADIUS,
-    MIN_RADIUS,
-    Atlas,
-    backbone,
-    disc_radii,
-    edge_ends,
-    printable,
-)
+from vieweratlas_assets.domain.atlas.graph import MAX_RADIUS, MIN_RADIUS, backbone, disc_radii, edge_ends
+from vieweratlas_assets.domain.atlas.model import TABLE_FIELDS, printable
 from vieweratlas_assets.domain.overlap.measures import usable_weight
 from vieweratlas_assets.domain.schemas import GRAPH_EDGES
 from vieweratlas_assets.domain.tables import SchemaError
@@ -26,11 +21,12 @@ from vieweratlas_tests.domain.atlas.samples import (
 def test_channels_join_what_is_known() -> None:
     channels = small_atlas().channels
     assert channels.columns == [
-        *("channel", "viewers", "viewer_minutes", "game_name", "language", "community", "label", "x", "y")
+        *("channel", "viewers", "viewer_minutes", "game_name", "language", "community"),
+        *("community_id", "label", "colour", "x", "y"),
     ]
     assert channels["channel"].is_sorted()
-    assert channels.row(0) == ("channel_00", 1000, None, "Chess", "en", 0, "Chess", 0.0, 0.2)
-    assert channels.row(11)[1:7] == (None, None, None, None, None, "Unclustered")
+    assert channels.row(0) == ("channel_00", 1000, None, "Chess", "en", 0, 1, "Chess", 0, 0.0, 0.2)
+    assert channels.row(11)[1:9] == (None, None, None, None, None, None, "Unclustered", None)
 
 
 def test_row_order_of_the_inputs_does_not_matter() -> None:
@@ -41,7 +37,7 @@ def test_row_order_of_the_inputs_does_not_matter() -> None:
 
 def test_a_channel_missing_from_communities_is_unclustered() -> None:
     atlas = small_atlas()
-    fewer = Atlas(atlas.day, atlas.nodes, atlas.edges, atlas.communities.head(3), atlas.tags, atlas.layout)
+    fewer = replace(atlas, communities=atlas.communities.head(3))
     assert fewer.channels["label"].to_list()[2:4] == ["Chess", "Unclustered"]
 
 
@@ -52,32 +48,29 @@ def test_largest_channels_come_first_and_unknown_ones_last() -> None:
 
 def test_without_viewers_the_channel_with_most_links_counts_as_largest() -> None:
     atlas = bare_atlas(["a", "b", "c"], shared_viewers=[1, 1, 1])
-    star = Atlas(atlas.day, atlas.nodes, atlas.edges.filter(pl.col("channel_b") == "c"), *_rest(atlas))
+    star = replace(atlas, edges=atlas.edges.filter(pl.col("channel_b") == "c"))
     assert star.channels_by_size["channel"].to_list() == ["c", "a", "b"]
 
 
-def _rest(atlas: Atlas) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-    return atlas.communities, atlas.tags, atlas.layout
-
-
-@pytest.mark.parametrize("field", ["nodes", "edges", "communities", "tags", "layout"])
+@pytest.mark.parametrize("field", TABLE_FIELDS)
 def test_a_table_that_breaks_its_schema_is_refused(field: str) -> None:
     atlas = small_atlas()
-    frames = {name: getattr(atlas, name) for name in ("nodes", "edges", "communities", "tags", "layout")}
-    frames[field] = frames[field].drop(frames[field].columns[0])
+    frame = getattr(atlas, field)
     with pytest.raises(SchemaError, match="missing column"):
-        Atlas(atlas.day, **frames)
+        replace(atlas, **{field: frame.drop(frame.columns[0])})
 
 
 def test_channels_without_a_place_and_links_to_nowhere_are_refused() -> None:
     atlas = small_atlas()
     with pytest.raises(SchemaError, match=r"layout.*'channel_00'"):
-        Atlas(atlas.day, atlas.nodes, atlas.edges, atlas.communities, atlas.tags, atlas.layout.slice(1))
+        replace(atlas, layout=atlas.layout.slice(1))
     nowhere = atlas.layout.with_columns(x=pl.lit(float("nan")))
     with pytest.raises(SchemaError, match="no finite place"):
-        Atlas(atlas.day, atlas.nodes, atlas.edges, atlas.communities, atlas.tags, nowhere)
+        replace(atlas, layout=nowhere)
     with pytest.raises(SchemaError, match="graph_edges names channels"):
-        Atlas(atlas.day, atlas.nodes.slice(1), atlas.edges, *_rest(atlas))
+        replace(atlas, nodes=atlas.nodes.slice(1))
+    with pytest.raises(SchemaError, match="community_history lacks communities of communities"):
+        replace(atlas, history=atlas.history.slice(1))
 
 
 @pytest.mark.parametrize(

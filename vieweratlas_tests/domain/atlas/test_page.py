@@ -10,7 +10,7 @@ from pyvis.network import Network
 
 from vieweratlas_assets.domain.atlas.model import Atlas
 from vieweratlas_assets.domain.atlas.page import draw_html
-from vieweratlas_assets.domain.atlas.palette import COMMUNITY_COLOURS, UNCLUSTERED_GREY
+from vieweratlas_assets.domain.atlas.palette import LIGHT
 from vieweratlas_tests.domain.atlas.samples import (
     ATLASES,
     HOSTILE,
@@ -84,7 +84,7 @@ def test_nodes_hold_place_colour_and_tooltip() -> None:
     first, last = nodes["channel_00"], nodes["channel_11"]
     assert first["title"] == "channel_00\nCommunity: Chess\nViewers: 1,000\nGame: Chess\nLanguage: en"
     assert last["title"] == "channel_11\nCommunity: Unclustered\nViewers: unknown\nGame: unknown\nLanguage: unknown"
-    assert (first["color"], last["color"]) == (COMMUNITY_COLOURS[0], UNCLUSTERED_GREY)
+    assert (first["color"], last["color"]) == (LIGHT.communities[0], LIGHT.grey)
     assert (first["x"], first["y"]) == (0, pytest.approx(2400)), "y points down on a screen"
     assert last["y"] < first["y"]
     assert nodes["channel_10"]["size"] >= first["size"] > 0

@@ -7,18 +7,21 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vieweratlas_assets.domain.atlas import picture
+from vieweratlas_assets.domain.atlas.canvas import Canvas, drawable
 from vieweratlas_assets.domain.atlas.model import Atlas
-from vieweratlas_assets.domain.atlas.palette import COMMUNITY_COLOURS, UNCLUSTERED_GREY
-from vieweratlas_assets.domain.atlas.picture import draw_png, preview_png
+from vieweratlas_assets.domain.atlas.palette import THEMES, Theme
+from vieweratlas_assets.domain.atlas.picture import draw_card, draw_png, preview_png
+from vieweratlas_assets.domain.tagging.labels import tag_communities
 from vieweratlas_tests.domain.atlas.samples import (
     ATLASES,
+    atlas_of,
     bare_atlas,
     empty_atlas,
     hostile_atlas,
     shuffled,
     small_atlas,
 )
+from vieweratlas_tests.domain.atlas.test_map_layout import lay_out, planted
 
 
 def _pixels(png: bytes) -> np.ndarray:
@@ -36,12 +39,20 @@ def test_row_order_does_not_matter(make: Callable[[], Atlas]) -> None:
     assert draw_png(shuffled(make()), **size) == draw_png(make(), **size)
 
 
-def test_size_and_colours() -> None:
-    pixels = _pixels(draw_png(small_atlas()))
-    assert pixels.shape == (1600, 2400, 3)
-    for colour in (*COMMUNITY_COLOURS[:2], UNCLUSTERED_GREY):
+@pytest.mark.parametrize("theme", THEMES)
+def test_size_and_colours(theme: Theme) -> None:
+    pixels = _pixels(draw_png(small_atlas(), theme))
+    assert pixels.shape == (2240, 3200, 3)
+    for colour in (*theme.communities[:2], theme.grey):
         assert _share(pixels, colour) > 0.0002
-    assert _share(pixels, COMMUNITY_COLOURS[2]) == 0
+    assert _share(pixels, theme.communities[2]) == 0
+    assert _share(pixels, theme.paper) > 0.3
+
+
+def test_the_card_is_as_large_as_links_want_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = _record_texts(monkeypatch)
+    assert _pixels(draw_card(small_atlas())).shape == (630, 1200, 3)
+    assert {"The Twitch Atlas", "22 November 2026", "12 channels"} <= {text for text, _ in written}
 
 
 @pytest.mark.parametrize(("width", "height"), [(2401, 1601), (333, 777), (1200, 675)])
@@ -70,33 +81,74 @@ def test_texts_are_drawn_as_they_are(monkeypatch: pytest.MonkeyPatch, caplog: py
     assert {"$x^2$ and $", "<script>window.hacked=1</script>", "line break and tab"} <= {
         " ".join(text.split()) for text in texts
     }
-    assert not any(letter in text for text in texts for letter in "한\x01\u202e\r\t")
-    assert any("□" in text for text in texts)
+    assert not any(letter in text for text in texts for letter in "\x01\u202e\r\t")
+    assert any("한글 日本語" in text for text in texts) and any("😀" in text for text in texts)
 
 
-def test_labels_do_not_overlap(monkeypatch: pytest.MonkeyPatch) -> None:
-    boxes: list[tuple[float, ...]] = []
-    draw = picture._Canvas.png
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("한글 日本語 中文 ไทย", "한글 日本語 中文 ···"),
+        ("👩‍👩‍👧 ❤️ 👍🏽", "👩👩👧 ❤ 👍"),
+        ("Ünïcödé Ελλ Привет", "Ünïcödé Ελλ Привет"),
+        ("e\u0301", "é"),
+        ("x" * 50, "x" * 39 + "…"),
+    ],
+)
+def test_what_no_font_has_becomes_a_dot_and_all_else_is_drawn(
+    name: str, shown: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert drawable(name) == shown
+    with caplog.at_level(logging.WARNING):
+        draw_png(bare_atlas([name, "b"]), width_px=600, height_px=400)
+    assert not caplog.records
 
-    def keep(canvas: picture._Canvas) -> bytes:
-        boxes.extend(canvas.taken)
+
+@pytest.mark.parametrize("make", [small_atlas, hostile_atlas, lambda: bare_atlas(_crowd(300)), lambda: _towns(400)])
+def test_labels_do_not_overlap_and_all_text_is_on_the_sheet(
+    make: Callable[[], Atlas], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sheets: list[Canvas] = []
+    draw = Canvas.png
+
+    def keep(canvas: Canvas) -> bytes:
+        sheets.append(canvas)
         return draw(canvas)
 
-    monkeypatch.setattr(picture._Canvas, "png", keep)
-    names = [f"crowded_{index:03}" for index in range(300)]
-    draw_png(bare_atlas(names))
-    left, bottom, right, top = np.array(boxes).T
-    across = np.minimum(right[:, None], right) - np.maximum(left[:, None], left)
-    up = np.minimum(top[:, None], top) - np.maximum(bottom[:, None], bottom)
-    # The lines of the title stand on one another.
-    over = (across > 0) & (up > 0.1) & ~np.eye(len(boxes), dtype=bool)
-    over[:4, :4] = False
-    assert len(boxes) > 20 and not over.any()
+    monkeypatch.setattr(Canvas, "png", keep)
+    atlas = make()
+    draw_png(atlas)
+    draw_card(atlas)
+    assert len(sheets) == 2
+    for canvas in sheets:
+        left, bottom, right, top = np.array(canvas.taken).T
+        across = np.minimum(right[:, None], right) - np.maximum(left[:, None], left)
+        up = np.minimum(top[:, None], top) - np.maximum(bottom[:, None], bottom)
+        # The lines of the title stand on one another, and the legend takes all of its margin.
+        over = (across > 0) & (up > 0.1) & ~np.eye(len(canvas.taken), dtype=bool)
+        over[:5, :5] = False
+        assert not over.any()
+        for text in canvas.axes.texts:
+            box = text.get_window_extent(canvas.agg.get_renderer())
+            assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= canvas.width and box.y1 <= canvas.height, text
+    assert len(sheets[0].taken) > 8
+
+
+def _crowd(count: int) -> list[str]:
+    return [f"crowded_{index:03}" for index in range(count)]
+
+
+def _towns(count: int) -> Atlas:
+    """Many channels in countries."""
+    tables = planted([count // 4, count // 8, count // 8, count // 16, 9, 5])
+    nodes, edges, communities = tables
+    tags = tag_communities(nodes, communities)
+    return atlas_of(nodes, edges, communities, tags, lay_out(tables))
 
 
 def test_title_says_the_day_the_counts_and_whose_audience(monkeypatch: pytest.MonkeyPatch) -> None:
     written = [text for text, _ in _record_and_draw(monkeypatch, small_atlas())]
-    assert "ViewerAtlas · 2026-11-22" in written
+    assert "The Twitch Atlas · 22 November 2026" in written
     assert "12 channels in 2 communities, by the viewers they share" in written
     assert "Audience = people who wrote in chat (chatters), not lurkers" in written
 
@@ -104,9 +156,10 @@ def test_title_says_the_day_the_counts_and_whose_audience(monkeypatch: pytest.Mo
 def test_communities_and_the_largest_channels_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     written = _record_and_draw(monkeypatch, small_atlas())
     texts = [text for text, _ in written]
-    assert texts.count("Chess") == texts.count("Music (de)") == 2, "once on the map, once in the legend"
+    assert {"CHESS", "Chess", "Music (de)"} <= {text.replace("\n", " ") for text in texts}
     assert {"channel_09", "channel_05"} <= set(texts)
-    assert {"6", "4", "Unclustered"} <= set(texts)
+    assert {"6 · ?", "4 · ?", "Unclustered"} <= set(texts), "their viewers are not known"
+    assert any(text.startswith("ViewerAtlas · ") and "not affiliated" in text for text in texts)
 
 
 def test_an_empty_atlas_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,7 +169,7 @@ def test_an_empty_atlas_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_preview_is_small() -> None:
     preview = preview_png(draw_png(small_atlas()))
     assert len(preview) < 60_000
-    assert _pixels(preview).shape == (320, 480, 3)
+    assert _pixels(preview).shape == (336, 480, 3)
 
 
 def test_preview_of_a_busy_picture_is_narrower() -> None:
@@ -129,13 +182,13 @@ def test_preview_of_a_busy_picture_is_narrower() -> None:
 
 def _record_texts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, tuple[float, float]]]:
     written: list[tuple[str, tuple[float, float]]] = []
-    write = picture._Canvas.text
+    write = Canvas.text
 
-    def record(canvas: picture._Canvas, x: float, y: float, text: str, *rest: object, **style: object) -> None:
+    def record(canvas: Canvas, x: float, y: float, text: str, *rest: object, **style: object) -> None:
         written.append((text, (x, y)))
         write(canvas, x, y, text, *rest, **style)
 
-    monkeypatch.setattr(picture._Canvas, "text", record)
+    monkeypatch.setattr(Canvas, "text", record)
     return written
 
 

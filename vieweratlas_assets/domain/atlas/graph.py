@@ -1,0 +1,73 @@
+"""What drawing takes from the graph: which links, and how large a disc.
+
+Belongs here: the backbone of the links, the radii of the discs. Not here: where channels stand (layout), drawing.
+"""
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+Floats = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.int64]
+
+# Discs cover this share of the unit square in which the layout stands; one disc is never wider than
+# MAX_RADIUS allows, nor too small to be seen.
+INK = 0.11
+MAX_RADIUS = 0.03
+MIN_RADIUS = 0.0022
+
+
+def edge_ends(channels: pl.Series, edges: pl.DataFrame) -> tuple[Indices, Indices]:
+    """Return the positions in `channels` (distinct logins) of both ends of every edge.
+
+    Raises:
+        polars.exceptions.InvalidOperationError: an edge names a channel that is not in `channels`.
+    """
+    if edges.is_empty():
+        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+    positions = pl.Enum(channels)
+    a, b = (edges[end].cast(positions).to_physical().cast(pl.Int64).to_numpy() for end in ("channel_a", "channel_b"))
+    return a, b
+
+
+def backbone(edges: pl.DataFrame, *, weight: str, per_channel: int) -> pl.DataFrame:
+    """Keep the links that are among the strongest of at least one of their channels.
+
+    Args:
+        edges: schema GRAPH_EDGES.
+        weight: the measure; null and negative values count as 0.
+        per_channel: links that every channel may keep.
+
+    Returns:
+        The kept rows, sorted by (channel_a, channel_b), with a column `strength` of 0 to 1.
+
+    A link's strength is w_ab / sqrt(s_a s_b), with s the sum of a channel's weights: by the bare weight
+    everybody's strongest links would lead to the few largest channels.
+    """
+    edges = edges.sort("channel_a", "channel_b")
+    channels = pl.concat([edges["channel_a"], edges["channel_b"]]).unique().sort()
+    a, b = edge_ends(channels, edges)
+    bare = edges[weight].cast(pl.Float64).fill_null(0.0).clip(0.0).to_numpy()
+    totals = np.bincount(a, bare, channels.len()) + np.bincount(b, bare, channels.len())
+    scale = np.sqrt(totals[a] * totals[b])
+    strength = np.divide(bare, scale, out=np.zeros_like(bare), where=scale > 0)
+    ends, rows = np.concatenate([a, b]), np.tile(np.arange(edges.height), 2)
+    order = np.lexsort((rows, -np.tile(strength, 2), ends))
+    firsts = np.searchsorted(ends[order], ends[order])
+    kept = np.zeros(edges.height, dtype=bool)
+    kept[rows[order][np.arange(order.size) - firsts < per_channel]] = True
+    return edges.with_columns(pl.Series("strength", strength, dtype=pl.Float64)).filter(
+        pl.Series(kept, dtype=pl.Boolean)
+    )
+
+
+def disc_radii(viewers: pl.Series) -> Floats:
+    """Return the radius of every channel's disc, in units of the map (whose longer side is 1).
+
+    Area grows with viewers. The scale is set by the sum over all channels, not by the largest, so that one
+    large channel does not shrink the others from one day to the next; unknown viewers: the smallest disc.
+    """
+    known = viewers.cast(pl.Float64).fill_null(0.0).clip(0.0).to_numpy()
+    area = known * (INK / max(known.sum(), 1.0))
+    radii: Floats = np.clip(np.sqrt(area / np.pi), MIN_RADIUS, MAX_RADIUS)
+    return radii

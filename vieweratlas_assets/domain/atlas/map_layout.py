@@ -1,0 +1,267 @@
+"""Where every channel stands: a map of countries, one for each community.
+
+Belongs here: positions of a first day. Not here: the days that follow (moved_layout), the plain force-directed layout
+(layout), borders (countries).
+
+Two levels: the communities are discs as large as their channels need, drawn together by the viewers they share; each
+community's channels are laid out inside its disc. So the map is filled evenly, and a country is one piece of it.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from vieweratlas_assets.domain.atlas.graph import Floats, Indices, backbone, disc_radii, edge_ends
+from vieweratlas_assets.domain.atlas.layout import lie_down
+from vieweratlas_assets.domain.atlas.layout_kernels import pack_discs, push_apart, settle_springs
+from vieweratlas_assets.domain.schemas import LAYOUT
+
+LINKS_PER_CHANNEL = 8
+# Of a country's disc its channels cover this share; the rest is room for names and for the map to breathe.
+DENSITY = 0.3
+PAD = 0.0022
+"""Room around each channel, in units of the map."""
+GAP = 0.012
+"""Between the discs of two countries."""
+MARGIN = 0.04
+"""Left free on each side of the map on its first day, so that it may grow without being scaled."""
+PACKINGS = 16
+PACK_STEPS = 800
+GRAVITY = 0.03
+MOST_PACK_WORK = 6e8
+SPRING_STEPS = 300
+MOST_SPRING_WORK = 4e9
+TURNS = 24
+DRIFT = 0.22
+"""How far a channel that shares all its viewers with other countries moves to these."""
+COLLISION_ROUNDS = 300
+
+
+@dataclass(frozen=True)
+class MapGraph:
+    """What is laid out, in arrays.
+
+    Attributes:
+        channels: sorted.
+        radius: of each channel's disc, in units of the map.
+        home: int64, number of each channel's country, from 0 on; -1 for none.
+        a, b: int64, ends of the strongest links.
+        strength: of each, 0 to 1.
+    """
+
+    channels: pl.Series
+    radius: Floats
+    home: Indices
+    a: Indices
+    b: Indices
+    strength: Floats
+
+    @property
+    def countries(self) -> int:
+        """How many there are."""
+        return int(self.home.max(initial=-1)) + 1
+
+
+def map_graph(nodes: pl.DataFrame, edges: pl.DataFrame, communities: pl.DataFrame, *, weight: str) -> MapGraph:
+    """Prepare what is to be laid out.
+
+    Args:
+        nodes: schema GRAPH_NODES.
+        edges: schema GRAPH_EDGES, between channels of `nodes`.
+        communities: schema COMMUNITIES; a null community, or a missing channel, belongs to no country.
+        weight: the measure of `edges` that attracts (see `usable_weight`).
+    """
+    nodes = nodes.sort("channel").join(communities, on="channel", how="left", maintain_order="left")
+    links = backbone(edges, weight=weight, per_channel=LINKS_PER_CHANNEL)
+    a, b = edge_ends(nodes["channel"], links)
+    found = nodes["community"].rank("dense").cast(pl.Int64).fill_null(0).to_numpy() - 1
+    return MapGraph(nodes["channel"], disc_radii(nodes["viewers"]), found, a, b, links["strength"].to_numpy())
+
+
+def map_layout(graph: MapGraph, *, seed: int = 0) -> pl.DataFrame:
+    """Lay out a map anew.
+
+    Args:
+        seed: of the starting positions.
+
+    Returns:
+        Schema LAYOUT; the longer side fills MARGIN to 1 - MARGIN, the shorter is centred.
+    """
+    generator = np.random.default_rng(seed)
+    areas = np.bincount(graph.home[graph.home >= 0], ((graph.radius + PAD) ** 2)[graph.home >= 0], graph.countries)
+    sizes = np.sqrt(areas / DENSITY)
+    shared = _shared(graph)
+    middles = lie_down(_pack_countries(sizes, shared, generator))
+    place = np.zeros((len(graph.channels), 2))
+    for country in range(graph.countries):
+        members = np.flatnonzero(graph.home == country)
+        inside = _fill_disc(graph, members, generator) * sizes[country]
+        place[members] = middles[country] + _turned(graph, country, members, inside, middles)
+    place = _drifted(graph, place, middles)
+    place = _with_homeless(graph, place, middles, sizes)
+    place = _fitted(place)
+    push_apart(place, graph.radius, COLLISION_ROUNDS, PAD / 2)
+    return as_layout(graph, place)
+
+
+def as_layout(graph: MapGraph, place: Floats) -> pl.DataFrame:
+    """Positions in schema LAYOUT; scaled about the middle where some stand outside of the map."""
+    outermost = float(np.abs(place - 0.5).max(initial=0.0))
+    if outermost > 0.5:
+        place = 0.5 + (place - 0.5) * (0.5 / outermost)
+    # Rounding may step past the edge by a last digit.
+    place = np.clip(place, 0.0, 1.0)
+    return LAYOUT.conform(pl.DataFrame({"channel": graph.channels, "x": place[:, 0], "y": place[:, 1]}))
+
+
+def _shared(graph: MapGraph) -> Floats:
+    """How strongly each two countries are linked: the sum of their links' strengths, (countries, countries)."""
+    count = graph.countries
+    home_a, home_b = graph.home[graph.a], graph.home[graph.b]
+    across = (home_a >= 0) & (home_b >= 0) & (home_a != home_b)
+    flat = np.bincount(home_a[across] * count + home_b[across], graph.strength[across], count * count)
+    shared: Floats = (flat.reshape(count, count) + flat.reshape(count, count).T).astype(float)
+    return shared
+
+
+def _pack_countries(sizes: Floats, shared: Floats, generator: np.random.Generator) -> Floats:
+    """The middles of the countries' discs: the best of several packings."""
+    count = len(sizes)
+    if count < 2:
+        return np.zeros((count, 2))
+    pull = shared / np.sqrt(np.outer(sizes, sizes))
+    pull = 0.06 * np.sqrt(pull / max(float(pull.max()), 1e-12))
+    work = 5.0 * PACK_STEPS * count**2
+    unit = math.sqrt(float((sizes**2).sum()))
+    best, best_cost = np.zeros((count, 2)), math.inf
+    for _ in range(max(1, min(PACKINGS, int(MOST_PACK_WORK / work)))):
+        # A loose one decides who stands beside whom: no disc bars another's way yet.
+        middles = generator.normal(size=(count, 2)) * unit
+        # Those that share nothing must not flee from all others either.
+        loose = 0.02 + shared / max(float(shared.max()), 1e-12)
+        a, b = np.triu_indices(count, 1)
+        rest = unit / math.sqrt(count)
+        middles /= rest
+        settle_springs(middles, a, b, 4 * loose[a, b], 400, 0.1 * math.sqrt(count))
+        middles = (middles - middles.mean(axis=0)) * 2 * rest
+        pack_discs(middles, sizes, pull, PACK_STEPS if work < MOST_PACK_WORK else PACK_STEPS // 8, GAP, GRAVITY)
+        cost = _packing_cost(middles, sizes, shared)
+        if cost < best_cost:
+            best, best_cost = middles, cost
+    return best - best.mean(axis=0)
+
+
+def _packing_cost(middles: Floats, sizes: Floats, shared: Floats) -> float:
+    """How far apart linked countries stand, and how far the map reaches out, in units of the countries' size."""
+    unit = math.sqrt(float((sizes**2).sum()))
+    apart = np.hypot(*(middles[:, None] - middles[None]).transpose(2, 0, 1))
+    total = float(shared.sum())
+    far = float((shared * apart).sum()) / total if total > 0 else 0.0
+    reach = float((np.hypot(*(middles - middles.mean(axis=0)).T) + sizes).max())
+    return (far + 0.25 * reach) / unit
+
+
+def _fill_disc(graph: MapGraph, members: Indices, generator: np.random.Generator) -> Floats:
+    """Lay a country's channels out in a disc of radius 1, filled evenly."""
+    count = len(members)
+    if count == 1:
+        return np.zeros((1, 2))
+    place = generator.normal(size=(count, 2)) * math.sqrt(count) / 2
+    a, b, strength = _links_within(graph, members)
+    pull = np.clip(strength / strength.mean(), 0.1, 6.0) if strength.sum() > 0 else np.ones_like(strength)
+    steps = max(60, min(SPRING_STEPS, int(MOST_SPRING_WORK / count**2)))
+    settle_springs(place, a, b, pull, steps, math.sqrt(count) / 10)
+    room = (graph.radius[members] + PAD) ** 2
+    out = place - np.average(place, axis=0, weights=room)
+    distance = np.hypot(out[:, 0], out[:, 1])
+    # Where as much area lies further in as the discs of the channels that do: none is crowded, none is empty.
+    order = np.argsort(distance, kind="stable")
+    filled = np.empty(count)
+    filled[order] = np.sqrt((np.cumsum(room[order]) - room[order] / 2) / room.sum())
+    wanted = 0.75 * filled + 0.25 * distance / max(float(distance.max()), 1e-9)
+    scaled: Floats = out * (wanted / np.maximum(distance, 1e-9))[:, None]
+    return scaled
+
+
+def _links_within(graph: MapGraph, members: Indices) -> tuple[Indices, Indices, Floats]:
+    """The links between some channels, by their places among these."""
+    number = np.full(len(graph.channels), -1)
+    number[members] = np.arange(len(members))
+    within = (number[graph.a] >= 0) & (number[graph.b] >= 0)
+    return number[graph.a[within]], number[graph.b[within]], graph.strength[within]
+
+
+def _turned(graph: MapGraph, country: int, members: Indices, inside: Floats, middles: Floats) -> Floats:
+    """Turn and mirror a country so that its channels stand towards the countries that they are linked with."""
+    ends = np.concatenate([graph.a, graph.b]), np.concatenate([graph.b, graph.a])
+    strength = np.tile(graph.strength, 2)
+    leaving = (graph.home[ends[0]] == country) & (graph.home[ends[1]] >= 0) & (graph.home[ends[1]] != country)
+    if not leaving.any():
+        return inside
+    number = np.zeros(len(graph.channels), np.int64)
+    number[members] = np.arange(len(members))
+    towards = middles[graph.home[ends[1][leaving]]] - middles[country]
+    towards = towards / np.maximum(np.hypot(towards[:, 0], towards[:, 1]), 1e-9)[:, None]
+    pulled = np.zeros_like(inside)
+    for axis in (0, 1):
+        pulled[:, axis] = np.bincount(
+            number[ends[0][leaving]], strength[leaving] * towards[:, axis], minlength=len(members)
+        )
+    best, best_gain = inside, -math.inf
+    for mirror in (1.0, -1.0):
+        for turn in np.linspace(0, 2 * np.pi, TURNS, endpoint=False):
+            cos, sin = math.cos(turn), math.sin(turn)
+            turned = (inside * (1.0, mirror)) @ np.array([[cos, sin], [-sin, cos]])
+            gain = float((turned * pulled).sum())
+            if gain > best_gain:
+                best, best_gain = turned, gain
+    return best
+
+
+def _drifted(graph: MapGraph, place: Floats, middles: Floats) -> Floats:
+    """Let channels with viewers in other countries stand a little nearer to these."""
+    count = len(graph.channels)
+    ends = np.concatenate([graph.a, graph.b]), np.concatenate([graph.b, graph.a])
+    strength = np.tile(graph.strength, 2)
+    homes = graph.home[ends[0]], graph.home[ends[1]]
+    leaving = (homes[0] >= 0) & (homes[1] >= 0) & (homes[0] != homes[1])
+    of_all = np.bincount(ends[0], strength, count)
+    outward = np.bincount(ends[0][leaving], strength[leaving], count)
+    towards = np.empty_like(place)
+    for axis in (0, 1):
+        there = strength[leaving] * middles[homes[1][leaving], axis]
+        towards[:, axis] = np.bincount(ends[0][leaving], there, count)
+    share = np.divide(outward, of_all, out=np.zeros(count), where=of_all > 0)
+    towards = np.divide(towards, outward[:, None], out=place.copy(), where=outward[:, None] > 0)
+    return place + (towards - place) * (DRIFT * share)[:, None]
+
+
+def _with_homeless(graph: MapGraph, place: Floats, middles: Floats, sizes: Floats) -> Floats:
+    """Place the channels without a country on the sea: in the bays first, the largest ones nearest to the middle."""
+    homeless = np.flatnonzero(graph.home < 0)
+    if not homeless.size:
+        return place
+    homeless = homeless[np.argsort(-graph.radius[homeless], kind="stable")]
+    spacing = 2 * float(np.percentile(graph.radius[homeless], 90)) + 2 * PAD
+    reach = float((np.hypot(middles[:, 0], middles[:, 1]) + sizes).max(initial=0.0)) + 2 * GAP
+    # So many places that the homeless find room even where all else is land.
+    number = np.arange(int(4 * (reach / spacing) ** 2) + 4 * homeless.size + 16)
+    turn = number * math.pi * (3 - math.sqrt(5))
+    spots = spacing * np.sqrt(number / 2)[:, None] * np.column_stack([np.cos(turn), np.sin(turn)])
+    free = np.ones(len(spots), bool)
+    for middle, size in zip(middles, sizes, strict=True):
+        free &= np.hypot(*(spots - middle).T) > size + 2 * GAP
+    place[homeless] = spots[free][: homeless.size]
+    return place
+
+
+def _fitted(place: Floats) -> Floats:
+    """Scale and move so that the longer side fills the map but for its margins."""
+    if not len(place):
+        return place
+    low, high = place.min(axis=0), place.max(axis=0)
+    extent = float((high - low).max())
+    scaled: Floats = 0.5 + (place - (low + high) / 2) * ((1 - 2 * MARGIN) / (extent or 1.0))
+    return scaled

@@ -1,0 +1,170 @@
+"""The map: countries in one piece, discs apart, and channels that stay where they were."""
+
+from collections import Counter
+
+import numpy as np
+import polars as pl
+import pytest
+from matplotlib.path import Path
+from scipy.spatial import cKDTree
+
+from vieweratlas_assets.domain.atlas.countries import Countries
+from vieweratlas_assets.domain.atlas.graph import disc_radii
+from vieweratlas_assets.domain.atlas.map_layout import MARGIN, map_graph, map_layout
+from vieweratlas_assets.domain.atlas.moved_layout import moved_layout
+from vieweratlas_assets.domain.schemas import COMMUNITIES, GRAPH_EDGES, GRAPH_NODES, LAYOUT
+from vieweratlas_tests.domain.atlas.samples import edges_between, table
+
+Tables = tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]
+
+
+def planted(sizes: list[int], *, alone: int = 0, seed: int = 0) -> Tables:
+    """Nodes, edges and communities of groups with links from each to the next, named by the group's letter."""
+    generator = np.random.default_rng(seed)
+    groups = [
+        [f"{'abcdefgh'[which % 8]}{which // 8}{index:02}" for index in range(size)]
+        for which, size in enumerate(sizes)
+    ]
+    lonely = [f"z{index:03}" for index in range(alone)]
+    pairs: Counter[tuple[str, str]] = Counter()
+    for which, group in enumerate(groups):
+        for place, channel in enumerate(group):
+            for other in generator.choice(len(group), size=min(6, len(group) - 1), replace=False):
+                if other != place:
+                    pairs[tuple(sorted((channel, group[other])))] = 50  # type: ignore[index]
+        following = groups[(which + 1) % len(groups)]
+        for _ in range(3):
+            near, far = generator.choice(group), generator.choice(following)
+            if near != far:
+                pairs.setdefault(tuple(sorted((str(near), str(far)))), 4)  # type: ignore[arg-type]
+    names = [channel for group in groups for channel in group] + lonely
+    viewers = (10 ** generator.uniform(2, 5, len(names))).astype(int).tolist()
+    home = [which for which, group in enumerate(groups) for _ in group] + [None] * alone
+    nodes = table(GRAPH_NODES, channel=names, viewers=viewers)
+    edges = edges_between(list(pairs), shared_viewers=list(pairs.values())) if pairs else GRAPH_EDGES.empty()
+    return nodes, edges, table(COMMUNITIES, channel=names, community=home)
+
+
+def lay_out(tables: Tables, *, seed: int = 0, before: pl.DataFrame | None = None) -> pl.DataFrame:
+    graph = map_graph(*tables, weight="shared_viewers")
+    layout = map_layout(graph, seed=seed) if before is None else moved_layout(graph, before, seed=seed)
+    assert layout is not None
+    return layout
+
+
+def places(layout: pl.DataFrame) -> np.ndarray:
+    return layout.sort("channel").select("x", "y").to_numpy()
+
+
+def overlapping(tables: Tables, layout: pl.DataFrame) -> int:
+    radii = disc_radii(tables[0].sort("channel")["viewers"])
+    at = places(layout)
+    near = cKDTree(at).query_pairs(2 * radii.max(), output_type="ndarray")
+    apart = np.hypot(*(at[near[:, 0]] - at[near[:, 1]]).T)
+    return int((apart < radii[near[:, 0]] + radii[near[:, 1]] - 1e-4).sum())
+
+
+def with_homes(tables: Tables, layout: pl.DataFrame) -> pl.DataFrame:
+    nodes, _, communities = tables
+    return nodes.join(communities, on="channel").join(layout, on="channel").sort("channel")
+
+
+def among_their_own(tables: Tables, layout: pl.DataFrame) -> float:
+    """Mean share of the five nearest that are of the same community, of channels that have one."""
+    channels = with_homes(tables, layout)
+    home = channels["community"].fill_null(-1).to_numpy()
+    _, nearest = cKDTree(places(layout)).query(places(layout), k=6)
+    return float((home[nearest[:, 1:]] == home[:, None])[home >= 0].mean())
+
+
+def test_no_channels_and_one_channel() -> None:
+    nothing = (GRAPH_NODES.empty(), GRAPH_EDGES.empty(), COMMUNITIES.empty())
+    assert lay_out(nothing).equals(LAYOUT.empty())
+    one = (table(GRAPH_NODES, channel=["a"]), GRAPH_EDGES.empty(), table(COMMUNITIES, channel=["a"]))
+    assert lay_out(one).rows() == [("a", 0.5, 0.5)]
+    assert lay_out(one, before=lay_out(one)).rows() == [("a", 0.5, 0.5)]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "alone"), [([40, 30, 20, 10], 0), ([60], 0), ([2, 2, 2], 30), ([30, 25], 9), ([], 20), ([5] * 40, 3)]
+)
+def test_countries_are_in_one_piece_and_no_disc_covers_another(sizes: list[int], alone: int) -> None:
+    tables = planted(sizes, alone=alone)
+    layout = lay_out(tables)
+    LAYOUT.validate(layout)
+    assert places(layout).min() >= 0 and places(layout).max() <= 1
+    assert not overlapping(tables, layout)
+    if len(sizes) > 1 and min(sizes) > 5:
+        assert among_their_own(tables, layout) > 0.9
+    if alone < 10:
+        assert np.ptp(places(layout), axis=0).max() > 1 - 2 * MARGIN - 0.1
+
+
+def test_channels_without_a_community_stand_off_land() -> None:
+    tables = planted([40, 30, 20], alone=25)
+    channels = with_homes(tables, lay_out(tables))
+    lands = [Path(ring) for country in Countries(channels).all for ring in country.rings]
+    homeless = channels.filter(pl.col("community").is_null()).select("x", "y").to_numpy()
+    assert not np.any([land.contains_points(homeless) for land in lands])
+
+
+def test_row_order_does_not_matter_but_the_seed_does() -> None:
+    tables = planted([20, 10], alone=2)
+    mixed = tuple(frame.sample(fraction=1, shuffle=True, seed=3) for frame in tables)
+    layout = lay_out(tables)
+    assert lay_out(mixed).equals(layout)  # type: ignore[arg-type]
+    assert not lay_out(tables, seed=1).equals(layout)
+    assert lay_out(mixed, before=layout).equals(lay_out(tables, before=layout))  # type: ignore[arg-type]
+
+
+def test_on_the_next_day_all_stand_where_they_stood() -> None:
+    tables = planted([60, 50, 40, 30], alone=6)
+    first = lay_out(tables)
+    following = lay_out(tables, before=first)
+    moved = np.hypot(*(places(following) - places(first)).T)
+    assert np.median(moved) < 0.005 and np.percentile(moved, 90) < 0.02
+    assert not overlapping(tables, following)
+
+
+def test_newcomers_arrive_in_their_country() -> None:
+    tables = planted([60, 50, 40])
+    newcomers = ["a003", "b004", "c005", "c006"]
+    before = lay_out(tables).filter(~pl.col("channel").is_in(newcomers))
+    layout = lay_out(tables, before=before)
+    channels = with_homes(tables, layout)
+    home = channels["community"].to_numpy()
+    _, nearest = cKDTree(places(layout)).query(places(layout), k=6)
+    for channel in newcomers:
+        at = channels["channel"].to_list().index(channel)
+        assert (home[nearest[at, 1:]] == home[at]).mean() >= 0.6, channel
+
+
+def test_a_channel_that_changes_its_community_moves_there() -> None:
+    nodes, edges, communities = planted([60, 50, 40])
+    before = lay_out((nodes, edges, communities))
+    # All that "a000" is linked with is now of the second group.
+    its = (pl.col("channel_a") == "a000") | (pl.col("channel_b") == "a000")
+    to_b = edges_between([("a000", f"b{number:03}") for number in range(8)], shared_viewers=[60] * 8)
+    edges = pl.concat([edges.filter(~its), to_b])
+    communities = communities.with_columns(
+        community=pl.when(pl.col("channel") == "a000").then(1).otherwise("community").cast(pl.Int32)
+    )
+    layout = lay_out((nodes, edges, communities), before=before)
+    middles = with_homes((nodes, edges, communities), layout).group_by("community").agg(pl.mean("x", "y"))
+    x, y = layout.filter(channel="a000").row(0)[1:]
+    away = {community: np.hypot(x - left, y - low) for community, left, low in middles.iter_rows()}
+    assert min(away, key=lambda each: away[each]) == 1
+
+
+def test_where_few_are_known_the_map_is_to_be_made_anew() -> None:
+    tables = planted([20, 20])
+    before = lay_out(tables).head(19)
+    assert moved_layout(map_graph(*tables, weight="shared_viewers"), before) is None
+
+
+def test_a_map_that_grows_out_of_its_sheet_is_scaled() -> None:
+    tables = planted([30, 20, 10])
+    layout = lay_out(tables)
+    squeezed = layout.with_columns(x=pl.col("x").clip(0.0, 1.0) * 0.02 + 0.98)
+    following = lay_out(tables, before=squeezed)
+    assert places(following).max() <= 1 and places(following).min() >= 0

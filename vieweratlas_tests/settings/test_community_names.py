@@ -1,0 +1,42 @@
+"""Names that people give to communities."""
+
+from pathlib import Path
+
+import pytest
+
+from vieweratlas_assets.settings import SettingsError, read_community_names
+
+
+def test_names_stand_by_id(tmp_path: Path) -> None:
+    file = tmp_path / "names.yaml"
+    file.write_text("# ours\n3: Speedrunners\n12: '  한국 '\n", encoding="utf-8")
+    assert read_community_names(file) == {3: "Speedrunners", 12: "한국"}
+    file.write_text("")
+    assert read_community_names(file) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("- Speedrunners", "write lines such as `3: Speedrunners`"),
+        ("3: [a, b]", "the name of 3 must be a text"),
+        ("3: ''", "the name of 3 must be a text"),
+        (f"3: {'x' * 61}", "of 1 to 60 letters"),
+        ("three: Chess", "'three' is no id"),
+        ("0: Chess", "0 is no id"),
+        ("yes: Chess", "True is no id"),
+        ("1: Chess\n2: Chess", "'Chess' is the name of 2 communities"),
+        ("1: a: b", "which is no YAML"),
+    ],
+)
+def test_what_is_no_name_is_told_with_the_file(tmp_path: Path, text: str, told: str) -> None:
+    file = tmp_path / "names.yaml"
+    file.write_text(text)
+    with pytest.raises(SettingsError) as raised:
+        read_community_names(file)
+    assert told in str(raised.value) and str(file) in str(raised.value)
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="cannot be read: No such file"):
+        read_community_names(tmp_path / "none.yaml")
