@@ -1,6 +1,6 @@
 """Take the pictures of the docs anew: `make screenshots`, after `make demo`.
 
-Needs Debian's chromium. Writes into docs/images: the map, the page, the asset graph and two asset pages.
+Needs Debian's chromium. Writes into docs/images: the map, the explorer, the asset graph and two asset pages.
 """
 
 import io
@@ -14,7 +14,10 @@ from vieweratlas_assets.domain.lake import latest_file
 from vieweratlas_tests.integration.dagster_dev import dagster_dev
 
 IMAGES = Path(__file__).parent / "images"
-CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+CHROMIUM = [
+    *("--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"),
+    *("--disable-background-networking", "--disable-component-update"),
+]
 COLOURS = 255
 
 
@@ -43,9 +46,13 @@ def main(root: Path, home: Path) -> None:
     ):
         page = browser.new_page(viewport={"width": 1600, "height": 1000})
         wide = browser.new_page(viewport={"width": 2800, "height": 1600})
-        page.goto((root / latest_file("community_graph.html")).absolute().as_uri())
+        page.goto((root / latest_file("explorer.html")).absolute().as_uri())
+        page.wait_for_selector("html[data-ready]")
+        page.keyboard.press("/")
+        page.keyboard.type("goldenolegxo")
+        page.keyboard.press("Enter")
         page.wait_for_timeout(2000)
-        save(page.screenshot(), "page.png")
+        save(page.screenshot(), "explorer.png")
         with dagster_dev(root, home) as dev:
             wide.goto(f"{dev.url}/asset-groups")
             wide.wait_for_load_state("networkidle")

@@ -35,6 +35,7 @@ ASSETS = (
 PRODUCTS = (
     products.atlas_png_asset,
     products.atlas_html_asset,
+    products.atlas_explorer_asset,
     products.gephi_export_asset,
     products.analysis_results_asset,
 )

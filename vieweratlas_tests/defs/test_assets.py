@@ -40,6 +40,7 @@ PRODUCTS = {
     "community_graph-light.png",
     "community_graph-card.png",
     "community_graph.html",
+    "explorer.html",
     "analysis_results.json",
     "quality_report.json",
 }

@@ -30,6 +30,7 @@ ASSETS = (
     "community_history",
     "atlas_png",
     "atlas_html",
+    "atlas_explorer",
     "gephi_export",
     "analysis_results",
 )

@@ -14,6 +14,7 @@ import dagster as dg
 from vieweratlas_assets.defs.assets.atlas import atlas_options
 from vieweratlas_assets.defs.days import DayResult, each_day
 from vieweratlas_assets.defs.io_managers import LakeIOManager
+from vieweratlas_assets.domain.atlas.explorer import draw_explorer
 from vieweratlas_assets.domain.atlas.exports import gephi_edges_csv, gephi_nodes_csv, gexf
 from vieweratlas_assets.domain.atlas.model import Atlas
 from vieweratlas_assets.domain.atlas.page import draw_html
@@ -127,6 +128,18 @@ def _html(atlas: Atlas) -> DayResult:
     return DayResult(
         products={"community_graph.html": page}, facts={"channels": atlas.nodes.height, "size_bytes": len(page)}
     )
+
+
+def atlas_explorer_asset(partitions: Partitions) -> dg.AssetsDefinition:
+    """Build the asset `atlas_explorer`."""
+    description = "The whole atlas as one page to explore: search, neighbours, communities, filters; opens from disk."
+    return _product(partitions, "atlas_explorer", description, {"typescript", "html"}, _explorer)
+
+
+def _explorer(atlas: Atlas) -> DayResult:
+    page = draw_explorer(atlas).encode()
+    facts = {"channels": atlas.nodes.height, "links": atlas.edges.height, "size_bytes": len(page)}
+    return DayResult(products={"explorer.html": page}, facts=facts)
 
 
 def gephi_export_asset(partitions: Partitions) -> dg.AssetsDefinition:

@@ -20,14 +20,14 @@ from vieweratlas_assets.domain.atlas.graph import Floats, Indices, disc_radii
 
 GRID = 620
 """Cells along the longer side."""
-PAD = 0.12
-"""Room around the outermost channels, as a share of the map's extent."""
 SPREAD = 0.42
 """Of a Gaussian, in units of the mean distance between two channels; not below LEAST_SPREAD of the map's extent."""
 LEAST_SPREAD, MOST_SPREAD = 0.008, 0.04
 WIDE = 2.2
 """A second Gaussian, so much wider and so much WEAKER, joins what lies apart."""
 WEAKER = 0.35
+COAST = 2.8
+"""No land is further from all channels than so many of the wide Gaussian's deviations."""
 REACH = 4.0
 LAND = 0.1
 """Density above which a place is land; 1 is that on a channel that stands alone."""
@@ -121,10 +121,12 @@ class Countries:
     def _spread(self) -> _Spread:
         low, high = self._place.min(axis=0), self._place.max(axis=0)
         extent = max(float((high - low).max()), 1e-3)
-        left, bottom = low - PAD * extent
-        cell = extent * (1 + 2 * PAD) / GRID
-        shape = tuple(math.ceil(side / cell) + 1 for side in (high - low)[::-1] + 2 * PAD * extent)
-        sigma = float(np.clip(SPREAD / math.sqrt(len(self._place)), LEAST_SPREAD, MOST_SPREAD)) * extent / cell
+        spread = float(np.clip(SPREAD / math.sqrt(len(self._place)), LEAST_SPREAD, MOST_SPREAD)) * extent
+        around = COAST * WIDE * spread
+        left, bottom = low - around
+        cell = (extent + 2 * around) / GRID
+        shape = tuple(math.ceil(side / cell) + 1 for side in (high - low)[::-1] + 2 * around)
+        sigma = spread / cell
         cells = np.round((self._place - (left, bottom)) / cell).astype(int)
         weights = (1 + self._radius / np.median(self._radius)) ** 0.7
         total, best, second = (np.zeros(shape) for _ in range(3))

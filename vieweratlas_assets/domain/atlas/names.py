@@ -62,7 +62,8 @@ def _broken(name: str) -> list[str]:
             if sum(map(len, parts[-1])) >= 0.85 * len(name) / lines and len(parts) < lines:
                 parts.append([])
             parts[-1].append(word)
-        broken.append("\n".join(" ".join(part) for part in parts))
+        # What joins two parts of a name is not needed where the line breaks.
+        broken.append("\n".join(" ".join(part).strip(" ·") for part in parts))
     return broken
 
 

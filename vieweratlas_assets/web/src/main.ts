@@ -1,0 +1,149 @@
+// The explorer of a day's atlas: puts its parts together.
+
+import { readAtlas } from "./data";
+import { Labels } from "./labels";
+import { Lands } from "./lands";
+import { buildLegend } from "./legend";
+import { AtlasMap, WIDE_PX } from "./map";
+import { Panel } from "./panel";
+import { Permalink } from "./permalink";
+import { Search } from "./search";
+import { State } from "./state";
+import { byId, element, short } from "./text";
+import { Theme } from "./theme";
+
+const CLOSE_RATIO = 0.35;
+const STEP = 0.12;
+const ZOOM = 1.5;
+
+async function main(): Promise<void> {
+  const atlas = await readAtlas(byId("atlas-data"));
+  const theme = new Theme();
+  const state = new State(atlas);
+  const map = new AtlasMap(byId("map"), atlas, state, theme);
+  const lands = new Lands(map, atlas, state, theme);
+  const labels = new Labels(map, atlas, state, theme, isolate);
+  const search = new Search(atlas, select, isolate);
+  new Panel(atlas, state, theme, select, isolate, close);
+  buildLegend(atlas, state, theme, isolate);
+  const permalink = new Permalink(atlas, map, state, (name) => search.channelNamed(name));
+
+  function select(channel: number): void {
+    state.change({ selected: channel, hovered: null, community: null });
+    map.fly(atlas.x[channel], atlas.y[channel], Math.min(map.sigma.getCamera().ratio, CLOSE_RATIO));
+    const shared = atlas.rankedEdges(channel).slice(0, 3).map((edge) => atlas.head.channels[atlas.other(edge, channel)]);
+    byId("live").textContent =
+      `${atlas.head.channels[channel]}, ${short(atlas.viewersOf(channel))} viewers. Most shared: ${shared.join(", ")}.`;
+  }
+
+  function isolate(community: number): void {
+    const isOff = state.community === community && state.selected === null;
+    state.change({ community: isOff ? null : community, selected: null, hovered: null });
+    if (isOff) return map.reset();
+    const { anchor, channels, name } = atlas.head.communities[community];
+    byId("live").textContent = `${name}, ${channels} channels`;
+    if (anchor) map.fly(anchor[0], anchor[1], Math.max(0.15, 4 * anchor[2]));
+  }
+
+  function close(): void {
+    if (state.selected !== null) state.change({ selected: null });
+    else if (state.community !== null) isolate(state.community);
+    search.focus();
+  }
+
+  function showTip(channel: number): void {
+    const [x, y] = map.channelOnScreen(channel);
+    const community = atlas.communityOf(channel);
+    const of = community === null ? "in no community" : atlas.head.communities[community].name;
+    const tip = byId("tip");
+    tip.replaceChildren(
+      element("b", { textContent: atlas.head.channels[channel] }),
+      element("div", { textContent: `${short(atlas.viewersOf(channel))} viewers · ${of}` }),
+    );
+    tip.style.transform = `translate(${x + 14}px,${y + 14}px)`;
+    tip.hidden = false;
+  }
+
+  map.sigma.on("enterNode", ({ node }) => {
+    if (state.selected === null) state.change({ hovered: Number(node) });
+    showTip(Number(node));
+    map.element.style.cursor = "pointer";
+  });
+  map.sigma.on("leaveNode", () => {
+    if (state.hovered !== null) state.change({ hovered: null });
+    byId("tip").hidden = true;
+    map.element.style.cursor = "";
+  });
+  map.sigma.on("clickNode", ({ node }) => select(Number(node)));
+  map.sigma.on("clickStage", () => {
+    if (state.selected !== null) state.change({ selected: null });
+    else if (state.community !== null) isolate(state.community);
+  });
+  map.sigma.getCamera().on("updated", () => (byId("tip").hidden = true));
+  map.sigma.on("afterRender", () => {
+    map.measure();
+    lands.draw();
+    labels.draw();
+    permalink.soon();
+  });
+
+  const acts: Record<string, () => void> = {
+    "/": () => search.focus(),
+    "+": () => map.zoom(1 / ZOOM),
+    "=": () => map.zoom(1 / ZOOM),
+    "-": () => map.zoom(ZOOM),
+    "0": () => map.reset(),
+    ArrowLeft: () => map.pan(-STEP, 0),
+    ArrowRight: () => map.pan(STEP, 0),
+    ArrowUp: () => map.pan(0, STEP),
+    ArrowDown: () => map.pan(0, -STEP),
+    Escape: () => {
+      if (state.selected !== null) state.change({ selected: null });
+      else if (state.community !== null) isolate(state.community);
+    },
+  };
+  addEventListener("keydown", (event) => {
+    const target = event.target as HTMLElement;
+    const isTyping = target.matches("input, select");
+    const isListed = event.key.startsWith("Arrow") && target.closest("#panel, #legend");
+    if (isTyping || isListed || event.ctrlKey || event.metaKey || event.altKey || !(event.key in acts)) return;
+    event.preventDefault();
+    acts[event.key]();
+  });
+  byId("zoom-in").addEventListener("click", acts["+"]);
+  byId("zoom-out").addEventListener("click", acts["-"]);
+  byId("reset").addEventListener("click", () => {
+    byId<HTMLFormElement>("filters").reset();
+    state.change({ selected: null, community: null, game: null, language: null });
+    map.reset();
+  });
+  byId("theme").addEventListener("click", () => theme.toggle());
+  byId("save").addEventListener("click", savePicture);
+  byId<HTMLDetailsElement>("legend").open = innerWidth > WIDE_PX;
+
+  function savePicture(): void {
+    // What WebGL drew is gone after its frame, unless it is drawn again now.
+    map.sigma.refresh();
+    const layers = map.sigma.getCanvases();
+    const canvas = element("canvas", { width: layers.overlay.width, height: layers.overlay.height });
+    const context = canvas.getContext("2d")!;
+    context.fillStyle = theme.paper;
+    context.fillRect(0, 0, canvas.width, canvas.height);
+    for (const layer of ["lands", "edges", "nodes", "overlay"]) context.drawImage(layers[layer], 0, 0);
+    context.scale(devicePixelRatio || 1, devicePixelRatio || 1);
+    labels.drawCommunities(context);
+    canvas.toBlob((blob) => {
+      const link = element("a", { href: URL.createObjectURL(blob!), download: `viewer-atlas-${atlas.head.date}.png` });
+      link.click();
+      URL.revokeObjectURL(link.href);
+    });
+  }
+
+  permalink.read();
+  map.measure();
+  // For tests, which wait for it and look inside.
+  Object.assign(window, { atlasExplorer: { atlas, state, map, labels, select, isolate } });
+  requestAnimationFrame(() => requestAnimationFrame(() => (document.documentElement.dataset.ready = "true")));
+}
+
+void main();

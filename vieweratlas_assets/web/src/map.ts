@@ -1,0 +1,191 @@
+// The map itself: discs and links by sigma.js, its camera, and where things are on the screen.
+
+import Graph from "graphology";
+import type { Attributes } from "graphology-types";
+import Sigma from "sigma";
+import { EdgeLineProgram } from "sigma/rendering";
+
+import type { Atlas } from "./data";
+import type { State } from "./state";
+import { mixed, type Theme } from "./theme";
+
+export const CLOSEST = 0.02;
+export const FURTHEST = 1.6;
+const FLIGHT_MS = 450;
+const SIDEBAR_PX = 300;
+export const WIDE_PX = 900;
+const calm = matchMedia("(prefers-reduced-motion: reduce)");
+
+export class AtlasMap {
+  readonly sigma: Sigma;
+  readonly graph = new Graph({ type: "undirected", allowSelfLoops: false });
+  readonly lands: CanvasRenderingContext2D;
+  readonly overlay: CanvasRenderingContext2D;
+  readonly element: HTMLElement;
+  /** Pixels of the screen by units of the map: x = m[0] x + m[2] y + m[4], y = m[1] x + m[3] y + m[5]. */
+  private matrix = [1, 0, 0, 1, 0, 0];
+
+  constructor(
+    element: HTMLElement,
+    private readonly atlas: Atlas,
+    private readonly state: State,
+    private readonly theme: Theme,
+  ) {
+    this.element = element;
+    for (let channel = 0; channel < atlas.size; channel++) {
+      this.graph.addNode(channel, { x: atlas.x[channel], y: atlas.y[channel], size: atlas.radius[channel] });
+    }
+    for (let edge = 0; edge < atlas.a.length; edge++) {
+      if (atlas.drawn[edge]) this.graph.addEdgeWithKey(`e${edge}`, atlas.a[edge], atlas.b[edge]);
+    }
+    this.paint();
+    this.sigma = new Sigma(this.graph, element, {
+      renderLabels: false,
+      enableEdgeEvents: false,
+      itemSizesReference: "positions",
+      zoomToSizeRatioFunction: (ratio) => ratio,
+      minCameraRatio: CLOSEST,
+      maxCameraRatio: FURTHEST,
+      // Of one pixel: those of a width would be triangles by the thousands.
+      edgeProgramClasses: { line: EdgeLineProgram },
+      defaultEdgeType: "line",
+      stagePadding: 0,
+      allowInvalidContainer: true,
+      defaultDrawNodeHover: () => undefined,
+      nodeReducer: (node, data) => this.shaded(Number(node), data),
+      edgeReducer: (edge, data) => (this.hides(Number(edge.slice(1))) ? { ...data, hidden: true } : data),
+    });
+    this.lands = this.layer("lands", { beforeLayer: "edges" });
+    this.overlay = this.layer("overlay", { afterLayer: "nodes" });
+    this.sigma.resize(true);
+    this.fit();
+    this.sigma.on("resize", () => this.fit());
+    state.onChange(() => this.sigma.refresh({ skipIndexation: true }));
+    theme.onChange(() => {
+      this.paint();
+      this.sigma.refresh();
+    });
+  }
+
+  colourOf(channel: number): string {
+    const community = this.atlas.communityOf(channel);
+    return this.theme.colour(community === null ? undefined : this.atlas.head.communities[community].colours);
+  }
+
+  /** Must be called before anything is placed in a frame. */
+  measure(): void {
+    const [origin, right, up] = [
+      { x: 0, y: 0 },
+      { x: 1, y: 0 },
+      { x: 0, y: 1 },
+    ].map((point) => this.sigma.graphToViewport(point));
+    this.matrix = [right.x - origin.x, right.y - origin.y, up.x - origin.x, up.y - origin.y, origin.x, origin.y];
+  }
+
+  get unitPx(): number {
+    return Math.hypot(this.matrix[0], this.matrix[1]);
+  }
+
+  get transform(): number[] {
+    return this.matrix;
+  }
+
+  onScreen(x: number, y: number): [number, number] {
+    const m = this.matrix;
+    return [m[0] * x + m[2] * y + m[4], m[1] * x + m[3] * y + m[5]];
+  }
+
+  channelOnScreen(channel: number): [number, number] {
+    return this.onScreen(this.atlas.x[channel], this.atlas.y[channel]);
+  }
+
+  /** The place in the middle of the screen, and how many units of the map are across its shorter side. */
+  get view(): [number, number, number] {
+    const { clientWidth: width, clientHeight: height } = this.element;
+    const middle = this.sigma.viewportToGraph({ x: width / 2, y: height / 2 });
+    return [middle.x, middle.y, Math.min(width, height) / this.unitPx];
+  }
+
+  set view([x, y, across]: [number, number, number]) {
+    this.measure();
+    const now = this.view[2];
+    const ratio = (this.sigma.getCamera().ratio * across) / now;
+    this.sigma.getCamera().setState({ ...this.framed(x, y), ratio: clamped(ratio) });
+    this.measure();
+  }
+
+  fly(x: number, y: number, ratio: number): void {
+    this.move({ ...this.framed(x, y), ratio: clamped(ratio) });
+  }
+
+  zoom(factor: number): void {
+    this.move({ ratio: clamped(this.sigma.getCamera().ratio * factor) });
+  }
+
+  pan(right: number, up: number): void {
+    const camera = this.sigma.getCamera();
+    this.move({ x: camera.x + right * camera.ratio, y: camera.y + up * camera.ratio });
+  }
+
+  reset(): void {
+    this.move({ x: 0.5, y: 0.5, ratio: 1 });
+  }
+
+  private move(to: { x?: number; y?: number; ratio?: number }): void {
+    const camera = this.sigma.getCamera();
+    if (calm.matches) camera.setState({ ...camera.getState(), ...to });
+    else void camera.animate(to, { duration: FLIGHT_MS });
+  }
+
+  private framed(x: number, y: number): { x: number; y: number } {
+    return this.sigma.viewportToFramedGraph(this.sigma.graphToViewport({ x, y }));
+  }
+
+  private layer(name: string, place: { beforeLayer?: string; afterLayer?: string }): CanvasRenderingContext2D {
+    this.sigma.createCanvasContext(name, { ...place, style: { pointerEvents: "none" } });
+    return this.sigma.getCanvases()[name].getContext("2d")!;
+  }
+
+  /** Let the whole map fill the screen beside the sidebar, or below it on a narrow one. */
+  private fit(): void {
+    const { clientWidth: width, clientHeight: height } = this.element;
+    const [left, low, right, high] = this.atlas.head.box;
+    const isWide = width > WIDE_PX;
+    const beside = isWide ? SIDEBAR_PX : 0;
+    const above = isWide ? 0 : 120;
+    const unit = Math.max((right - left) / (width - beside - 24), (high - low) / (height - above - 24));
+    const x = (left + right) / 2 - (beside * unit) / 2;
+    const y = (low + high) / 2 + (above * unit) / 2;
+    const side = (unit * Math.min(width, height)) / 2;
+    this.sigma.setCustomBBox({ x: [x - side, x + side], y: [y - side, y + side] });
+  }
+
+  private paint(): void {
+    const { atlas, theme } = this;
+    this.graph.updateEachNodeAttributes((node, data) => ({ ...data, color: this.colourOf(Number(node)) }));
+    this.graph.updateEachEdgeAttributes((key, data) => {
+      const edge = Number(key.slice(1));
+      const inside = atlas.community[atlas.a[edge]] === atlas.community[atlas.b[edge]];
+      return {
+        ...data,
+        color: mixed(this.colourOf(atlas.a[edge]), theme.paper, (inside ? 0.22 : 0.14) + 0.2 * atlas.strengthOf(edge)),
+      };
+    });
+  }
+
+  private shaded(channel: number, data: Attributes): Attributes {
+    const { lit } = this.state;
+    if (lit ? lit.has(channel) : this.state.shows(channel)) return data;
+    return { ...data, color: mixed(data.color, this.theme.paper, 0.17) };
+  }
+
+  private hides(edge: number): boolean {
+    const { state, atlas } = this;
+    if (state.lit) return true;
+    return state.isFiltered && !(state.shows(atlas.a[edge]) && state.shows(atlas.b[edge]));
+  }
+}
+
+function clamped(ratio: number): number {
+  return Math.max(CLOSEST, Math.min(FURTHEST, ratio));
+}

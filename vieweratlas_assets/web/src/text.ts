@@ -1,0 +1,29 @@
+// Numbers and names as people read and type them.
+
+export function short(number: number | null): string {
+  if (number === null) return "?";
+  if (number >= 999_500) return `${(number / 1e6).toFixed(1)}M`;
+  return number >= 10_000 ? `${Math.round(number / 1e3)}k` : number.toLocaleString("en");
+}
+
+/** Without accents and case, so that é is found by e. */
+export function folded(text: string): string {
+  return text
+    .normalize("NFKD")
+    .replace(/[\u0300-\u036f]/g, "")
+    .toLowerCase();
+}
+
+export function element<Name extends keyof HTMLElementTagNameMap>(
+  name: Name,
+  properties: Partial<HTMLElementTagNameMap[Name]> = {},
+  ...children: (Node | string)[]
+): HTMLElementTagNameMap[Name] {
+  const made = Object.assign(document.createElement(name), properties);
+  made.append(...children);
+  return made;
+}
+
+export function byId<Kind extends HTMLElement>(id: string): Kind {
+  return document.getElementById(id) as Kind;
+}
