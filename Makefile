@@ -8,7 +8,7 @@ export DAGSTER_HOME ?= $(CURDIR)/.dagster
 export DAGSTER_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test test-slow test-all lint format bench bench-large screenshots lock clean
+.PHONY: help setup demo dev test test-slow test-all lint format bench bench-large explorer screenshots lock clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -55,6 +55,9 @@ bench: $(VENV)/dev ## Measure the engine and the detectors beside others (15 min
 
 bench-large: $(VENV)/dev ## The same with 10,000 channels (an hour, 15 GB of memory, 2 GB of disk)
 	$(BIN)/python -m benchmarks.run large
+
+explorer: ## Make the explorer's script anew of its TypeScript (needs npm)
+	cd vieweratlas_assets/web && npm ci --ignore-scripts --no-audit --no-fund && npm run build
 
 screenshots: $(VENV)/dev ## Take the pictures of the docs anew, of the demo (needs Debian's chromium)
 	PYTHONPATH=. $(BIN)/python docs/screenshots.py $(DEMO) $(DAGSTER_HOME)

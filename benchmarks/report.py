@@ -35,6 +35,8 @@ def write(results: Mapping[str, Section], folder: Path) -> None:
         parts += [_collection(results["collection"]), _measured_on(results["collection"]["machine"])]
     if "vods" in results:
         parts += [_vods(results["vods"]), _measured_on(results["vods"]["machine"])]
+    if "atlas" in results:
+        parts += [_atlas(results["atlas"]), _measured_on(results["atlas"]["machine"])]
     if "communities" in results:
         parts += [results["communities"]["text"].strip(), _measured_on(results["communities"]["machine"])]
     (folder / "RESULTS.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
@@ -135,6 +137,43 @@ def _vods(section: Section) -> str:
             "| comments | file MB | ours, a second | json.load, a second | ours, peak MB | json.load, peak MB |",
             "|---:|---:|---:|---:|---:|---:|",
             *rows,
+        ]
+    )
+
+
+def _atlas(section: Section) -> str:
+    made, opened = [], []
+    for channels, each in section["sizes"].items():
+        count = f"{int(channels):,}"
+        made.append(f"| {count} | {each['communities']} | {each['layout_s']} | {each['picture_s']} |")
+        ours, theirs = each["explorer"], each["pyvis"]
+        opened += [
+            f"| {count} | {what} | {ours[name] / unit:,.2f} | {theirs[name] / unit:,.2f} | "
+            f"1/{theirs[name] / ours[name]:.1f} |"
+            for what, name, unit in (
+                ("file, MB", "size_bytes", 1e6),
+                ("main thread until ready, s", "load_s", 1),
+                ("main thread a frame while it is moved, ms", "frame_ms", 1),
+                ("heap, MB", "heap_mb", 1),
+            )
+        ]
+    return "\n".join(
+        [
+            "## The atlas that people see",
+            "",
+            "Made-up atlases of 1,000 channels with 15,000 links, 1,600 with 14,000, and 10,000 with 100,000. CPU "
+            "seconds of the layout of a first day, and of the picture (3200 x 2240).",
+            "",
+            "| channels | communities | layout, CPU-s | picture, CPU-s |",
+            "|---:|---:|---:|---:|",
+            *made,
+            "",
+            "The explorer beside a page of PyVis with all channels and links at the same positions, in Chromium "
+            "without a GPU (the product's own PyVis page is capped at 300 channels and 1,500 links).",
+            "",
+            "| channels | | explorer | PyVis | ratio |",
+            "|---:|---|---:|---:|---:|",
+            *opened,
         ]
     )
 

@@ -25,6 +25,8 @@ LARGE = ("--most-channels", "300", "--min-shared", "10")
 ONE_GB = ("--memory-mb", "1024")
 # Ways whose memory grows with the joined pairs are stopped there.
 MOST_MB = 14_000
+ATLASES = ((1_000, 15_000), (1_600, 14_000), (10_000, 100_000))
+"""Channels and links."""
 VOD_COMMENTS = (1_000, 30_000, 1_000_000)
 
 
@@ -143,7 +145,19 @@ def vods(folder: Path, times: int) -> dict[str, Any]:
     return {"sizes": found}
 
 
+def atlas(folder: Path, times: int) -> dict[str, Any]:
+    """Laying out, drawing, and the explorer beside PyVis's page, in a browser."""
+    del folder, times
+    return {
+        "sizes": {
+            f"{channels}": measured("benchmarks.atlas", *map(str, (channels, links))).result
+            for channels, links in ATLASES
+        }
+    }
+
+
 SECTIONS = {
+    "atlas": atlas,
     "collection": collection,
     "vods": vods,
     "rows_to_edges": rows_to_edges,

@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 
 from vieweratlas_assets.collecting import collector_of
-from vieweratlas_assets.defs.assets import atlas, live, map, presence, products, raw, roster, vods
+from vieweratlas_assets.defs.assets import atlas, continuity, live, presence, products, raw, roster, vods
 from vieweratlas_assets.defs.io_managers import lake_of
 from vieweratlas_assets.defs.jobs import JOBS
 from vieweratlas_assets.defs.resources import analysis_resource
@@ -30,7 +30,7 @@ ASSETS = (
     presence.channel_audience_asset,
     atlas.communities_asset,
     atlas.community_tags_asset,
-    map.atlas_layout_asset,
+    continuity.atlas_layout_asset,
 )
 PRODUCTS = (
     products.atlas_png_asset,
@@ -110,7 +110,7 @@ def _definitions(settings: Settings, resource_overrides: Mapping[str, Any]) -> d
             vods.vod_presence_asset(partitions, settings.vod.downloads_at_once),
             atlas.overlap_graph_asset(partitions, settings.engine),
             *(asset(partitions) for asset in ASSETS),
-            map.community_history_asset(partitions, settings.atlas),
+            continuity.community_history_asset(partitions, settings.atlas),
             *published,
             *copies,
         ],

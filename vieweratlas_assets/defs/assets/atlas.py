@@ -1,6 +1,7 @@
 """From audiences to the atlas: graph, communities, labels.
 
-Belongs here: the assets that compute. Not here: the map (map), what people look at (products), the methods (domain).
+Belongs here: the assets that compute. Not here: the map (continuity), what people look at (products), the methods
+(domain).
 """
 
 import datetime as dt

@@ -89,7 +89,7 @@ def _arrive(
         members = graph.home == country
         lost = members & ~np.isfinite(arrived[:, 0])
         at_home = members & known
-        middle = place[at_home].mean(axis=0) if at_home.any() else _nearest_free(graph, place, known, members)
+        middle = place[at_home].mean(axis=0) if at_home.any() else _among_linked(graph, place, known, members)
         if country < 0:
             # The homeless have no middle: they begin at the coast and are pushed to the sea.
             turn = generator.uniform(0, 2 * math.pi, int(lost.sum()))
@@ -100,8 +100,8 @@ def _arrive(
     return np.where(known[:, None], place, arrived + spread)
 
 
-def _nearest_free(graph: MapGraph, place: Floats, known: np.ndarray, members: np.ndarray) -> Floats:
-    """Where a country of newcomers goes: to the mean of all known channels that it is linked with, or the middle."""
+def _among_linked(graph: MapGraph, place: Floats, known: np.ndarray, members: np.ndarray) -> Floats:
+    """Where a country of newcomers goes: amid the known channels that it is linked with, or to the middle."""
     linked = (members[graph.a] & known[graph.b]) | (members[graph.b] & known[graph.a])
     if not linked.any():
         return np.full(2, 0.5)

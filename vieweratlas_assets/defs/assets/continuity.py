@@ -1,7 +1,7 @@
-"""The map: where channels stand, and who the communities are from day to day.
+"""What stays as it was from day to day: where channels stand, and who the communities are.
 
-Belongs here: the assets that go on from an earlier day. Not here: communities themselves (atlas), what people look at
-(products), the methods (domain).
+Belongs here: `atlas_layout` and `community_history`. Not here: communities themselves, which go on too (atlas), what
+people look at (products), the methods (domain).
 """
 
 import datetime as dt

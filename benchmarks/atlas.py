@@ -1,0 +1,144 @@
+"""The atlas that people see: laying out, drawing, and the explorer beside PyVis on the same positions.
+
+Belongs here: made-up atlases, and what a browser says of a page. Not here: measuring processes (measure), the page
+(report).
+"""
+
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from playwright.sync_api import Browser, sync_playwright
+
+from vieweratlas_assets.domain.atlas.explorer import draw_explorer
+from vieweratlas_assets.domain.atlas.identity import identify
+from vieweratlas_assets.domain.atlas.map_layout import map_graph, map_layout
+from vieweratlas_assets.domain.atlas.model import Atlas
+from vieweratlas_assets.domain.atlas.page import draw_html
+from vieweratlas_assets.domain.atlas.picture import draw_png
+from vieweratlas_assets.domain.communities.history import Day
+from vieweratlas_assets.domain.overlap.measures import with_measures
+from vieweratlas_assets.domain.schemas import COMMUNITIES, GRAPH_NODES
+from vieweratlas_assets.domain.tagging.labels import tag_communities
+
+DAY = date(2026, 11, 22)
+WITHIN = 0.85
+"""Share of the links that stay in a community."""
+CHANNELS_A_COMMUNITY = 60
+FRAMES = 40
+CHROMIUM = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"]
+# The explorer says so itself; PyVis's page is ready when its network is drawn.
+READY = {
+    "explorer": "document.documentElement.dataset.ready !== undefined",
+    "pyvis": "typeof network !== 'undefined'",
+}
+
+
+def tables(channels: int, links: int) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """Nodes, edges and communities: sizes and viewers by power laws, most links within communities."""
+    generator = np.random.default_rng([channels, links])
+    count = max(2, channels // CHANNELS_A_COMMUNITY)
+    shares = 1 / np.arange(1, count + 1) ** 0.8
+    home = generator.choice(count, channels, p=shares / shares.sum())
+    viewers = np.round(50 * (1 - generator.random(channels)) ** -0.9).clip(50, 2e6).astype(int)
+    a = generator.integers(0, channels, 3 * links)
+    order = np.argsort(home, kind="stable")
+    starts = np.searchsorted(home[order], np.arange(count + 1))
+    inside = order[starts[home[a]] + (generator.random(a.size) * np.diff(starts)[home[a]]).astype(int)]
+    b = np.where(generator.random(a.size) < WITHIN, inside, generator.integers(0, channels, a.size))
+    pairs = np.unique(np.sort(np.column_stack([a, b])[a != b], axis=1), axis=0)
+    pairs = pairs[np.sort(generator.choice(len(pairs), links, replace=False))]
+    names = np.array([f"channel_{number:05d}" for number in range(channels)])
+    least = np.minimum(viewers[pairs[:, 0]], viewers[pairs[:, 1]])
+    shared = np.maximum(1, least * generator.beta(1, 6, links)).astype(int)
+    nodes = GRAPH_NODES.conform(
+        pl.DataFrame({"channel": names, "viewers": viewers, "viewer_minutes": viewers * 9}).with_columns(
+            game_name=pl.Series([f"Game {number % 40}" for number in home]), language=pl.lit("en")
+        )
+    )
+    edges = with_measures(
+        pl.DataFrame({"channel_a": names[pairs[:, 0]], "channel_b": names[pairs[:, 1]], "shared_viewers": shared}),
+        nodes,
+        total_viewers=int(viewers.sum()),
+    )
+    return nodes, edges, COMMUNITIES.conform(pl.DataFrame({"channel": names, "community": home}))
+
+
+def made(channels: int, links: int) -> tuple[Atlas, float]:
+    """An atlas, and the CPU seconds of its layout."""
+    nodes, edges, communities = tables(channels, links)
+    graph = map_graph(nodes, edges, communities, weight="overlap_z")
+    layout, layout_s = timed(lambda: map_layout(graph, seed=1))
+    tags = tag_communities(nodes, communities)
+    history = identify(Day(DAY, nodes, communities), tags, layout).communities
+    return Atlas(DAY, nodes, edges, communities, tags, layout, history), layout_s
+
+
+def timed(do: Callable[[], Any]) -> tuple[Any, float]:
+    """What a function returns, and its CPU seconds."""
+    began = time.process_time()
+    result = do()
+    return result, time.process_time() - began
+
+
+def in_browser(browser: Browser, page: str, name: str) -> dict[str, float]:
+    """What a page costs: its size, CPU until it is ready, main-thread time of a frame while it is moved, its heap."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "page.html"
+        file.write_text(page, encoding="utf-8")
+        tab = browser.new_page(viewport={"width": 1440, "height": 900})
+        session = tab.context.new_cdp_session(tab)
+        session.send("Performance.enable")
+
+        def metrics() -> dict[str, float]:
+            return {each["name"]: each["value"] for each in session.send("Performance.getMetrics")["metrics"]}
+
+        tab.goto(file.as_uri())
+        tab.wait_for_function(READY[name], timeout=300_000)
+        tab.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        loaded = metrics()
+        tab.mouse.move(900, 450)
+        tab.mouse.down()
+        before = metrics()
+        for frame in range(FRAMES):
+            tab.mouse.move(900 - 4 * frame, 450 + 2 * frame)
+            tab.evaluate("() => new Promise(done => requestAnimationFrame(() => done()))")
+        after = metrics()
+        tab.mouse.up()
+        session.send("HeapProfiler.collectGarbage")
+        heap = metrics()["JSHeapUsedSize"]
+        tab.close()
+    return {
+        "size_bytes": len(page.encode()),
+        "load_s": round(loaded["TaskDuration"], 3),
+        "frame_ms": round(1000 * (after["TaskDuration"] - before["TaskDuration"]) / FRAMES, 2),
+        "heap_mb": round(heap / 1e6, 1),
+    }
+
+
+def main(channels: int, links: int) -> None:
+    """Print the figures of one size as JSON."""
+    map_layout(map_graph(*tables(200, 600), weight="overlap_z"))
+    atlas, layout_s = made(channels, links)
+    _, picture_s = timed(lambda: draw_png(atlas))
+    pages = {
+        "explorer": draw_explorer(atlas),
+        "pyvis": draw_html(atlas, max_channels=channels, max_edges=links),
+    }
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM)
+        found = {name: in_browser(browser, page, name) for name, page in pages.items()}
+        browser.close()
+    told = {"communities": atlas.tags.height, "layout_s": round(layout_s, 2), "picture_s": round(picture_s, 2)}
+    print(json.dumps({**told, **found}))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]))
