@@ -218,7 +218,7 @@ def tag(graph: OverlapGraph, found: Detection, **analysis: Any) -> pl.DataFrame:
 def lay_out(
     graph: OverlapGraph, found: Detection, tags: pl.DataFrame, *, day: dt.date | str, **analysis: Any
 ) -> Atlas:
-    """Place every channel on the map, and put the atlas of a day together.
+    """Place every channel on the map, and put the atlas of a day together, as of a first day.
 
     Args:
         day: the date that pictures show, the last of the audience's.
