@@ -5,6 +5,10 @@ people look at (products), the methods (domain).
 """
 
 import datetime as dt
+import hashlib
+import json
+import logging
+from dataclasses import replace
 from typing import Any
 
 import dagster as dg
@@ -44,6 +48,7 @@ HISTORY_CHECKS = (
     schema_check(HISTORY_TABLES),
     Check("ids_and_names_unique", "Every community has an id and a name of its own.", blocking=True),
 )
+LOG = logging.getLogger("vieweratlas.days")
 EVENTS = ("born", "died", "split", "merged", "renamed", "moved")
 
 
@@ -137,11 +142,15 @@ def community_history_asset(partitions: Partitions, settings: AtlasSettings) -> 
 
         def of_day(day: dt.date) -> DayResult:
             today = Day(day, overlap_graph.table(day, GRAPH_NODES), communities.table(day, COMMUNITIES))
+            latest = lake.sealed.newest_before("community_history", day)
             earlier = None if config.anew else earlier_day(lake.sealed, day)
+            if earlier is not None and latest is not None:
+                earlier = replace(earlier, next_id=max(earlier.next_id, latest.facts["next_id"]))
             found = identify(
-                today, community_tags.table(day, COMMUNITY_TAGS), atlas_layout.table(day, LAYOUT), earlier, names
+                *(today, community_tags.table(day, COMMUNITY_TAGS), atlas_layout.table(day, LAYOUT), earlier, names),
+                first_id=1 if latest is None else latest.facts["next_id"],
             )
-            return history_result(found, earlier)
+            return replace(history_result(found, earlier), made_from=_made_of(communities.record(day)))
 
         return each_day(context, lake.sealed, of_day, tables=HISTORY_TABLES, asset_checks=HISTORY_CHECKS)
 
@@ -149,20 +158,31 @@ def community_history_asset(partitions: Partitions, settings: AtlasSettings) -> 
 
 
 def earlier_day(sealed: SealedPartitions, day: dt.date) -> EarlierDay | None:
-    """The latest earlier day whose history is known."""
+    """The latest earlier day whose history tells of the communities that are there; None where there is none."""
     history = sealed.newest_before("community_history", day)
-    if history is None:
-        return None
-    graph, communities = (sealed.record(asset, history.day) for asset in ("overlap_graph", "communities"))
-    if graph is None or communities is None:
-        return None
-    return EarlierDay(
-        history.day,
-        sealed.table(graph, GRAPH_NODES),
-        sealed.table(communities, COMMUNITIES),
-        sealed.table(history, COMMUNITY_HISTORY),
-        history.facts["next_id"],
-    )
+    while history is not None:
+        graph, communities = (sealed.record(asset, history.day) for asset in ("overlap_graph", "communities"))
+        if communities is not None and history.made_from == _made_of(communities):
+            return EarlierDay(
+                history.day,
+                GRAPH_NODES.empty() if graph is None else sealed.table(graph, GRAPH_NODES),
+                sealed.table(communities, COMMUNITIES),
+                sealed.table(history, COMMUNITY_HISTORY),
+                history.facts["next_id"],
+            )
+        LOG.warning(
+            "community_history of %s tells of communities that are no longer there, and is passed over: materialise "
+            "it again",
+            history.day,
+        )
+        history = sealed.newest_before("community_history", history.day)
+    return None
+
+
+def _made_of(communities: PartitionRecord | None) -> str:
+    """Tells the communities of a day from others."""
+    files = sorted(communities.files.items()) if communities else []
+    return hashlib.sha256(json.dumps(files).encode()).hexdigest()[:16]
 
 
 def history_result(found: History, earlier: EarlierDay | None) -> DayResult:

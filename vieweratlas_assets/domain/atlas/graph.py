@@ -61,13 +61,16 @@ def backbone(edges: pl.DataFrame, *, weight: str, per_channel: int) -> pl.DataFr
     )
 
 
-def disc_radii(viewers: pl.Series) -> Floats:
+def disc_radii(viewers: pl.Series, total: int | None = None) -> Floats:
     """Return the radius of every channel's disc, in units of the map (whose longer side is 1).
+
+    Args:
+        total: viewers of all channels of the map; None where these are all.
 
     Area grows with viewers. The scale is set by the sum over all channels, not by the largest, so that one
     large channel does not shrink the others from one day to the next; unknown viewers: the smallest disc.
     """
     known = viewers.cast(pl.Float64).fill_null(0.0).clip(0.0).to_numpy()
-    area = known * (INK / max(known.sum(), 1.0))
+    area = known * (INK / max(known.sum() if total is None else total, 1.0))
     radii: Floats = np.clip(np.sqrt(area / np.pi), MIN_RADIUS, MAX_RADIUS)
     return radii

@@ -21,6 +21,8 @@ def identify(
     layout: pl.DataFrame,
     earlier: EarlierDay | None = None,
     given_names: Mapping[int, str] | None = None,
+    *,
+    first_id: int = 1,
 ) -> History:
     """Find out who the communities of a day are, and give the new ones a colour.
 
@@ -29,11 +31,12 @@ def identify(
         layout: schema LAYOUT.
         earlier: None on the first day: every community is new.
         given_names: names by id that people gave; they win over all others.
+        first_id: of a first day.
 
     Returns:
         Its communities in schema COMMUNITY_HISTORY.
     """
-    found = community_history(today, tags, earlier, given_names)
+    found = community_history(today, tags, earlier, given_names, first_id=first_id)
     channels = today.nodes.join(today.communities, on="channel", how="left").join(layout, on="channel")
     countries = Countries(channels.sort("channel"))
     rows = found.communities.sort("community").join(tags.select("community", "channels"), on="community")

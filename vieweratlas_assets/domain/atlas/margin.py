@@ -5,10 +5,11 @@ Belongs here: the margin of the picture. Not here: the map (drawn_map), its name
 
 import datetime as dt
 
+import polars as pl
 from matplotlib.patches import Circle, Rectangle
 
 from vieweratlas_assets.domain.atlas.canvas import Canvas, drawable, font
-from vieweratlas_assets.domain.atlas.drawn_map import DrawnMap
+from vieweratlas_assets.domain.atlas.drawn_map import SMALLEST_DISC, DrawnMap
 from vieweratlas_assets.domain.atlas.graph import disc_radii
 from vieweratlas_assets.domain.atlas.model import AUDIENCE_NOTE, UNCLUSTERED, Atlas
 
@@ -131,11 +132,16 @@ def _legend_rows(atlas: Atlas, drawn: DrawnMap) -> list[tuple[str, int, int | No
     ]
     if others.height:
         text = f"and {others.height} more {'community' if others.height == 1 else 'communities'}"
-        rows.append((text, int(others["channels"].sum()), int(others["viewers"].sum()), None))
+        rows.append((text, int(others["channels"].sum()), _sum(others["viewers"]), None))
     alone = atlas.channels.filter(atlas.channels["community"].is_null())
     if alone.height:
-        rows.append((UNCLUSTERED, alone.height, int(alone["viewers"].sum()), drawn.colours[None]))
+        rows.append((UNCLUSTERED, alone.height, _sum(alone["viewers"]), drawn.colours[None]))
     return rows
+
+
+def _sum(viewers: pl.Series) -> int | None:
+    """The sum of what is known; None where nothing is."""
+    return None if viewers.null_count() == viewers.len() else int(viewers.sum())
 
 
 def _draw_sizes(canvas: Canvas, atlas: Atlas, drawn: DrawnMap, left: float, y: float) -> float:
@@ -145,12 +151,13 @@ def _draw_sizes(canvas: Canvas, atlas: Atlas, drawn: DrawnMap, left: float, y: f
         return y
     scale, x = canvas.scale, left
     _heading(canvas, left, y, "VIEWERS")
-    radii = disc_radii(viewers) * drawn.unit
-    largest = int(viewers.drop_nulls().max())  # type: ignore[arg-type]
+    numbers = _round_numbers(int(viewers.drop_nulls().max()))  # type: ignore[arg-type]
+    # The scale of the map is set by all of its channels.
+    among = pl.concat([viewers, pl.Series(numbers, dtype=pl.Int64)])
+    radii = disc_radii(among, total=int(viewers.sum()))[-len(numbers) :] * drawn.unit
     y -= 34 * scale + float(radii.max())
-    for number in _round_numbers(largest):
-        # The scale of the map: area per viewer, as of the largest disc.
-        radius = max(float(radii.max()) * (number / largest) ** 0.5, 2 * scale)
+    for number, of_map in zip(numbers, radii.tolist(), strict=True):
+        radius = max(of_map, SMALLEST_DISC * scale)
         canvas.axes.add_patch(Circle((x + radius, y), radius, color=canvas.theme.dim, linewidth=0))
         face = font(24 * scale)
         canvas.text(x + 2 * radius + 12 * scale, y, short(number), face, va="center", color=canvas.theme.dim)

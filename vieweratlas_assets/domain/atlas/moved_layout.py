@@ -21,10 +21,13 @@ AT_HOME = 0.3
 """A channel among whose nearest fewer are of its community has moved to another country."""
 ROUNDS = 40
 PUSHED_EVERY = 8
-HELD, PULLED = 0.15, 0.012
-"""Of the way back to its place, and to the middle of its neighbours, that a known channel goes in a round."""
+HELD = 0.15
+"""Of the way back to its place that a known channel goes in a round. Nothing pulls it: day by day, countries would
+shrink."""
 HELD_NEW, PULLED_NEW = 0.015, 0.06
-"""The same of a newcomer."""
+"""The same of a newcomer, and of the way to the middle of its neighbours."""
+FEWEST = 4
+"""Of a smaller country it cannot be told by its neighbours whether a channel stands there."""
 
 
 def moved_layout(graph: MapGraph, before: pl.DataFrame, *, seed: int = 0) -> pl.DataFrame | None:
@@ -70,8 +73,12 @@ def _abroad(graph: MapGraph, place: Floats, known: np.ndarray) -> np.ndarray:
     _, nearest = cKDTree(place[settled]).query(place[settled], k=NEIGHBOURS + 1)
     same = graph.home[settled[nearest[:, 1:]]] == graph.home[settled][:, None]
     # Of a small country there cannot be many.
-    most = np.minimum(NEIGHBOURS, np.bincount(graph.home[settled])[graph.home[settled]] - 1)
-    abroad[settled] = (most > 0) & (same.sum(axis=1) < AT_HOME * most)
+    members = np.bincount(graph.home[settled])
+    most = np.minimum(NEIGHBOURS, members[graph.home[settled]] - 1)
+    away = (most >= FEWEST - 1) & (same.sum(axis=1) < AT_HOME * most)
+    # Where a whole country stands apart, that is where it is.
+    at_home = np.bincount(graph.home[settled][~away], minlength=len(members))
+    abroad[settled] = away & (at_home[graph.home[settled]] > 0)
     return abroad
 
 
@@ -115,7 +122,7 @@ def _settle(graph: MapGraph, place: Floats, known: np.ndarray, within: csr_array
     anchor = place.copy()
     strength = np.asarray(within.sum(axis=1)).ravel()
     held = np.where(known, HELD, HELD_NEW)[:, None]
-    pulled = np.where(strength > 0, np.where(known, PULLED, PULLED_NEW), 0.0)[:, None]
+    pulled = np.where((strength > 0) & ~known, PULLED_NEW, 0.0)[:, None]
     for step in range(1, ROUNDS + 1):
         middle = np.divide(within @ place, strength[:, None], out=place.copy(), where=strength[:, None] > 0)
         place = place + pulled * (middle - place) + held * (anchor - place)

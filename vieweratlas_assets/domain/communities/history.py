@@ -93,7 +93,12 @@ class _Matched:
 
 
 def community_history(
-    today: Day, tags: pl.DataFrame, earlier: EarlierDay | None, given_names: Mapping[int, str] | None = None
+    today: Day,
+    tags: pl.DataFrame,
+    earlier: EarlierDay | None,
+    given_names: Mapping[int, str] | None = None,
+    *,
+    first_id: int = 1,
 ) -> History:
     """Find out who the communities of a day are.
 
@@ -101,10 +106,11 @@ def community_history(
         tags: schema COMMUNITY_TAGS, of today's communities.
         earlier: None on the first day: every community is new.
         given_names: names by id that people gave; they win over all others.
+        first_id: of a first day; above all that were ever given, where there were days before.
     """
     tags = tags.sort("community")
     if earlier is None:
-        ids = {community: number for number, community in enumerate(tags["community"], 1)}
+        ids = {community: number for number, community in enumerate(tags["community"], first_id)}
         known: dict[int, dict[str, Any]] = {}
         matched = None
     else:
@@ -115,7 +121,7 @@ def community_history(
         ids = {community: partner.get(community) or next(fresh) for community in tags["community"]}
     similarity = {} if matched is None else _similarities(matched)
     rows = _rows(today.day, tags, ids, known, similarity, given_names or {})
-    next_id = max([*ids.values(), (earlier.next_id if earlier else 1) - 1], default=0) + 1
+    next_id = max([*ids.values(), (earlier.next_id if earlier else first_id) - 1], default=0) + 1
     events = COMMUNITY_EVENTS.empty()
     if matched is not None and earlier is not None:
         told = [*_events(matched, ids), *_renamed(rows, known), *_moved(today, earlier, ids)]
@@ -135,7 +141,10 @@ def _match(before: pl.DataFrame, now: pl.DataFrame, today: Day, earlier: Earlier
     """Join each community with its most similar one of the earlier day, so that all together are most similar."""
     viewers = pl.concat([today.nodes, earlier.nodes]).unique("channel", keep="first", maintain_order=True)
     weights = viewers.select("channel", weight=pl.col("viewers").fill_null(1).clip(1).cast(pl.Float64))
-    both = before.join(now, on="channel", how="full", suffix="_now", coalesce=True).join(weights, on="channel")
+    both = before.join(now, on="channel", how="full", suffix="_now", coalesce=True).join(
+        weights, on="channel", how="left"
+    )
+    both = both.with_columns(pl.col("weight").fill_null(1.0))
     old, new = before["group"].unique().sort().to_list(), now["group"].unique().sort().to_list()
     shared = np.zeros((len(old), len(new)))
     summed = both.drop_nulls().group_by("group", "group_now").agg(pl.col("weight").sum())
@@ -169,12 +178,13 @@ def _rows(
         number = ids[community]
         before = known.get(number)
         label_days = 1 + before["label_days"] if before and before["label"] == label else 1
+        kept = before["name"] if before else None
         if number in given_names:
             wishes.append(_Wish(0, number, given_names[number], largest))
-        elif before and label_days < RENAMED_AFTER:
-            wishes.append(_Wish(1, number, before["name"], largest))
+        elif kept and label_days < RENAMED_AFTER:
+            wishes.append(_Wish(1, number, kept, largest))
         else:
-            wishes.append(_Wish(2, number, label, largest))
+            wishes.append(_Wish(2, number, label, largest, kept))
         rows.append(
             {
                 "community": community,
@@ -198,13 +208,15 @@ class _Wish(NamedTuple):
     community_id: int
     name: str
     largest_channel: str
+    else_name: str | None = None
 
 
 def _unique_names(wishes: Iterable[_Wish]) -> dict[int, str]:
-    """Names by id; one that is taken already gets its largest channel, or else its id."""
+    """Names by id; where one is taken the community keeps its own, or gets its largest channel, or else its id."""
     names: dict[int, str] = {}
-    for wish in sorted(wishes):
-        choices = [wish.name, f"{wish.name} · {wish.largest_channel}", f"{wish.name} · #{wish.community_id}"]
+    for wish in sorted(wishes, key=lambda each: each[:2]):
+        own = [wish.else_name] if wish.else_name else []
+        choices = [wish.name, *own, f"{wish.name} · {wish.largest_channel}", f"{wish.name} · #{wish.community_id}"]
         free = [choice for choice in choices if choice not in names.values()]
         names[wish.community_id] = free[0] if free else f"{choices[-1]} · {wish.largest_channel}"
     return names

@@ -12,6 +12,8 @@ from typing import Any
 
 import numba as nb
 import numpy as np
+from scipy import sparse
+from scipy.sparse import csgraph
 
 from vieweratlas_assets.domain.communities.detectors import WeightedGraph, sum_by_group
 
@@ -43,6 +45,11 @@ def kept_partition(
         *(matrix.indptr.astype(np.int64), matrix.indices.astype(np.int64), matrix.data.astype(np.float64)),
         *(degrees, labels, resolution),
     )
+    # Two groups without a path between them are no community, however little they cost.
+    coo = matrix.tocoo()
+    same = labels[coo.coords[0]] == labels[coo.coords[1]]
+    within = sparse.coo_array((coo.data[same], (coo.coords[0][same], coo.coords[1][same])), shape=matrix.shape)
+    labels = csgraph.connected_components(within, directed=False)[1].astype(np.int64)
     new, kept = (quality(graph, each, resolution) for each in (fresh, labels))
     return labels if kept >= new - AS_GOOD * abs(new) else None
 

@@ -22,10 +22,10 @@ async function main(): Promise<void> {
   const state = new State(atlas);
   const map = new AtlasMap(byId("map"), atlas, state, theme);
   const lands = new Lands(map, atlas, state, theme);
-  const labels = new Labels(map, atlas, state, theme, isolate);
+  const labels = new Labels(map, atlas, state, theme, toggle);
   const search = new Search(atlas, select, isolate);
   new Panel(atlas, state, theme, select, isolate, close);
-  buildLegend(atlas, state, theme, isolate);
+  buildLegend(atlas, state, theme, toggle);
   const permalink = new Permalink(atlas, map, state, (name) => search.channelNamed(name));
 
   function select(channel: number): void {
@@ -36,10 +36,14 @@ async function main(): Promise<void> {
       `${atlas.head.channels[channel]}, ${short(atlas.viewersOf(channel))} viewers. Most shared: ${shared.join(", ")}.`;
   }
 
+  function toggle(community: number): void {
+    if (state.community !== community || state.selected !== null) return isolate(community);
+    state.change({ community: null });
+    map.reset();
+  }
+
   function isolate(community: number): void {
-    const isOff = state.community === community && state.selected === null;
-    state.change({ community: isOff ? null : community, selected: null, hovered: null });
-    if (isOff) return map.reset();
+    state.change({ community, selected: null, hovered: null });
     const { anchor, channels, name } = atlas.head.communities[community];
     byId("live").textContent = `${name}, ${channels} channels`;
     if (anchor) map.fly(anchor[0], anchor[1], Math.max(0.15, 4 * anchor[2]));
@@ -47,7 +51,7 @@ async function main(): Promise<void> {
 
   function close(): void {
     if (state.selected !== null) state.change({ selected: null });
-    else if (state.community !== null) isolate(state.community);
+    else if (state.community !== null) toggle(state.community);
     search.focus();
   }
 
@@ -77,7 +81,7 @@ async function main(): Promise<void> {
   map.sigma.on("clickNode", ({ node }) => select(Number(node)));
   map.sigma.on("clickStage", () => {
     if (state.selected !== null) state.change({ selected: null });
-    else if (state.community !== null) isolate(state.community);
+    else if (state.community !== null) toggle(state.community);
   });
   map.sigma.getCamera().on("updated", () => (byId("tip").hidden = true));
   map.sigma.on("afterRender", () => {
@@ -99,7 +103,7 @@ async function main(): Promise<void> {
     ArrowDown: () => map.pan(0, -STEP),
     Escape: () => {
       if (state.selected !== null) state.change({ selected: null });
-      else if (state.community !== null) isolate(state.community);
+      else if (state.community !== null) toggle(state.community);
     },
   };
   addEventListener("keydown", (event) => {

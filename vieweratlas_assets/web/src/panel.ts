@@ -32,9 +32,12 @@ export class Panel {
   private show(): void {
     const { selected, community } = this.state;
     this.panel.hidden = selected === null && community === null;
+    const hadFocus = this.panel.contains(document.activeElement);
     this.panel.replaceChildren();
     if (selected !== null) this.showChannel(selected);
     else if (community !== null) this.showCommunity(community);
+    // What was chosen in it is gone: who goes by keyboard goes on from here.
+    if (hadFocus) this.panel.querySelector("button")?.focus();
   }
 
   private showChannel(channel: number): void {

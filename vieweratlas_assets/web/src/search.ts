@@ -96,7 +96,7 @@ export class Search {
 
   private choose(at: number): void {
     const found = this.found[at];
-    if (!found) return;
+    if (!found || this.list.hidden) return;
     this.close();
     if ("channel" in found) {
       this.input.value = this.atlas.head.channels[found.channel];
@@ -114,7 +114,7 @@ export class Search {
 
   private key(event: KeyboardEvent): void {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (step !== undefined) this.activate(Math.max(0, Math.min(this.found.length - 1, this.active + step)));
+    if (step !== undefined && this.found.length) this.activate(Math.max(0, Math.min(this.found.length - 1, this.active + step)));
     else if (event.key === "Enter") this.choose(this.active);
     else if (event.key === "Escape") {
       this.input.value = "";

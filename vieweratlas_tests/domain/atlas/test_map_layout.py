@@ -126,6 +126,14 @@ def test_on_the_next_day_all_stand_where_they_stood() -> None:
     assert not overlapping(tables, following)
 
 
+def test_on_days_without_change_the_map_stays_as_it_is() -> None:
+    tables = planted([60, 50, 40, 3, 2], alone=6)
+    first = layout = lay_out(tables)
+    for _ in range(30):
+        layout = lay_out(tables, before=layout)
+    assert np.hypot(*(places(layout) - places(first)).T).mean() < 0.002
+
+
 def test_newcomers_arrive_in_their_country() -> None:
     tables = planted([60, 50, 40])
     newcomers = ["a003", "b004", "c005", "c006"]

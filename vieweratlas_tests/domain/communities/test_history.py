@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import polars as pl
 import pytest
@@ -153,6 +154,23 @@ def test_names_that_people_gave_win_and_no_two_communities_have_one_name() -> No
     assert set(ids(diary.add({"Go": "abcd", "Poker": "xyz", "Chess": "mno"}))) == set(ids(found))
     new = diary.add({"Go": "abcd", "Poker": "xyz", "Chess": "mno", "Chess ": "rst"})
     assert len(ids(new)) == 4
+
+
+def test_a_community_whose_new_name_is_taken_keeps_its_own() -> None:
+    diary = Diary({1: "Chess"})
+    diary.add({"Go": "abcd", "Poker": "xyz"})
+    for _ in range(RENAMED_AFTER + 3):
+        found = diary.add({"Go": "abcd", "Chess": "xyz"})
+        assert ids(found) == {"Chess": 1, "Poker": 2} and found.events.is_empty()
+
+
+def test_channels_that_the_earlier_graph_no_longer_has_count_little() -> None:
+    diary = Diary()
+    diary.add({"Chess": "abcd", "Go": "xyz"})
+    assert diary.earlier is not None
+    gone = diary.earlier.nodes.filter(~pl.col("channel").is_in(["x", "y", "z"]))
+    diary.earlier = replace(diary.earlier, nodes=gone)
+    assert ids(diary.add({"Chess": "abcd"})) == {"Chess": 1}
 
 
 PARTITIONS = st.lists(st.lists(st.integers(0, 4), min_size=12, max_size=12), min_size=2, max_size=6)

@@ -54,6 +54,18 @@ def test_a_partition_that_is_worse_than_a_new_one_is_not_kept() -> None:
     assert kept_partition(graph, fresh, merged, resolution=1.0) is None
 
 
+def test_two_groups_without_a_path_between_them_are_two_communities() -> None:
+    _, edges, home = blocks([12] * 40)
+    first = {channel for channel, number in home.items() if number == 0}
+    across = pl.col("channel_a").is_in(list(first)) != pl.col("channel_b").is_in(list(first))
+    graph = weighted_graph(edges.filter(~across), "shared_viewers")
+    joined = {channel: max(number, 1) for channel, number in home.items()}
+    kept = kept_partition(graph, np.zeros(len(graph.channels), np.int64), joined, resolution=1.0)
+    assert kept is not None
+    of_first = [channel in first for channel in graph.channels]
+    assert not set(kept[of_first]) & set(kept[np.logical_not(of_first)])
+
+
 def test_detection_says_whether_it_went_on_and_gives_the_same_twice() -> None:
     nodes, edges, _ = blocks([40, 30, 20])
     first = detect_communities(nodes, edges, weight="shared_viewers")

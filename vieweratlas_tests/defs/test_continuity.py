@@ -1,0 +1,71 @@
+"""Days that go on from one another, as assets: in order, over gaps, and not from what was made anew since."""
+
+import datetime as dt
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import polars as pl
+import pytest
+
+from vieweratlas_assets.domain.schemas import COMMUNITIES, COMMUNITY_HISTORY
+from vieweratlas_assets.settings import Settings
+from vieweratlas_assets.storage.local import LocalStore
+from vieweratlas_assets.storage.sealed import SealedPartitions, table_files
+from vieweratlas_tests.lakes import DAY, put_live, run, settings_for, two_groups
+
+DAYS = [DAY + dt.timedelta(days=number) for number in (0, 1, 3)]
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as found:
+        yield found
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    store = LocalStore(tmp_path / "lake")
+    for day in DAYS:
+        put_live(store, day, two_groups())
+    return settings_for(store.root, window_days=1)
+
+
+def history_of(sealed: SealedPartitions, day: dt.date) -> dict[int, tuple[int, str, int]]:
+    record = sealed.record("community_history", day)
+    assert record is not None
+    rows = sealed.table(record, COMMUNITY_HISTORY)
+    return {row[0]: row[1:] for row in rows.select("community", "community_id", "name", "colour").iter_rows()}
+
+
+def went_on_from(sealed: SealedPartitions, asset: str, day: dt.date) -> str | None:
+    record = sealed.record(asset, day)
+    assert record is not None
+    return record.facts["went_on_from"]
+
+
+def test_days_go_on_from_the_latest_that_is_there(settings: Settings, instance: dg.DagsterInstance) -> None:
+    for day in DAYS:
+        assert run(settings, "daily_atlas", day, instance=instance).success
+    sealed = SealedPartitions(LocalStore(settings.root))
+    for asset in ("communities", "atlas_layout", "community_history"):
+        assert [went_on_from(sealed, asset, day) for day in DAYS] == [None, str(DAYS[0]), str(DAYS[1])]
+    assert history_of(sealed, DAYS[0]) == history_of(sealed, DAYS[1]) == history_of(sealed, DAYS[2])
+
+
+def test_a_history_of_communities_that_were_made_anew_is_passed_over(
+    settings: Settings, instance: dg.DagsterInstance, caplog: pytest.LogCaptureFixture
+) -> None:
+    for day in DAYS[:2]:
+        assert run(settings, "daily_atlas", day, instance=instance).success
+    sealed = SealedPartitions(LocalStore(settings.root))
+    before = history_of(sealed, DAYS[0])
+    record = sealed.record("communities", DAYS[1])
+    assert record is not None
+    swapped = sealed.table(record, COMMUNITIES).with_columns(community=(1 - pl.col("community")).cast(pl.Int32))
+    files = table_files(DAYS[1], {COMMUNITIES: swapped})
+    sealed.seal("communities", DAYS[1], files, facts={**record.facts, "settings": None})
+    assert run(settings, "daily_atlas", DAYS[2], instance=instance).success
+    assert history_of(sealed, DAYS[2]) == before
+    assert went_on_from(sealed, "community_history", DAYS[2]) == str(DAYS[0])
+    assert f"community_history of {DAYS[1]} tells of communities that are no longer there" in caplog.text
