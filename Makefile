@@ -8,9 +8,6 @@ export DAGSTER_HOME ?= $(CURDIR)/.dagster
 export DAGSTER_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-# More than there are cores on a small machine: many slow tests wait for Dagster's daemon, which looks every 30 s.
-SLOW_WORKERS ?= 3
-
 .PHONY: help setup demo dev test test-slow test-all lint format bench bench-large explorer screenshots lock clean
 
 help: ## List the targets
@@ -39,7 +36,7 @@ test: $(VENV)/dev ## Run the fast tests
 	$(BIN)/python -m pytest -n auto -m "not slow"
 
 test-slow: $(VENV)/dev ## Run the slow tests alone
-	$(BIN)/python -m pytest -n $(SLOW_WORKERS) --dist loadgroup -m slow
+	$(BIN)/python -m pytest -n auto --dist loadgroup -m slow
 
 test-all: $(VENV)/dev ## Run all tests: the real dagster dev, Chromium and a real S3 server too
 	$(BIN)/python -m pytest
