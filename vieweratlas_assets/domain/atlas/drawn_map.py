@@ -74,9 +74,7 @@ def fit_map(canvas: Canvas, atlas: Atlas, box: Box) -> DrawnMap:
     """Fit the map into a box, as large as possible."""
     channels = atlas.channels_by_size
     place = channels.select("x", "y").to_numpy()
-    radius = disc_radii(atlas.channels["viewers"])
-    by_channel = dict(zip(atlas.channels["channel"], radius, strict=True))
-    radius = np.array([by_channel[channel] for channel in channels["channel"]])
+    radius = disc_radii(channels["viewers"])
     countries = [each for each in atlas.countries.all if each.rings]
     outermost = np.vstack(
         [place - MAX_RADIUS, place + MAX_RADIUS, *(ring for each in countries for ring in each.rings)]

@@ -21,7 +21,7 @@ import polars as pl
 from matplotlib import rc_context
 from matplotlib.path import Path
 
-from vieweratlas_assets.domain.atlas.graph import Floats, backbone, disc_radii, edge_ends
+from vieweratlas_assets.domain.atlas.graph import Floats, backbone, disc_radii, edge_ends, with_strength
 from vieweratlas_assets.domain.atlas.margin import counts_text
 from vieweratlas_assets.domain.atlas.model import AUDIENCE_NOTE, Atlas, printable
 from vieweratlas_assets.domain.atlas.palette import DARK, LIGHT, Theme
@@ -100,10 +100,9 @@ def _variables(theme: Theme) -> str:
 
 
 def _link_columns(atlas: Atlas) -> Columns:
-    edges = atlas.edges.sort("channel_a", "channel_b")
-    weight = usable_weight(edges)
-    strong = backbone(edges, weight=weight, per_channel=max(edges.height, 1))
-    kept = backbone(edges, weight=weight, per_channel=LINKS_PER_CHANNEL)
+    weight = usable_weight(atlas.edges)
+    edges = with_strength(atlas.edges, weight=weight)
+    kept = backbone(atlas.edges, weight=weight, per_channel=LINKS_PER_CHANNEL)
     drawn = kept.sort("strength", descending=True, maintain_order=True).head(MOST_DRAWN)
     pairs = drawn.select("channel_a", "channel_b", drawn=pl.lit(1, pl.UInt8))
     shown = edges.join(pairs, on=["channel_a", "channel_b"], how="left", maintain_order="left")["drawn"].fill_null(0)
@@ -115,7 +114,7 @@ def _link_columns(atlas: Atlas) -> Columns:
         "b": (ends, b),
         "shared": ("u4", _known(edges["shared_viewers"], "u4")),
         "score": ("i2", score.to_numpy()),
-        "strength": ("u1", np.round(255 * np.sqrt(strong["strength"].to_numpy()))),
+        "strength": ("u1", np.round(255 * np.sqrt(edges["strength"].to_numpy()))),
         "drawn": ("u1", shown.to_numpy()),
     }
 

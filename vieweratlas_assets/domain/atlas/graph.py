@@ -39,26 +39,42 @@ def backbone(edges: pl.DataFrame, *, weight: str, per_channel: int) -> pl.DataFr
         per_channel: links that every channel may keep.
 
     Returns:
-        The kept rows, sorted by (channel_a, channel_b), with a column `strength` of 0 to 1.
+        The kept rows, as `with_strength` gives them.
+    """
+    edges = with_strength(edges, weight=weight)
+    a, b = edge_ends(_channels(edges), edges)
+    ends, rows = np.concatenate([a, b]), np.tile(np.arange(edges.height), 2)
+    order = np.lexsort((rows, -np.tile(edges["strength"].to_numpy(), 2), ends))
+    firsts = np.searchsorted(ends[order], ends[order])
+    kept = np.zeros(edges.height, dtype=bool)
+    kept[rows[order][np.arange(order.size) - firsts < per_channel]] = True
+    return edges.filter(pl.Series(kept, dtype=pl.Boolean))
 
-    A link's strength is w_ab / sqrt(s_a s_b), with s the sum of a channel's weights: by the bare weight
-    everybody's strongest links would lead to the few largest channels.
+
+def with_strength(edges: pl.DataFrame, *, weight: str) -> pl.DataFrame:
+    """Say of each link how strong it is for its channels.
+
+    Args:
+        edges: schema GRAPH_EDGES.
+        weight: the measure; null and negative values count as 0.
+
+    Returns:
+        The rows, sorted by (channel_a, channel_b), with a column `strength` of 0 to 1: w_ab / sqrt(s_a s_b), with s
+        the sum of a channel's weights. By the bare weight everybody's strongest links would lead to the few largest
+        channels.
     """
     edges = edges.sort("channel_a", "channel_b")
-    channels = pl.concat([edges["channel_a"], edges["channel_b"]]).unique().sort()
+    channels = _channels(edges)
     a, b = edge_ends(channels, edges)
     bare = edges[weight].cast(pl.Float64).fill_null(0.0).clip(0.0).to_numpy()
     totals = np.bincount(a, bare, channels.len()) + np.bincount(b, bare, channels.len())
     scale = np.sqrt(totals[a] * totals[b])
     strength = np.divide(bare, scale, out=np.zeros_like(bare), where=scale > 0)
-    ends, rows = np.concatenate([a, b]), np.tile(np.arange(edges.height), 2)
-    order = np.lexsort((rows, -np.tile(strength, 2), ends))
-    firsts = np.searchsorted(ends[order], ends[order])
-    kept = np.zeros(edges.height, dtype=bool)
-    kept[rows[order][np.arange(order.size) - firsts < per_channel]] = True
-    return edges.with_columns(pl.Series("strength", strength, dtype=pl.Float64)).filter(
-        pl.Series(kept, dtype=pl.Boolean)
-    )
+    return edges.with_columns(pl.Series("strength", strength, dtype=pl.Float64))
+
+
+def _channels(edges: pl.DataFrame) -> pl.Series:
+    return pl.concat([edges["channel_a"], edges["channel_b"]]).unique().sort()
 
 
 def disc_radii(viewers: pl.Series, total: int | None = None) -> Floats:

@@ -9,6 +9,7 @@ community's channels are laid out inside its disc. So the map is filled evenly, 
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -62,6 +63,14 @@ class MapGraph:
     def countries(self) -> int:
         """How many there are."""
         return int(self.home.max(initial=-1)) + 1
+
+    @cached_property
+    def across(self) -> tuple[Indices, Indices, Floats]:
+        """The links between two countries from either end: the channel, the other one, the strength."""
+        one, other = np.concatenate([self.a, self.b]), np.concatenate([self.b, self.a])
+        homes = self.home[one], self.home[other]
+        leaving = (homes[0] >= 0) & (homes[1] >= 0) & (homes[0] != homes[1])
+        return one[leaving], other[leaving], np.tile(self.strength, 2)[leaving]
 
 
 def map_graph(nodes: pl.DataFrame, edges: pl.DataFrame, communities: pl.DataFrame, *, weight: str) -> MapGraph:
@@ -195,20 +204,18 @@ def _links_within(graph: MapGraph, members: Indices) -> tuple[Indices, Indices, 
 
 def _turned(graph: MapGraph, country: int, members: Indices, inside: Floats, middles: Floats) -> Floats:
     """Turn and mirror a country so that its channels stand towards the countries that they are linked with."""
-    ends = np.concatenate([graph.a, graph.b]), np.concatenate([graph.b, graph.a])
-    strength = np.tile(graph.strength, 2)
-    leaving = (graph.home[ends[0]] == country) & (graph.home[ends[1]] >= 0) & (graph.home[ends[1]] != country)
+    of_all, others, strengths = graph.across
+    leaving = graph.home[of_all] == country
     if not leaving.any():
         return inside
+    one, other, strength = of_all[leaving], others[leaving], strengths[leaving]
     number = np.zeros(len(graph.channels), np.int64)
     number[members] = np.arange(len(members))
-    towards = middles[graph.home[ends[1][leaving]]] - middles[country]
+    towards = middles[graph.home[other]] - middles[country]
     towards = towards / np.maximum(np.hypot(towards[:, 0], towards[:, 1]), 1e-9)[:, None]
     pulled = np.zeros_like(inside)
     for axis in (0, 1):
-        pulled[:, axis] = np.bincount(
-            number[ends[0][leaving]], strength[leaving] * towards[:, axis], minlength=len(members)
-        )
+        pulled[:, axis] = np.bincount(number[one], strength * towards[:, axis], minlength=len(members))
     best, best_gain = inside, -math.inf
     for mirror in (1.0, -1.0):
         for turn in np.linspace(0, 2 * np.pi, TURNS, endpoint=False):
@@ -223,16 +230,12 @@ def _turned(graph: MapGraph, country: int, members: Indices, inside: Floats, mid
 def _drifted(graph: MapGraph, place: Floats, middles: Floats) -> Floats:
     """Let channels with viewers in other countries stand a little nearer to these."""
     count = len(graph.channels)
-    ends = np.concatenate([graph.a, graph.b]), np.concatenate([graph.b, graph.a])
-    strength = np.tile(graph.strength, 2)
-    homes = graph.home[ends[0]], graph.home[ends[1]]
-    leaving = (homes[0] >= 0) & (homes[1] >= 0) & (homes[0] != homes[1])
-    of_all = np.bincount(ends[0], strength, count)
-    outward = np.bincount(ends[0][leaving], strength[leaving], count)
+    one, other, strength = graph.across
+    of_all = np.bincount(np.concatenate([graph.a, graph.b]), np.tile(graph.strength, 2), count)
+    outward = np.bincount(one, strength, count)
     towards = np.empty_like(place)
     for axis in (0, 1):
-        there = strength[leaving] * middles[homes[1][leaving], axis]
-        towards[:, axis] = np.bincount(ends[0][leaving], there, count)
+        towards[:, axis] = np.bincount(one, strength * middles[graph.home[other], axis], count)
     share = np.divide(outward, of_all, out=np.zeros(count), where=of_all > 0)
     towards = np.divide(towards, outward[:, None], out=place.copy(), where=outward[:, None] > 0)
     return place + (towards - place) * (DRIFT * share)[:, None]
