@@ -17,6 +17,7 @@ import numpy as np
 import polars as pl
 from playwright.sync_api import Browser, sync_playwright
 
+from vieweratlas_assets.domain.atlas.day_data import day_data
 from vieweratlas_assets.domain.atlas.explorer import draw_explorer
 from vieweratlas_assets.domain.atlas.identity import identify
 from vieweratlas_assets.domain.atlas.map_layout import map_graph, map_layout
@@ -60,7 +61,7 @@ def tables(channels: int, links: int) -> tuple[pl.DataFrame, pl.DataFrame, pl.Da
     shared = np.maximum(1, least * generator.beta(1, 6, links)).astype(int)
     nodes = GRAPH_NODES.conform(
         pl.DataFrame({"channel": names, "viewers": viewers, "viewer_minutes": viewers * 9}).with_columns(
-            game_name=pl.Series([f"Game {number % 40}" for number in home]), language=pl.lit("en")
+            game_name=pl.Series([f"Game {number % 40}" for number in home]), language=pl.lit("en"), display_name=None
         )
     )
     edges = with_measures(
@@ -129,7 +130,7 @@ def main(channels: int, links: int) -> None:
     atlas, layout_s = made(channels, links)
     _, picture_s = timed(lambda: draw_png(atlas))
     pages = {
-        "explorer": draw_explorer(atlas),
+        "explorer": draw_explorer(day_data(atlas)),
         "pyvis": draw_html(atlas, max_channels=channels, max_edges=links),
     }
     with sync_playwright() as playwright:

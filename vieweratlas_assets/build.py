@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 
 from vieweratlas_assets.collecting import collector_of
-from vieweratlas_assets.defs.assets import atlas, continuity, live, presence, products, raw, roster, vods
+from vieweratlas_assets.defs.assets import atlas, continuity, explorer, live, presence, products, raw, roster, vods
 from vieweratlas_assets.defs.io_managers import lake_of
 from vieweratlas_assets.defs.jobs import JOBS
 from vieweratlas_assets.defs.resources import analysis_resource
@@ -35,7 +35,8 @@ ASSETS = (
 PRODUCTS = (
     products.atlas_png_asset,
     products.atlas_html_asset,
-    products.atlas_explorer_asset,
+    explorer.explorer_data_asset,
+    explorer.atlas_site_asset,
     products.gephi_export_asset,
     products.analysis_results_asset,
 )
@@ -98,6 +99,7 @@ def _definitions(settings: Settings, resource_overrides: Mapping[str, Any]) -> d
     }
     published = [
         *(asset(partitions) for asset in PRODUCTS),
+        explorer.atlas_explorer_asset(partitions, settings.atlas.explorer_days),
         *(products.visualiser_asset(partitions, *each) for each in load_visualisers(settings).items()),
     ]
     folder = settings.storage.output_dir

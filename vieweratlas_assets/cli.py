@@ -19,6 +19,7 @@ from vieweratlas_assets.commands.demo import demo
 from vieweratlas_assets.commands.imports import import_group
 from vieweratlas_assets.commands.privacy import erase, privacy_group, prune
 from vieweratlas_assets.commands.sandbox import sandbox_group
+from vieweratlas_assets.commands.serve import serve
 from vieweratlas_assets.commands.start import start
 from vieweratlas_assets.commands.vod_imports import import_twitchdownloader, import_vod_json, import_vod_lake
 from vieweratlas_assets.commands.vods import preprocess_vods, vods_group
@@ -92,6 +93,7 @@ def cli(context: click.Context, root: str | None) -> None:
       vieweratlas continuous                  the same, and an atlas every night
       vieweratlas vods discover, vods process chat of past broadcasts
       vieweratlas analyze                     the atlas of the newest day
+      vieweratlas serve                       the atlas of all days, in your browser
       vieweratlas dev                         the same in the Dagster UI
 
     Settings come from the environment, as VIEWERATLAS_<SECTION>__<KEY>, such as
@@ -134,6 +136,7 @@ COMMANDS = (
     erase,
     prune,
     privacy_group,
+    serve,
     vods_group,
     preprocess_vods,
 )

@@ -46,6 +46,7 @@ ALLOWED = {
     "build": {"collecting", "defs", "domain", "fetching", "settings", "partitions", "plugins", "privacy", "twitch"},
     "definitions": {"build", "logs", "settings"},
     "terminal": {"domain", "importers", "defs", "storage"},
+    "serving": {"domain", "storage"},
     "runs": {"build", "defs", "domain", "partitions", "privacy", "settings", "storage"},
     "commands": {
         "cataloguing",
@@ -67,6 +68,7 @@ ALLOWED = {
         "importers",
         "logs",
         "sandbox",
+        "serving",
         "settings",
         "storage",
         "vods",

@@ -42,6 +42,7 @@ class DayResult:
     Attributes:
         tables: frames, or encoded already, by their contract; each is checked, encoded and sealed.
         products: other files of the day's atlas, by name.
+        files: files that lie elsewhere, by key.
         facts: figures, JSON-ready; kept in the partition's record and shown in the UI.
         verdicts: of the asset's checks, by name; the schema check judges itself.
         pictures: small PNGs for the UI.
@@ -52,6 +53,7 @@ class DayResult:
 
     tables: Mapping[Table, pl.DataFrame | EncodedTable] = field(default_factory=dict)
     products: Mapping[str, bytes] = field(default_factory=dict)
+    files: Mapping[str, bytes] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
     verdicts: Mapping[str, Verdict] = field(default_factory=dict)
     pictures: Mapping[str, bytes] = field(default_factory=dict)
@@ -139,7 +141,7 @@ def _make(
     record = result.kept
     if record is None:
         files = table_files(day, result.tables)
-        files |= {lake.atlas_file(day, name): data for name, data in result.products.items()}
+        files |= {lake.atlas_file(day, name): data for name, data in result.products.items()} | dict(result.files)
         record = sealed.seal(asset, day, files, facts=result.facts, made_from=result.made_from)
     verdicts = dict(result.verdicts)
     if tables:
@@ -150,6 +152,7 @@ def _make(
         **{name: metadata.picture(png) for name, png in result.pictures.items()},
         "origin": dg.MetadataValue.text(record.origin),
         "files": dg.MetadataValue.json([sealed.store.uri(key) for key in record.files]),
+        **metadata.links({name: sealed.store.uri(lake.atlas_file(day, name)) for name in result.products}),
         "dagster/uri": dg.MetadataValue.text(sealed.store.uri(first)),
         "cpu_seconds": dg.MetadataValue.float(round(time.process_time() - started, 3)),
     }

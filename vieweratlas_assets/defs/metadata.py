@@ -5,6 +5,7 @@ Belongs here: figures, tables and pictures as metadata. Not here: computing them
 
 import base64
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -38,6 +39,14 @@ def _value(value: Any) -> dg.MetadataValue:
 def picture(png: bytes) -> dg.MetadataValue:
     """A small picture, shown in the UI; every partition keeps its own in the event log, so keep it under 60 KB."""
     return dg.MetadataValue.md(f"![map](data:image/png;base64,{base64.b64encode(png).decode()})")
+
+
+def links(uris: Mapping[str, str]) -> dict[str, dg.MetadataValue]:
+    """Files by name, as links of the UI."""
+    return {
+        f"open {name}": dg.MetadataValue.url(uri if "://" in uri else Path(uri).absolute().as_uri())
+        for name, uri in uris.items()
+    }
 
 
 def column_schemas(tables: Iterable[Table]) -> dict[str, Any]:

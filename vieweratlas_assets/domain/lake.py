@@ -18,6 +18,7 @@ VOD_CATALOG = "curated/vod_catalog"
 CHANNEL_AUDIENCE = "curated/channel_audience"
 CHANNEL_ACTIVITY = "curated/channel_activity"
 ATLAS = "atlas"
+SITE = "site"
 
 _DATE = re.compile(r"/date=(\d{4}-\d{2}-\d{2})/")
 _RAW_HOUR = re.compile(rf"(?:^|/){RAW_SNAPSHOTS}/(\d{{4}})/(\d{{2}})/(\d{{2}})/(\d{{2}})/[^/]+$")
@@ -115,6 +116,21 @@ def atlas_file(day: dt.date, name: str) -> str:
 def latest_file(name: str) -> str:
     """The same product of the newest day, under a link that never changes."""
     return f"{ATLAS}/latest/{name}"
+
+
+def site_file(name: str) -> str:
+    """A file of the static site."""
+    return f"{SITE}/{name}"
+
+
+def cache_control(key: str) -> str | None:
+    """For how long browsers and CDNs may keep a file of the site (RFC 9111, RFC 8246); None for all that is none.
+
+    A day's files carry a digest in their names; everything else changes with the newest day.
+    """
+    if key.startswith(f"{SITE}/days/"):
+        return "public, max-age=31536000, immutable"
+    return "public, max-age=60" if key.startswith(f"{SITE}/") else None
 
 
 def work_folder(asset: str, day: dt.date, run_id: str) -> str:

@@ -15,6 +15,13 @@ LANGUAGE = Column("language", pl.String, "broadcast language, ISO 639-1 code or 
 TITLE = Column("title", pl.String, "title of the broadcast", nullable=True)
 STARTED_AT = Column("started_at", TIMESTAMP, "start of the broadcast", nullable=True)
 COMMUNITY = Column("community", pl.Int32, "community, 0 = most channels; null = unclustered", nullable=True)
+DISPLAY_NAME = Column(
+    "display_name",
+    pl.String,
+    "name as the channel writes it, in any script; null = as its login, or not known",
+    nullable=True,
+    is_later=True,
+)
 
 PRESENCE = Table(
     "presence_snapshots",
@@ -100,6 +107,7 @@ CHANNEL_ROSTER = Table(
         TITLE,
         Column("tags", pl.List(pl.String), "tags the broadcaster chose"),
         STARTED_AT,
+        DISPLAY_NAME,
     ),
     key=("channel",),
 )
@@ -157,6 +165,7 @@ CHANNEL_ACTIVITY = Table(
         Column("snapshots", pl.Int64, "presence rows read"),
         GAME_NAME,
         LANGUAGE,
+        DISPLAY_NAME,
     ),
     key=("channel",),
 )
@@ -170,6 +179,7 @@ GRAPH_NODES = Table(
         Column("viewer_minutes", pl.Int64, "minutes in which viewers wrote; null = not known", nullable=True),
         GAME_NAME,
         LANGUAGE,
+        DISPLAY_NAME,
     ),
     key=("channel",),
 )

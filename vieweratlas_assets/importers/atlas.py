@@ -22,6 +22,7 @@ from vieweratlas_assets.importers.tabular import TableError, read_rows
 EDGE_COLUMNS = {"source": ("source",), "target": ("target",), "weight": ("weight",)}
 NODE_COLUMNS = {
     "channel": ("channel", "id"),
+    "display_name": ("label",),
     "viewers": ("size", "count", "viewers"),
     "community": ("community",),
     "x": ("x",),
@@ -126,6 +127,7 @@ def assemble(
             f"{source}: no row is an edge between two channels; {len(report.rejections)} rejected{first}"
         )
     known = _distinct(nodes, report)
+    known = known.with_columns(pl.when(pl.col("display_name") != pl.col("channel")).then("display_name"))
     told = ~pl.all_horizontal(pl.col("community", "x", "y").is_null())
     reference = known.filter(told).select(REFERENCE_COMMUNITIES.schema.names())
     ends = pl.concat([listed["channel_a"], listed["channel_b"]]).unique().alias("channel").to_frame()
@@ -223,6 +225,7 @@ def _node_rows(path: Path | None, report: ImportReport) -> pl.DataFrame:
             rows.append(
                 {
                     "channel": row["channel"].lower(),
+                    "display_name": row.get("display_name") or row["channel"],
                     "viewers": None if viewers is None else int(viewers),
                     "community": row.get("community") or None,
                     "x": number(row.get("x", "")),

@@ -133,7 +133,8 @@ def _take_node(
         return
     whole = {name: None if value is None else int(value) for name, value in counts.items()}
     place = {axis: number(element.position.get(axis, "")) for axis in ("x", "y")}
-    nodes.append({"channel": login, **told, **whole, **place})
+    name = element.own.get("label", "").strip() or None
+    nodes.append({"channel": login, "display_name": name, **told, **whole, **place})
 
 
 def _login(label: str, key: str) -> str:

@@ -16,6 +16,7 @@ directions of a pair, the larger stays, as for every atlas.
 
 from collections import Counter, defaultdict
 from pathlib import Path
+from typing import NamedTuple
 
 import polars as pl
 
@@ -31,6 +32,12 @@ STREAMER_COLUMNS = {"id": ("idstreamer",), "channel": ("streamer",), "viewers": 
 OVERLAP_COLUMNS = {"source": ("id_streamer_i",), "target": ("id_streamer_j",), "percentage": ("overlap_percentage",)}
 MINUTE_COLUMNS = {"streamer": ("id_streamer",), "game": ("id_game",), "minutes": ("minutes",)}
 GAME_COLUMNS = {"id": ("idgame",), "name": ("gamename",)}
+
+
+class _Streamer(NamedTuple):
+    login: str
+    name: str
+    viewers: int
 
 
 def read_percentages(
@@ -56,8 +63,14 @@ def read_percentages(
     games = _games(folder, streamers, report)
     nodes = pl.DataFrame(
         [
-            {"channel": login, "viewers": viewers, "game_name": games.get(login), "language": language}
-            for login, viewers in streamers.values()
+            {
+                "channel": each.login,
+                "display_name": each.name,
+                "viewers": each.viewers,
+                "game_name": games.get(each.login),
+                "language": language,
+            }
+            for each in streamers.values()
         ],
         schema=NODE_ROWS,
     )
@@ -73,9 +86,9 @@ def read_percentages(
     )
 
 
-def _streamers(path: Path, report: ImportReport) -> dict[str, tuple[str, int]]:
-    """Login and viewers by the id that the other files use."""
-    found: dict[str, tuple[str, int]] = {}
+def _streamers(path: Path, report: ImportReport) -> dict[str, _Streamer]:
+    """Streamers by the id that the other files use."""
+    found: dict[str, _Streamer] = {}
     for line, row in read_rows(path, STREAMER_COLUMNS, ("id", "channel", "viewers")):
         report.counts["streamers read"] += 1
         viewers = number(row["viewers"])
@@ -86,11 +99,11 @@ def _streamers(path: Path, report: ImportReport) -> dict[str, tuple[str, int]]:
         elif viewers is None or not is_count(viewers):
             report.reject(path.name, f"spectTot is {row['viewers']!r}, not a whole number", row=line)
         else:
-            found[row["id"]] = (row["channel"].lower(), int(viewers))
+            found[row["id"]] = _Streamer(row["channel"].lower(), row["channel"], int(viewers))
     return found
 
 
-def _games(folder: Path, streamers: dict[str, tuple[str, int]], report: ImportReport) -> dict[str, str]:
+def _games(folder: Path, streamers: dict[str, _Streamer], report: ImportReport) -> dict[str, str]:
     """The game with the most minutes by login; spellings of one login count together."""
     path = folder / MINUTES
     if not path.exists():
@@ -109,11 +122,11 @@ def _games(folder: Path, streamers: dict[str, tuple[str, int]], report: ImportRe
         elif row["game"] not in names:
             report.reject(path.name, f"game {row['game']!r} is not in {GAMES}", row=line)
         else:
-            minutes[streamers[row["streamer"]][0]][names[row["game"]]] += int(value)
+            minutes[streamers[row["streamer"]].login][names[row["game"]]] += int(value)
     return {login: min(played, key=lambda game: (-played[game], game)) for login, played in minutes.items()}
 
 
-def _shared(path: Path, streamers: dict[str, tuple[str, int]], report: ImportReport) -> list[tuple[str, str, float]]:
+def _shared(path: Path, streamers: dict[str, _Streamer], report: ImportReport) -> list[tuple[str, str, float]]:
     """Pairs of logins and the viewers they share."""
     rows = []
     for line, row in read_rows(path, OVERLAP_COLUMNS, ("source", "target", "percentage")):
@@ -127,10 +140,10 @@ def _shared(path: Path, streamers: dict[str, tuple[str, int]], report: ImportRep
                 path.name, f"overlap_percentage is {row['percentage']!r}; it must be a number from 0 to 100", row=line
             )
         else:
-            (source, of_source), (target, of_target) = streamers[row["source"]], streamers[row["target"]]
-            shared = round(percentage / 100 * min(of_source, of_target))
+            one, other = streamers[row["source"]], streamers[row["target"]]
+            shared = round(percentage / 100 * min(one.viewers, other.viewers))
             if shared:
-                rows.append((source, target, float(shared)))
+                rows.append((one.login, other.login, float(shared)))
             else:
                 report.counts["overlaps of less than one viewer dropped"] += 1
     return rows

@@ -325,7 +325,7 @@ def _user(row: dict[str, Any]) -> dict[str, Any]:
     return {
         "id": row["channel_id"],
         "login": row["channel"],
-        "display_name": row["display"],
+        "display_name": row["display_name"],
         "type": "",
         "broadcaster_type": "",
         "description": "",
@@ -337,7 +337,7 @@ def _user(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _whose(row: dict[str, Any]) -> dict[str, str]:
-    return {"user_id": row["channel_id"], "user_login": row["channel"], "user_name": row["display"]}
+    return {"user_id": row["channel_id"], "user_login": row["channel"], "user_name": row["display_name"]}
 
 
 def _time(moment: dt.datetime) -> str:

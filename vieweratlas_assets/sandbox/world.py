@@ -95,7 +95,7 @@ class World:
 
     Attributes:
         spec: what the world was built from.
-        channels: channel (login), channel_id, display, language, game_name, community (planted, 0 = most
+        channels: channel (login), channel_id, display_name, language, game_name, community (planted, 0 = most
             channels), popularity (sums to 1), source ("live": watched live; "vod": known only through its VODs),
             tags, lurkers (concurrent viewers for each follower, 1.6 or more), start_minute (usual start, minute of
             the UTC day), usual_duration_s, weekdays (bits, 1 = Monday). Sorted by channel.
@@ -177,7 +177,7 @@ def _build_channels(spec: WorldSpec, cells: pl.DataFrame, generator: np.random.G
         {
             "channel": [display.lower() for display in displays],
             "channel_id": _draw_ids(generator, 20_000_000, 1_200_000_000, count),
-            "display": displays,
+            "display_name": displays,
             "language": [language.code for language in languages],
             "game_name": [game.name for game in games],
             "community": community,

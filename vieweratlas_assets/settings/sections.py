@@ -101,6 +101,9 @@ class AtlasSettings(Section):
     community_names_file: Place | None = Field(
         None, description="YAML file of names that you give to communities, by their id: `3: Speedrunners`."
     )
+    explorer_days: int = Field(
+        7, ge=1, le=90, description="Days that the page explorer.html holds, as far as each fits; the site has all."
+    )
 
 
 class PartitionSettings(Section):

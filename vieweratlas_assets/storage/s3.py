@@ -27,6 +27,7 @@ from botocore.exceptions import (
     SSOError,
 )
 
+from vieweratlas_assets.domain.lake import cache_control
 from vieweratlas_assets.storage.objects import (
     ObjectNotFound,
     ObjectStore,
@@ -105,6 +106,8 @@ class S3Store(ObjectStore):
         # A browser shows a page of the site only under its type.
         kind, encoding = mimetypes.guess_type(key)
         extra = {"ContentType": kind} if kind and not encoding else {}
+        if kept := cache_control(key):
+            extra["CacheControl"] = kept
         with self._reporting("write", uri):
             # In parts where the object is large: each part is retried by itself.
             self._client.upload_fileobj(io.BytesIO(data), self._bucket, self._prefix + key, ExtraArgs=extra)

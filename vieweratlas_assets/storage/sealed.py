@@ -119,7 +119,7 @@ class SealedPartitions:
         record = PartitionRecord(asset, day, origin, dict(facts), digests, made_from)
         # Encoded before anything is touched: figures that are no JSON must not cost the partition that is there.
         written = encoded(record)
-        old = self._sound_record(asset, day)
+        old = self.sound_record(asset, day)
         latest = {}
         if self._is_newest(asset, day):
             latest = _latest_of(files)
@@ -143,7 +143,8 @@ class SealedPartitions:
             self.store.delete(gone)
         self.store.upload_bytes(key, written)
 
-    def _sound_record(self, asset: str, day: dt.date) -> PartitionRecord | None:
+    def sound_record(self, asset: str, day: dt.date) -> PartitionRecord | None:
+        """The record of a partition; None also where it is damaged."""
         try:
             return self.record(asset, day)
         except CorruptObject:
@@ -152,7 +153,7 @@ class SealedPartitions:
     def newest_before(self, asset: str, day: dt.date) -> PartitionRecord | None:
         """The record of the latest earlier day of the atlas that has a whole partition; None where none has."""
         earlier = (other for other in reversed(self._days_of_atlas()) if other < day)
-        return next(filter(None, (self._sound_record(asset, other) for other in earlier)), None)
+        return next(filter(None, (self.sound_record(asset, other) for other in earlier)), None)
 
     def _is_newest(self, asset: str, day: dt.date) -> bool:
         later = (other for other in reversed(self._days_of_atlas()) if other > day)
@@ -205,6 +206,11 @@ class SealedPartitions:
             remedy = f"materialise {record.asset} of {record.day} again"
             raise CorruptObject(f"{self.store.uri(key)} is not the file that was sealed: {remedy}")
         return data
+
+    def records(self, asset: str) -> dict[dt.date, PartitionRecord]:
+        """The records of all days of an atlas asset, oldest first; damaged ones are passed over."""
+        found = ((day, self.sound_record(asset, day)) for day in self._days_of_atlas())
+        return {day: record for day, record in found if record is not None}
 
     def imported_days(self, asset: str, *, after: dt.date = dt.date.min) -> list[dt.date]:
         """Days of an atlas asset, later than `after`, that were imported, oldest first."""
@@ -278,6 +284,10 @@ class AssetDays:
             MissingPartition: there is no whole partition of that day.
         """
         return self._sealed.table(self._sure(day), table)
+
+    def file(self, day: dt.date, key: str) -> bytes:
+        """Read a file of one day; raises as `table`."""
+        return self._sealed.file(self._sure(day), key)
 
     def row_groups(self, day: dt.date, table: Table, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
         """Read columns of a table of one day piece by piece; raises as `table`."""

@@ -41,6 +41,7 @@ PRODUCTS = {
     "community_graph-card.png",
     "community_graph.html",
     "explorer.html",
+    "explorer_data.bin",
     "analysis_results.json",
     "quality_report.json",
 }
@@ -293,9 +294,8 @@ def test_running_a_day_again_replaces_it_and_gives_the_same_bytes(store, tmp_pat
 
 def seal_imported(store: LocalStore, day: dt.date) -> None:
     nodes = pl.DataFrame({"channel": ["x", "y"], "viewers": [10, None]}, schema_overrides={"viewers": pl.Int64})
-    nodes = nodes.with_columns(
-        viewer_minutes=pl.lit(None, pl.Int64), game_name=pl.lit(None, pl.String), language=pl.lit(None, pl.String)
-    )
+    unknown = {name: pl.lit(None, kind) for name, kind in GRAPH_NODES.schema.items() if name not in nodes.columns}
+    nodes = nodes.with_columns(**unknown)
     edges = GRAPH_EDGES.empty().vstack(
         pl.DataFrame(
             {"channel_a": ["x"], "channel_b": ["y"], "shared_viewers": [5]},

@@ -117,6 +117,6 @@ def test_a_key_of_several_columns_may_repeat_each() -> None:
 
 def test_nullable_columns_may_be_null() -> None:
     unknown = pl.DataFrame({"channel": ["a"], **{name: [None] for name in list(GRAPH_NODES.schema)[1:]}})
-    assert GRAPH_NODES.conform(unknown).null_count().row(0) == (0, 1, 1, 1, 1)
+    assert GRAPH_NODES.conform(unknown).null_count().row(0) == (0, 1, 1, 1, 1, 1)
     with pytest.raises(SchemaError, match="table layout: nulls in x; nulls in y"):
         LAYOUT.conform(pl.DataFrame({"channel": ["a"], "x": [None], "y": [None]}))

@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 from playwright.sync_api import Browser, Page
 
+from vieweratlas_assets.domain.atlas.day_data import day_data
 from vieweratlas_assets.domain.atlas.explorer import draw_explorer
 from vieweratlas_assets.domain.atlas.map_layout import map_graph, map_layout
 from vieweratlas_assets.domain.atlas.model import Atlas
@@ -57,8 +58,8 @@ class Explorer:
 
 
 @contextmanager
-def explorer(browser: Browser, file: Path, link: str = "", **options: Any) -> Iterator[Explorer]:
-    """Open the page from disk."""
+def explorer(browser: Browser, place: Path | str, link: str = "", **options: Any) -> Iterator[Explorer]:
+    """Open the page from disk, or at an address."""
     chosen = {"viewport": WIDE, "color_scheme": "dark", "reduced_motion": "reduce"} | options
     context = browser.new_context(**chosen)
     opened = Explorer(context.new_page())
@@ -66,7 +67,7 @@ def explorer(browser: Browser, file: Path, link: str = "", **options: Any) -> It
     page.on("request", lambda sent: opened.requests.append(sent.url) if sent.url.startswith(ELSEWHERE) else None)
     page.on("pageerror", lambda error: opened.errors.append(str(error)))
     page.on("console", lambda told: opened.errors.append(told.text) if told.type == "error" else None)
-    page.goto(file.as_uri() + link)
+    page.goto((place if isinstance(place, str) else place.as_uri()) + link)
     page.wait_for_selector("html[data-ready]", timeout=60_000)
     yield opened
     context.close()
@@ -82,7 +83,7 @@ def atlas_of_graph(nodes: pl.DataFrame, edges: pl.DataFrame) -> Atlas:
 
 def written(atlas: Atlas, file: Path) -> Path:
     """The page of an atlas as a file."""
-    file.write_text(draw_explorer(atlas), encoding="utf-8")
+    file.write_text(draw_explorer(day_data(atlas)), encoding="utf-8")
     return file
 
 

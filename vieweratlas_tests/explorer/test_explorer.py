@@ -10,14 +10,13 @@ import numpy as np
 import polars as pl
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from vieweratlas_assets.domain.atlas.model import Atlas
 from vieweratlas_assets.importers.atlas import read_atlas
 from vieweratlas_tests.domain.atlas.samples import HOSTILE, empty_atlas, hostile_atlas
 from vieweratlas_tests.domain.atlas.test_map_layout import planted
 from vieweratlas_tests.explorer.pages import (
-    CHROMIUM,
     NARROW,
     Explorer,
     atlas_of_graph,
@@ -32,14 +31,6 @@ PUBLISHED = {
     "february": ("twitchatlas_2021-02_edges.csv", "twitchatlas_2021-02_nodes.csv"),
 }
 Opened = tuple[Atlas, Path]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="module", params=["planted", *PUBLISHED])
@@ -95,11 +86,15 @@ def test_a_channel_is_found_by_keyboard_alone_with_all_its_overlaps(published: O
     assert page.get_attribute("#search", "aria-expanded") == "true"
     assert page.get_attribute("#search", "aria-activedescendant") == "result-0"
     page.keyboard.press("Enter")
-    assert page.locator("#panel h2").inner_text() == name and name in page.inner_text("#live")
+    written_so = dict(atlas.channels.select("channel", "name").iter_rows())
+    assert page.locator("#panel h2").inner_text() == written_so[name] and written_so[name] in page.inner_text("#live")
     its = atlas.edges.filter((pl.col("channel_a") == name) | (pl.col("channel_b") == name)).with_columns(
         other=pl.when(pl.col("channel_a") == name).then("channel_b").otherwise("channel_a")
     )
-    listed = page.locator("#rows .name").all_inner_texts()
+    listed = opened.ask(
+        "[...document.querySelectorAll('#panel .rows li')].map(e => it.atlas.head.channels[e.dataset.channel])"
+    )
+    assert page.locator("#panel .rows .name").all_inner_texts() == [written_so[each] for each in listed]
     shared = dict(its.select("other", "shared_viewers").iter_rows())
     expected = sorted(shared.values(), reverse=True)
     assert [shared[other] for other in listed] == expected[: len(listed)] and len(listed) == min(60, its.height)
@@ -153,7 +148,7 @@ def test_hovers_and_clicks_hit_the_channel_that_is_there(opened: Explorer) -> No
         opened.page.mouse.move(x - 2, y)
         opened.page.mouse.move(x, y)
         opened.when(f"it.state.hovered === {channel}")
-        assert opened.ask(f"it.atlas.head.channels[{channel}]") in opened.page.inner_text("#tip")
+        assert opened.ask(f"it.atlas.nameOf({channel})") in opened.page.inner_text("#tip")
         opened.page.mouse.click(x, y)
         opened.when(f"it.state.selected === {channel}")
         opened.page.keyboard.press("Escape")

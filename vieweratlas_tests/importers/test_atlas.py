@@ -162,9 +162,9 @@ def test_measures_that_were_not_given_or_need_unknown_viewers_are_null_never_zer
     atlas = _read(folder, [("ann", "bob", 5), ("ann", "cid", 5)], [("ann", "x", 50), ("bob", "x", 20)])
 
     assert atlas.graph.nodes.rows() == [
-        ("ann", 50, None, None, None),
-        ("bob", 20, None, None, None),
-        ("cid", None, None, None, None),
+        ("ann", 50, None, None, None, "x"),
+        ("bob", 20, None, None, None, "x"),
+        ("cid", None, None, None, None, None),
     ]
     assert atlas.graph.edges.rows() == [
         ("ann", "bob", 5, 5 / 65, 0.25, None),

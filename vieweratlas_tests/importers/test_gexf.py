@@ -128,9 +128,9 @@ def test_gephi_1_3_gives_logins_viewers_games_communities_and_places(tmp_path: P
 
     assert atlas.report.rejections == []
     assert atlas.graph.nodes.rows() == [
-        ("ibai", 882_296, None, None, None),
-        ("lone", None, None, None, None),
-        ("xqcow", 932_473, None, "Chess & Co", None),
+        ("ibai", 882_296, None, None, None, "Ibai, the streamer"),
+        ("lone", None, None, None, None, None),
+        ("xqcow", 932_473, None, "Chess & Co", None, "xQcOW"),
     ]
     assert atlas.graph.edges.select("channel_a", "channel_b", "shared_viewers").rows() == [
         ("ibai", "xqcow", 501),

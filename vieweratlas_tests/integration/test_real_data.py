@@ -30,7 +30,9 @@ ASSETS = (
     "community_history",
     "atlas_png",
     "atlas_html",
+    "explorer_data",
     "atlas_explorer",
+    "atlas_site",
     "gephi_export",
     "analysis_results",
 )

@@ -67,7 +67,7 @@ def test_logins_are_those_of_twitch_and_unique(world: World) -> None:
     broadcasters = world.viewers.filter(pl.col("role") == "broadcaster")["login"]
     assert broadcasters.to_list() == world.channels["channel"].to_list()
     assert world.viewers.filter(pl.col("role") == "viewer").height == world.spec.viewers
-    assert (world.channels["display"].str.to_lowercase() == world.channels["channel"]).all()
+    assert (world.channels["display_name"].str.to_lowercase() == world.channels["channel"]).all()
 
 
 def test_names_never_run_out() -> None:

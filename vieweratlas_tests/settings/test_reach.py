@@ -329,13 +329,14 @@ def atlas(settings: Settings) -> Any:
 
 
 def identities(settings: Settings) -> Any:
-    """Who the communities of the second of two days are, and what they went on from."""
+    """Who the communities of the second of two days are, what they went on from, and the days of its page."""
     with dg.DagsterInstance.ephemeral() as instance:
         for day in (DAY - dt.timedelta(days=1), DAY):
             assert run(settings, "daily_atlas", day, instance=instance).success
     sealed = SealedPartitions(LocalStore(settings.root))
     history = sealed.table(sealed.record("community_history", DAY), COMMUNITY_HISTORY)
-    return history["name"].to_list(), sealed.record("communities", DAY).facts["went_on_from"]
+    page = sealed.record("atlas_explorer", DAY).facts["days"]
+    return history["name"].to_list(), sealed.record("communities", DAY).facts["went_on_from"], page
 
 
 def partitions(settings: Settings) -> Any:
@@ -465,6 +466,7 @@ EFFECTS = {
     "analysis.keep_communities": Effect("false", identities, PLAIN),
     "analysis.layout": Effect("force", atlas, PLAIN),
     "atlas.community_names_file": Effect("names.yaml", identities, PLAIN),
+    "atlas.explorer_days": Effect("1", identities, PLAIN),
     "analysis.seed": Effect("7", atlas, PLAIN),
     "analysis.game_threshold": Effect("0.3", atlas, PLAIN),
     "analysis.language_threshold": Effect("0.9", atlas, {**PLAIN, "analysis.game_threshold": "1"}),

@@ -44,6 +44,7 @@ OTHER_TEXT = {
     "analysis.keep_communities": "false",
     "analysis.layout": "force",
     "atlas.community_names_file": "names.yaml",
+    "atlas.explorer_days": "1",
     "analysis.seed": "0",
     "analysis.game_threshold": "1",
     "analysis.language_threshold": "0.05",

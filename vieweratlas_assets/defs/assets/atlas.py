@@ -18,6 +18,7 @@ import polars as pl
 
 from vieweratlas_assets.defs.checks import Check, Verdict, schema_check
 from vieweratlas_assets.defs.days import DayResult, each_day
+from vieweratlas_assets.defs.earlier import good_day_before
 from vieweratlas_assets.defs.io_managers import LakeIOManager
 from vieweratlas_assets.defs.local_overlap import count_here
 from vieweratlas_assets.defs.metadata import OWNERS, column_schemas
@@ -250,12 +251,14 @@ def communities_asset(partitions: Partitions) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult:
         """Groups of channels that share viewers among each other more than with the rest."""
 
+        def found_alike(record: PartitionRecord) -> bool:
+            return record.facts.get("settings") == analysis.used(*DETECTION)
+
         def of_day(day: dt.date) -> DayResult:
             earlier = None
             if analysis.keep_communities and not config.anew:
-                earlier = lake.sealed.newest_before("communities", day)
-            if earlier is not None and earlier.facts.get("settings") != analysis.used(*DETECTION):
-                earlier = None
+                channels = overlap_graph.table(day, GRAPH_NODES)["channel"]
+                earlier = good_day_before(lake.sealed, day, channels, may_be=found_alike)
             found = None if earlier is None else lake.sealed.table(earlier, COMMUNITIES)
             result = communities_of_day(overlap_graph, day, analysis, found)
             return replace(result, facts={**result.facts, "went_on_from": earlier and str(earlier.day)})

@@ -17,6 +17,7 @@ import polars as pl
 from vieweratlas_assets.defs.assets.atlas import ContinuityConfig, atlas_options
 from vieweratlas_assets.defs.checks import Check, Verdict, schema_check
 from vieweratlas_assets.defs.days import DayResult, each_day
+from vieweratlas_assets.defs.earlier import good_day_before
 from vieweratlas_assets.defs.io_managers import LakeIOManager
 from vieweratlas_assets.defs.metadata import column_schemas
 from vieweratlas_assets.defs.resources import Analysis
@@ -74,7 +75,9 @@ def atlas_layout_asset(partitions: Partitions) -> dg.AssetsDefinition:
 
         def of_day(day: dt.date) -> DayResult:
             tables = overlap_graph.table(day, GRAPH_NODES), overlap_graph.table(day, GRAPH_EDGES)
-            earlier = None if config.anew else lake.sealed.newest_before("atlas_layout", day)
+            earlier = None
+            if analysis.layout == "map" and not config.anew:
+                earlier = earlier_map(lake.sealed, day, tables[0]["channel"])
             return layout_of_day(*tables, communities.table(day, COMMUNITIES), analysis, lake.sealed, earlier)
 
         return each_day(context, lake.sealed, of_day, tables=[LAYOUT], asset_checks=LAYOUT_CHECKS)
@@ -90,14 +93,14 @@ def layout_of_day(
     sealed: SealedPartitions,
     earlier: PartitionRecord | None,
 ) -> DayResult:
-    """Lay out a day's map, from an earlier one where that is a map too."""
+    """Lay out a day's map, from an earlier one where there is one."""
     weight = usable_weight(edges, analysis.weight)
     layout, moved = None, False
     if analysis.layout == "force":
         layout = force_layout(nodes, edges, weight=weight, seed=analysis.seed)
     else:
         graph = map_graph(nodes, edges, communities, weight=weight)
-        if earlier is not None and earlier.facts.get("settings", {}).get("layout") == "map":
+        if earlier is not None:
             layout = moved_layout(graph, sealed.table(earlier, LAYOUT), seed=analysis.seed)
             moved = layout is not None
         if layout is None:
@@ -114,6 +117,17 @@ def layout_of_day(
         facts=facts,
         verdicts={"positions_in_unit_square": Verdict(outside == 0, f"{outside} channels outside")},
     )
+
+
+def earlier_map(sealed: SealedPartitions, day: dt.date, channels: pl.Series) -> PartitionRecord | None:
+    """The record of `atlas_layout` that a day goes on from; None where there is no map that it could."""
+
+    def has_map(communities: PartitionRecord) -> bool:
+        layout = sealed.sound_record("atlas_layout", communities.day)
+        return layout is not None and layout.facts.get("settings", {}).get("layout") == "map"
+
+    found = good_day_before(sealed, day, channels, may_be=has_map)
+    return None if found is None else sealed.record("atlas_layout", found.day)
 
 
 def community_history_asset(partitions: Partitions, settings: AtlasSettings) -> dg.AssetsDefinition:
@@ -143,7 +157,7 @@ def community_history_asset(partitions: Partitions, settings: AtlasSettings) -> 
         def of_day(day: dt.date) -> DayResult:
             today = Day(day, overlap_graph.table(day, GRAPH_NODES), communities.table(day, COMMUNITIES))
             latest = lake.sealed.newest_before("community_history", day)
-            earlier = None if config.anew else earlier_day(lake.sealed, day)
+            earlier = None if config.anew else earlier_day(lake.sealed, day, today.nodes["channel"])
             if earlier is not None and latest is not None:
                 earlier = replace(earlier, next_id=max(earlier.next_id, latest.facts["next_id"]))
             found = identify(
@@ -157,26 +171,32 @@ def community_history_asset(partitions: Partitions, settings: AtlasSettings) -> 
     return community_history
 
 
-def earlier_day(sealed: SealedPartitions, day: dt.date) -> EarlierDay | None:
-    """The latest earlier day whose history tells of the communities that are there; None where there is none."""
-    history = sealed.newest_before("community_history", day)
-    while history is not None:
-        graph, communities = (sealed.record(asset, history.day) for asset in ("overlap_graph", "communities"))
-        if communities is not None and history.made_from == _made_of(communities):
-            return EarlierDay(
+def earlier_day(sealed: SealedPartitions, day: dt.date, channels: pl.Series) -> EarlierDay | None:
+    """The earlier day that a day goes on from, whose history tells of the communities that are there; None: none."""
+
+    def is_told_of(communities: PartitionRecord) -> bool:
+        history = sealed.sound_record("community_history", communities.day)
+        if history is not None and history.made_from != _made_of(communities):
+            LOG.warning(
+                "community_history of %s tells of communities that are no longer there, and is passed over: "
+                "materialise it again",
                 history.day,
-                GRAPH_NODES.empty() if graph is None else sealed.table(graph, GRAPH_NODES),
-                sealed.table(communities, COMMUNITIES),
-                sealed.table(history, COMMUNITY_HISTORY),
-                history.facts["next_id"],
             )
-        LOG.warning(
-            "community_history of %s tells of communities that are no longer there, and is passed over: materialise "
-            "it again",
-            history.day,
-        )
-        history = sealed.newest_before("community_history", history.day)
-    return None
+            return False
+        return history is not None
+
+    found = good_day_before(sealed, day, channels, may_be=is_told_of)
+    history = None if found is None else sealed.record("community_history", found.day)
+    if found is None or history is None:
+        return None
+    graph = sealed.record("overlap_graph", found.day)
+    return EarlierDay(
+        found.day,
+        GRAPH_NODES.empty() if graph is None else sealed.table(graph, GRAPH_NODES),
+        sealed.table(found, COMMUNITIES),
+        sealed.table(history, COMMUNITY_HISTORY),
+        history.facts["next_id"],
+    )
 
 
 def _made_of(communities: PartitionRecord | None) -> str:

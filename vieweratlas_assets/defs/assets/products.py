@@ -6,6 +6,7 @@ Belongs here: the assets that publish. Not here: drawing and writing (domain.atl
 import datetime as dt
 import inspect
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import dagster as dg
 from vieweratlas_assets.defs.assets.atlas import atlas_options
 from vieweratlas_assets.defs.days import DayResult, each_day
 from vieweratlas_assets.defs.io_managers import LakeIOManager
-from vieweratlas_assets.domain.atlas.explorer import draw_explorer
+from vieweratlas_assets.domain import lake as paths
 from vieweratlas_assets.domain.atlas.exports import gephi_edges_csv, gephi_nodes_csv, gexf
 from vieweratlas_assets.domain.atlas.model import Atlas
 from vieweratlas_assets.domain.atlas.page import draw_html
@@ -32,8 +33,9 @@ from vieweratlas_assets.domain.schemas import (
 )
 from vieweratlas_assets.partitions import Partitions
 from vieweratlas_assets.storage.products import copy_products
-from vieweratlas_assets.storage.sealed import AssetDays, PartitionRecord
+from vieweratlas_assets.storage.sealed import AssetDays, PartitionRecord, SealedPartitions
 
+CARD = "community_graph-card.png"
 UPSTREAM = ("overlap_graph", "communities", "community_tags", "atlas_layout", "community_history")
 
 
@@ -72,15 +74,26 @@ def _method_of(communities: PartitionRecord | None) -> str:
 
 
 def _product(
-    partitions: Partitions, name: str, description: str, kinds: set[str], make: Callable[[Atlas], DayResult]
+    partitions: Partitions,
+    name: str,
+    description: str,
+    kinds: set[str],
+    make: Callable[[Atlas], DayResult],
+    *,
+    previewed: bool = False,
 ) -> dg.AssetsDefinition:
-    """An asset that is made from the whole atlas of a day."""
+    """An asset that is made from the whole atlas of a day.
+
+    Args:
+        previewed: the UI shows the day's picture, which is therefore made before.
+    """
 
     @dg.asset(
         name=name,
         description=description,
         kinds=kinds,
         ins={upstream: dg.AssetIn(input_manager_key="lake") for upstream in UPSTREAM},
+        deps=["atlas_png"] if previewed else [],
         **atlas_options(partitions, name),
     )
     def product(
@@ -93,7 +106,12 @@ def _product(
         lake: dg.ResourceParam[LakeIOManager],
     ) -> dg.MaterializeResult:
         inputs = (overlap_graph, communities, community_tags, atlas_layout, community_history)
-        return each_day(context, lake.sealed, lambda day: make(atlas_of_day(day, *inputs)))
+
+        def of_day(day: dt.date) -> DayResult:
+            made = make(atlas_of_day(day, *inputs))
+            return replace(made, pictures=preview_of_day(lake.sealed, day)) if previewed else made
+
+        return each_day(context, lake.sealed, of_day)
 
     return product
 
@@ -109,7 +127,7 @@ def _png(atlas: Atlas) -> DayResult:
     products = {
         "community_graph.png": png,
         "community_graph-light.png": draw_png(atlas, LIGHT),
-        "community_graph-card.png": draw_card(atlas),
+        CARD: draw_card(atlas),
     }
     return DayResult(
         products=products,
@@ -118,9 +136,16 @@ def _png(atlas: Atlas) -> DayResult:
     )
 
 
+def preview_of_day(sealed: SealedPartitions, day: dt.date) -> dict[str, bytes]:
+    """The card of a day's picture, for the UI; nothing where there is no picture."""
+    record = sealed.record("atlas_png", day)
+    return {} if record is None else {"map": preview_png(sealed.file(record, paths.atlas_file(day, CARD)))}
+
+
 def atlas_html_asset(partitions: Partitions) -> dg.AssetsDefinition:
     """Build the asset `atlas_html`."""
-    return _product(partitions, "atlas_html", "The map as a page to open in a browser.", {"pyvis", "html"}, _html)
+    description = "The map as a page to open in a browser."
+    return _product(partitions, "atlas_html", description, {"pyvis", "html"}, _html, previewed=True)
 
 
 def _html(atlas: Atlas) -> DayResult:
@@ -128,18 +153,6 @@ def _html(atlas: Atlas) -> DayResult:
     return DayResult(
         products={"community_graph.html": page}, facts={"channels": atlas.nodes.height, "size_bytes": len(page)}
     )
-
-
-def atlas_explorer_asset(partitions: Partitions) -> dg.AssetsDefinition:
-    """Build the asset `atlas_explorer`."""
-    description = "The whole atlas as one page to explore: search, neighbours, communities, filters; opens from disk."
-    return _product(partitions, "atlas_explorer", description, {"typescript", "html"}, _explorer)
-
-
-def _explorer(atlas: Atlas) -> DayResult:
-    page = draw_explorer(atlas).encode()
-    facts = {"channels": atlas.nodes.height, "links": atlas.edges.height, "size_bytes": len(page)}
-    return DayResult(products={"explorer.html": page}, facts=facts)
 
 
 def gephi_export_asset(partitions: Partitions) -> dg.AssetsDefinition:

@@ -1,185 +1,66 @@
-"""The atlas as one page to explore: search, neighbours, communities, filters; opens from disk, loads nothing.
+"""The atlas as pages to explore: one that opens from disk with its days inside, one that a site serves.
 
-Belongs here: the data of the page, and putting the page together. Not here: what the page does (web/src, TypeScript,
-bundled by `npm run build`), the PyVis page (page).
-
-The data is a block: the length of a JSON head (4 bytes), the head, and typed columns, which the head names with their
-type, place and length (little-endian, at multiples of 4); gzip and base64.
+Belongs here: putting the page together. Not here: the data of a day (day_data), what the page does (web/src,
+TypeScript, bundled by `npm run build`), the PyVis page (page).
 """
 
 import base64
-import gzip
 import html
-import json
-import struct
-from collections.abc import Mapping
+from collections.abc import Sequence
 from importlib import resources
 from string import Template
 
-import numpy as np
-import polars as pl
-from matplotlib import rc_context
-from matplotlib.path import Path
-
-from vieweratlas_assets.domain.atlas.graph import Floats, backbone, disc_radii, edge_ends, with_strength
-from vieweratlas_assets.domain.atlas.margin import counts_text
-from vieweratlas_assets.domain.atlas.model import AUDIENCE_NOTE, Atlas, printable
+from vieweratlas_assets.domain.atlas.day_data import read_day
+from vieweratlas_assets.domain.atlas.model import AUDIENCE_NOTE
 from vieweratlas_assets.domain.atlas.palette import DARK, LIGHT, Theme
-from vieweratlas_assets.domain.overlap.measures import usable_weight
-from vieweratlas_assets.domain.tagging.languages import language_name
 
-LINKS_PER_CHANNEL = 4
-MOST_DRAWN = 12_000
-BORDER_STEPS = 2500.0
-"""Borders are simplified to this many steps across the map."""
-DECIMALS = 4
-NONE = {"u2": 0xFFFF, "u4": 0xFFFF_FFFF, "i2": -0x8000}
-"""Stands for what is not known, or for no community, game or language."""
-MOST_SCORE = 3276.7
-
-Columns = Mapping[str, tuple[str, np.ndarray]]
+EXTRA_DAY_BYTES = 450_000
+"""An earlier day may make the page that much larger: one of 1,800 channels with 70,000 links takes 400,000 bytes."""
 
 
-def draw_explorer(atlas: Atlas) -> str:
-    """Make the page; the same atlas gives the same text.
+def draw_explorer(day: bytes, earlier: Sequence[bytes] = ()) -> str:
+    """Make the page that holds its days; the same days give the same text.
 
     Names may hold anything: the page writes them as text only.
+
+    Args:
+        day: the day that it opens with, as `day_data` packs it.
+        earlier: more days, the newest first. The page takes them as long as each is within EXTRA_DAY_BYTES.
     """
+    blocks = [base64.b64encode(each).decode() for each in (day, *earlier)]
+    data = "\n".join(
+        f'<script class="day" type="application/gzip;base64">{block}</script>'
+        for block in [blocks[0], *blocks[1 : 1 + days_within_budget(earlier)]]
+    )
+    head = read_day(day).head
+    return _page(f"ViewerAtlas · {head['date']}", f"{head['counts']}. {AUDIENCE_NOTE}.", data, connections="'none'")
+
+
+def days_within_budget(earlier: Sequence[bytes]) -> int:
+    """How many of the earlier days, the newest first, a page takes."""
+    sizes = [4 * -(-len(block) // 3) for block in earlier]
+    return next((count for count, size in enumerate(sizes) if size > EXTRA_DAY_BYTES), len(sizes))
+
+
+def draw_site_page() -> str:
+    """Make the page of a site: it asks for the manifest beside it, and for the days that the manifest names."""
+    description = f"Twitch channels by the viewers they share. {AUDIENCE_NOTE}."
+    return _page("ViewerAtlas", description, "", connections="'self'")
+
+
+def _page(title: str, description: str, data: str, *, connections: str) -> str:
     web = resources.files("vieweratlas_assets").joinpath("web")
     read = {name: web.joinpath(name).read_text("utf-8") for name in ("page.html", "page.css", "explorer.js")}
-    style = Template(read["page.css"]).substitute(light=_variables(LIGHT), dark=_variables(DARK))
     return Template(read["page.html"]).substitute(
-        date=atlas.day.isoformat(),
-        counts=html.escape(counts_text(atlas)),
-        description=html.escape(f"{counts_text(atlas)}. {AUDIENCE_NOTE}."),
-        note=html.escape(f"{AUDIENCE_NOTE}. Made of {atlas.provenance}. Not affiliated with Twitch."),
-        style=style,
-        data=base64.b64encode(gzip.compress(explorer_data(atlas), 9, mtime=0)).decode(),
+        title=html.escape(title),
+        description=html.escape(description),
+        connections=connections,
+        style=Template(read["page.css"]).substitute(light=_variables(LIGHT), dark=_variables(DARK)),
+        data=data,
         # Nothing in a script may look like its end.
         script=read["explorer.js"].replace("</script", "<\\/script"),
     )
 
 
-def explorer_data(atlas: Atlas) -> bytes:
-    """The data of the page.
-
-    Columns of channels, in the order of their logins: x, y and radius (f4, units of the map), viewers (u4), community
-    (u2, place in the head's list), game and language (u2, places in the head's lists). Of links, by channel_a and
-    channel_b: a and b (places of channels), shared (u4), score (i2, tenths of overlap_z), strength (u1, root of the
-    strength in 255ths), drawn (u1, whether the map shows it).
-    """
-    channels = atlas.channels
-    games, game = _coded(channels["game_name"].to_list())
-    languages, language = _coded([language_name(code) if code else None for code in channels["language"]])
-    order = atlas.ranked["community"].to_list()
-    place = {community: at for at, community in enumerate(order)}
-    community = np.array([place.get(each, NONE["u2"]) for each in channels["community"]], np.int64)
-    columns: Columns = {
-        "x": ("f4", channels["x"].to_numpy()),
-        "y": ("f4", channels["y"].to_numpy()),
-        "radius": ("f4", disc_radii(channels["viewers"])),
-        "viewers": ("u4", _known(channels["viewers"], "u4")),
-        "community": ("u2", community),
-        "game": ("u2", game),
-        "language": ("u2", language),
-        **_link_columns(atlas),
-    }
-    head = {
-        "date": atlas.day.isoformat(),
-        "channels": [printable(channel) for channel in channels["channel"]],
-        "games": [printable(name) for name in games],
-        "languages": languages,
-        "communities": _communities(atlas),
-        "box": _box(atlas),
-    }
-    return _packed(head, columns)
-
-
 def _variables(theme: Theme) -> str:
     return f"--paper: {theme.paper}; --ink: {theme.ink}; --dim: {theme.dim}; --grey: {theme.grey};"
-
-
-def _link_columns(atlas: Atlas) -> Columns:
-    weight = usable_weight(atlas.edges)
-    edges = with_strength(atlas.edges, weight=weight)
-    kept = backbone(atlas.edges, weight=weight, per_channel=LINKS_PER_CHANNEL)
-    drawn = kept.sort("strength", descending=True, maintain_order=True).head(MOST_DRAWN)
-    pairs = drawn.select("channel_a", "channel_b", drawn=pl.lit(1, pl.UInt8))
-    shown = edges.join(pairs, on=["channel_a", "channel_b"], how="left", maintain_order="left")["drawn"].fill_null(0)
-    a, b = edge_ends(atlas.channels["channel"], edges)
-    ends = "u2" if atlas.channels.height < NONE["u2"] else "u4"
-    score = (edges["overlap_z"].clip(-MOST_SCORE, MOST_SCORE) * 10).round().fill_null(NONE["i2"])
-    return {
-        "a": (ends, a),
-        "b": (ends, b),
-        "shared": ("u4", _known(edges["shared_viewers"], "u4")),
-        "score": ("i2", score.to_numpy()),
-        "strength": ("u1", np.round(255 * np.sqrt(edges["strength"].to_numpy()))),
-        "drawn": ("u1", shown.to_numpy()),
-    }
-
-
-def _known(numbers: pl.Series, kind: str) -> np.ndarray:
-    return numbers.clip(0, NONE[kind] - 1).fill_null(NONE[kind]).to_numpy()
-
-
-def _coded(values: list[str | None]) -> tuple[list[str], np.ndarray]:
-    """The distinct values, sorted, and the place of each; that of none is NONE."""
-    known = sorted({value for value in values if value})
-    place = {value: at for at, value in enumerate(known)}
-    return known, np.array([place.get(value or "", NONE["u2"]) for value in values], np.int64)
-
-
-def _communities(atlas: Atlas) -> list[dict[str, object]]:
-    lands = {country.community: country for country in atlas.countries.all}
-    told = []
-    for row in atlas.ranked.iter_rows(named=True):
-        land = lands.get(row["community"])
-        anchor = [round(each, DECIMALS) for each in (*land.anchor, land.room)] if land and land.rings else None
-        told.append(
-            {
-                "id": row["community_id"],
-                "name": printable(row["label"]),
-                "reason": printable(row["reason"]),
-                "channels": row["channels"],
-                "viewers": row["viewers"],
-                "colours": [DARK.communities[row["colour"]], LIGHT.communities[row["colour"]]],
-                "anchor": anchor,
-                "rings": [_simplified(ring) for ring in land.rings] if land else [],
-            }
-        )
-    return told
-
-
-def _simplified(ring: Floats) -> list[float]:
-    with rc_context({"path.simplify_threshold": 1.0}):
-        path = Path(ring * BORDER_STEPS)
-        path.should_simplify = True
-        points: Floats = np.asarray(path.cleaned(simplify=True, curves=False).vertices)[:-1]
-    simplified: list[float] = np.round(points / BORDER_STEPS, DECIMALS).ravel().tolist()
-    return simplified
-
-
-def _box(atlas: Atlas) -> list[float]:
-    """Left, low, right and high of all lands and channels."""
-    rings = [ring for country in atlas.countries.all for ring in country.rings]
-    points = np.vstack([np.array([[0.45, 0.45], [0.55, 0.55]]), atlas.channels.select("x", "y").to_numpy(), *rings])
-    return [round(float(each), DECIMALS) for each in (*points.min(axis=0), *points.max(axis=0))]
-
-
-def _packed(head: Mapping[str, object], columns: Columns) -> bytes:
-    blobs = [np.ascontiguousarray(values).astype(f"<{kind}").tobytes() for kind, values in columns.values()]
-    padded = [blob + b"\0" * (-len(blob) % 4) for blob in blobs]
-
-    def told(start: int) -> bytes:
-        places, at = [], start
-        for (name, (kind, values)), blob in zip(columns.items(), padded, strict=True):
-            places.append([name, kind, at, len(values)])
-            at += len(blob)
-        return json.dumps({**head, "columns": places}, ensure_ascii=False, separators=(",", ":")).encode()
-
-    # Where columns begin hangs on how long the head is, which tells where they begin: with room for large numbers.
-    start = 4 + len(told(10**9))
-    start += -start % 4
-    text = told(start).ljust(start - 4)
-    return struct.pack("<I", len(text)) + text + b"".join(padded)

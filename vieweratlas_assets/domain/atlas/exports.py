@@ -42,13 +42,13 @@ _FORBIDDEN |= {0xFFFE: 0xFFFD, 0xFFFF: 0xFFFD}
 def gephi_nodes_csv(atlas: Atlas) -> bytes:
     """Write the channels for Gephi: RFC 4180 quoting, UTF-8, newline ends, null = empty, sorted by id.
 
-    Columns: id, label (both the login), viewers, viewer_count (both the viewers: tools look for either), game,
+    Columns: id (the login), label (the name), viewers, viewer_count (both the viewers: tools look for either), game,
     language, community, community_label, x, y.
     """
     return _csv(
         atlas.channels.select(
             id="channel",
-            label="channel",
+            label="name",
             viewers="viewers",
             viewer_count="viewers",
             game="game_name",
@@ -127,8 +127,7 @@ def _add_nodes(graph: ElementTree.Element, atlas: Atlas) -> None:
     colours = community_colours(atlas.history, LIGHT)
     radii = disc_radii(atlas.channels["viewers"])
     for row, radius in zip(atlas.channels.iter_rows(named=True), radii.tolist(), strict=True):
-        name = _text(row["channel"])
-        node = ElementTree.SubElement(nodes, "node", id=name, label=name)
+        node = ElementTree.SubElement(nodes, "node", id=_text(row["channel"]), label=_text(row["name"]))
         _add_values(node, row, NODE_ATTRIBUTES)
         red, green, blue = bytes.fromhex(colours[row["community"]][1:])
         ElementTree.SubElement(node, "viz:color", r=str(red), g=str(green), b=str(blue))

@@ -77,14 +77,16 @@ class Atlas:
     def channels(self) -> pl.DataFrame:
         """One row per channel, sorted by channel.
 
-        Columns: channel, viewers (null = unknown), viewer_minutes, game_name, language, community (null =
-        unclustered), community_id and colour (null likewise), label (name of the community; "Unclustered" where it
-        has none), x and y (0 to 1, y upwards).
+        Columns: channel, viewers (null = unknown), viewer_minutes, game_name, language, name (as the channel writes
+        it, else the login), community (null = unclustered), community_id and colour (null likewise),
+        label (name of the community; "Unclustered" where it has none), x and y (0 to 1, y upwards).
         """
+        named = self.history.select("community", "community_id", "colour", label="name")
         return (
-            self.nodes.join(self.communities, on="channel", how="left")
-            .join(self.history.select("community", "community_id", "name", "colour"), on="community", how="left")
-            .rename({"name": "label"})
+            self.nodes.with_columns(name=pl.coalesce("display_name", "channel"))
+            .drop("display_name")
+            .join(self.communities, on="channel", how="left")
+            .join(named, on="community", how="left")
             .join(self.layout, on="channel", how="left")
             .with_columns(pl.col("label").fill_null(UNCLUSTERED))
             .sort("channel")

@@ -114,7 +114,7 @@ def _name_channel(canvas: Canvas, drawn: DrawnMap, index: int) -> bool:
     """Write one name in the first of eight places where it covers no label and no larger disc."""
     scale, radius = canvas.scale, float(drawn.radius[index])
     face = font(float(np.clip(12.8 * scale + 0.42 * radius, SMALLEST_LABEL * scale, LARGEST_LABEL * scale)))
-    text = drawable(drawn.channels["channel"][index])
+    text = drawable(drawn.channels["name"][index])
     width, height = canvas.size(text, face)
     for right, up in SLOTS:
         x = drawn.place[index, 0] + right * (radius + width / 2 + 3 * scale)

@@ -126,7 +126,7 @@ def _nodes(channels: pl.DataFrame, atlas: Atlas, colours: dict[int | None, str])
         nodes.append(
             {
                 "id": index,
-                "label": printable(row["channel"]),
+                "label": printable(row["name"]),
                 "shape": "dot",
                 "x": MAP_WIDTH * row["x"],
                 "y": MAP_WIDTH * (1 - row["y"]),
@@ -152,7 +152,7 @@ def _edges(channels: pl.DataFrame, edges: pl.DataFrame, colours: dict[int | None
 def _tooltip(row: dict[str, Any]) -> str:
     viewers = "unknown" if row["viewers"] is None else f"{row['viewers']:,}"
     lines = (
-        row["channel"],
+        row["name"] if row["name"].lower() == row["channel"].lower() else f"{row['name']} ({row['channel']})",
         f"Community: {row['label']}",
         f"Viewers: {viewers}",
         f"Game: {row['game_name'] or 'unknown'}",

@@ -64,7 +64,7 @@ def window_nodes(sizes: pl.DataFrame, activity: Mapping[dt.date, pl.DataFrame]) 
         sizes: columns channel and viewers; a channel that is not in it has none.
         activity: schema CHANNEL_ACTIVITY by day.
 
-    A channel's game and language are the ones of the days on which it had the most viewer minutes; ties by name.
+    A channel's game, language and name are the ones of the days on which it had most viewer minutes; ties by name.
     """
     days = pl.concat(
         [GRAPH_NODES_SOURCE.to_frame(), *(day.select(list(GRAPH_NODES_SOURCE)) for day in activity.values())]
@@ -75,13 +75,19 @@ def window_nodes(sizes: pl.DataFrame, activity: Mapping[dt.date, pl.DataFrame]) 
         .join(sizes, on="channel", how="left")
         .with_columns(pl.col("viewers").fill_null(0))
     )
-    for column in ("game_name", "language"):
+    for column in ("game_name", "language", "display_name"):
         nodes = nodes.join(_heaviest(days, column), on="channel", how="left")
     return GRAPH_NODES.conform(nodes)
 
 
 GRAPH_NODES_SOURCE = pl.Schema(
-    {"channel": pl.String, "viewer_minutes": pl.Int64, "game_name": pl.String, "language": pl.String}
+    {
+        "channel": pl.String,
+        "viewer_minutes": pl.Int64,
+        "game_name": pl.String,
+        "language": pl.String,
+        "display_name": pl.String,
+    }
 )
 
 

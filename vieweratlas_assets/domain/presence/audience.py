@@ -177,7 +177,7 @@ def channel_activity(sightings: pl.DataFrame, roster: pl.DataFrame, sizes: pl.Da
         sizes: as from `channel_sizes`, of the day's audience.
 
     Game and language are the most frequent ones; the roster's word counts before live presence, and that before
-    a VOD's, which often knows neither.
+    a VOD's, which often knows neither. Only the roster tells how a channel writes its name.
     """
     channels = sightings.group_by("channel").agg(pl.col("snapshots").sum())
     told_by = (
@@ -188,6 +188,7 @@ def channel_activity(sightings: pl.DataFrame, roster: pl.DataFrame, sizes: pl.Da
     known = _with_viewers(channels, sizes)
     for column in TOLD:
         known = known.join(_first_known(told_by, column), on="channel", how="left")
+    known = known.join(_first_known(told_by[:1], "display_name"), on="channel", how="left")
     return CHANNEL_ACTIVITY.conform(known)
 
 

@@ -49,6 +49,7 @@ def roster_of(streams: Iterable[Mapping[str, Any]], observed_at: dt.datetime) ->
                 "title": text(stream.get("title")),
                 "tags": texts(stream.get("tags")),
                 "started_at": time(stream.get("started_at")),
+                "display_name": text(stream.get("user_name")),
             },
         )
     return CHANNEL_ROSTER.conform(pl.DataFrame(list(rows.values()), schema=CHANNEL_ROSTER.schema))

@@ -1,4 +1,4 @@
-// The atlas of a day, as the page holds it. What each column means is written in domain/atlas/explorer.py.
+// The atlas of a day. What the head and each column mean is written in domain/atlas/day_data.py.
 
 export interface Community {
   id: number;
@@ -6,6 +6,7 @@ export interface Community {
   reason: string;
   channels: number;
   viewers: number | null;
+  since: string;
   /** Hex, on dark and on light paper. */
   colours: [string, string];
   /** x, y and the room around it; null where it has no land. */
@@ -14,11 +15,29 @@ export interface Community {
   rings: number[][];
 }
 
+type Part = [name: string | null, share: number];
+
+/** What changed since an earlier day; communities of the day by id, those of the earlier day by name. */
+export interface Changes {
+  since: string;
+  born: number[];
+  died: (string | null)[];
+  split: { from: string | null; into: [id: number, share: number][] }[];
+  merged: { into: number; from: Part[] }[];
+  renamed: [id: number, before: string | null][];
+  moved: [channel: string, from: string | null, to: string | null][];
+  joined: number;
+  left: number;
+}
+
 export interface Head {
   date: string;
-  provenance: string;
+  counts: string;
   note: string;
   channels: string[];
+  /** As channels write them; "" where that is the login. */
+  names: string[];
+  changes: Changes | null;
   games: string[];
   languages: string[];
   communities: Community[];
@@ -33,6 +52,9 @@ type Column = Float32Array | Uint8Array | Uint16Array | Uint32Array | Int16Array
 /** Stands for "none" or "not known" in columns of whole numbers. */
 export const NONE = { u2: 0xffff, u4: 0xffffffff, i2: -0x8000 };
 
+/** The earlier rank of a channel that was not on the map. */
+const NEW = 0;
+
 export class Atlas {
   readonly x: Column;
   readonly y: Column;
@@ -44,6 +66,8 @@ export class Atlas {
   readonly a: Column;
   readonly b: Column;
   readonly shared: Column;
+  private readonly viewersThen: Column;
+  private readonly rankThen: Column;
   private readonly tenthsOfScore: Column;
   private readonly strength: Column;
   readonly drawn: Column;
@@ -52,6 +76,7 @@ export class Atlas {
   readonly rank: Uint32Array;
   private readonly starts: Uint32Array;
   private readonly edges: Uint32Array;
+  private readonly places: Map<string, number>;
 
   constructor(
     readonly head: Head,
@@ -67,6 +92,8 @@ export class Atlas {
     this.a = columns.a;
     this.b = columns.b;
     this.shared = columns.shared;
+    this.viewersThen = columns.viewers_before;
+    this.rankThen = columns.rank_before;
     this.tenthsOfScore = columns.score;
     this.strength = columns.strength;
     this.drawn = columns.drawn;
@@ -84,10 +111,45 @@ export class Atlas {
     this.ranked = Uint32Array.from({ length: count }, (_, at) => at).sort((p, q) => known(q) - known(p) || p - q);
     this.rank = new Uint32Array(count);
     this.ranked.forEach((channel, at) => (this.rank[channel] = at));
+    this.places = new Map(head.channels.map((login, at) => [login, at]));
   }
 
   get size(): number {
     return this.head.channels.length;
+  }
+
+  /** As the channel writes it. */
+  nameOf(channel: number): string {
+    return this.head.names[channel] || this.head.channels[channel];
+  }
+
+  /** The channel with this login; null where it is not on the day's map. */
+  channelOf(login: string): number | null {
+    return this.places.get(login) ?? null;
+  }
+
+  /** Whether it was not on the map of the earlier day, as far as there was one. */
+  isNew(channel: number): boolean {
+    return this.rankThen[channel] === NEW;
+  }
+
+  /** Places won since the earlier day; null where that is not known. */
+  rise(channel: number): number | null {
+    const then = this.rankThen[channel];
+    if (then === NEW || then === NONE.u4 || this.viewersOf(channel) === null) return null;
+    return then - (this.rank[channel] + 1);
+  }
+
+  /** Viewers won since the earlier day; null where that is not known. */
+  gain(channel: number): number | null {
+    const now = this.viewersOf(channel);
+    const then = this.viewersThen[channel];
+    return now === null || then === NONE.u4 ? null : now - then;
+  }
+
+  communityWithId(id: number): number | null {
+    const at = this.head.communities.findIndex((each) => each.id === id);
+    return at < 0 ? null : at;
   }
 
   viewersOf(channel: number): number | null {
@@ -120,6 +182,12 @@ export class Atlas {
     return this.edges.subarray(this.starts[channel], this.starts[channel + 1]);
   }
 
+  /** Viewers that two channels share; 0 where no link joins them. */
+  sharedBy(one: number, other: number): number | null {
+    const edge = this.edgesOf(one).find((each) => this.other(each, one) === other);
+    return edge === undefined ? 0 : this.sharedOf(edge);
+  }
+
   /** The links of a channel, those with the most shared viewers first; where these are unknown, the strongest. */
   rankedEdges(channel: number): number[] {
     const shared = (edge: number) => this.sharedOf(edge) ?? -1;
@@ -129,11 +197,10 @@ export class Atlas {
   }
 }
 
-export async function readAtlas(element: HTMLElement): Promise<Atlas> {
-  const packed = Uint8Array.from(atob(element.textContent!.trim()), (letter) => letter.charCodeAt(0));
+/** Read a day as day_data.py packs it. */
+export async function readAtlas(packed: Uint8Array<ArrayBuffer>): Promise<Atlas> {
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
   const buffer = await new Response(stream).arrayBuffer();
-  element.remove();
   const length = new DataView(buffer).getUint32(0, true);
   const head: Head = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
   const kinds = { f4: Float32Array, u1: Uint8Array, u2: Uint16Array, u4: Uint32Array, i2: Int16Array };

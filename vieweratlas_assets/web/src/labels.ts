@@ -52,22 +52,30 @@ export class Labels {
   /** Channels whose names are shown, and the boxes of all names, for who looks at them from outside. */
   named: number[] = [];
   boxes: Box[] = [];
-  private readonly buttons: HTMLButtonElement[];
+  private buttons: HTMLButtonElement[] = [];
 
   constructor(
     private readonly map: AtlasMap,
-    private readonly atlas: Atlas,
     private readonly state: State,
     private readonly theme: Theme,
-    onCommunity: (community: number) => void,
+    private readonly onCommunity: (community: number) => void,
   ) {
-    this.buttons = atlas.head.communities.map((community, at) => {
+    this.build();
+    state.onDay(() => this.build());
+  }
+
+  private get atlas(): Atlas {
+    return this.state.atlas;
+  }
+
+  private build(): void {
+    this.buttons = this.atlas.head.communities.map((community, at) => {
       const button = element("button", { type: "button", className: "country", tabIndex: -1, hidden: true });
       button.append(element("b", { textContent: community.name }));
-      button.addEventListener("click", () => onCommunity(at));
-      byId("countries").append(button);
+      button.addEventListener("click", () => this.onCommunity(at));
       return button;
     });
+    byId("countries").replaceChildren(...this.buttons);
   }
 
   get shownCommunities(): number {
@@ -174,7 +182,7 @@ export class Labels {
       const isFocus = channel === state.focus;
       const size = isFocus ? 16 : Math.max(10.5, Math.min(16, 8.5 + radius * 0.35));
       context.font = `${state.lit ? 600 : 500} ${size}px ${this.theme.font}`;
-      const name = atlas.head.channels[channel];
+      const name = atlas.nameOf(channel);
       const long = context.measureText(name).width;
       const half = size * 0.6;
       for (const [left, middle] of [

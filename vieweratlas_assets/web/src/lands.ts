@@ -1,20 +1,23 @@
 // Countries, on a canvas below the links.
 
-import type { Atlas } from "./data";
 import type { AtlasMap } from "./map";
 import type { State } from "./state";
 import { translucent, type Theme } from "./theme";
 
 export class Lands {
-  private readonly paths: Path2D[];
+  private paths: Path2D[] = [];
 
   constructor(
     private readonly map: AtlasMap,
-    private readonly atlas: Atlas,
     private readonly state: State,
     private readonly theme: Theme,
   ) {
-    this.paths = atlas.head.communities.map((community) => {
+    this.build();
+    state.onDay(() => this.build());
+  }
+
+  private build(): void {
+    this.paths = this.state.atlas.head.communities.map((community) => {
       const path = new Path2D();
       for (const ring of community.rings) {
         for (let at = 0; at < ring.length; at += 2) path[at ? "lineTo" : "moveTo"](ring[at], ring[at + 1]);
@@ -32,7 +35,7 @@ export class Lands {
     const [a, b, c, d, e, f] = this.map.transform.map((each) => each * density);
     context.setTransform(a, b, c, d, e, f);
     const pixel = 1 / this.map.unitPx;
-    this.atlas.head.communities.forEach((community, at) => {
+    this.state.atlas.head.communities.forEach((community, at) => {
       const isMeant = this.state.community === null || this.state.community === at;
       const colour = this.theme.colour(community.colours);
       context.fillStyle = translucent(colour, isMeant ? (this.theme.isDark ? 0.13 : 0.16) : 0.04);

@@ -1,30 +1,51 @@
 // The communities by size, and filters by game and language.
 
-import type { Atlas } from "./data";
 import type { State } from "./state";
 import { byId, element } from "./text";
 import type { Theme } from "./theme";
 
-export function buildLegend(
-  atlas: Atlas,
-  state: State,
-  theme: Theme,
-  onCommunity: (community: number) => void,
-): void {
+export function buildLegend(state: State, theme: Theme, onCommunity: (community: number) => void): void {
+  let buttons: HTMLButtonElement[] = [];
+  const show = () => {
+    buttons.forEach((button, at) => {
+      const swatch = button.firstElementChild as HTMLElement;
+      swatch.style.background = theme.colour(state.atlas.head.communities[at].colours);
+      button.setAttribute("aria-pressed", String(state.community === at));
+    });
+  };
+  const build = () => {
+    buttons = listCommunities(state, onCommunity);
+    fillFilter("game", state, state.atlas.head.games);
+    fillFilter("language", state, state.atlas.head.languages);
+  };
+  for (const filter of ["game", "language"] as const) {
+    const select = byId<HTMLSelectElement>(filter);
+    select.addEventListener("change", () =>
+      state.change({ [filter]: select.value ? Number(select.value) : null, selected: null }),
+    );
+  }
+  build();
+  state.onDay(build);
+  state.onChange(show);
+  theme.onChange(show);
+  show();
+}
+
+function listCommunities(state: State, onCommunity: (community: number) => void): HTMLButtonElement[] {
+  const { atlas } = state;
   const list = document.querySelector("#legend ol")!;
-  const rows = atlas.head.communities.map((community, at) => {
-    const swatch = element("i", { className: "swatch" });
+  const buttons = atlas.head.communities.map((community, at) => {
     const button = element(
       "button",
       { type: "button" },
-      swatch,
+      element("i", { className: "swatch" }),
       element("span", { className: "name", textContent: community.name }),
       element("span", { className: "figures", textContent: String(community.channels) }),
     );
     button.addEventListener("click", () => onCommunity(at));
-    list.append(element("li", {}, button));
-    return { button, swatch, colours: community.colours };
+    return button;
   });
+  list.replaceChildren(...buttons.map((button) => element("li", {}, button)));
   const clustered = atlas.head.communities.reduce((sum, community) => sum + community.channels, 0);
   if (clustered < atlas.size) {
     const figures = element("span", { className: "figures", textContent: String(atlas.size - clustered) });
@@ -32,34 +53,20 @@ export function buildLegend(
     const name = element("span", { className: "name", textContent: "Unclustered" });
     list.append(element("li", {}, element("div", { className: "row" }, swatch, name, figures)));
   }
-  const show = () => {
-    rows.forEach(({ button, swatch, colours }, at) => {
-      swatch.style.background = theme.colour(colours);
-      button.setAttribute("aria-pressed", String(state.community === at));
-    });
-  };
-  state.onChange(show);
-  theme.onChange(show);
-  show();
-  buildFilter(byId("game"), atlas.head.games, atlas.game, (game) => state.change({ game, selected: null }));
-  buildFilter(byId("language"), atlas.head.languages, atlas.language, (language) =>
-    state.change({ language, selected: null }),
-  );
+  return buttons;
 }
 
 /** Choices with how many channels each has, the most frequent first. */
-function buildFilter(
-  select: HTMLSelectElement,
-  values: string[],
-  column: ArrayLike<number>,
-  onChoice: (value: number | null) => void,
-): void {
+function fillFilter(filter: "game" | "language", state: State, values: string[]): void {
+  const column = state.atlas[filter];
   const counts = new Uint32Array(values.length);
   for (let channel = 0; channel < column.length; channel++) if (column[channel] < values.length) counts[column[channel]]++;
   const order = [...values.keys()].sort((p, q) => counts[q] - counts[p] || p - q);
-  for (const value of order) {
-    select.append(element("option", { value: String(value), textContent: `${values[value]} (${counts[value]})` }));
-  }
+  const select = byId<HTMLSelectElement>(filter);
+  select.replaceChildren(
+    element("option", { value: "", textContent: "all" }),
+    ...order.map((value) => element("option", { value: String(value), textContent: `${values[value]} (${counts[value]})` })),
+  );
+  select.value = state[filter] === null ? "" : String(state[filter]);
   select.parentElement!.hidden = !values.length;
-  select.addEventListener("change", () => onChoice(select.value ? Number(select.value) : null));
 }

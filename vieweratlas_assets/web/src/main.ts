@@ -1,6 +1,6 @@
-// The explorer of a day's atlas: puts its parts together.
+// The explorer of the atlas and its days: puts its parts together.
 
-import { readAtlas } from "./data";
+import { type Days, findDays } from "./days";
 import { Labels } from "./labels";
 import { Lands } from "./lands";
 import { buildLegend } from "./legend";
@@ -8,6 +8,7 @@ import { AtlasMap, WIDE_PX } from "./map";
 import { Panel } from "./panel";
 import { Permalink } from "./permalink";
 import { Search } from "./search";
+import { DaySlider } from "./slider";
 import { State } from "./state";
 import { byId, element, short } from "./text";
 import { Theme } from "./theme";
@@ -17,23 +18,33 @@ const STEP = 0.12;
 const ZOOM = 1.5;
 
 async function main(): Promise<void> {
-  const atlas = await readAtlas(byId("atlas-data"));
+  const days = await findDays();
+  const newest = days.dates.at(-1);
+  const atlas = newest === undefined ? null : await days.load(newest);
+  if (!atlas) throw new Error("there is no day yet");
+  explore(days, new State(atlas));
+}
+
+function explore(days: Days, state: State): void {
   const theme = new Theme();
-  const state = new State(atlas);
-  const map = new AtlasMap(byId("map"), atlas, state, theme);
-  const lands = new Lands(map, atlas, state, theme);
-  const labels = new Labels(map, atlas, state, theme, toggle);
-  const search = new Search(atlas, select, isolate);
-  new Panel(atlas, state, theme, select, isolate, close);
-  buildLegend(atlas, state, theme, toggle);
-  const permalink = new Permalink(atlas, map, state, (name) => search.channelNamed(name));
+  const map = new AtlasMap(byId("map"), state, theme);
+  const lands = new Lands(map, state, theme);
+  const labels = new Labels(map, state, theme, toggle);
+  const search = new Search(state, select, isolate);
+  new Panel(days, state, theme, { onChannel: select, onCommunity: isolate, onClose: close });
+  buildLegend(state, theme, toggle);
+  const slider = new DaySlider(days, state);
+  // Last, as it draws at once what the others have made ready.
+  state.onDay(() => map.showDay());
+  const permalink = new Permalink(map, state, slider, (name) => search.channelNamed(name));
 
   function select(channel: number): void {
+    const { atlas } = state;
     state.change({ selected: channel, hovered: null, community: null });
     map.fly(atlas.x[channel], atlas.y[channel], Math.min(map.sigma.getCamera().ratio, CLOSE_RATIO));
-    const shared = atlas.rankedEdges(channel).slice(0, 3).map((edge) => atlas.head.channels[atlas.other(edge, channel)]);
+    const shared = atlas.rankedEdges(channel).slice(0, 3).map((edge) => atlas.nameOf(atlas.other(edge, channel)));
     byId("live").textContent =
-      `${atlas.head.channels[channel]}, ${short(atlas.viewersOf(channel))} viewers. Most shared: ${shared.join(", ")}.`;
+      `${atlas.nameOf(channel)}, ${short(atlas.viewersOf(channel))} viewers. Most shared: ${shared.join(", ")}.`;
   }
 
   function toggle(community: number): void {
@@ -44,24 +55,31 @@ async function main(): Promise<void> {
 
   function isolate(community: number): void {
     state.change({ community, selected: null, hovered: null });
-    const { anchor, channels, name } = atlas.head.communities[community];
+    const { anchor, channels, name } = state.atlas.head.communities[community];
     byId("live").textContent = `${name}, ${channels} channels`;
     if (anchor) map.fly(anchor[0], anchor[1], Math.max(0.15, 4 * anchor[2]));
   }
 
-  function close(): void {
-    if (state.selected !== null) state.change({ selected: null });
+  /** Let go of what is looked at, one thing after the other. */
+  function back(): void {
+    if (state.selected !== null || state.missing !== null) state.change({ selected: null });
     else if (state.community !== null) toggle(state.community);
+    else if (state.showsChanges) state.change({ showsChanges: false });
+  }
+
+  function close(): void {
+    back();
     search.focus();
   }
 
   function showTip(channel: number): void {
+    const { atlas } = state;
     const [x, y] = map.channelOnScreen(channel);
     const community = atlas.communityOf(channel);
     const of = community === null ? "in no community" : atlas.head.communities[community].name;
     const tip = byId("tip");
     tip.replaceChildren(
-      element("b", { textContent: atlas.head.channels[channel] }),
+      element("b", { textContent: atlas.nameOf(channel) }),
       element("div", { textContent: `${short(atlas.viewersOf(channel))} viewers · ${of}` }),
     );
     tip.style.transform = `translate(${x + 14}px,${y + 14}px)`;
@@ -79,10 +97,7 @@ async function main(): Promise<void> {
     map.element.style.cursor = "";
   });
   map.sigma.on("clickNode", ({ node }) => select(Number(node)));
-  map.sigma.on("clickStage", () => {
-    if (state.selected !== null) state.change({ selected: null });
-    else if (state.community !== null) toggle(state.community);
-  });
+  map.sigma.on("clickStage", back);
   map.sigma.getCamera().on("updated", () => (byId("tip").hidden = true));
   map.sigma.on("afterRender", () => {
     map.measure();
@@ -101,10 +116,9 @@ async function main(): Promise<void> {
     ArrowRight: () => map.pan(STEP, 0),
     ArrowUp: () => map.pan(0, STEP),
     ArrowDown: () => map.pan(0, -STEP),
-    Escape: () => {
-      if (state.selected !== null) state.change({ selected: null });
-      else if (state.community !== null) toggle(state.community);
-    },
+    "[": () => slider.step(-1),
+    "]": () => slider.step(1),
+    Escape: back,
   };
   addEventListener("keydown", (event) => {
     const target = event.target as HTMLElement;
@@ -137,17 +151,23 @@ async function main(): Promise<void> {
     context.scale(devicePixelRatio || 1, devicePixelRatio || 1);
     labels.drawCommunities(context);
     canvas.toBlob((blob) => {
-      const link = element("a", { href: URL.createObjectURL(blob!), download: `viewer-atlas-${atlas.head.date}.png` });
+      const link = element("a", { href: URL.createObjectURL(blob!), download: `viewer-atlas-${state.atlas.head.date}.png` });
       link.click();
       URL.revokeObjectURL(link.href);
     });
   }
 
-  permalink.read();
   map.measure();
   // For tests, which wait for it and look inside.
-  Object.assign(window, { atlasExplorer: { atlas, state, map, labels, select, isolate } });
-  requestAnimationFrame(() => requestAnimationFrame(() => (document.documentElement.dataset.ready = "true")));
+  const inside = { state, map, labels, days, slider, select, isolate };
+  Object.assign(window, { atlasExplorer: Object.defineProperty(inside, "atlas", { get: () => state.atlas }) });
+  void permalink.read().then(() => {
+    requestAnimationFrame(() => requestAnimationFrame(() => (document.documentElement.dataset.ready = "true")));
+  });
 }
 
-void main();
+main().catch((error: unknown) => {
+  const told = element("p", { className: "card", textContent: "The atlas could not be loaded. Is its server running?" });
+  byId("map").replaceChildren(told);
+  console.error(error);
+});

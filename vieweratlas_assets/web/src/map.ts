@@ -18,7 +18,7 @@ const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
 export class AtlasMap {
   readonly sigma: Sigma;
-  readonly graph = new Graph({ type: "undirected", allowSelfLoops: false });
+  graph: Graph;
   readonly lands: CanvasRenderingContext2D;
   readonly overlay: CanvasRenderingContext2D;
   readonly element: HTMLElement;
@@ -27,18 +27,11 @@ export class AtlasMap {
 
   constructor(
     element: HTMLElement,
-    private readonly atlas: Atlas,
     private readonly state: State,
     private readonly theme: Theme,
   ) {
     this.element = element;
-    for (let channel = 0; channel < atlas.size; channel++) {
-      this.graph.addNode(channel, { x: atlas.x[channel], y: atlas.y[channel], size: atlas.radius[channel] });
-    }
-    for (let edge = 0; edge < atlas.a.length; edge++) {
-      if (atlas.drawn[edge]) this.graph.addEdgeWithKey(`e${edge}`, atlas.a[edge], atlas.b[edge]);
-    }
-    this.paint();
+    this.graph = this.drawn();
     this.sigma = new Sigma(this.graph, element, {
       renderLabels: false,
       enableEdgeEvents: false,
@@ -65,6 +58,10 @@ export class AtlasMap {
       this.paint();
       this.sigma.refresh();
     });
+  }
+
+  private get atlas(): Atlas {
+    return this.state.atlas;
   }
 
   colourOf(channel: number): string {
@@ -109,8 +106,11 @@ export class AtlasMap {
   set view([x, y, across]: [number, number, number]) {
     this.measure();
     const now = this.view[2];
-    const ratio = (this.sigma.getCamera().ratio * across) / now;
-    this.sigma.getCamera().setState({ ...this.framed(x, y), ratio: clamped(ratio) });
+    const camera = this.sigma.getCamera();
+    const to = { ...this.framed(x, y), ratio: clamped((camera.ratio * across) / now) };
+    // A flight under way would go on from its own start.
+    if (camera.isAnimated()) void camera.animate(to, { duration: 1 });
+    camera.setState(to);
     this.measure();
   }
 
@@ -146,14 +146,40 @@ export class AtlasMap {
     return this.sigma.getCanvases()[name].getContext("2d")!;
   }
 
+  private drawn(): Graph {
+    const { atlas } = this;
+    const graph = new Graph({ type: "undirected", allowSelfLoops: false });
+    for (let channel = 0; channel < atlas.size; channel++) {
+      graph.addNode(channel, { x: atlas.x[channel], y: atlas.y[channel], size: atlas.radius[channel] });
+    }
+    for (let edge = 0; edge < atlas.a.length; edge++) {
+      if (atlas.drawn[edge]) graph.addEdgeWithKey(`e${edge}`, atlas.a[edge], atlas.b[edge]);
+    }
+    this.graph = graph;
+    this.paint();
+    return graph;
+  }
+
+  /** Draw another day where this one was looked at. */
+  showDay(): void {
+    const { view } = this;
+    this.sigma.setGraph(this.drawn());
+    this.fit();
+    this.sigma.refresh();
+    this.view = view;
+  }
+
   /** Let the whole map fill the screen beside the sidebar, or below it on a narrow one. */
   private fit(): void {
     const { clientWidth: width, clientHeight: height } = this.element;
+    // Of a page that is not laid out yet nothing can be told.
+    if (!width || !height) return;
     const [left, low, right, high] = this.atlas.head.box;
     const isWide = width > WIDE_PX;
     const beside = isWide ? SIDEBAR_PX : 0;
     const above = isWide ? 0 : 120;
-    const unit = Math.max((right - left) / (width - beside - 24), (high - low) / (height - above - 24));
+    const room = [width - beside - 24, height - above - 24].map((each) => Math.max(each, 24));
+    const unit = Math.max((right - left) / room[0], (high - low) / room[1]);
     const x = (left + right) / 2 - (beside * unit) / 2;
     const y = (low + high) / 2 + (above * unit) / 2;
     const side = (unit * Math.min(width, height)) / 2;

@@ -1,7 +1,8 @@
-// What somebody looks at, in the address: `#c=<channel>&k=<community id>&v=<x>_<y>_<across>`, in units of the map.
+// What somebody looks at, in the address: `#d=<date>&c=<channel>&k=<community id>&v=<x>_<y>_<across>`, in units
+// of the map; without a date it is the newest day.
 
-import type { Atlas } from "./data";
 import type { AtlasMap } from "./map";
+import type { DaySlider } from "./slider";
 import type { State } from "./state";
 
 const SETTLED_MS = 250;
@@ -13,12 +14,12 @@ export class Permalink {
   private isReading = false;
 
   constructor(
-    private readonly atlas: Atlas,
     private readonly map: AtlasMap,
     private readonly state: State,
+    private readonly slider: DaySlider,
     private readonly channelNamed: (name: string) => number | null,
   ) {
-    addEventListener("hashchange", () => this.read());
+    addEventListener("hashchange", () => void this.read());
   }
 
   /** Write it once nothing has changed for a while. */
@@ -28,15 +29,15 @@ export class Permalink {
   }
 
   /** Show what the address asks for; whatever in it is nothing is passed over. */
-  read(): void {
+  async read(): Promise<void> {
     this.isReading = true;
     const asked = new URLSearchParams(location.hash.slice(1));
+    await this.slider.goTo(asked.get("d") ?? this.slider.newest);
     const name = asked.get("c");
     const id = Number(asked.get("k"));
-    const community = asked.has("k") ? this.atlas.head.communities.findIndex((each) => each.id === id) : -1;
     this.state.change({
       selected: name === null ? null : this.channelNamed(name),
-      community: community < 0 ? null : community,
+      community: asked.has("k") ? this.state.atlas.communityWithId(id) : null,
     });
     const view = (asked.get("v") ?? "").split("_").map(Number);
     if (view.length === 3 && view.every(Number.isFinite) && isSane(view)) this.map.view = view as [number, number, number];
@@ -45,8 +46,10 @@ export class Permalink {
 
   private write(): void {
     if (this.isReading) return;
-    const { state, atlas } = this;
+    const { state } = this;
+    const { atlas } = state;
     const told = new URLSearchParams();
+    if (atlas.head.date !== this.slider.newest) told.set("d", atlas.head.date);
     if (state.selected !== null) told.set("c", atlas.head.channels[state.selected]);
     if (state.community !== null) told.set("k", String(atlas.head.communities[state.community].id));
     told.set("v", this.map.view.map((each) => each.toFixed(4)).join("_"));

@@ -1,6 +1,7 @@
 // Finding a channel or community by its name: a combobox, https://www.w3.org/WAI/ARIA/apg/patterns/combobox/.
 
 import type { Atlas } from "./data";
+import type { State } from "./state";
 import { byId, element, folded, short } from "./text";
 
 type Found = { channel: number } | { community: number };
@@ -11,21 +12,35 @@ const MOST_COMMUNITIES = 3;
 export class Search {
   private readonly input = byId<HTMLInputElement>("search");
   private readonly list = byId<HTMLUListElement>("results");
-  private readonly names: string[];
-  private readonly communities: string[];
+  /** Of each channel its login and its name, folded. */
+  private names: [string, string][] = [];
+  private communities: string[] = [];
   private found: Found[] = [];
   private active = -1;
 
   constructor(
-    private readonly atlas: Atlas,
+    private readonly state: State,
     private readonly onChannel: (channel: number) => void,
     private readonly onCommunity: (community: number) => void,
   ) {
-    this.names = atlas.head.channels.map(folded);
-    this.communities = atlas.head.communities.map((community) => folded(community.name));
+    this.build();
+    state.onDay(() => {
+      this.build();
+      this.close();
+    });
     this.input.addEventListener("input", () => this.look());
     this.input.addEventListener("blur", () => this.close());
     this.input.addEventListener("keydown", (event) => this.key(event));
+  }
+
+  private get atlas(): Atlas {
+    return this.state.atlas;
+  }
+
+  private build(): void {
+    const { head } = this.atlas;
+    this.names = head.channels.map((login, at) => [folded(login), folded(head.names[at])]);
+    this.communities = head.communities.map((community) => folded(community.name));
   }
 
   focus(): void {
@@ -34,14 +49,17 @@ export class Search {
   }
 
   channelNamed(name: string): number | null {
-    const at = this.names.indexOf(folded(name));
-    return at < 0 ? null : at;
+    const text = folded(name);
+    const at = this.names.findIndex((names) => text && names.includes(text));
+    return this.atlas.channelOf(name) ?? (at < 0 ? null : at);
   }
 
   private look(): void {
     const text = folded(this.input.value.trim());
     const [beginning, within] = this.findChannels(text);
-    this.found = text ? [...beginning, ...this.findCommunities(text), ...within].slice(0, MOST_FOUND) : [];
+    const communities = [...this.findCommunities(text)];
+    const first = beginning.slice(0, MOST_FOUND - communities.length);
+    this.found = text ? [...first, ...communities, ...within].slice(0, MOST_FOUND) : [];
     this.list.replaceChildren(...this.found.map((found, at) => this.option(found, at)));
     if (text && !this.found.length) {
       this.list.append(element("li", { className: "none", textContent: "Not on this day's map" }));
@@ -63,9 +81,9 @@ export class Search {
   private findChannels(text: string): [Found[], Found[]] {
     const [beginning, within]: [Found[], Found[]] = [[], []];
     for (const channel of this.atlas.ranked) {
-      const at = this.names[channel].indexOf(text);
-      if (at === 0) beginning.push({ channel });
-      else if (at > 0) within.push({ channel });
+      const names = this.names[channel];
+      if (names.some((name) => name.startsWith(text))) beginning.push({ channel });
+      else if (names.some((name) => name.includes(text))) within.push({ channel });
       if (beginning.length >= MOST_FOUND) break;
     }
     return [beginning, within];
@@ -74,7 +92,7 @@ export class Search {
   private option(found: Found, at: number): HTMLLIElement {
     const isChannel = "channel" in found;
     const community = isChannel ? null : this.atlas.head.communities[found.community];
-    const name = isChannel ? this.atlas.head.channels[found.channel] : community!.name;
+    const name = isChannel ? this.atlas.nameOf(found.channel) : community!.name;
     const figures = isChannel ? short(this.atlas.viewersOf(found.channel)) : `${community!.channels} channels`;
     const option = element("li", { id: `result-${at}`, role: "option" }, name, element("span", { textContent: figures }));
     option.addEventListener("mousedown", (event) => {
@@ -99,7 +117,7 @@ export class Search {
     if (!found || this.list.hidden) return;
     this.close();
     if ("channel" in found) {
-      this.input.value = this.atlas.head.channels[found.channel];
+      this.input.value = this.atlas.nameOf(found.channel);
       this.onChannel(found.channel);
     } else {
       this.input.value = this.atlas.head.communities[found.community].name;

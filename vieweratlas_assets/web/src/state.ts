@@ -2,17 +2,28 @@
 
 import type { Atlas } from "./data";
 
+type Choice = Pick<State, "selected" | "hovered" | "community" | "game" | "language" | "showsChanges">;
+
 export class State {
   selected: number | null = null;
   hovered: number | null = null;
   community: number | null = null;
   game: number | null = null;
   language: number | null = null;
+  showsChanges = false;
+  /** Login of a channel that was chosen and is not on this day's map. */
+  missing: string | null = null;
   /** The channel in focus and all its neighbours. */
   lit: Set<number> | null = null;
   private readonly listeners: (() => void)[] = [];
+  private readonly dayListeners: (() => void)[] = [];
 
-  constructor(private readonly atlas: Atlas) {}
+  constructor(private day: Atlas) {}
+
+  /** The day that is shown. */
+  get atlas(): Atlas {
+    return this.day;
+  }
 
   get focus(): number | null {
     return this.selected ?? this.hovered;
@@ -36,10 +47,42 @@ export class State {
     this.listeners.push(listener);
   }
 
-  change(values: Partial<Pick<State, "selected" | "hovered" | "community" | "game" | "language">>): void {
+  /** Whoever draws a day builds it anew then; changes are told after that. */
+  onDay(listener: () => void): void {
+    this.dayListeners.push(listener);
+  }
+
+  change(values: Partial<Choice>): void {
+    if ("selected" in values) this.missing = null;
     Object.assign(this, values);
+    this.tell();
+  }
+
+  /** Show another day, and on it what was looked at. */
+  show(day: Atlas): void {
+    const { atlas } = this;
+    const login = this.selected === null ? this.missing : atlas.head.channels[this.selected];
+    const selected = login === null ? null : day.channelOf(login);
+    const id = this.community === null ? null : atlas.head.communities[this.community].id;
+    this.day = day;
+    this.selected = selected;
+    this.missing = selected === null ? login : null;
+    this.hovered = null;
+    this.community = id === null ? null : day.communityWithId(id);
+    this.game = kept(this.game, atlas.head.games, day.head.games);
+    this.language = kept(this.language, atlas.head.languages, day.head.languages);
+    for (const listener of this.dayListeners) listener();
+    this.tell();
+  }
+
+  private tell(): void {
     const { focus, atlas } = this;
     this.lit = focus === null ? null : new Set([focus, ...[...atlas.edgesOf(focus)].map((e) => atlas.other(e, focus))]);
     for (const listener of this.listeners) listener();
   }
+}
+
+function kept(place: number | null, before: string[], now: string[]): number | null {
+  const at = place === null ? -1 : now.indexOf(before[place]);
+  return at < 0 ? null : at;
 }

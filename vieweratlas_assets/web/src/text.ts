@@ -6,6 +6,18 @@ export function short(number: number | null): string {
   return number >= 10_000 ? `${Math.round(number / 1e3)}k` : number.toLocaleString("en");
 }
 
+/** With its sign: +1,200 or −30. */
+export function signed(number: number): string {
+  return `${number < 0 ? "−" : "+"}${short(Math.abs(number))}`;
+}
+
+/** 2026-11-22 as 22 November 2026. */
+export function dayText(date: string): string {
+  const options = { day: "numeric", month: "long", year: "numeric", timeZone: "UTC" } as const;
+  const time = new Date(`${date}T00:00:00Z`);
+  return Number.isNaN(time.valueOf()) ? date : new Intl.DateTimeFormat("en-GB", options).format(time);
+}
+
 /** Without accents and case, so that é is found by e. */
 export function folded(text: string): string {
   return text

@@ -21,12 +21,12 @@ from vieweratlas_tests.domain.atlas.samples import (
 def test_channels_join_what_is_known() -> None:
     channels = small_atlas().channels
     assert channels.columns == [
-        *("channel", "viewers", "viewer_minutes", "game_name", "language", "community"),
-        *("community_id", "label", "colour", "x", "y"),
+        *("channel", "viewers", "viewer_minutes", "game_name", "language", "name", "community"),
+        *("community_id", "colour", "label", "x", "y"),
     ]
     assert channels["channel"].is_sorted()
-    assert channels.row(0) == ("channel_00", 1000, None, "Chess", "en", 0, 1, "Chess", 0, 0.0, 0.2)
-    assert channels.row(11)[1:9] == (None, None, None, None, None, None, "Unclustered", None)
+    assert channels.row(0) == ("channel_00", 1000, None, "Chess", "en", "channel_00", 0, 1, 0, "Chess", 0.0, 0.2)
+    assert channels.row(11)[1:10] == (None, None, None, None, "channel_11", None, None, None, "Unclustered")
 
 
 def test_row_order_of_the_inputs_does_not_matter() -> None:

@@ -112,7 +112,11 @@ def test_games_and_languages_go_by_viewer_minutes_not_by_days() -> None:
         DAYS[3]: activity(("a", 200, None, None)),
     }
     nodes = window_nodes(overlap_of(pairs_frame([("a", "ann")])).sizes, days)
-    assert nodes.rows() == [("a", 1, 390, "Chess", "en"), ("b", 0, 10, "Art", "de"), ("c", 0, 0, None, None)]
+    assert nodes.rows() == [
+        ("a", 1, 390, "Chess", "en", None),
+        ("b", 0, 10, "Art", "de", None),
+        ("c", 0, 0, None, None, None),
+    ]
     assert window_nodes(overlap_of(pairs_frame([("a", "ann")])).sizes, dict(reversed(days.items()))).equals(nodes)
 
 

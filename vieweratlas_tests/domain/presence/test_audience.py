@@ -168,6 +168,12 @@ def test_the_roster_speaks_before_live_and_live_before_vod() -> None:
     assert activity["language"].null_count() == 4
 
 
+def test_only_the_roster_tells_how_a_channel_writes_its_name() -> None:
+    told = roster(("ann", None, None), ("ann", None, None)).with_columns(display_name=pl.Series(["Ann", "アン"]))
+    named = channel_activity(sightings(presence(snapshot("ann", []), snapshot("bob", []))), told, NOBODY)
+    assert named.select("channel", "display_name").rows() == [("ann", "Ann"), ("bob", None)]
+
+
 def test_the_most_frequent_word_wins_and_ties_go_by_name() -> None:
     rows = presence(snapshot("a", []), snapshot("b", []))
     told = roster(

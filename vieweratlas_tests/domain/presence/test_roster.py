@@ -44,6 +44,7 @@ def test_a_record_of_helix_is_a_row() -> None:
             "title": "hi",
             "tags": ["Deutsch", "Chess"],
             "started_at": dt.datetime(2026, 11, 26, 10, tzinfo=dt.UTC),
+            "display_name": "Ann",
         }
     ]
 

@@ -1,0 +1,281 @@
+"""Going from day to day in the explorer: in the page that holds its days, and on a site."""
+
+import json
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import dagster as dg
+import polars as pl
+import pytest
+from playwright.sync_api import Browser
+
+from vieweratlas_assets.domain import lake
+from vieweratlas_assets.domain.atlas.changes import ranks
+from vieweratlas_assets.domain.atlas.day_data import day_data
+from vieweratlas_assets.domain.atlas.explorer import draw_explorer
+from vieweratlas_assets.domain.atlas.site import channel_file
+from vieweratlas_assets.domain.schemas import GRAPH_EDGES, GRAPH_NODES
+from vieweratlas_assets.importers.atlas import read_atlas
+from vieweratlas_assets.sandbox.presence import write_world
+from vieweratlas_assets.sandbox.world import WorldSpec, build_world
+from vieweratlas_assets.serving import site_server
+from vieweratlas_assets.settings import Settings
+from vieweratlas_assets.storage.local import LocalStore
+from vieweratlas_assets.storage.sealed import SealedPartitions
+from vieweratlas_tests.domain.atlas.week import DayMade, days_of
+from vieweratlas_tests.explorer.pages import NARROW, Explorer, explorer
+from vieweratlas_tests.lakes import run, settings_for
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("explorer")]
+SPEC = WorldSpec(channels=72, viewers=4_000, days=4)
+
+
+@pytest.fixture(scope="module")
+def week(shared_data: Path) -> list[DayMade]:
+    folder = shared_data / "atlas"
+    graph = read_atlas(folder / "twitchatlas_2021-02_edges.csv", folder / "twitchatlas_2021-02_nodes.csv").graph
+    return list(days_of(graph.nodes, graph.edges, 7))
+
+
+@pytest.fixture(scope="module")
+def page_of_week(week: list[DayMade], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    packed = [day_data(each.atlas, each.earlier) for each in week]
+    file = tmp_path_factory.mktemp("week") / "week.html"
+    file.write_text(draw_explorer(packed[-1], packed[-2::-1]), encoding="utf-8")
+    return file
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> LocalStore:
+    """The lake of a sandbox world, all of its days made by the assets."""
+    store = LocalStore(str(tmp_path_factory.mktemp("sandbox")))
+    write_world(store, build_world(SPEC))
+    # In a thread of its own: where Playwright runs, no other event loop may.
+    with ThreadPoolExecutor(1) as thread:
+        assert thread.submit(make_days, settings_for(store.root, window_days=2)).result()
+    return store
+
+
+def make_days(settings: Settings) -> bool:
+    with dg.DagsterInstance.ephemeral() as instance:
+        made: bool = run(settings, "daily_atlas", SPEC.dates[0], SPEC.dates[-1], instance=instance).success
+    return made
+
+
+@pytest.fixture(scope="module")
+def site(sandbox: LocalStore) -> Iterator[str]:
+    with site_server(sandbox, "127.0.0.1", 0) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def opened(browser: Browser, page_of_week: Path) -> Iterator[Explorer]:
+    with explorer(browser, page_of_week) as page:
+        yield page
+        assert not page.requests and not page.errors
+
+
+def go_to(page: Explorer, place: int) -> None:
+    """Move the slider, as a person does."""
+    page.page.locator("#day").fill(str(place))
+    page.when(f"it.atlas.head.date === it.days.dates[{place}]")
+    page.settle()
+
+
+def test_each_more_day_is_within_its_budget(week: list[DayMade], page_of_week: Path) -> None:
+    one = len(draw_explorer(day_data(week[-1].atlas, week[-1].earlier)))
+    assert one + 6 * 100_000 < page_of_week.stat().st_size <= one + 6 * 450_000
+    large = day_data(week[0].atlas) * 4
+    assert draw_explorer(day_data(week[1].atlas), [large]).count('class="day"') == 1
+
+
+def test_the_slider_keeps_the_channel_and_the_place(week: list[DayMade], opened: Explorer) -> None:
+    kept = set.intersection(*(set(each.atlas.nodes["channel"]) for each in week))
+    largest = week[-1].atlas.channels_by_size.filter(pl.col("channel").is_in(list(kept)))["channel"][2]
+    opened.ask(f"it.select(it.atlas.channelOf('{largest}'))")
+    opened.page.wait_for_timeout(100)
+    view = opened.ask("it.map.view")
+    for place in (0, 3, 6):
+        go_to(opened, place)
+        channels = week[place].atlas.channels.filter(channel=largest).row(0, named=True)
+        assert opened.page.locator("#panel h2").inner_text() == channels["name"]
+        assert opened.ask("it.atlas.viewersOf(it.state.selected)") == channels["viewers"]
+        assert opened.ask("it.map.view") == pytest.approx(view, abs=1e-6)
+        community = opened.ask("it.atlas.head.communities[it.atlas.communityOf(it.state.selected)].id")
+        assert community == channels["community_id"]
+
+
+def test_who_is_not_there_on_a_day_is_told_and_comes_back(week: list[DayMade], opened: Explorer) -> None:
+    came = sorted(set(week[-1].atlas.nodes["channel"]) - set(week[0].atlas.nodes["channel"]))[0]
+    opened.ask(f"it.select(it.atlas.channelOf('{came}'))")
+    go_to(opened, 0)
+    assert "Not on the map of 5 October 2026" in opened.page.inner_text("#panel")
+    go_to(opened, 6)
+    assert opened.ask("it.atlas.head.channels[it.state.selected]") == came
+
+
+def test_what_changed_is_what_happened(week: list[DayMade], opened: Explorer) -> None:
+    opened.page.click("#changes")
+    made = week[-1]
+    assert made.earlier is not None
+    text = opened.page.inner_text("#panel")
+    joined = made.atlas.nodes.join(made.earlier.nodes, on="channel", how="anti").height
+    left = made.earlier.nodes.join(made.atlas.nodes, on="channel", how="anti").height
+    assert f"{joined} channels joined the map, {left} channels left it" in text
+    assert f"Moved ({made.events.filter(event='moved').height})" in text
+    for event, heading in (("born", "Born"), ("died", "Died"), ("split", "Split"), ("merged", "Merged")):
+        assert (heading in text) == (made.events.filter(event=event).height > 0)
+    both = made.atlas.channels.join(made.earlier.nodes, on="channel", suffix="_before")
+    best = both.with_columns(gain=pl.col("viewers") - pl.col("viewers_before")).sort(
+        "gain", "viewers", descending=True
+    )
+    gains = opened.page.locator("#panel h3", has_text="Biggest gains").locator("+ ol .name").all_inner_texts()
+    assert gains == best["name"].head(12).to_list()
+    opened.page.locator("#panel .rows button").first.click()
+    opened.page.keyboard.press("Escape")
+    assert opened.page.locator("#panel h2").inner_text() == "What changed"
+
+
+def test_ranks_say_who_rose_fell_and_is_new(week: list[DayMade], opened: Explorer) -> None:
+    made = week[-1]
+    assert made.earlier is not None
+    then = dict(ranks(made.earlier.nodes).select("channel", "rank").iter_rows())
+    for channel, rank in ranks(made.atlas.nodes).sort("rank").select("channel", "rank").head(30).iter_rows():
+        opened.ask(f"it.select(it.atlas.channelOf('{channel}'))")
+        rise = None if then.get(channel) is None else then[channel] - rank
+        word = "new" if channel not in then else "=" if not rise else f"{'▲' if rise > 0 else '▼'}{abs(rise)}"
+        assert opened.page.locator("#panel dd").nth(1).inner_text() == f"#{rank} {word}"
+
+
+def test_trends_are_those_of_the_days(week: list[DayMade], opened: Explorer) -> None:
+    channel = week[-1].atlas.channels_by_size["channel"][0]
+    trend = opened.page.evaluate(f"() => atlasExplorer.days.trend('{channel}')")
+    assert trend["days"] == [str(each.atlas.day) for each in week]
+    assert trend["viewers"] == [of(each.atlas.nodes, channel) for each in week]
+    for each in trend["overlaps"]:
+        assert each["shared"] == [shared(made.atlas.edges, channel, each["channel"]) for made in week]
+    opened.ask("it.select(it.atlas.ranked[0])")
+    opened.page.wait_for_selector(".trend svg path")
+    assert opened.page.locator(".trend").count() == 1 + len(trend["overlaps"])
+
+
+def of(nodes: pl.DataFrame, channel: str) -> int | None:
+    found = nodes.filter(channel=channel)["viewers"]
+    return found[0] if len(found) else None
+
+
+def shared(edges: pl.DataFrame, one: str, other: str) -> int:
+    low, high = sorted((one, other))
+    found = edges.filter(channel_a=low, channel_b=high)["shared_viewers"]
+    return found[0] if len(found) else 0
+
+
+def test_a_link_names_its_day(browser: Browser, page_of_week: Path, opened: Explorer) -> None:
+    go_to(opened, 2)
+    opened.page.wait_for_function("() => location.hash.includes('d=2026-10-07')")
+    link = "#" + opened.page.url.split("#")[1]
+    with explorer(browser, page_of_week, link) as other:
+        assert other.ask("it.atlas.head.date") == "2026-10-07"
+    with explorer(browser, page_of_week, "#d=1999-01-01") as other:
+        assert other.ask("it.atlas.head.date") == "2026-10-11" and not other.errors
+
+
+def test_days_go_by_keyboard_and_stay_within_a_phone(browser: Browser, page_of_week: Path, opened: Explorer) -> None:
+    opened.page.keyboard.press("[")
+    opened.when("it.atlas.head.date === '2026-10-10'")
+    opened.page.keyboard.press("]")
+    opened.page.keyboard.press("]")
+    opened.when("it.atlas.head.date === '2026-10-11'")
+    assert opened.page.locator("#day-after").is_disabled()
+    with explorer(browser, page_of_week, viewport=NARROW, has_touch=True, is_mobile=True) as page:
+        page.ask("it.select(it.atlas.ranked[0])")
+        days, panel = (page.page.locator(each).bounding_box() for each in ("#days", "#panel"))
+        assert days and panel and days["x"] >= 0 and days["x"] + days["width"] <= NARROW["width"]
+        assert panel["y"] + panel["height"] <= days["y"] and panel["height"] <= NARROW["height"] / 2
+        assert page.page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_site_shows_all_its_days(browser: Browser, site: str) -> None:
+    with explorer(browser, site) as page:
+        assert page.ask("it.days.dates") == [str(day) for day in SPEC.dates]
+        page.ask("it.select(it.atlas.ranked[0])")
+        login = page.ask("it.atlas.head.channels[it.state.selected]")
+        for place in (0, 1, 3):
+            go_to(page, place)
+            assert (
+                page.ask("it.state.selected === null ? it.state.missing : it.atlas.head.channels[it.state.selected]")
+                == login
+            )
+        page.page.wait_for_selector(".trend svg path")
+        assert not page.errors and all(sent.startswith(site) for sent in page.requests)
+        assert any("/channels/" in sent for sent in page.requests)
+        page.page.click("#changes")
+        assert page.page.locator("#panel h2").inner_text() == "What changed"
+
+
+def test_a_day_that_was_made_anew_is_found_by_a_page_that_knows_the_old_one(
+    browser: Browser, site: str, sandbox: LocalStore
+) -> None:
+    manifest = ask(site, "manifest.json")
+    first = manifest["days"][0]
+    with explorer(browser, site) as page:
+        data = sandbox.download_bytes(lake.site_file(first["bin"]))
+        renamed = {**first, "bin": first["bin"].replace(".bin", "0.bin")}
+        sandbox.upload_bytes(lake.site_file(renamed["bin"]), data)
+        sandbox.delete(lake.site_file(first["bin"]))
+        changed = {**manifest, "days": [renamed, *manifest["days"][1:]]}
+        sandbox.upload_bytes(lake.site_file("manifest.json"), json.dumps(changed).encode())
+        go_to(page, 0)
+    sandbox.upload_bytes(lake.site_file(first["bin"]), data)
+    sandbox.upload_bytes(lake.site_file("manifest.json"), json.dumps(manifest).encode())
+
+
+def test_a_day_that_is_gone_is_told_and_the_shown_one_stays(browser: Browser, site: str, sandbox: LocalStore) -> None:
+    first = ask(site, "manifest.json")["days"][0]
+    with explorer(browser, site) as page:
+        data = sandbox.download_bytes(lake.site_file(first["bin"]))
+        sandbox.delete(lake.site_file(first["bin"]))
+        page.page.locator("#day").fill("0")
+        page.page.wait_for_function(
+            "() => document.querySelector('#live').textContent.includes('could not be loaded')"
+        )
+        assert page.ask("[it.atlas.head.date, document.querySelector('#day').value]") == [str(SPEC.dates[-1]), "3"]
+    sandbox.upload_bytes(lake.site_file(first["bin"]), data)
+
+
+def ask(site: str, name: str) -> Any:
+    with urlopen(site + name) as answer:
+        return json.load(answer)
+
+
+def test_a_channel_s_file_is_what_the_tables_say(site: str, sandbox: LocalStore) -> None:
+    sealed = SealedPartitions(sandbox)
+    records = [sealed.record("overlap_graph", day) for day in SPEC.dates]
+    nodes = [sealed.table(record, GRAPH_NODES) for record in records if record]
+    edges = [sealed.table(record, GRAPH_EDGES) for record in records if record]
+    for channel in nodes[-1]["channel"]:
+        told = ask(site, channel_file(channel).replace("%", "%25"))
+        its = edges[-1].filter((pl.col("channel_a") == channel) | (pl.col("channel_b") == channel))
+        other = pl.when(pl.col("channel_a") == channel).then("channel_b").otherwise("channel_a")
+        expected = dict(its.select(other, "shared_viewers").iter_rows())
+        assert {each["channel"]: each["shared"] for each in told["overlaps"]} == expected
+        assert [each["shared"] for each in told["overlaps"]] == sorted(expected.values(), reverse=True)
+        assert told["viewers"] == of(nodes[-1], channel) and told["trend"]["viewers"] == [
+            of(n, channel) for n in nodes
+        ]
+        for each in told["trend"]["overlaps"]:
+            there = [
+                shared(links, channel, each["channel"])
+                if of(known, channel) is not None and of(known, each["channel"]) is not None
+                else None
+                for known, links in zip(nodes, edges, strict=True)
+            ]
+            assert each["shared"] == there
