@@ -150,7 +150,7 @@ def audience_of(
         .join(known.unique("channel", keep="first", maintain_order=True), on="channel", how="left")
         .with_columns(channel_id=None, viewer_minutes=pl.col("viewers"), snapshots=0)
     )
-    return Audience(distinct, {_day(day): CHANNEL_ACTIVITY.conform(activity)})
+    return Audience(distinct, {_day(day): CHANNEL_ACTIVITY.conform(CHANNEL_ACTIVITY.upgraded(activity))})
 
 
 def overlap_graph(audience: Audience, *, memory_limit: str = "2GB", **analysis: Any) -> OverlapGraph:

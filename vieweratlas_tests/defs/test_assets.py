@@ -125,6 +125,10 @@ def test_metadata_shows_figures_columns_and_a_picture(store, tmp_path, instance)
     assert metadata("overlap_graph")["dagster/uri"].value.endswith("graph_nodes.parquet")
     assert metadata("atlas_png")["map"].value.startswith("![map](data:image/png;base64,")
     assert len(metadata("atlas_png")["map"].value) < 100_000
+    for asset, file in (("atlas_html", "community_graph.html"), ("atlas_explorer", "explorer.html")):
+        assert metadata(asset)["map"].value.startswith("![map](data:image/png;base64,")
+        assert metadata(asset)[f"open {file}"].value == (tmp_path / lake.atlas_file(DAY, file)).as_uri()
+    assert metadata("atlas_site")["map"].value == metadata("atlas_explorer")["map"].value
     assert metadata("communities")["profile"].value.startswith("![map](data:image/png;base64,")
     assert len(metadata("communities")["profile"].value) < 80_000
     assert metadata("communities")["natural_resolution"].value == 1.0

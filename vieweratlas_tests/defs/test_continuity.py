@@ -8,7 +8,8 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from vieweratlas_assets.domain.schemas import COMMUNITIES, COMMUNITY_HISTORY
+from vieweratlas_assets.domain.schemas import COMMUNITIES, COMMUNITY_HISTORY, LAYOUT
+from vieweratlas_assets.domain.tables import Table
 from vieweratlas_assets.settings import Settings
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.sealed import SealedPartitions, table_files
@@ -69,3 +70,23 @@ def test_a_history_of_communities_that_were_made_anew_is_passed_over(
     assert history_of(sealed, DAYS[2]) == before
     assert went_on_from(sealed, "community_history", DAYS[2]) == str(DAYS[0])
     assert f"community_history of {DAYS[1]} tells of communities that are no longer there" in caplog.text
+
+
+def test_a_day_of_an_outage_does_not_cost_what_was_known(settings: Settings, instance: dg.DagsterInstance) -> None:
+    # On the second day only two channels were heard, and neither's viewers in the other.
+    put_live(LocalStore(settings.root), DAYS[1], {"a1": [["ann1", "ann2"]], "b1": [["bob1", "bob2"]]})
+    for day in DAYS:
+        assert run(settings, "daily_atlas", day, instance=instance).success
+    sealed = SealedPartitions(LocalStore(settings.root))
+    assert table_of(sealed, "communities", DAYS[1], COMMUNITIES)["community"].null_count() == 2
+    for asset in ("communities", "atlas_layout", "community_history"):
+        assert went_on_from(sealed, asset, DAYS[2]) == str(DAYS[0])
+    assert history_of(sealed, DAYS[2]) == history_of(sealed, DAYS[0])
+    places = [table_of(sealed, "atlas_layout", day, LAYOUT) for day in (DAYS[0], DAYS[2])]
+    assert places[0].equals(places[1])
+
+
+def table_of(sealed: SealedPartitions, asset: str, day: dt.date, table: Table) -> pl.DataFrame:
+    record = sealed.record(asset, day)
+    assert record is not None
+    return sealed.table(record, table)

@@ -1,14 +1,38 @@
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
+import dagster as dg
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from vieweratlas_tests.explorer.pages import CHROMIUM
+from vieweratlas_assets.sandbox.presence import write_world
+from vieweratlas_assets.sandbox.world import build_world
+from vieweratlas_assets.settings import Settings
+from vieweratlas_assets.storage.local import LocalStore
+from vieweratlas_tests.explorer.pages import CHROMIUM, SANDBOX
+from vieweratlas_tests.lakes import run, settings_for
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM)
         yield chromium
         chromium.close()
+
+
+@pytest.fixture(scope="session")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> LocalStore:
+    """The lake of a sandbox world, all of its days made by the assets."""
+    store = LocalStore(str(tmp_path_factory.mktemp("sandbox")))
+    write_world(store, build_world(SANDBOX))
+    # In a thread of its own: where Playwright runs, no other event loop may.
+    with ThreadPoolExecutor(1) as thread:
+        assert thread.submit(make_days, settings_for(store.root, window_days=2)).result()
+    return store
+
+
+def make_days(settings: Settings) -> bool:
+    with dg.DagsterInstance.ephemeral() as instance:
+        made: bool = run(settings, "daily_atlas", SANDBOX.dates[0], SANDBOX.dates[-1], instance=instance).success
+    return made

@@ -3,12 +3,10 @@
 import json
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
-import dagster as dg
 import polars as pl
 import pytest
 from playwright.sync_api import Browser
@@ -20,18 +18,13 @@ from vieweratlas_assets.domain.atlas.explorer import draw_explorer
 from vieweratlas_assets.domain.atlas.site import channel_file
 from vieweratlas_assets.domain.schemas import GRAPH_EDGES, GRAPH_NODES
 from vieweratlas_assets.importers.atlas import read_atlas
-from vieweratlas_assets.sandbox.presence import write_world
-from vieweratlas_assets.sandbox.world import WorldSpec, build_world
 from vieweratlas_assets.serving import site_server
-from vieweratlas_assets.settings import Settings
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.sealed import SealedPartitions
 from vieweratlas_tests.domain.atlas.week import DayMade, days_of
-from vieweratlas_tests.explorer.pages import NARROW, Explorer, explorer
-from vieweratlas_tests.lakes import run, settings_for
+from vieweratlas_tests.explorer.pages import NARROW, SANDBOX, Explorer, explorer
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("explorer")]
-SPEC = WorldSpec(channels=72, viewers=4_000, days=4)
 
 
 @pytest.fixture(scope="module")
@@ -47,23 +40,6 @@ def page_of_week(week: list[DayMade], tmp_path_factory: pytest.TempPathFactory) 
     file = tmp_path_factory.mktemp("week") / "week.html"
     file.write_text(draw_explorer(packed[-1], packed[-2::-1]), encoding="utf-8")
     return file
-
-
-@pytest.fixture(scope="module")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> LocalStore:
-    """The lake of a sandbox world, all of its days made by the assets."""
-    store = LocalStore(str(tmp_path_factory.mktemp("sandbox")))
-    write_world(store, build_world(SPEC))
-    # In a thread of its own: where Playwright runs, no other event loop may.
-    with ThreadPoolExecutor(1) as thread:
-        assert thread.submit(make_days, settings_for(store.root, window_days=2)).result()
-    return store
-
-
-def make_days(settings: Settings) -> bool:
-    with dg.DagsterInstance.ephemeral() as instance:
-        made: bool = run(settings, "daily_atlas", SPEC.dates[0], SPEC.dates[-1], instance=instance).success
-    return made
 
 
 @pytest.fixture(scope="module")
@@ -205,7 +181,7 @@ def test_days_go_by_keyboard_and_stay_within_a_phone(browser: Browser, page_of_w
 
 def test_a_site_shows_all_its_days(browser: Browser, site: str) -> None:
     with explorer(browser, site) as page:
-        assert page.ask("it.days.dates") == [str(day) for day in SPEC.dates]
+        assert page.ask("it.days.dates") == [str(day) for day in SANDBOX.dates]
         page.ask("it.select(it.atlas.ranked[0])")
         login = page.ask("it.atlas.head.channels[it.state.selected]")
         for place in (0, 1, 3):
@@ -247,7 +223,7 @@ def test_a_day_that_is_gone_is_told_and_the_shown_one_stays(browser: Browser, si
         page.page.wait_for_function(
             "() => document.querySelector('#live').textContent.includes('could not be loaded')"
         )
-        assert page.ask("[it.atlas.head.date, document.querySelector('#day').value]") == [str(SPEC.dates[-1]), "3"]
+        assert page.ask("[it.atlas.head.date, document.querySelector('#day').value]") == [str(SANDBOX.dates[-1]), "3"]
     sandbox.upload_bytes(lake.site_file(first["bin"]), data)
 
 
@@ -258,7 +234,7 @@ def ask(site: str, name: str) -> Any:
 
 def test_a_channel_s_file_is_what_the_tables_say(site: str, sandbox: LocalStore) -> None:
     sealed = SealedPartitions(sandbox)
-    records = [sealed.record("overlap_graph", day) for day in SPEC.dates]
+    records = [sealed.record("overlap_graph", day) for day in SANDBOX.dates]
     nodes = [sealed.table(record, GRAPH_NODES) for record in records if record]
     edges = [sealed.table(record, GRAPH_EDGES) for record in records if record]
     for channel in nodes[-1]["channel"]:

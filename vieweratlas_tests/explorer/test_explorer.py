@@ -12,12 +12,17 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser
 
+from vieweratlas_assets.defs.assets.products import UPSTREAM, atlas_of_day
+from vieweratlas_assets.domain import lake
 from vieweratlas_assets.domain.atlas.model import Atlas
+from vieweratlas_assets.domain.tagging.languages import language_name
 from vieweratlas_assets.importers.atlas import read_atlas
+from vieweratlas_assets.storage.sealed import AssetDays, SealedPartitions
 from vieweratlas_tests.domain.atlas.samples import HOSTILE, empty_atlas, hostile_atlas
 from vieweratlas_tests.domain.atlas.test_map_layout import planted
 from vieweratlas_tests.explorer.pages import (
     NARROW,
+    SANDBOX,
     Explorer,
     atlas_of_graph,
     contrast,
@@ -33,8 +38,13 @@ PUBLISHED = {
 Opened = tuple[Atlas, Path]
 
 
-@pytest.fixture(scope="module", params=["planted", *PUBLISHED])
+@pytest.fixture(scope="module", params=["planted", "sandbox", *PUBLISHED])
 def published(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Opened:
+    if request.param == "sandbox":
+        store = request.getfixturevalue("sandbox")
+        day = SANDBOX.dates[-1]
+        days = (AssetDays(SealedPartitions(store), asset, [day]) for asset in UPSTREAM)
+        return atlas_of_day(day, *days), Path(store.root) / lake.atlas_file(day, "explorer.html")
     if request.param == "planted":
         nodes, edges, _ = planted([60, 50, 40, 30, 20, 12, 9, 5], alone=7)
         nodes = nodes.with_columns(game_name=pl.lit("Chess"), language=pl.lit("de"))
@@ -181,12 +191,16 @@ def test_the_legend_counts_everybody_and_isolates_a_community(published: Opened,
 
 def test_games_and_languages_filter_the_map(published: Opened, opened: Explorer) -> None:
     atlas, _ = published
-    known = atlas.nodes.drop_nulls("game_name").height
-    assert opened.page.locator("#game").is_visible() == (known > 0)
-    if known:
-        opened.page.select_option("#game", label=f"Chess ({known})")
+    games = atlas.nodes["game_name"].drop_nulls().value_counts(sort=True)
+    assert opened.page.locator("#game").is_visible() == (games.height > 0)
+    if games.height:
+        game, known = games.row(0)
+        opened.page.select_option("#game", label=f"{game} ({known})")
         assert opened.ask("[...it.atlas.ranked].filter(c => it.state.shows(c)).length") == known
-        opened.page.select_option("#language", label=f"German ({known})")
+        language, count = atlas.nodes["language"].value_counts(sort=True).row(0)
+        opened.page.select_option("#language", label=f"{language_name(language)} ({count})")
+        both = atlas.nodes.filter(game_name=game, language=language).height
+        assert opened.ask("[...it.atlas.ranked].filter(c => it.state.shows(c)).length") == both
         opened.page.click("#reset")
         assert opened.ask("it.state.isFiltered") is False and opened.page.input_value("#game") == ""
 
@@ -199,12 +213,12 @@ def test_closer_up_smaller_channels_get_names_and_countries_give_way(opened: Exp
     opened.page.keyboard.press("0")
 
 
-def test_a_picture_can_be_saved(opened: Explorer) -> None:
+def test_a_picture_can_be_saved(published: Opened, opened: Explorer) -> None:
     with opened.page.expect_download() as download:
         opened.page.click("#save")
     with Image.open(download.value.path()) as image:
         pixels = np.asarray(image.convert("RGB"))
-    assert download.value.suggested_filename == "viewer-atlas-2026-11-22.png"
+    assert download.value.suggested_filename == f"viewer-atlas-{published[0].day}.png"
     assert pixels.shape == (900, 1440, 3) and len(np.unique(pixels.reshape(-1, 3), axis=0)) > 200
 
 

@@ -69,8 +69,8 @@ def told_changes(atlas: Atlas, earlier: EarlierAtlas | None) -> dict[str, Any] |
     Returns:
         since: the earlier day. born: ids. died: names. split: name of the earlier community, and ids and shares of
         what it went into. merged: id, and names and shares of what it came from. renamed: id and earlier name.
-        moved: login, and the names of the communities that it left and came into (null: none). joined and left: the
-        number of channels that are new on the map or gone from it.
+        moved, the largest first: login, and the names of the communities that it left and came into (null: none).
+        joined and left: the number of channels that are new on the map or gone from it.
     """
     if earlier is None:
         return None
@@ -81,6 +81,7 @@ def told_changes(atlas: Atlas, earlier: EarlierAtlas | None) -> dict[str, Any] |
         for kind in ("born", "died", "split", "merged", "renamed", "moved")
     }
     known = before(atlas, earlier)["known"].sum()
+    size = {channel: place for place, channel in enumerate(atlas.channels_by_size["channel"])}
     return {
         "since": earlier.day.isoformat(),
         "born": [event["community_id"] for event in happened["born"]],
@@ -95,7 +96,7 @@ def told_changes(atlas: Atlas, earlier: EarlierAtlas | None) -> dict[str, Any] |
         "renamed": [[event["community_id"], then.get(event["community_id"])] for event in happened["renamed"]],
         "moved": [
             [printable(event["channel"]), then.get(event["from_community_id"]), now.get(event["community_id"])]
-            for event in happened["moved"]
+            for event in sorted(happened["moved"], key=lambda event: size[event["channel"]])
         ],
         "joined": atlas.nodes.height - known,
         "left": earlier.nodes.height - known,

@@ -14,6 +14,10 @@ export const FURTHEST = 1.6;
 const FLIGHT_MS = 450;
 const SIDEBAR_PX = 300;
 export const WIDE_PX = 900;
+const ABOVE_PX = 120;
+const BELOW_PX = 64;
+/** So much of the height lies a chosen channel above the middle of a narrow screen. */
+const SHEET_SHIFT = 0.13;
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
 export class AtlasMap {
@@ -114,8 +118,13 @@ export class AtlasMap {
     this.measure();
   }
 
+  /** On a narrow screen to the middle of what the sheet of details leaves free. */
   fly(x: number, y: number, ratio: number): void {
-    this.move({ ...this.framed(x, y), ratio: clamped(ratio) });
+    const { clientWidth: width, clientHeight: height } = this.element;
+    const to = clamped(ratio);
+    const unitsOfPixel = to / (this.sigma.getCamera().ratio * this.unitPx);
+    const below = width > WIDE_PX ? 0 : SHEET_SHIFT * height * unitsOfPixel;
+    this.move({ ...this.framed(x, y - below), ratio: to });
   }
 
   zoom(factor: number): void {
@@ -177,11 +186,11 @@ export class AtlasMap {
     const [left, low, right, high] = this.atlas.head.box;
     const isWide = width > WIDE_PX;
     const beside = isWide ? SIDEBAR_PX : 0;
-    const above = isWide ? 0 : 120;
-    const room = [width - beside - 24, height - above - 24].map((each) => Math.max(each, 24));
+    const above = isWide ? 0 : ABOVE_PX;
+    const room = [width - beside - 24, height - above - BELOW_PX - 12].map((each) => Math.max(each, 24));
     const unit = Math.max((right - left) / room[0], (high - low) / room[1]);
     const x = (left + right) / 2 - (beside * unit) / 2;
-    const y = (low + high) / 2 + (above * unit) / 2;
+    const y = (low + high) / 2 + ((above - BELOW_PX) * unit) / 2;
     const side = (unit * Math.min(width, height)) / 2;
     this.sigma.setCustomBBox({ x: [x - side, x + side], y: [y - side, y + side] });
   }

@@ -70,6 +70,6 @@ export class DaySlider {
     this.back.disabled = place <= 0;
     this.on.disabled = place >= dates.length - 1;
     byId("days").setAttribute("aria-busy", String(this.asked !== this.state.atlas.head.date));
-    byId("day-name").textContent = dayText(this.asked);
+    byId("day-name").textContent = dayText(this.asked, "short");
   }
 }

@@ -11,9 +11,9 @@ export function signed(number: number): string {
   return `${number < 0 ? "−" : "+"}${short(Math.abs(number))}`;
 }
 
-/** 2026-11-22 as 22 November 2026. */
-export function dayText(date: string): string {
-  const options = { day: "numeric", month: "long", year: "numeric", timeZone: "UTC" } as const;
+/** 2026-11-22 as 22 November 2026, or as 22 Nov 2026. */
+export function dayText(date: string, month: "long" | "short" = "long"): string {
+  const options = { day: "numeric", month, year: "numeric", timeZone: "UTC" } as const;
   const time = new Date(`${date}T00:00:00Z`);
   return Number.isNaN(time.valueOf()) ? date : new Intl.DateTimeFormat("en-GB", options).format(time);
 }

@@ -1,0 +1,103 @@
+"""The packed day and the files of the site: what is told equals the tables, in documented fields."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from vieweratlas_assets.domain.atlas import site
+from vieweratlas_assets.domain.atlas.day_data import DayBlock, day_data, read_day
+from vieweratlas_assets.domain.atlas.model import printable
+from vieweratlas_assets.domain.lake import cache_control
+from vieweratlas_tests.domain.atlas.samples import ATLASES, DAY, hostile_atlas, shuffled, small_atlas
+from vieweratlas_tests.domain.atlas.test_changes import earlier
+
+DOCUMENT = Path(__file__).parents[3] / "docs/site.md"
+
+
+def block_of(name: str) -> DayBlock:
+    return read_day(day_data(ATLASES[name]()))
+
+
+@pytest.mark.parametrize("name", ATLASES)
+def test_a_packed_day_holds_its_channels_and_links(name: str) -> None:
+    atlas, block = ATLASES[name](), block_of(name)
+    assert block.head["channels"] == [printable(channel) for channel in atlas.channels["channel"]]
+    ends = [[block.head["channels"][at] for at in block.columns[end]] for end in ("a", "b")]
+    edges = atlas.edges.select("channel_a", "channel_b").rows()
+    assert list(zip(*ends, strict=True)) == [(printable(a), printable(b)) for a, b in edges]
+    assert day_data(shuffled(atlas)) == day_data(atlas)
+
+
+def test_names_are_told_where_they_differ_from_logins() -> None:
+    atlas = small_atlas()
+    nodes = atlas.nodes.with_columns(
+        display_name=pl.when(pl.col("channel") == "channel_03").then(pl.lit("チャンネル"))
+    )
+    named = type(atlas)(DAY, nodes, atlas.edges, atlas.communities, atlas.tags, atlas.layout, atlas.history)
+    head = read_day(day_data(named)).head
+    assert [head["names"][at] for at in (2, 3)] == ["", "チャンネル"]
+    documents = dict(site.channel_files([read_day(day_data(named))]))
+    assert json.loads(documents["channels/channel_03.json"])["name"] == "チャンネル"
+
+
+def test_files_of_a_day_are_named_by_what_they_hold() -> None:
+    packed = day_data(small_atlas())
+    files = site.day_files(DAY, packed, read_day(packed))
+    other = site.day_files(DAY, day_data(small_atlas(), earlier()), read_day(day_data(small_atlas(), earlier())))
+    assert all(re.fullmatch(r"days/2026-11-22-[0-9a-f]{12}\.(bin|json)", name) for name in files)
+    assert not files.keys() & other.keys()
+
+
+def test_a_manifest_names_the_newest_day_and_all_others() -> None:
+    blocks = {DAY.replace(day=number): read_day(day_data(small_atlas())) for number in (20, 3, 11)}
+    entries = {day: site.day_entry(day, site.day_files(day, b"", block), block) for day, block in blocks.items()}
+    told = json.loads(site.manifest(entries))
+    assert told["newest"] == "2026-11-20" and [day["date"][-2:] for day in told["days"]] == ["03", "11", "20"]
+    assert {key: told["days"][0][key] for key in ("channels", "communities", "links")} == {
+        "channels": 12,
+        "communities": 2,
+        "links": 12,
+    }
+    assert json.loads(site.manifest({}))["newest"] is None
+
+
+def test_names_that_are_no_logins_have_files_of_their_own() -> None:
+    block = read_day(day_data(hostile_atlas()))
+    files = [name for name, _ in site.channel_files([block])]
+    assert len(set(files)) == len(files) == len(block.head["channels"])
+    assert all(name.count("/") == 1 and ".." not in name for name in files)
+
+
+def keys_of(told: Any) -> set[str]:
+    if isinstance(told, dict):
+        return set(told) | {key for each in told.values() for key in keys_of(each)}
+    return {key for each in told for key in keys_of(each)} if isinstance(told, list) else set()
+
+
+def test_every_field_is_documented_and_every_documented_field_is_there() -> None:
+    block = read_day(
+        day_data(
+            small_atlas(), earlier(("split", 1, 3, "", 0.6), ("merged", 1, 3, "", 0.6), ("died", 3, 0, "", None))
+        )
+    )
+    files = site.day_files(DAY, b"", block)
+    parts = {
+        "manifest.json": json.loads(site.manifest({DAY: site.day_entry(DAY, files, block)})),
+        "days/": site.day_document(block),
+        "channels/": json.loads(next(iter(site.channel_files([block])))[1]),
+    }
+    told = re.split(r"^## ", DOCUMENT.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    for begin, document in parts.items():
+        (section,) = [each for each in told if each.startswith(f"`{begin}")]
+        documented = set(re.findall(r"^\| `(?:[a-z_]+(?:\[\])?\.)*([a-z_]+)(?:\[\])?` \|", section, re.MULTILINE))
+        assert documented == keys_of(document), begin
+
+
+def test_only_a_day_s_files_may_be_kept_for_ever() -> None:
+    assert "immutable" in str(cache_control("site/days/2026-11-22-0123456789ab.bin"))
+    assert cache_control("site/manifest.json") == cache_control("site/index.html") == "public, max-age=60"
+    assert cache_control("atlas/latest/explorer.html") is None
