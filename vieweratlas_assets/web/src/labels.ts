@@ -1,4 +1,4 @@
-// Names on the map: of communities as buttons, of channels on a canvas; no name covers another.
+// Names on the map: of communities as elements, of channels on a canvas; no name covers another.
 
 import type { Atlas } from "./data";
 import type { AtlasMap } from "./map";
@@ -16,6 +16,11 @@ const MOST_FOCUS_LINKS = 400;
 const NAMED_NEIGHBOURS = 30;
 /** Closer than this, communities' names give way to channels'. */
 const OVERVIEW_RATIO = 0.28;
+/** While the map is pushed along, its names go with it; they are chosen anew after so far, and once it rests. */
+const CHOSEN_EVERY_PX = 160;
+const RESTS_AFTER_MS = 150;
+/** Widths are measured once, at this size: they grow with it. */
+const MEASURED_PX = 100;
 
 /** Boxes that are taken, found by the cells that they touch. */
 class Taken {
@@ -52,16 +57,23 @@ export class Labels {
   /** Channels whose names are shown, and the boxes of all names, for who looks at them from outside. */
   named: number[] = [];
   boxes: Box[] = [];
-  private buttons: HTMLButtonElement[] = [];
+  private countries: HTMLElement[] = [];
+  private countryBoxes = new Map<number, Box>();
+  private readonly widths = new Map<string, number>();
+  /** Where the map was when names were chosen; null: they are to be chosen anew. */
+  private chosen: number[] | null = null;
+  private shift: [number, number] = [0, 0];
+  private timer = 0;
 
   constructor(
     private readonly map: AtlasMap,
     private readonly state: State,
     private readonly theme: Theme,
-    private readonly onCommunity: (community: number) => void,
   ) {
     this.build();
     state.onDay(() => this.build());
+    state.onChange(() => (this.chosen = null));
+    theme.onChange(() => (this.chosen = null));
   }
 
   private get atlas(): Atlas {
@@ -69,20 +81,43 @@ export class Labels {
   }
 
   private build(): void {
-    this.buttons = this.atlas.head.communities.map((community, at) => {
-      const button = element("button", { type: "button", className: "country", tabIndex: -1, hidden: true });
-      button.append(element("b", { textContent: community.name }));
-      button.addEventListener("click", () => this.onCommunity(at));
-      return button;
-    });
-    byId("countries").replaceChildren(...this.buttons);
+    this.countries = this.atlas.head.communities.map(() => element("div", { className: "country", hidden: true }));
+    byId("countries").replaceChildren(...this.countries);
   }
 
   get shownCommunities(): number {
-    return this.buttons.filter((button) => !button.hidden).length;
+    return this.countries.filter((country) => !country.hidden).length;
+  }
+
+  /** Show the names for where the map is now. */
+  show(): void {
+    const { transform, sigma } = this.map;
+    const { chosen } = this;
+    // Rounding changes the scale a little from place to place.
+    const isOnlyPushed = chosen?.every((each, at) => at > 3 || Math.abs(each - transform[at]) < 1e-3);
+    if (!chosen || !isOnlyPushed) return this.draw();
+    const shift = [transform[4] - chosen[4], transform[5] - chosen[5]];
+    if (Math.hypot(...shift) > CHOSEN_EVERY_PX) return this.draw();
+    this.moveBy(shift[0], shift[1]);
+    clearTimeout(this.timer);
+    const rest = () => (sigma.getMouseCaptor().isMouseDown ? this.wait(rest) : this.draw());
+    this.wait(rest);
+  }
+
+  private wait(act: () => void): void {
+    this.timer = window.setTimeout(act, RESTS_AFTER_MS);
+  }
+
+  private moveBy(right: number, down: number): void {
+    this.shift = [right, down];
+    const moved = right || down ? `translate(${right}px,${down}px)` : "";
+    this.map.overlay.canvas.style.transform = byId("countries").style.transform = moved;
   }
 
   draw(): void {
+    clearTimeout(this.timer);
+    this.moveBy(0, 0);
+    this.chosen = [...this.map.transform];
     const context = this.map.overlay;
     const density = devicePixelRatio || 1;
     const [width, height] = [context.canvas.width / density, context.canvas.height / density];
@@ -95,15 +130,24 @@ export class Labels {
     this.boxes = taken.boxes;
   }
 
-  /** Write communities' names too, for a picture: on the page they are buttons. */
+  /** The community whose name is at a point of the screen. */
+  communityAt(x: number, y: number): number | null {
+    const [over, down] = [x - this.shift[0], y - this.shift[1]];
+    for (const [community, [left, top, right, bottom]] of this.countryBoxes) {
+      if (over >= left && over <= right && down >= top && down <= bottom) return community;
+    }
+    return null;
+  }
+
+  /** Write communities' names too, for a picture: on the page they are elements. */
   drawCommunities(context: CanvasRenderingContext2D): void {
     context.textAlign = "center";
     context.textBaseline = "middle";
-    this.buttons.forEach((button, at) => {
-      if (button.hidden) return;
+    this.countries.forEach((country, at) => {
+      if (country.hidden) return;
       const anchor = this.atlas.head.communities[at].anchor!;
-      const size = parseFloat(button.style.fontSize);
-      const lines = button.textContent!.split("\n");
+      const size = parseFloat(country.style.fontSize);
+      const lines = country.textContent!.split("\n");
       context.font = `750 ${size}px ${this.theme.font}`;
       lines.forEach((line, number) => {
         const [x, y] = this.map.onScreen(anchor[0], anchor[1]);
@@ -144,30 +188,37 @@ export class Labels {
 
   private nameCommunities(context: CanvasRenderingContext2D, taken: Taken, width: number, height: number): void {
     const { state, atlas, map } = this;
+    const shown = new Map<HTMLElement, () => void>();
+    this.countryBoxes.clear();
     const isOverview = map.sigma.getCamera().ratio > OVERVIEW_RATIO && state.focus === null;
     atlas.head.communities.forEach((community, at) => {
-      const button = this.buttons[at];
-      button.hidden = true;
+      const country = this.countries[at];
       const isMeant = state.community === null || state.community === at;
       if (!community.anchor || !isMeant || !(isOverview || state.community === at)) return;
       const [x, y] = map.onScreen(community.anchor[0], community.anchor[1]);
       const room = community.anchor[2] * map.unitPx;
       if (x < 0 || y < 0 || x > width || y > height || room < 9) return;
       for (const size of [Math.round(Math.max(11, Math.min(26, room * 0.24))), 11]) {
-        context.font = `750 ${size}px ${this.theme.font}`;
-        const lines = wrapped(community.name, Math.max(room * 1.9, 80), (text) => context.measureText(text).width);
-        const half = [Math.max(...lines.map((line) => context.measureText(line).width)) / 2 + 4, lines.length * size * 0.58 + 2];
+        const width = (text: string) => this.width(context, text, 750, size);
+        const lines = wrapped(community.name, Math.max(room * 1.9, 80), width);
+        const half = [Math.max(...lines.map(width)) / 2 + 4, lines.length * size * 0.58 + 2];
         const box: Box = [x - half[0], y - half[1], x + half[0], y + half[1]];
         if (!taken.isFree(box)) continue;
         taken.take(box);
-        button.hidden = false;
-        button.style.fontSize = `${size}px`;
-        button.style.width = `${2 * half[0]}px`;
-        button.firstElementChild!.textContent = lines.join("\n");
-        button.style.transform = `translate(${box[0].toFixed(1)}px,${box[1].toFixed(1)}px)`;
+        this.countryBoxes.set(at, box);
+        shown.set(country, () => {
+          country.style.fontSize = `${size}px`;
+          country.style.width = `${2 * half[0]}px`;
+          const text = lines.join("\n");
+          if (country.textContent !== text) country.textContent = text;
+          country.style.transform = `translate(${box[0].toFixed(1)}px,${box[1].toFixed(1)}px)`;
+        });
         return;
       }
     });
+    // All at once, and after all is measured: what changes the page between measures has it laid out each time.
+    for (const country of this.countries) country.hidden = !shown.has(country);
+    for (const show of shown.values()) show();
   }
 
   private nameChannels(context: CanvasRenderingContext2D, taken: Taken, width: number, height: number): void {
@@ -180,10 +231,11 @@ export class Labels {
       const [x, y] = map.channelOnScreen(channel);
       const radius = atlas.radius[channel] * map.unitPx;
       const isFocus = channel === state.focus;
-      const size = isFocus ? 16 : Math.max(10.5, Math.min(16, 8.5 + radius * 0.35));
-      context.font = `${state.lit ? 600 : 500} ${size}px ${this.theme.font}`;
+      // In half pixels: every other size would be a font of its own.
+      const size = isFocus ? 16 : Math.round(2 * Math.max(10.5, Math.min(16, 8.5 + radius * 0.35))) / 2;
+      const weight = state.lit ? 600 : 500;
       const name = atlas.nameOf(channel);
-      const long = context.measureText(name).width;
+      const long = this.width(context, name, weight, size);
       const half = size * 0.6;
       for (const [left, middle] of [
         [x - long / 2, y + radius + half],
@@ -195,6 +247,8 @@ export class Labels {
         if (box[0] < 2 || box[1] < 2 || box[2] > width - 2 || box[3] > height - 2 || !taken.isFree(box)) continue;
         taken.take(box);
         this.named.push(channel);
+        const font = `${weight} ${size}px ${this.theme.font}`;
+        if (context.font !== font) context.font = font;
         this.write(context, name, left, middle, this.theme.ink);
         break;
       }
@@ -218,6 +272,17 @@ export class Labels {
       yield channel;
       if (++tried > MOST_TRIED) return;
     }
+  }
+
+  private width(context: CanvasRenderingContext2D, text: string, weight: number, size: number): number {
+    const key = `${weight} ${text}`;
+    let known = this.widths.get(key);
+    if (known === undefined) {
+      context.font = `${weight} ${MEASURED_PX}px ${this.theme.font}`;
+      known = context.measureText(text).width / MEASURED_PX;
+      this.widths.set(key, known);
+    }
+    return known * size;
   }
 
   private write(context: CanvasRenderingContext2D, text: string, x: number, y: number, colour: string): void {

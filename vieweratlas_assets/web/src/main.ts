@@ -29,7 +29,7 @@ function explore(days: Days, state: State): void {
   const theme = new Theme();
   const map = new AtlasMap(byId("map"), state, theme);
   const lands = new Lands(map, state, theme);
-  const labels = new Labels(map, state, theme, toggle);
+  const labels = new Labels(map, state, theme);
   const search = new Search(state, select, isolate);
   new Panel(days, state, theme, { onChannel: select, onCommunity: isolate, onClose: close });
   buildLegend(state, theme, toggle);
@@ -89,20 +89,26 @@ function explore(days: Days, state: State): void {
   map.sigma.on("enterNode", ({ node }) => {
     if (state.selected === null) state.change({ hovered: Number(node) });
     showTip(Number(node));
-    map.element.style.cursor = "pointer";
   });
   map.sigma.on("leaveNode", () => {
     if (state.hovered !== null) state.change({ hovered: null });
     byId("tip").hidden = true;
-    map.element.style.cursor = "";
   });
   map.sigma.on("clickNode", ({ node }) => select(Number(node)));
-  map.sigma.on("clickStage", back);
+  map.sigma.on("clickStage", ({ event }) => {
+    const community = labels.communityAt(event.x, event.y);
+    if (community === null) back();
+    else toggle(community);
+  });
+  map.sigma.on("moveBody", ({ event }) => {
+    const isOver = state.hovered !== null || labels.communityAt(event.x, event.y) !== null;
+    map.element.style.cursor = isOver ? "pointer" : "";
+  });
   map.sigma.getCamera().on("updated", () => (byId("tip").hidden = true));
   map.sigma.on("afterRender", () => {
     map.measure();
     lands.draw();
-    labels.draw();
+    labels.show();
     permalink.soon();
   });
 
@@ -142,6 +148,7 @@ function explore(days: Days, state: State): void {
   function savePicture(): void {
     // What WebGL drew is gone after its frame, unless it is drawn again now.
     map.sigma.refresh();
+    labels.draw();
     const layers = map.sigma.getCanvases();
     const canvas = element("canvas", { width: layers.overlay.width, height: layers.overlay.height });
     const context = canvas.getContext("2d")!;

@@ -3,9 +3,11 @@
 import Graph from "graphology";
 import type { Attributes } from "graphology-types";
 import Sigma from "sigma";
-import { EdgeLineProgram } from "sigma/rendering";
+import type { Coordinates } from "sigma/types";
+import { EdgeLineProgram, NodeCircleProgram } from "sigma/rendering";
 
 import type { Atlas } from "./data";
+import { Hits } from "./hits";
 import type { State } from "./state";
 import { mixed, type Theme } from "./theme";
 
@@ -20,6 +22,16 @@ const BELOW_PX = 64;
 const SHEET_SHIFT = 0.13;
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
+/** Nearer than this to a disc is on it. */
+const SLACK_PX = 3;
+
+/** Discs that are drawn once, not a second time to be found: hits are looked up. */
+class Discs extends NodeCircleProgram {
+  constructor(gl: WebGLRenderingContext, _: WebGLFramebuffer | null, sigma: Sigma) {
+    super(gl, null, sigma);
+  }
+}
+
 export class AtlasMap {
   readonly sigma: Sigma;
   graph: Graph;
@@ -28,6 +40,7 @@ export class AtlasMap {
   readonly element: HTMLElement;
   /** Pixels of the screen by units of the map: x = m[0] x + m[2] y + m[4], y = m[1] x + m[3] y + m[5]. */
   private matrix = [1, 0, 0, 1, 0, 0];
+  private hits: Hits;
 
   constructor(
     element: HTMLElement,
@@ -45,6 +58,7 @@ export class AtlasMap {
       maxCameraRatio: FURTHEST,
       // Of one pixel: those of a width would be triangles by the thousands.
       edgeProgramClasses: { line: EdgeLineProgram },
+      nodeProgramClasses: { circle: Discs },
       defaultEdgeType: "line",
       stagePadding: 0,
       allowInvalidContainer: true,
@@ -52,6 +66,8 @@ export class AtlasMap {
       nodeReducer: (node, data) => this.shaded(Number(node), data),
       edgeReducer: (edge, data) => (this.hides(Number(edge.slice(1))) ? { ...data, hidden: true } : data),
     });
+    this.hits = new Hits(this.atlas);
+    Object.assign(this.sigma, { getNodeAtPosition: (at: Coordinates) => this.nodeAt(at) });
     this.lands = this.layer("lands", { beforeLayer: "edges" });
     this.overlay = this.layer("overlay", { afterLayer: "nodes" });
     this.sigma.resize(true);
@@ -155,6 +171,14 @@ export class AtlasMap {
     return this.sigma.getCanvases()[name].getContext("2d")!;
   }
 
+  private nodeAt({ x, y }: Coordinates): string | null {
+    // Who moves the map looks at no channel on the way: each would have the whole map shaded anew.
+    if (this.sigma.getMouseCaptor().isMouseDown) return null;
+    const place = this.sigma.viewportToGraph({ x, y });
+    const channel = this.hits.at(place.x, place.y, SLACK_PX / this.unitPx);
+    return channel === null ? null : String(channel);
+  }
+
   private drawn(): Graph {
     const { atlas } = this;
     const graph = new Graph({ type: "undirected", allowSelfLoops: false });
@@ -172,6 +196,7 @@ export class AtlasMap {
   /** Draw another day where this one was looked at. */
   showDay(): void {
     const { view } = this;
+    this.hits = new Hits(this.atlas);
     this.sigma.setGraph(this.drawn());
     this.fit();
     this.sigma.refresh();
