@@ -4,14 +4,19 @@ Belongs here: answering GET and HEAD from a store. Not here: the command (comman
 (domain.atlas.site). In production a CDN serves the same files from the bucket.
 """
 
+import logging
 import mimetypes
+import sys
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from vieweratlas_assets.domain import lake
 from vieweratlas_assets.domain.atlas import site
 from vieweratlas_assets.storage.objects import ObjectNotFound, ObjectStore, StorageError, is_key
+
+LOG = logging.getLogger("vieweratlas.serving")
 
 
 def site_server(store: ObjectStore, host: str, port: int) -> ThreadingHTTPServer:
@@ -39,10 +44,13 @@ def site_server(store: ObjectStore, host: str, port: int) -> ThreadingHTTPServer
             """Say nothing: addresses of readers belong in no log."""
 
         def _answer(self, *, with_body: bool) -> None:
-            key = _key(self.path)
+            key = ""
             try:
+                key = _key(self.path)
                 data = store.download_bytes(key) if is_key(key) else None
                 status = HTTPStatus.NOT_FOUND if data is None else HTTPStatus.OK
+            except ValueError:
+                data, status = None, HTTPStatus.BAD_REQUEST
             except ObjectNotFound:
                 data, status = None, HTTPStatus.NOT_FOUND
             except StorageError:
@@ -57,7 +65,15 @@ def site_server(store: ObjectStore, host: str, port: int) -> ThreadingHTTPServer
             if with_body:
                 self.wfile.write(body)
 
-    return ThreadingHTTPServer((host, port), Handler)
+    return _Server((host, port), Handler)
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, _request: Any, _client_address: Any) -> None:
+        """Tell what went wrong, but not with whom; that somebody left early is nothing to tell."""
+        error = sys.exception()
+        if not isinstance(error, ConnectionError | TimeoutError):
+            LOG.error("an answer failed: %s", type(error).__name__)
 
 
 def _key(path: str) -> str:

@@ -1,6 +1,8 @@
 """The server of the site: what lies there is served with its type and time, and nothing else is."""
 
 import http.client
+import socket
+import struct
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -63,3 +65,16 @@ def test_files_have_their_type_and_time(place: tuple[str, int], path: str, key: 
 def test_nothing_else_is_served(place: tuple[str, int], path: str) -> None:
     status, headers, body = ask(place, path)
     assert (status, headers["cache-control"]) == (404, "no-store") and b"viewers" not in body
+
+
+def test_who_leaves_early_or_asks_for_nonsense_is_in_no_log(
+    place: tuple[str, int], capfd: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_connection(place) as nonsense:
+        nonsense.sendall(b"GET http://[::1/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert nonsense.recv(100).startswith(b"HTTP/1.1 400")
+    with socket.create_connection(place) as gone:
+        gone.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    assert ask(place, "/")[0] == 200
+    assert "127.0.0.1" not in "".join(capfd.readouterr())

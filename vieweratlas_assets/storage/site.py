@@ -5,16 +5,19 @@ these files hold (domain.atlas.site, domain.atlas.explorer).
 """
 
 import datetime as dt
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from vieweratlas_assets.domain import lake
 from vieweratlas_assets.domain.atlas import site
-from vieweratlas_assets.domain.atlas.day_data import read_day
+from vieweratlas_assets.domain.atlas.day_data import DayBlock, read_day
 from vieweratlas_assets.domain.atlas.explorer import draw_site_page
+from vieweratlas_assets.storage.objects import StorageError
 from vieweratlas_assets.storage.sealed import PartitionRecord, SealedPartitions
 
 ASSET = "atlas_site"
+LOG = logging.getLogger("vieweratlas.days")
 
 
 def publish(sealed: SealedPartitions) -> None:
@@ -24,26 +27,50 @@ def publish(sealed: SealedPartitions) -> None:
     sealed before.
     """
     told: dict[dt.date, PartitionRecord] | None = None
-    while (days := sealed.records(ASSET)) != told:
+    while True:
+        # Before the records: a file that is written now is then in none of them, or in the newer one.
+        listed = sealed.store.list_files(lake.site_file("days/"))
+        days = sealed.records(ASSET)
+        if days == told:
+            return
         if days:
             _write(sealed, days)
+            _clear(sealed, listed, days)
         told = days
 
 
 def _write(sealed: SealedPartitions, days: Mapping[dt.date, PartitionRecord]) -> None:
     store = sealed.store
-    newest = list(days.values())[-site.TREND_DAYS :]
-    blocks = [read_day(sealed.file(record, lake.site_file(_entry(record)["bin"]))) for record in newest]
+    store.upload_bytes(lake.site_file(site.PAGE), draw_site_page().encode())
+    entries = {day: _entry(record) for day, record in days.items()}
+    store.upload_bytes(lake.site_file(site.MANIFEST), site.manifest(entries))
+    blocks = list(_blocks(sealed, list(days.values())[-site.TREND_DAYS :]))
     files = {lake.site_file(name): data for name, data in site.channel_files(blocks)}
     for key, data in files.items():
         store.upload_bytes(key, data)
     for key in store.list_files(lake.site_file(site.CHANNELS)):
         if key not in files:
             store.delete(key)
-    store.upload_bytes(lake.site_file(site.PAGE), draw_site_page().encode())
-    # Last: what it names is there.
-    entries = {day: _entry(record) for day, record in days.items()}
-    store.upload_bytes(lake.site_file(site.MANIFEST), site.manifest(entries))
+
+
+def _blocks(sealed: SealedPartitions, records: Iterable[PartitionRecord]) -> Iterator[DayBlock]:
+    """The days that can be read: one that cannot costs its own place in the trends, and no other."""
+    for record in records:
+        try:
+            data = sealed.file(record, lake.site_file(_entry(record)["bin"]))
+        except StorageError as error:
+            LOG.warning("the site's channels do without %s: %s; materialise atlas_site again", record.day, error)
+        else:
+            yield read_day(data)
+
+
+def _clear(sealed: SealedPartitions, listed: Iterable[str], days: Mapping[dt.date, PartitionRecord]) -> None:
+    """Remove the files that a day had before it was made anew."""
+    for key in listed:
+        day = site.day_of(key.removeprefix(lake.site_file("")))
+        record = days.get(day) if day else None
+        if record is not None and key not in record.files:
+            sealed.store.delete(key)
 
 
 def _entry(record: PartitionRecord) -> dict[str, Any]:

@@ -8,11 +8,12 @@ import dagster as dg
 import polars as pl
 import pytest
 
+from vieweratlas_assets.defs.assets.explorer import earlier_atlas
 from vieweratlas_assets.domain.schemas import COMMUNITIES, COMMUNITY_HISTORY, LAYOUT
 from vieweratlas_assets.domain.tables import Table
 from vieweratlas_assets.settings import Settings
 from vieweratlas_assets.storage.local import LocalStore
-from vieweratlas_assets.storage.sealed import SealedPartitions, table_files
+from vieweratlas_assets.storage.sealed import AssetDays, SealedPartitions, table_files
 from vieweratlas_tests.lakes import DAY, put_live, run, settings_for, two_groups
 
 DAYS = [DAY + dt.timedelta(days=number) for number in (0, 1, 3)]
@@ -90,3 +91,24 @@ def table_of(sealed: SealedPartitions, asset: str, day: dt.date, table: Table) -
     record = sealed.record(asset, day)
     assert record is not None
     return sealed.table(record, table)
+
+
+def test_what_changed_is_not_told_by_the_names_of_another_history(
+    settings: Settings, instance: dg.DagsterInstance, caplog: pytest.LogCaptureFixture
+) -> None:
+    for day in DAYS[:2]:
+        assert run(settings, "daily_atlas", day, instance=instance).success
+    sealed = SealedPartitions(LocalStore(settings.root))
+    assert since(sealed, DAYS[1]) == DAYS[0] and since(sealed, DAYS[0]) is None
+    record = sealed.record("community_history", DAYS[0])
+    assert record is not None
+    other = sealed.table(record, COMMUNITY_HISTORY).with_columns(community_id=3 - pl.col("community_id"))
+    files = table_files(DAYS[0], {COMMUNITY_HISTORY: other})
+    files |= {key: sealed.file(record, key) for key in record.files if key not in files}
+    sealed.seal("community_history", DAYS[0], files, facts=record.facts, made_from=record.made_from)
+    assert since(sealed, DAYS[1]) is None and "was made anew" in caplog.text
+
+
+def since(sealed: SealedPartitions, day: dt.date) -> dt.date | None:
+    earlier = earlier_atlas(sealed, AssetDays(sealed, "community_history", [day]), day)
+    return None if earlier is None else earlier.day

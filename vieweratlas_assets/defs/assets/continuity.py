@@ -199,6 +199,11 @@ def earlier_day(sealed: SealedPartitions, day: dt.date, channels: pl.Series) -> 
     )
 
 
+def fingerprint_of(history: pl.DataFrame) -> str:
+    """Tells a day's history (schema COMMUNITY_HISTORY) from others: ids mean what they mean in one of them."""
+    return hashlib.sha256(history.write_csv().encode()).hexdigest()[:16]
+
+
 def _made_of(communities: PartitionRecord | None) -> str:
     """Tells the communities of a day from others."""
     files = sorted(communities.files.items()) if communities else []
@@ -212,6 +217,7 @@ def history_result(found: History, earlier: EarlierDay | None) -> DayResult:
     facts: dict[str, Any] = {
         "rows": rows.height,
         "went_on_from": None if earlier is None else str(earlier.day),
+        "earlier_history": None if earlier is None else fingerprint_of(earlier.history),
         "kept": rows["similarity"].drop_nulls().len(),
         **{event: counted.get(event, 0) for event in EVENTS},
         "next_id": found.next_id,

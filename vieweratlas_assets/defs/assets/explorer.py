@@ -5,10 +5,12 @@ the page and what the files hold (domain.atlas).
 """
 
 import datetime as dt
+import logging
 
 import dagster as dg
 
 from vieweratlas_assets.defs.assets.atlas import atlas_options
+from vieweratlas_assets.defs.assets.continuity import fingerprint_of
 from vieweratlas_assets.defs.assets.products import UPSTREAM, atlas_of_day, preview_of_day
 from vieweratlas_assets.defs.days import DayResult, each_day
 from vieweratlas_assets.defs.io_managers import LakeIOManager
@@ -23,6 +25,7 @@ from vieweratlas_assets.storage.sealed import AssetDays, SealedPartitions
 from vieweratlas_assets.storage.site import publish
 
 DATA = "explorer_data"
+LOG = logging.getLogger("vieweratlas.days")
 
 
 def explorer_data_asset(partitions: Partitions) -> dg.AssetsDefinition:
@@ -67,18 +70,21 @@ def _data_file(day: dt.date) -> str:
 
 
 def earlier_atlas(sealed: SealedPartitions, history: AssetDays, day: dt.date) -> EarlierAtlas | None:
-    """The earlier day that a day's communities went on from; None where there is none, or it is gone."""
+    """The earlier day that a day's communities went on from; None where there is none, or it is another one now."""
     today = history.record(day)
     if today is None or today.facts.get("went_on_from") is None:
         return None
     then = dt.date.fromisoformat(today.facts["went_on_from"])
     nodes, earlier = sealed.record("overlap_graph", then), sealed.record("community_history", then)
-    if nodes is None or earlier is None:
+    known = None if earlier is None else sealed.table(earlier, COMMUNITY_HISTORY)
+    if nodes is None or known is None or fingerprint_of(known) != today.facts.get("earlier_history"):
+        told = "what changed since %s is not known on %s, as it was made anew: materialise community_history again"
+        LOG.warning(told, then, day)
         return None
     return EarlierAtlas(
         then,
         sealed.table(nodes, GRAPH_NODES),
-        sealed.table(earlier, COMMUNITY_HISTORY),
+        known,
         sealed.table(today, COMMUNITY_EVENTS),
     )
 

@@ -96,7 +96,7 @@ def told_changes(atlas: Atlas, earlier: EarlierAtlas | None) -> dict[str, Any] |
         "renamed": [[event["community_id"], then.get(event["community_id"])] for event in happened["renamed"]],
         "moved": [
             [printable(event["channel"]), then.get(event["from_community_id"]), now.get(event["community_id"])]
-            for event in sorted(happened["moved"], key=lambda event: size[event["channel"]])
+            for event in sorted(happened["moved"], key=lambda event: size.get(event["channel"], len(size)))
         ],
         "joined": atlas.nodes.height - known,
         "left": earlier.nodes.height - known,

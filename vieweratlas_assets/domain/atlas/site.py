@@ -10,6 +10,7 @@ channels' files are of the newest day and change with it.
 import datetime as dt
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
@@ -26,6 +27,8 @@ TREND_DAYS = 90
 """So many days back a channel's file tells of."""
 TREND_OVERLAPS = 5
 DIGEST_LETTERS = 12
+LONGEST_NAME = 200
+_DAY_FILE = re.compile(r"days/(\d{4}-\d{2}-\d{2})-[0-9a-f]+\.")
 
 
 def day_files(day: dt.date, packed: bytes, block: DayBlock) -> dict[str, bytes]:
@@ -88,17 +91,29 @@ def day_document(block: DayBlock) -> dict[str, Any]:
     }
 
 
+def day_of(name: str) -> dt.date | None:
+    """The day that a file of the site is of; None where it is of none."""
+    found = _DAY_FILE.match(name)
+    return dt.date.fromisoformat(found[1]) if found else None
+
+
 def channel_files(blocks: Sequence[DayBlock]) -> Iterator[tuple[str, bytes]]:
-    """The files of the newest day's channels, by name.
+    """The files of the newest day's channels, by name; none where there is no day.
+
+    Names that no login has, and no file system takes, are left out.
 
     Args:
         blocks: the newest day last; the others for the trends.
     """
+    if not blocks:
+        return
     newest = blocks[-1]
     past = [_Past(block) for block in blocks]
     shared = _shared(newest)
     rank = _ranks(newest)
     for at, channel in enumerate(newest.head["channels"]):
+        if len(channel_file(channel)) > LONGEST_NAME:
+            continue
         links = shared[at]
         trend = {
             "days": [block.head["date"] for block in blocks],

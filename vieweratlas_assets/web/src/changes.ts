@@ -1,4 +1,4 @@
-// What changed since the day before: communities that came, went, split and merged; who moved; who won viewers.
+// What changed since the earlier day: communities that came, went, split and merged; who moved; who won viewers.
 
 import type { Atlas, Changes } from "./data";
 import { dayText, element, signed } from "./text";
@@ -35,10 +35,12 @@ export function rankChange(atlas: Atlas, channel: number): HTMLElement | null {
   if (atlas.isNew(channel)) return element("small", { className: "up", textContent: " new" });
   const rise = atlas.rise(channel);
   if (rise === null) return null;
-  if (rise === 0) return element("small", { textContent: " =", ariaLabel: "same rank as the day before" });
-  const word = `${Math.abs(rise)} ${rise > 0 ? "up" : "down"} since the day before`;
-  const text = ` ${rise > 0 ? "▲" : "▼"}${Math.abs(rise)}`;
-  return element("small", { className: rise > 0 ? "up" : "down", textContent: text, ariaLabel: word, title: word });
+  const places = Math.abs(rise);
+  const since = `since ${dayText(atlas.head.changes?.since ?? "")}`;
+  const word = rise ? `${places} ${rise > 0 ? "up" : "down"} ${since}` : `unchanged ${since}`;
+  const sign = element("span", { textContent: rise ? ` ${rise > 0 ? "▲" : "▼"}${places}` : " =", ariaHidden: "true" });
+  const told = element("span", { className: "unseen", textContent: word });
+  return element("small", { className: rise > 0 ? "up" : rise < 0 ? "down" : "", title: word }, sign, told);
 }
 
 type Row = Section["rows"][number];

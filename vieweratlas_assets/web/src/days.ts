@@ -15,11 +15,12 @@ export interface Days {
   readonly dates: string[];
   /** Read a day; null where it is not there. */
   load(date: string): Promise<Atlas | null>;
-  /** Null where nothing is known of the channel. */
+  /** Null where nothing is known of the channel; a site knows those of its newest day. */
   trend(login: string): Promise<Trend | null>;
 }
 
 const TREND_OVERLAPS = 5;
+const MOST_KEPT = 10;
 
 export async function findDays(): Promise<Days> {
   const blocks = [...document.querySelectorAll<HTMLScriptElement>("script.day")];
@@ -88,7 +89,10 @@ class DaysOfSite implements Days {
 
   load(date: string): Promise<Atlas | null> {
     const found = this.loaded.get(date) ?? this.read(date);
+    this.loaded.delete(date);
     this.loaded.set(date, found);
+    // The days that were looked at last.
+    for (const old of [...this.loaded.keys()].slice(0, -MOST_KEPT)) this.loaded.delete(old);
     found.then(
       (atlas) => atlas ?? this.loaded.delete(date),
       () => this.loaded.delete(date),

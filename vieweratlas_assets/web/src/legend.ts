@@ -14,9 +14,12 @@ export function buildLegend(state: State, theme: Theme, onCommunity: (community:
     });
   };
   const build = () => {
+    const focused = buttons.findIndex((button) => button === document.activeElement);
     buttons = listCommunities(state, onCommunity);
     fillFilter("game", state, state.atlas.head.games);
     fillFilter("language", state, state.atlas.head.languages);
+    // Communities keep their order from day to day, but for a few.
+    if (focused >= 0) buttons[Math.min(focused, buttons.length - 1)]?.focus();
   };
   for (const filter of ["game", "language"] as const) {
     const select = byId<HTMLSelectElement>(filter);

@@ -19,10 +19,12 @@ const ZOOM = 1.5;
 
 async function main(): Promise<void> {
   const days = await findDays();
-  const newest = days.dates.at(-1);
-  const atlas = newest === undefined ? null : await days.load(newest);
-  if (!atlas) throw new Error("there is no day yet");
-  explore(days, new State(atlas));
+  // The newest may be about to be made anew.
+  for (const date of days.dates.toReversed()) {
+    const atlas = await days.load(date).catch(() => null);
+    if (atlas) return explore(days, new State(atlas));
+  }
+  throw new Error("there is no day that could be loaded");
 }
 
 function explore(days: Days, state: State): void {
@@ -128,8 +130,8 @@ function explore(days: Days, state: State): void {
   };
   addEventListener("keydown", (event) => {
     const target = event.target as HTMLElement;
-    const isTyping = target.matches("input, select");
-    const isListed = event.key.startsWith("Arrow") && target.closest("#panel, #legend");
+    const isTyping = target.matches("input:not([type=range]), select");
+    const isListed = event.key.startsWith("Arrow") && target.closest("#panel, #legend, #days");
     if (isTyping || isListed || event.ctrlKey || event.metaKey || event.altKey || !(event.key in acts)) return;
     event.preventDefault();
     acts[event.key]();

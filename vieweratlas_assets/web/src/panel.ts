@@ -150,7 +150,8 @@ export class Panel {
     if (this.days.dates.length < 2) return;
     const place = element("div", { className: "trends" });
     this.panel.append(place);
-    void this.days.trend(login).then((trend) => {
+    const unknown = () => null;
+    void this.days.trend(login).catch(unknown).then((trend) => {
       if (!trend) return;
       place.append(
         element("h3", { textContent: `${trend.days.length} days` }),

@@ -12,6 +12,7 @@ const FURTHEST_OUT = 5;
 export class Permalink {
   private timer = 0;
   private isReading = false;
+  private reads = 0;
 
   constructor(
     private readonly map: AtlasMap,
@@ -30,18 +31,24 @@ export class Permalink {
 
   /** Show what the address asks for; whatever in it is nothing is passed over. */
   async read(): Promise<void> {
-    this.isReading = true;
+    const mine = ++this.reads;
     const asked = new URLSearchParams(location.hash.slice(1));
-    await this.slider.goTo(asked.get("d") ?? this.slider.newest);
-    const name = asked.get("c");
+    this.isReading = true;
+    const isThere = await this.slider.goTo(asked.get("d") ?? this.slider.newest);
+    // Another address, or another day, may have been asked for since.
+    if (mine !== this.reads) return;
+    this.isReading = false;
+    if (!isThere) return;
+    const login = asked.get("c");
     const id = Number(asked.get("k"));
+    const selected = login === null ? null : this.channelNamed(login);
     this.state.change({
-      selected: name === null ? null : this.channelNamed(name),
+      selected,
+      missing: selected === null && login ? login : null,
       community: asked.has("k") ? this.state.atlas.communityWithId(id) : null,
     });
     const view = (asked.get("v") ?? "").split("_").map(Number);
     if (view.length === 3 && view.every(Number.isFinite) && isSane(view)) this.map.view = view as [number, number, number];
-    this.isReading = false;
   }
 
   private write(): void {
@@ -50,7 +57,8 @@ export class Permalink {
     const { atlas } = state;
     const told = new URLSearchParams();
     if (atlas.head.date !== this.slider.newest) told.set("d", atlas.head.date);
-    if (state.selected !== null) told.set("c", atlas.head.channels[state.selected]);
+    const login = state.selected === null ? state.missing : atlas.head.channels[state.selected];
+    if (login !== null) told.set("c", login);
     if (state.community !== null) told.set("k", String(atlas.head.communities[state.community].id));
     told.set("v", this.map.view.map((each) => each.toFixed(4)).join("_"));
     history.replaceState(null, "", `#${told}`);

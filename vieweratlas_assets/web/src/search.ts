@@ -26,7 +26,8 @@ export class Search {
     this.build();
     state.onDay(() => {
       this.build();
-      this.close();
+      if (this.list.hidden) return;
+      this.look();
     });
     this.input.addEventListener("input", () => this.look());
     this.input.addEventListener("blur", () => this.close());

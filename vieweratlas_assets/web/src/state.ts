@@ -2,7 +2,7 @@
 
 import type { Atlas } from "./data";
 
-type Choice = Pick<State, "selected" | "hovered" | "community" | "game" | "language" | "showsChanges">;
+type Choice = Pick<State, "selected" | "missing" | "hovered" | "community" | "game" | "language" | "showsChanges">;
 
 export class State {
   selected: number | null = null;
@@ -53,8 +53,7 @@ export class State {
   }
 
   change(values: Partial<Choice>): void {
-    if ("selected" in values) this.missing = null;
-    Object.assign(this, values);
+    Object.assign(this, "selected" in values ? { missing: null, ...values } : values);
     this.tell();
   }
 
