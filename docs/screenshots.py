@@ -61,7 +61,7 @@ def main(root: Path, home: Path) -> None:
             wide.wait_for_timeout(3000)
             expand_groups(wide)
             # Twice on nothing shows the whole graph.
-            wide.mouse.dblclick(1500, 200)
+            wide.mouse.dblclick(700, 1450)
             wide.wait_for_timeout(2000)
             save(wide.screenshot(), "asset_graph.png", width=2000)
             page.goto(f"{dev.url}/assets/channel_audience?view=overview")

@@ -154,11 +154,11 @@ export class Panel {
     void this.days.trend(login).catch(unknown).then((trend) => {
       if (!trend) return;
       place.append(
-        element("h3", { textContent: `${trend.days.length} days` }),
-        trendLine("Viewers", trend.days, trend.viewers, date),
+        element("h3", { textContent: `Over ${trend.days.length} days: viewers, and shared with` }),
+        trendLine("All viewers", trend.days, trend.viewers, date),
         ...trend.overlaps.map(({ channel, shared }) => {
           const at = this.atlas.channelOf(channel);
-          return trendLine(`with ${at === null ? channel : this.atlas.nameOf(at)}`, trend.days, shared, date);
+          return trendLine(at === null ? channel : this.atlas.nameOf(at), trend.days, shared, date);
         }),
       );
     });

@@ -3,7 +3,7 @@
 import { dayText, element, short } from "./text";
 
 const SVG = "http://www.w3.org/2000/svg";
-const SIZE = { width: 120, height: 28, margin: 3 };
+const SIZE = { width: 96, height: 28, margin: 3 };
 
 /** A line over the days, broken where nothing is known, with a mark at the day that is shown; its ends are told. */
 export function trendLine(name: string, days: string[], values: (number | null)[], shown: string): HTMLElement {
