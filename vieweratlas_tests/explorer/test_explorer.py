@@ -206,6 +206,26 @@ def test_games_and_languages_filter_the_map(published: Opened, opened: Explorer)
         assert opened.ask("it.state.isFiltered") is False and opened.page.input_value("#game") == ""
 
 
+def test_names_follow_at_once_what_is_looked_at(opened: Explorer) -> None:
+    opened.settle()
+    at_once = "it.labels.named.includes(it.atlas.ranked[2]) && it.labels.named.every(c => it.state.lit.has(c))"
+    assert opened.ask(f"(it.select(it.atlas.ranked[2]), {at_once})")
+
+
+def test_names_go_with_a_map_that_is_pulled_and_are_chosen_anew_when_it_rests(opened: Explorer) -> None:
+    opened.page.mouse.move(1300, 300)
+    opened.page.mouse.down()
+    opened.page.mouse.move(1280, 300)
+    opened.page.mouse.move(1250, 310)
+    opened.settle()
+    moved = opened.ask("new DOMMatrix(getComputedStyle(document.querySelector('#countries')).transform)")
+    assert moved["e"] == pytest.approx(-50, abs=1) and moved["f"] == pytest.approx(10, abs=1)
+    opened.page.mouse.up()
+    opened.when("document.querySelector('#countries').style.transform === ''")
+    named = opened.ask("it.labels.named.map(c => it.map.channelOnScreen(c)).every(([x, y]) => x > 0 && y > 0)")
+    assert named
+
+
 def test_closer_up_smaller_channels_get_names_and_countries_give_way(opened: Explorer) -> None:
     before = opened.ask("[it.labels.shownCommunities, it.atlas.viewersOf(it.labels.named.at(-1))]")
     opened.ask("it.map.sigma.getCamera().setState({ x: 0.55, y: 0.5, ratio: 0.12 })")

@@ -83,6 +83,7 @@ export class Labels {
   private build(): void {
     this.countries = this.atlas.head.communities.map(() => element("div", { className: "country", hidden: true }));
     byId("countries").replaceChildren(...this.countries);
+    this.chosen = null;
   }
 
   get shownCommunities(): number {

@@ -38,6 +38,8 @@ function explore(days: Days, state: State): void {
   const slider = new DaySlider(days, state);
   // Last, as it draws at once what the others have made ready.
   state.onDay(() => map.showDay());
+  state.onChange(() => map.shade());
+  theme.onChange(() => map.repaint());
   const permalink = new Permalink(map, state, slider, (name) => search.channelNamed(name));
 
   function select(channel: number): void {

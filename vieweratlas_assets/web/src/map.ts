@@ -73,11 +73,6 @@ export class AtlasMap {
     this.sigma.resize(true);
     this.fit();
     this.sigma.on("resize", () => this.fit());
-    state.onChange(() => this.sigma.refresh({ skipIndexation: true }));
-    theme.onChange(() => {
-      this.paint();
-      this.sigma.refresh();
-    });
   }
 
   private get atlas(): Atlas {
@@ -191,6 +186,17 @@ export class AtlasMap {
     this.graph = graph;
     this.paint();
     return graph;
+  }
+
+  /** Draw what somebody looks at. */
+  shade(): void {
+    this.sigma.refresh({ skipIndexation: true });
+  }
+
+  /** Draw all in the colours of another theme. */
+  repaint(): void {
+    this.paint();
+    this.sigma.refresh();
   }
 
   /** Draw another day where this one was looked at. */
