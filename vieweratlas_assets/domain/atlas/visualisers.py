@@ -17,7 +17,7 @@ TAKEN_NAMES = frozenset({"layout", "png", "html", "explorer", "site"})
 TAKEN_FILES = frozenset(
     {
         *(table.name for table in TABLES),
-        *("graph", "community_graph", "analysis_results", "quality_report", "explorer", "manifest"),
+        *("graph", "community_graph", "analysis_results", "quality_report", "explorer", "explorer_data", "manifest"),
     }
 )
 _FILE = re.compile(r"([a-z][a-z0-9_]*)(-[A-Za-z0-9_-]+)?(\.[A-Za-z0-9]+)+")

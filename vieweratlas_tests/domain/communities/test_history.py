@@ -39,7 +39,7 @@ class Diary:
         channels = sorted([*game_of, *alone])
         nodes = GRAPH_NODES.conform(
             pl.DataFrame(
-                [(each, (viewers or {}).get(each, 100), 1, game_of.get(each), "en") for each in channels],
+                [(each, (viewers or {}).get(each, 100), 1, game_of.get(each), "en", None) for each in channels],
                 schema=GRAPH_NODES.schema,
                 orient="row",
             )
