@@ -22,7 +22,7 @@ def good_day_before(
     sealed: SealedPartitions,
     day: dt.date,
     channels: pl.Series,
-    may_be: Callable[[PartitionRecord], bool] = lambda _: True,
+    may_be: Callable[[PartitionRecord], bool],
 ) -> PartitionRecord | None:
     """The record of `communities` of the latest earlier day that knows most of today's channels.
 

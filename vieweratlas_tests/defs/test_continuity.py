@@ -13,7 +13,7 @@ from vieweratlas_assets.domain.schemas import COMMUNITIES, COMMUNITY_HISTORY, LA
 from vieweratlas_assets.domain.tables import Table
 from vieweratlas_assets.settings import Settings
 from vieweratlas_assets.storage.local import LocalStore
-from vieweratlas_assets.storage.sealed import AssetDays, SealedPartitions, table_files
+from vieweratlas_assets.storage.sealed import SealedPartitions, table_files
 from vieweratlas_tests.lakes import DAY, put_live, run, settings_for, two_groups
 
 DAYS = [DAY + dt.timedelta(days=number) for number in (0, 1, 3)]
@@ -110,5 +110,5 @@ def test_what_changed_is_not_told_by_the_names_of_another_history(
 
 
 def since(sealed: SealedPartitions, day: dt.date) -> dt.date | None:
-    earlier = earlier_atlas(sealed, AssetDays(sealed, "community_history", [day]), day)
+    earlier = earlier_atlas(sealed, day)
     return None if earlier is None else earlier.day

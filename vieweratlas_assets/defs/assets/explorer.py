@@ -11,7 +11,7 @@ import dagster as dg
 
 from vieweratlas_assets.defs.assets.atlas import atlas_options
 from vieweratlas_assets.defs.assets.continuity import fingerprint_of
-from vieweratlas_assets.defs.assets.products import UPSTREAM, atlas_of_day, preview_of_day
+from vieweratlas_assets.defs.assets.products import preview_of_day, product_asset
 from vieweratlas_assets.defs.days import DayResult, each_day
 from vieweratlas_assets.defs.io_managers import LakeIOManager
 from vieweratlas_assets.domain import lake as paths
@@ -19,6 +19,7 @@ from vieweratlas_assets.domain.atlas import site
 from vieweratlas_assets.domain.atlas.changes import EarlierAtlas
 from vieweratlas_assets.domain.atlas.day_data import day_data, read_day
 from vieweratlas_assets.domain.atlas.explorer import days_within_budget, draw_explorer
+from vieweratlas_assets.domain.atlas.model import Atlas
 from vieweratlas_assets.domain.schemas import COMMUNITY_EVENTS, COMMUNITY_HISTORY, GRAPH_NODES
 from vieweratlas_assets.partitions import Partitions
 from vieweratlas_assets.storage.sealed import AssetDays, SealedPartitions
@@ -30,48 +31,31 @@ LOG = logging.getLogger("vieweratlas.days")
 
 def explorer_data_asset(partitions: Partitions) -> dg.AssetsDefinition:
     """Build the asset `explorer_data`."""
-
-    @dg.asset(
-        name=DATA,
-        ins={upstream: dg.AssetIn(input_manager_key="lake") for upstream in UPSTREAM},
-        kinds={"binary"},
-        **atlas_options(partitions, DATA),
+    description = (
+        "A day packed for the explorer and the site: map, all overlaps, and what changed since the earlier day."
     )
-    def data_asset(
-        context: dg.AssetExecutionContext,
-        overlap_graph: AssetDays,
-        communities: AssetDays,
-        community_tags: AssetDays,
-        atlas_layout: AssetDays,
-        community_history: AssetDays,
-        lake: dg.ResourceParam[LakeIOManager],
-    ) -> dg.MaterializeResult:
-        """A day packed for the explorer and the site: map, all overlaps, and what changed since the earlier day."""
-        inputs = (overlap_graph, communities, community_tags, atlas_layout, community_history)
+    return product_asset(partitions, DATA, description, {"binary"}, _data)
 
-        def of_day(day: dt.date) -> DayResult:
-            atlas, earlier = atlas_of_day(day, *inputs), earlier_atlas(lake.sealed, community_history, day)
-            packed = day_data(atlas, earlier)
-            facts = {
-                "channels": atlas.nodes.height,
-                "links": atlas.edges.height,
-                "since": None if earlier is None else str(earlier.day),
-                "size_bytes": len(packed),
-            }
-            return DayResult(products={"explorer_data.bin": packed}, facts=facts)
 
-        return each_day(context, lake.sealed, of_day)
-
-    return data_asset
+def _data(atlas: Atlas, sealed: SealedPartitions) -> DayResult:
+    earlier = earlier_atlas(sealed, atlas.day)
+    packed = day_data(atlas, earlier)
+    facts = {
+        "channels": atlas.nodes.height,
+        "links": atlas.edges.height,
+        "since": None if earlier is None else str(earlier.day),
+        "size_bytes": len(packed),
+    }
+    return DayResult(products={"explorer_data.bin": packed}, facts=facts)
 
 
 def _data_file(day: dt.date) -> str:
     return paths.atlas_file(day, "explorer_data.bin")
 
 
-def earlier_atlas(sealed: SealedPartitions, history: AssetDays, day: dt.date) -> EarlierAtlas | None:
+def earlier_atlas(sealed: SealedPartitions, day: dt.date) -> EarlierAtlas | None:
     """The earlier day that a day's communities went on from; None where there is none, or it is another one now."""
-    today = history.record(day)
+    today = sealed.record("community_history", day)
     if today is None or today.facts.get("went_on_from") is None:
         return None
     then = dt.date.fromisoformat(today.facts["went_on_from"])

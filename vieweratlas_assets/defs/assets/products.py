@@ -6,7 +6,6 @@ Belongs here: the assets that publish. Not here: drawing and writing (domain.atl
 import datetime as dt
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -73,19 +72,19 @@ def _method_of(communities: PartitionRecord | None) -> str:
     return f"communities by {settings.get('algorithm', 'an algorithm')}"
 
 
-def _product(
+def product_asset(
     partitions: Partitions,
     name: str,
     description: str,
     kinds: set[str],
-    make: Callable[[Atlas], DayResult],
-    *,
-    previewed: bool = False,
+    make: Callable[[Atlas, SealedPartitions], DayResult],
+    deps: Sequence[str] = (),
 ) -> dg.AssetsDefinition:
     """An asset that is made from the whole atlas of a day.
 
     Args:
-        previewed: the UI shows the day's picture, which is therefore made before.
+        make: of the atlas and the lake, which holds what was made before.
+        deps: assets besides those of the atlas that are made before.
     """
 
     @dg.asset(
@@ -93,7 +92,7 @@ def _product(
         description=description,
         kinds=kinds,
         ins={upstream: dg.AssetIn(input_manager_key="lake") for upstream in UPSTREAM},
-        deps=["atlas_png"] if previewed else [],
+        deps=deps,
         **atlas_options(partitions, name),
     )
     def product(
@@ -106,12 +105,7 @@ def _product(
         lake: dg.ResourceParam[LakeIOManager],
     ) -> dg.MaterializeResult:
         inputs = (overlap_graph, communities, community_tags, atlas_layout, community_history)
-
-        def of_day(day: dt.date) -> DayResult:
-            made = make(atlas_of_day(day, *inputs))
-            return replace(made, pictures=preview_of_day(lake.sealed, day)) if previewed else made
-
-        return each_day(context, lake.sealed, of_day)
+        return each_day(context, lake.sealed, lambda day: make(atlas_of_day(day, *inputs), lake.sealed))
 
     return product
 
@@ -119,10 +113,10 @@ def _product(
 def atlas_png_asset(partitions: Partitions) -> dg.AssetsDefinition:
     """Build the asset `atlas_png`."""
     description = "The map as a picture to print, dark and light, and as a card for links."
-    return _product(partitions, "atlas_png", description, {"matplotlib", "png"}, _png)
+    return product_asset(partitions, "atlas_png", description, {"matplotlib", "png"}, _png)
 
 
-def _png(atlas: Atlas) -> DayResult:
+def _png(atlas: Atlas, _: SealedPartitions) -> DayResult:
     png = draw_png(atlas)
     products = {
         "community_graph.png": png,
@@ -145,23 +139,25 @@ def preview_of_day(sealed: SealedPartitions, day: dt.date) -> dict[str, bytes]:
 def atlas_html_asset(partitions: Partitions) -> dg.AssetsDefinition:
     """Build the asset `atlas_html`."""
     description = "The map as a page to open in a browser."
-    return _product(partitions, "atlas_html", description, {"pyvis", "html"}, _html, previewed=True)
+    return product_asset(partitions, "atlas_html", description, {"pyvis", "html"}, _html, ["atlas_png"])
 
 
-def _html(atlas: Atlas) -> DayResult:
+def _html(atlas: Atlas, sealed: SealedPartitions) -> DayResult:
     page = draw_html(atlas).encode()
     return DayResult(
-        products={"community_graph.html": page}, facts={"channels": atlas.nodes.height, "size_bytes": len(page)}
+        products={"community_graph.html": page},
+        facts={"channels": atlas.nodes.height, "size_bytes": len(page)},
+        pictures=preview_of_day(sealed, atlas.day),
     )
 
 
 def gephi_export_asset(partitions: Partitions) -> dg.AssetsDefinition:
     """Build the asset `gephi_export`."""
     description = "The graph for Gephi: nodes and edges as CSV, and both as GEXF."
-    return _product(partitions, "gephi_export", description, {"csv", "gexf"}, _gephi)
+    return product_asset(partitions, "gephi_export", description, {"csv", "gexf"}, _gephi)
 
 
-def _gephi(atlas: Atlas) -> DayResult:
+def _gephi(atlas: Atlas, _: SealedPartitions) -> DayResult:
     products = {
         "graph_nodes.csv": gephi_nodes_csv(atlas),
         "graph_edges.csv": gephi_edges_csv(atlas),
@@ -174,7 +170,7 @@ def _gephi(atlas: Atlas) -> DayResult:
 def visualiser_asset(partitions: Partitions, name: str, visualiser: Visualiser) -> dg.AssetsDefinition:
     """Build the asset `atlas_<name>` of a visualiser that a user brings."""
 
-    def make(atlas: Atlas) -> DayResult:
+    def make(atlas: Atlas, _: SealedPartitions) -> DayResult:
         files = products_of(name, visualiser, atlas)
         facts = {"channels": atlas.nodes.height, "size_bytes": sum(map(len, files.values()))}
         pictures = {file: preview_png(data) for file, data in files.items() if data.startswith(_PNG)}
@@ -182,7 +178,7 @@ def visualiser_asset(partitions: Partitions, name: str, visualiser: Visualiser) 
 
     told = (inspect.getdoc(visualiser) if inspect.isroutine(visualiser) else "") or ""
     description = told.partition("\n")[0] or f"The visualiser {name}, a plug-in."
-    return _product(partitions, f"atlas_{name}", description, {"plugin"}, make)
+    return product_asset(partitions, f"atlas_{name}", description, {"plugin"}, make)
 
 
 _PNG = b"\x89PNG\r\n\x1a\n"

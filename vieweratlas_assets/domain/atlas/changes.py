@@ -80,7 +80,7 @@ def told_changes(atlas: Atlas, earlier: EarlierAtlas | None) -> dict[str, Any] |
         kind: earlier.events.filter(pl.col("event") == kind).to_dicts()
         for kind in ("born", "died", "split", "merged", "renamed", "moved")
     }
-    known = before(atlas, earlier)["known"].sum()
+    known = atlas.nodes.join(earlier.nodes, on="channel", how="semi").height
     size = {channel: place for place, channel in enumerate(atlas.channels_by_size["channel"])}
     return {
         "since": earlier.day.isoformat(),

@@ -27,10 +27,9 @@ def draw_explorer(day: bytes, earlier: Sequence[bytes] = ()) -> str:
         day: the day that it opens with, as `day_data` packs it.
         earlier: more days, the newest first. The page takes them as long as each is within EXTRA_DAY_BYTES.
     """
-    blocks = [base64.b64encode(each).decode() for each in (day, *earlier)]
     data = "\n".join(
-        f'<script class="day" type="application/gzip;base64">{block}</script>'
-        for block in [blocks[0], *blocks[1 : 1 + days_within_budget(earlier)]]
+        f'<script class="day" type="application/gzip;base64">{base64.b64encode(block).decode()}</script>'
+        for block in (day, *earlier[: days_within_budget(earlier)])
     )
     head = read_day(day).head
     return _page(f"ViewerAtlas · {head['date']}", f"{head['counts']}. {AUDIENCE_NOTE}.", data, connections="'none'")

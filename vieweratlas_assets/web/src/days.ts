@@ -6,7 +6,6 @@ import { type Atlas, readAtlas } from "./data";
 export interface Trend {
   days: string[];
   viewers: (number | null)[];
-  rank: (number | null)[];
   overlaps: { channel: string; shared: (number | null)[] }[];
 }
 
@@ -57,7 +56,6 @@ class DaysInPage implements Days {
     return Promise.resolve({
       days: this.dates,
       viewers: of((atlas, own) => atlas.viewersOf(own)),
-      rank: of((atlas, own) => (atlas.viewersOf(own) === null ? null : atlas.rank[own] + 1)),
       overlaps: others.map((edge) => {
         const other = last.head.channels[last.other(edge, channel)];
         const shared = (atlas: Atlas, own: number) => {
