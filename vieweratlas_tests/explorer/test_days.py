@@ -77,7 +77,7 @@ def test_the_slider_keeps_the_channel_and_the_place(week: list[DayMade], opened:
     kept = set.intersection(*(set(each.atlas.nodes["channel"]) for each in week))
     largest = week[-1].atlas.channels_by_size.filter(pl.col("channel").is_in(list(kept)))["channel"][2]
     opened.ask(f"it.select(it.atlas.channelOf('{largest}'))")
-    opened.page.wait_for_timeout(100)
+    opened.settle()
     view = opened.ask("it.map.view")
     for place in (0, 3, 6):
         go_to(opened, place)

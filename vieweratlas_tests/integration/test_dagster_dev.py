@@ -47,7 +47,7 @@ def computed_assets() -> list[str]:
 
 def wait_for_backfill(dev: DagsterDev, backfill: str) -> dict:
     found: dict = {}
-    for _ in range(240):
+    for _ in range(600):
         found = dev.graphql(STATUS, id=backfill)["partitionBackfillOrError"]
         if found["status"] in TERMINAL:
             return found
@@ -56,7 +56,7 @@ def wait_for_backfill(dev: DagsterDev, backfill: str) -> dict:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_a_backfill_of_ten_days_makes_every_partition(tmp_path: Path) -> None:
     store = LocalStore(tmp_path / "lake")
     write_world(store, build_world(SPEC))

@@ -114,12 +114,12 @@ export class AtlasMap {
   /** The place in the middle of the screen, and how many units of the map are across its shorter side. */
   get view(): [number, number, number] {
     const { clientWidth: width, clientHeight: height } = this.element;
+    this.measure();
     const middle = this.sigma.viewportToGraph({ x: width / 2, y: height / 2 });
     return [middle.x, middle.y, Math.min(width, height) / this.unitPx];
   }
 
   set view([x, y, across]: [number, number, number]) {
-    this.measure();
     const now = this.view[2];
     const camera = this.sigma.getCamera();
     const to = { ...this.framed(x, y), ratio: clamped((camera.ratio * across) / now) };
