@@ -79,10 +79,10 @@ def atlas_explorer_asset(partitions: Partitions, most_days: int) -> dg.AssetsDef
     Args:
         most_days: how many days the page may hold, its own included.
     """
-    days = dg.TimeWindowPartitionMapping(start_offset=1 - most_days, allow_nonexistent_upstream_partitions=True)
 
+    # Of its own day alone: with earlier ones as inputs a backfill would ask for pages of later days without data.
     @dg.asset(
-        ins={DATA: dg.AssetIn(partition_mapping=days, input_manager_key="lake")},
+        ins={DATA: dg.AssetIn(input_manager_key="lake")},
         deps=["atlas_png"],
         kinds={"typescript", "html"},
         **atlas_options(partitions, "atlas_explorer"),
@@ -94,8 +94,7 @@ def atlas_explorer_asset(partitions: Partitions, most_days: int) -> dg.AssetsDef
 
         def of_day(day: dt.date) -> DayResult:
             own = explorer_data.file(day, _data_file(day))
-            found = [record.day for record in explorer_data.window(day, most_days) if record.day != day]
-            earlier = [explorer_data.file(each, _data_file(each)) for each in reversed(found)]
+            earlier = _days_before(lake.sealed, day, most_days - 1)
             page = draw_explorer(own, earlier).encode()
             head = read_day(own).head
             facts = {
@@ -108,6 +107,12 @@ def atlas_explorer_asset(partitions: Partitions, most_days: int) -> dg.AssetsDef
         return each_day(context, lake.sealed, of_day)
 
     return atlas_explorer
+
+
+def _days_before(sealed: SealedPartitions, day: dt.date, most: int) -> list[bytes]:
+    """The packed days that are there among so many before a day, the latest first."""
+    records = [sealed.record(DATA, day - dt.timedelta(days=back)) for back in range(1, most + 1)]
+    return [sealed.file(record, _data_file(record.day)) for record in records if record is not None]
 
 
 def atlas_site_asset(partitions: Partitions) -> dg.AssetsDefinition:
