@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
 
 from vieweratlas_assets.domain.atlas.day_data import day_data
 from vieweratlas_assets.domain.atlas.explorer import draw_explorer
@@ -95,6 +95,42 @@ def timed(do: Callable[[], Any]) -> tuple[Any, float]:
     return result, time.process_time() - began
 
 
+def metrics(session: CDPSession) -> dict[str, float]:
+    """What Chromium counts of a page so far."""
+    return {each["name"]: each["value"] for each in session.send("Performance.getMetrics")["metrics"]}
+
+
+def pulled(tab: Page, session: CDPSession, left: int, top: int) -> float:
+    """Milliseconds of the main thread for each frame in which the page is pulled by the mouse."""
+    tab.mouse.move(left, top)
+    tab.mouse.down()
+    before = metrics(session)["TaskDuration"]
+    for frame in range(FRAMES):
+        tab.mouse.move(left - 4 * frame, top - 2 * frame)
+        tab.evaluate("() => new Promise(done => requestAnimationFrame(() => done()))")
+    spent = metrics(session)["TaskDuration"] - before
+    tab.mouse.up()
+    return 1000 * spent / FRAMES
+
+
+def opened(browser: Browser) -> tuple[Page, CDPSession]:
+    """A tab whose main thread is measured."""
+    tab = browser.new_page(viewport={"width": 1440, "height": 900})
+    session = tab.context.new_cdp_session(tab)
+    # The thread's own time: what draws, without a GPU, is other threads that take the cores from it.
+    session.send("Performance.enable", {"timeDomain": "threadTicks"})
+    return tab, session
+
+
+def blank_frame(browser: Browser) -> float:
+    """What a frame costs of an empty page: the mouse, the question whether it is over, the browser itself."""
+    tab, session = opened(browser)
+    tab.set_content("<!DOCTYPE html><p>nothing</p>")
+    spent = pulled(tab, session, *START["explorer"])
+    tab.close()
+    return spent
+
+
 def in_browser(browser: Browser, page: str, name: str) -> dict[str, float]:
     """What a page costs: its size, CPU of its main thread until it is ready and a frame while it is moved, its heap.
 
@@ -104,36 +140,21 @@ def in_browser(browser: Browser, page: str, name: str) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "page.html"
         file.write_text(page, encoding="utf-8")
-        tab = browser.new_page(viewport={"width": 1440, "height": 900})
-        session = tab.context.new_cdp_session(tab)
-        # The thread's own time: what draws, without a GPU, is other threads that take the cores from it.
-        session.send("Performance.enable", {"timeDomain": "threadTicks"})
-
-        def metrics() -> dict[str, float]:
-            return {each["name"]: each["value"] for each in session.send("Performance.getMetrics")["metrics"]}
-
+        tab, session = opened(browser)
         tab.goto(file.as_uri())
         tab.wait_for_function(READY[name], timeout=300_000)
         tab.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
-        loaded = metrics()
-        left, top = START[name]
-        tab.mouse.move(left, top)
-        tab.mouse.down()
-        view, before = tab.evaluate(VIEW[name]), metrics()
-        for frame in range(FRAMES):
-            tab.mouse.move(left - 4 * frame, top - 2 * frame)
-            tab.evaluate("() => new Promise(done => requestAnimationFrame(() => done()))")
-        after = metrics()
+        loaded, view = metrics(session), tab.evaluate(VIEW[name])
+        frame_ms = pulled(tab, session, *START[name])
         if tab.evaluate(VIEW[name]) == view:
             raise RuntimeError(f"the page of {name} did not move")
-        tab.mouse.up()
         session.send("HeapProfiler.collectGarbage")
-        heap = metrics()["JSHeapUsedSize"]
+        heap = metrics(session)["JSHeapUsedSize"]
         tab.close()
     return {
         "size_bytes": len(page.encode()),
         "load_s": round(loaded["TaskDuration"], 3),
-        "frame_ms": round(1000 * (after["TaskDuration"] - before["TaskDuration"]) / FRAMES, 2),
+        "frame_ms": round(frame_ms, 2),
         "heap_mb": round(heap / 1e6, 1),
     }
 
@@ -149,9 +170,17 @@ def main(channels: int, links: int) -> None:
     }
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM)
+        blank_ms = blank_frame(browser)
         found = {name: in_browser(browser, page, name) for name, page in pages.items()}
         browser.close()
-    told = {"communities": atlas.tags.height, "layout_s": round(layout_s, 2), "picture_s": round(picture_s, 2)}
+    for each in found.values():
+        each["frame_ms"] = round(each["frame_ms"] - blank_ms, 2)
+    told = {
+        "communities": atlas.tags.height,
+        "layout_s": round(layout_s, 2),
+        "picture_s": round(picture_s, 2),
+        "blank_frame_ms": round(blank_ms, 2),
+    }
     print(json.dumps({**told, **found}))
 
 
