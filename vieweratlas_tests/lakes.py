@@ -73,6 +73,15 @@ def put_raw(
     **told: Any,
 ) -> str:
     """Write an hour of a collector, and return its key: for each channel the chatters of minute 0, 1, 2, …"""
+    key = f"{lake.raw_hour(hour)}{name}.parquet"
+    store.upload_parquet(key, raw_rows(hour, chat, name=name, **told), RAW_SNAPSHOTS)
+    return key
+
+
+def raw_rows(
+    hour: dt.datetime, chat: Mapping[str, Sequence[Sequence[str]]], *, name: str = "collector-1", **told: Any
+) -> pl.DataFrame:
+    """What `put_raw` writes; schema RAW_SNAPSHOTS."""
     rows = [
         {
             "channel": channel,
@@ -84,9 +93,7 @@ def put_raw(
         for channel, minutes in chat.items()
         for minute, chatters in enumerate(minutes)
     ]
-    key = f"{lake.raw_hour(hour)}{name}.parquet"
-    store.upload_parquet(key, complete_raw_snapshots(pl.DataFrame(rows, schema=SNAPSHOTS), PLAIN), RAW_SNAPSHOTS)
-    return key
+    return complete_raw_snapshots(pl.DataFrame(rows, schema=SNAPSHOTS), PLAIN)
 
 
 def make_audience(root: Path, day: dt.date, names: ViewerNames = PLAIN, **filters: Any) -> None:

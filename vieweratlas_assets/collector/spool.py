@@ -78,7 +78,11 @@ class Spool:
     def _deliver(self, key: str) -> None:
         with self._lock:
             data = self._unsaved.get(key)
-        self._store.upload_bytes(key, self._disk.download_bytes(key) if data is None else data)
+        told = self._disk.download_bytes(key) if data is None else data
+        target = key
+        # Another's file is never written over; ours is found again where the answer to an earlier try was lost.
+        while not self._store.create_bytes(target, told):
+            target = f"{key.removesuffix('.parquet')}-{secrets.token_hex(4)}.parquet"
         if data is None:
             self._disk.delete(key)
         else:

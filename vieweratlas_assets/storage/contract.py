@@ -83,6 +83,12 @@ def _writing_again_replaces(store: ObjectStore) -> str:
     return _differs((store.download_bytes("a/one"), store.list_objects()), (b"second", listed))
 
 
+def _what_is_there_is_not_created_again(store: ObjectStore) -> str:
+    """Creating writes nothing over what is there, and tells whether the object holds these bytes."""
+    told = [store.create_bytes("made/one", data) for data in (b"first", b"other", b"first")]
+    return _differs((told, store.download_bytes("made/one")), ([True, False, True], b"first"))
+
+
 def _a_new_object_has_a_new_version(store: ObjectStore) -> str:
     """A listing tells a version that changes when an object is written anew with other bytes."""
     versions = []
@@ -184,6 +190,7 @@ _PROMISES: tuple[Callable[[ObjectStore], str], ...] = (
     _bytes_come_back,
     _a_large_object_survives,
     _writing_again_replaces,
+    _what_is_there_is_not_created_again,
     _a_new_object_has_a_new_version,
     _a_listing_tells_when,
     _what_is_not_there_is_said,

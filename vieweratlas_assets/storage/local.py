@@ -7,7 +7,7 @@ import datetime as dt
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -42,6 +42,22 @@ class LocalStore(ObjectStore):
 
     def upload_bytes(self, key: str, data: bytes) -> str:
         target = self._path(key)
+        self._write(target, data, lambda incoming: incoming.replace(target))
+        return str(target)
+
+    def create_bytes(self, key: str, data: bytes) -> bool:
+        target = self._path(key)
+        try:
+            # A second name for the file, which is refused where the name is taken.
+            self._write(target, data, target.hardlink_to)
+        except StorageError as error:
+            if isinstance(error.__cause__, FileExistsError):
+                return self.download_bytes(key) == data
+            # Some file systems know no second names.
+            return super().create_bytes(key, data)
+        return True
+
+    def _write(self, target: Path, data: bytes, put: Callable[[Path], object]) -> None:
         incoming = self._folder / INCOMING / uuid4().hex
         try:
             _make_folder(incoming.parent)
@@ -51,13 +67,12 @@ class LocalStore(ObjectStore):
                     file.write(data)
                     file.flush()
                     os.fsync(file.fileno())
-                incoming.replace(target)
+                put(incoming)
             finally:
                 incoming.unlink(missing_ok=True)
             _sync_folder(target.parent)
         except OSError as error:
             raise _failure("write", target, error) from error
-        return str(target)
 
     def download_bytes(self, key: str) -> bytes:
         path = self._path(key)

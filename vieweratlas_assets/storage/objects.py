@@ -158,6 +158,17 @@ class ObjectStore(ABC):
         Atomic: a reader sees the old object or the new one, never a part or a mixture.
         """
 
+    def create_bytes(self, key: str, data: bytes) -> bool:
+        """Write an object only where there is none, and tell whether the one that is there now holds these bytes.
+
+        Of several who create one key at once, the first wins in a folder and on S3. This one looks before it writes,
+        so that two at the same moment may both write.
+        """
+        if self.exists(key):
+            return self.download_bytes(key) == data
+        self.upload_bytes(key, data)
+        return True
+
     @abstractmethod
     def download_bytes(self, key: str) -> bytes:
         """Read an object whole.

@@ -7,10 +7,12 @@ Protocol: https://docs.aws.amazon.com/AmazonS3/latest/API/
 """
 
 import contextlib
+import functools
 import io
 import mimetypes
-from collections.abc import Iterator
-from typing import Any
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 import boto3
 from botocore.config import Config
@@ -26,6 +28,7 @@ from botocore.exceptions import (
     ResponseStreamingError,
     SSOError,
 )
+from urllib3.exceptions import HTTPError
 
 from vieweratlas_assets.domain.lake import cache_control
 from vieweratlas_assets.storage.objects import (
@@ -41,8 +44,11 @@ from vieweratlas_assets.storage.objects import (
 
 CONNECT_TIMEOUT_S = 10
 READ_TIMEOUT_S = 60
-# boto3 retries requests, but never a body that breaks off.
-BODY_RETRIES = 3
+# In boto3's standard mode: also after 503 SlowDown, with growing pauses of at most 20 s.
+ATTEMPTS = 5
+# After so long nothing is begun again whose answer broke off.
+LONGEST_S = 300
+_TAKEN = ("PreconditionFailed", "ConditionalRequestConflict")
 
 _CREDENTIALS = (
     "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and AWS_SESSION_TOKEN where it applies), "
@@ -65,6 +71,13 @@ _REMEDIES = {
     "PermanentRedirect": _REGION,
     "AuthorizationHeaderMalformed": _REGION,
 }
+
+
+Answer = TypeVar("Answer")
+
+
+class _BrokenOff(Exception):
+    """An answer began and did not end."""
 
 
 class S3Store(ObjectStore):
@@ -103,45 +116,62 @@ class S3Store(ObjectStore):
 
     def upload_bytes(self, key: str, data: bytes) -> str:
         uri = self.uri(key)
-        # A browser shows a page of the site only under its type.
-        kind, encoding = mimetypes.guess_type(key)
-        extra = {"ContentType": kind} if kind and not encoding else {}
-        if kept := cache_control(key):
-            extra["CacheControl"] = kept
-        with self._reporting("write", uri):
+
+        def put() -> None:
             # In parts where the object is large: each part is retried by itself.
-            self._client.upload_fileobj(io.BytesIO(data), self._bucket, self._prefix + key, ExtraArgs=extra)
+            self._client.upload_fileobj(io.BytesIO(data), self._bucket, self._prefix + key, ExtraArgs=_headers(key))
+
+        self._ask("write", uri, put)
         return uri
+
+    def create_bytes(self, key: str, data: bytes) -> bool:
+        uri, request = self.uri(key), {"Bucket": self._bucket, "Key": self._prefix + key, **_headers(key)}
+
+        def put() -> bool:
+            try:
+                self._client.put_object(Body=data, IfNoneMatch="*", **request)
+            except ClientError as error:
+                if error.response.get("Error", {}).get("Code") not in _TAKEN:
+                    raise
+                return False
+            return True
+
+        for _ in range(ATTEMPTS):
+            if self._ask("write", uri, put):
+                return True
+            # It may be ours all the same: of an attempt whose answer was lost.
+            with contextlib.suppress(ObjectNotFound):
+                return self.download_bytes(key) == data
+        raise StorageError(f"could not write {uri}: others write and delete it at the same time; run this again")
 
     def download_bytes(self, key: str) -> bytes:
         uri = self.uri(key)
-        problem: Exception | None = None
-        for _ in range(1 + BODY_RETRIES):
-            with self._reporting("read", uri):
-                response = self._client.get_object(Bucket=self._bucket, Key=self._prefix + key)
+
+        def get() -> bytes:
+            response = self._client.get_object(Bucket=self._bucket, Key=self._prefix + key)
             try:
                 with contextlib.closing(response["Body"]) as body:
                     data: bytes = body.read()
             except (IncompleteReadError, ResponseStreamingError, ReadTimeoutError, FlexibleChecksumError) as error:
-                problem = error
-                continue
-            if len(data) == response["ContentLength"]:
-                return data
-        raise StorageError(
-            f"could not read {uri}: its body broke off {1 + BODY_RETRIES} times; "
-            "check the network to the bucket, and run this again"
-        ) from problem
+                raise _BrokenOff from error
+            if len(data) != response["ContentLength"]:
+                raise _BrokenOff
+            return data
+
+        return self._ask("read", uri, get)
 
     def delete(self, key: str) -> None:
-        with self._reporting("delete", self.uri(key)):
-            self._client.delete_object(Bucket=self._bucket, Key=self._prefix + check_key(key))
+        name = self._prefix + check_key(key)
+        self._ask("delete", self.uri(key), lambda: self._client.delete_object(Bucket=self._bucket, Key=name))
 
     def exists(self, key: str) -> bool:
         # Not HEAD: its 404 does not tell a missing object from a missing bucket.
-        with self._reporting("look for", self.uri(key)):
-            page = self._client.list_objects_v2(Bucket=self._bucket, Prefix=self._prefix + key, MaxKeys=1)
+        name, uri = self._prefix + key, self.uri(key)
+        page = self._ask(
+            "look for", uri, lambda: self._client.list_objects_v2(Bucket=self._bucket, Prefix=name, MaxKeys=1)
+        )
         # The key itself sorts before every longer one.
-        return any(item["Key"] == self._prefix + key for item in page.get("Contents", ()))
+        return any(item["Key"] == name for item in page.get("Contents", ()))
 
     def list_objects(self, prefix: str = "", suffix: str = "") -> list[StoredObject]:
         found = [
@@ -162,12 +192,34 @@ class S3Store(ObjectStore):
         return sorted(folder.rpartition("/")[2] for folder in found if is_key(folder))
 
     def _pages(self, prefix: str, **options: str) -> Iterator[dict[str, Any]]:
-        paginator = self._client.get_paginator("list_objects_v2")
-        with self._reporting("list", f"{self.root}/{prefix}"):
-            yield from paginator.paginate(Bucket=self._bucket, Prefix=self._prefix + prefix, **options)
+        request = {"Bucket": self._bucket, "Prefix": self._prefix + prefix, **options}
+        uri = f"{self.root}/{prefix}"
+        while True:
+            page = self._ask("list", uri, functools.partial(self._client.list_objects_v2, **request))
+            yield page
+            if not page.get("IsTruncated"):
+                return
+            request["ContinuationToken"] = page["NextContinuationToken"]
+
+    def _ask(self, what: str, uri: str, request: Callable[[], Answer]) -> Answer:
+        """Make a request, again where its answer broke off: boto3 retries all else, but never that."""
+        problem: BaseException | None = None
+        began, tries = time.monotonic(), 0
+        while tries < ATTEMPTS and (not tries or time.monotonic() - began < LONGEST_S):
+            tries += 1
+            try:
+                with self._reporting(what, uri):
+                    return request()
+            except _BrokenOff as error:
+                problem = error.__cause__ or error
+        raise StorageError(
+            f"could not {what} {uri}: the answer of bucket {self._bucket!r} broke off {tries} times ({problem}); "
+            "check AWS_ENDPOINT_URL and the network to it, and run this again"
+        ) from problem
 
     def _new_client(self, region: str | None, endpoint_url: str | None) -> Any:
-        config = Config(connect_timeout=CONNECT_TIMEOUT_S, read_timeout=READ_TIMEOUT_S, retries={"mode": "standard"})
+        retries = {"mode": "standard", "total_max_attempts": ATTEMPTS}
+        config = Config(connect_timeout=CONNECT_TIMEOUT_S, read_timeout=READ_TIMEOUT_S, retries=retries)
         try:
             # A session of its own: boto3's default one is not safe to use from several threads.
             session = boto3.session.Session(region_name=region)
@@ -186,6 +238,9 @@ class S3Store(ObjectStore):
             code = error.response.get("Error", {}).get("Code", "unknown error")
             if code == "NoSuchKey":
                 raise ObjectNotFound(f"{uri} does not exist: write it first, or check the root") from error
+            if code.isdigit():
+                # No code of S3 but the status: what explains it was cut off, or it is not S3 that answers.
+                raise _BrokenOff from error
             remedy = _REMEDIES.get(code, "look the code up in the S3 documentation")
             raise StorageError(
                 f"could not {what} {uri}: bucket {self._bucket!r} answered {code}; {remedy}"
@@ -199,3 +254,14 @@ class S3Store(ObjectStore):
                 f"could not {what} {uri}: {type(error).__name__}; check the bucket's name {self._bucket!r}, "
                 "AWS_ENDPOINT_URL, AWS_DEFAULT_REGION and the network"
             ) from error
+        except HTTPError as error:
+            raise _BrokenOff from error
+
+
+def _headers(key: str) -> dict[str, str]:
+    """What is stored with an object; a browser shows a page of the site only under its type."""
+    kind, encoding = mimetypes.guess_type(key)
+    headers = {"ContentType": kind} if kind and not encoding else {}
+    if kept := cache_control(key):
+        headers["CacheControl"] = kept
+    return headers

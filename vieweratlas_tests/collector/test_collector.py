@@ -225,10 +225,10 @@ class Unreachable(LocalStore):
 
     is_down = False
 
-    def upload_bytes(self, key: str, data: bytes) -> str:
+    def create_bytes(self, key: str, data: bytes) -> bool:
         if self.is_down:
             raise StorageError(f"{self.uri(key)} cannot be reached")
-        return super().upload_bytes(key, data)
+        return super().create_bytes(key, data)
 
 
 def test_minutes_wait_on_the_disk_while_the_lake_is_down(tmp_path: Path) -> None:
