@@ -7,7 +7,9 @@ fetching them (fetching, vods).
 import datetime as dt
 import json
 import signal
-from collections.abc import Callable, Iterable, Sequence
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from vieweratlas_assets.clients.helix import HelixClient
     from vieweratlas_assets.storage.objects import ObjectStore
     from vieweratlas_assets.vods.queue import QueuedVod, VodQueue
-    from vieweratlas_assets.vods.worker import Fetching, Outcome
+    from vieweratlas_assets.vods.worker import Outcome
 
 # Commands import what they run inside: loading Polars and SQLAlchemy takes a second, and `--help` must not.
 
@@ -124,14 +126,22 @@ def discover(settings: Settings, channels_file: Path | None, vod_limit: int | No
 
 @vods_group.command("process")
 @click.option("--max-vods", type=click.IntRange(1), help="VODs at most.  [default: all that are due]")
+@click.option("--every", type=click.IntRange(1), help="Go on so many seconds after each end, until interrupted.")
 @click.pass_obj
-def process(settings: Settings, max_vods: int | None) -> None:
+def process(settings: Settings, max_vods: int | None, every: int | None) -> None:
     """Fetch the chat of the VODs that are due, and write their presence.
 
     SIGTERM and Ctrl-C give the VODs in work back: the next run goes on where they were. Several of these commands, on
     several machines, may work on one queue.
     """
-    _process(settings, max_vods)
+    with _until_signalled() as ended:
+        while True:
+            went_well = _process(settings, max_vods, ended)
+            if every is None:
+                _exit(went_well)
+                return
+            if ended.wait(every):
+                return
 
 
 @vods_group.command("stats")
@@ -216,10 +226,17 @@ def preprocess_vods(root: str | None, config: str | None, most: int | None) -> N
 
     CONFIG is a preset or a YAML file of settings; else VIEWERATLAS_CONFIG says which.
     """
-    _process(start(root, config), most)
+    with _until_signalled() as ended:
+        _exit(_process(start(root, config), most, ended))
 
 
-def _process(settings: Settings, most: int | None) -> None:
+def _exit(went_well: bool) -> None:
+    if not went_well:
+        raise click.exceptions.Exit(1)
+
+
+def _process(settings: Settings, most: int | None, ended: threading.Event) -> bool:
+    """Fetch what is due; False where nothing was fetched of it, and nobody ended it."""
     from vieweratlas_assets.cataloguing import catalogue_queue
     from vieweratlas_assets.fetching import fetching
     from vieweratlas_assets.privacy import viewer_names
@@ -241,25 +258,26 @@ def _process(settings: Settings, most: int | None) -> None:
             outcomes.append(outcome)
             progress.update(bar, advance=1, now=f"{outcome.vod.channel} {outcome.vod.vod_id} {outcome.state}")
 
-        work.on_outcome = on_outcome
+        work.on_outcome, work.stop = on_outcome, ended
         try:
-            _until_signalled(work, lambda: work.run(at_once=settings.vod.downloads_at_once, most=most))
+            work.run(at_once=settings.vod.downloads_at_once, most=most)
         finally:
             # What came into the queue meanwhile may have been fetched too.
             catalogue(each.vod for each in outcomes)
             _report(settings, store, work.queue, {each.vod.day for each in outcomes if each.figures})
             _print(outcomes)
-    if outcomes and all(each.state in (State.PENDING, State.FAILED) for each in outcomes) and not work.stop.is_set():
-        raise click.exceptions.Exit(1)
+    return not outcomes or ended.is_set() or any(each.state in (State.COMPLETED, State.SKIPPED) for each in outcomes)
 
 
-def _until_signalled(work: "Fetching", run: Callable[[], object]) -> None:
-    """Run, and let SIGTERM and SIGINT give back what is in work."""
+@contextmanager
+def _until_signalled() -> Iterator[threading.Event]:
+    """An event that SIGTERM and SIGINT set, so that what is in work can be given back."""
+    ended = threading.Event()
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     for number in before:
-        signal.signal(number, lambda *_: work.stop.set())
+        signal.signal(number, lambda *_: ended.set())
     try:
-        run()
+        yield ended
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -109,6 +109,15 @@ def test_a_signal_gives_back_what_is_in_work(twitch: MadeUpTwitch, vods: Run, nu
     assert set(states(vods)) == {"completed", "pending"}
 
 
+def test_a_worker_that_stays_fetches_what_comes_later_and_ends_politely(twitch: MadeUpTwitch, vods: Run) -> None:
+    with Command(twitch.folder).start("vods", "process", "--every", "1", **twitch.environment()) as process:
+        vods("discover")
+        _when(lambda: states(vods) == {"completed": everything(twitch)})
+        process.send_signal(signal.SIGTERM)
+        printed = process.communicate(timeout=60)[0]
+    assert process.returncode == 0 and "Traceback" not in printed
+
+
 def test_workers_that_are_killed_lose_nothing_and_double_nothing(twitch: MadeUpTwitch, vods: Run) -> None:
     """20 times two workers are killed at a random moment; then another ends what they left.
 
