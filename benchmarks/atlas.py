@@ -36,9 +36,10 @@ CHANNELS_A_COMMUNITY = 60
 FRAMES = 40
 CHROMIUM = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"]
 # The explorer says so itself; PyVis's page is ready when its network is drawn.
+# Functions: a text would be evaluated, which the page of the explorer forbids.
 READY = {
-    "explorer": "document.documentElement.dataset.ready !== undefined",
-    "pyvis": "typeof network !== 'undefined'",
+    "explorer": "() => document.documentElement.dataset.ready !== undefined",
+    "pyvis": "() => typeof network !== 'undefined'",
 }
 VIEW = {
     "explorer": "() => atlasExplorer.map.view.slice(0, 2)",
