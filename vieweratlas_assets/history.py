@@ -4,6 +4,7 @@ Belongs here: DAGSTER_HOME. Not here: the code location (build), runs of its job
 """
 
 import datetime as dt
+import json
 import os
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -14,6 +15,8 @@ from typing import Any
 import dagster as dg
 
 INSTANCE_FILE = "dagster.yaml"
+GRPC_INFO = ".dagster/grpc_info"
+"""Tag of a run that a code location executes: JSON of where that is."""
 
 
 def prepare_home() -> Path:
@@ -31,6 +34,29 @@ def open_instance() -> AbstractContextManager[dg.DagsterInstance]:
     """The Dagster instance in DAGSTER_HOME."""
     prepare_home()
     return dg.DagsterInstance.get()
+
+
+def fail_lost_runs(instance: dg.DagsterInstance, host: str) -> list[str]:
+    """Tell as failed the runs that were under way in a code location that is no more, so that they are retried.
+
+    Dagster itself never asks after runs that are processes of a code location: they would be under way for ever, and
+    keep their place in the pools.
+
+    Args:
+        host: under which the daemon knew the code location.
+
+    Returns:
+        Ids of those runs.
+    """
+    under_way = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
+    lost = [
+        run
+        for run in instance.get_runs(dg.RunsFilter(statuses=under_way))
+        if json.loads(run.tags.get(GRPC_INFO, "{}")).get("host") == host
+    ]
+    for run in lost:
+        instance.report_run_failed(run, "the code location that it was a process of has ended")
+    return [run.run_id for run in lost]
 
 
 def report_partition(

@@ -1,0 +1,210 @@
+"""The stack of deploy/compose.yaml as it is used: it comes up, runs, is killed, goes on, collects, and ends."""
+
+import json
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vieweratlas_tests.containers.engine import Engine
+from vieweratlas_tests.containers.stack import PROJECT, SETTINGS, Stack, wait
+from vieweratlas_tests.integration.test_dagster_dev import LAUNCH, STATUS, TERMINAL, computed_assets
+
+DAYS = ["2026-10-05", "2026-10-06", "2026-10-07"]
+WRITE_WORLD = """
+from vieweratlas_assets.api import get_storage
+from vieweratlas_assets.sandbox.presence import write_world
+from vieweratlas_assets.sandbox.world import WorldSpec, build_world
+write_world(get_storage(), build_world(WorldSpec(channels=72, viewers=4_000, days=3)))
+"""
+# What each object holds; of the records of partitions without what tells of when files were written.
+CONTENTS = """
+import hashlib, json
+from vieweratlas_assets.api import get_storage
+store = get_storage()
+def content(key):
+    data = store.download_bytes(key)
+    if key.rpartition("/")[2].startswith("_"):
+        data = json.dumps(json.loads(data) | {"made_from": ""}).encode()
+    return hashlib.sha256(data).hexdigest()
+keys = [key for top in ("atlas/", "curated/channel_audience/") for key in store.list_files(top)]
+print(json.dumps({key: content(key) for key in keys}))
+"""
+FORGET = """
+from vieweratlas_assets.api import get_storage
+store = get_storage()
+for top in ("atlas/", "site/", "curated/channel_audience/"):
+    for key in store.list_files(top):
+        store.delete(key)
+"""
+pytestmark = pytest.mark.timeout(900)
+TOLD: dict[str, Any] = {}
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    engine = Engine(Path(os.environ["TEST_CONTAINERS"]).absolute())
+    found = shutil.which("docker-compose")
+    assert found, "docker-compose is not there: make test-containers installs it"
+    shutil.copy(found, engine.folder / "docker-compose")
+    with timed("build"):
+        engine.build_images()
+    with engine.serving():
+        yield engine
+
+
+@pytest.fixture(scope="module")
+def stack(engine: Engine) -> Iterator[Stack]:
+    stack = Stack(engine)
+    stack.compose("--profile", "collect", "--profile", "vods", "down", "--volumes", "--timeout", "60")
+    with timed("up"):
+        stack.up()
+    try:
+        yield stack
+    finally:
+        for service in ("code", "daemon", "webserver", "collector", "proxy", "s3", "postgres"):
+            log = engine.folder / f"{service}.log"
+            log.write_text(stack.compose("--profile", "collect", "logs", "--no-color", service))
+        with timed("down"):
+            stack.compose("--profile", "collect", "--profile", "vods", "down", "--volumes", "--timeout", "60")
+        print(json.dumps(TOLD, indent=2))
+
+
+@contextmanager
+def timed(what: str) -> Iterator[None]:
+    """Tell how long a block took, with the rest at the end."""
+    began = time.monotonic()
+    yield
+    TOLD[f"{what}_s"] = round(time.monotonic() - began, 1)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(engine: Engine) -> dict[str, str]:
+    """What the atlas of the days holds where nobody killed anything: made in a folder, by the same image."""
+    program = f"{WRITE_WORLD}\nimport subprocess, sys\n"
+    analyse = ["vieweratlas", "analyze", "--from", DAYS[0], "--to", DAYS[-1]]
+    program += f"subprocess.run({analyse!r}, check=True, stdout=sys.stderr)\n{CONTENTS}"
+    options = ["--rm", "--tmpfs", "/lake", "--env", "VIEWERATLAS_PARTITIONS__WINDOW_DAYS=1"]
+    printed = engine.podman("run", *options, "localhost/vieweratlas", "python3", "-c", program)
+    found: dict[str, str] = json.loads(printed.splitlines()[-1])
+    return found
+
+
+def contents(stack: Stack) -> dict[str, str]:
+    found: dict[str, str] = json.loads(stack.exec("code", "python3", "-c", CONTENTS).splitlines()[-1])
+    return found
+
+
+def launch(stack: Stack) -> str:
+    """Begin the backfill of the days."""
+    selection = [{"path": [name]} for name in computed_assets() if name != "live_presence"]
+    params = {"assetSelection": selection, "partitionNames": DAYS}
+    launched = stack.graphql(LAUNCH, params=params)["launchPartitionBackfill"]
+    assert launched["__typename"] == "LaunchBackfillSuccess", launched
+    backfill: str = launched["backfillId"]
+    return backfill
+
+
+def status(stack: Stack, backfill: str) -> dict[str, Any]:
+    found: dict[str, Any] = stack.graphql(STATUS, id=backfill)["partitionBackfillOrError"]
+    return found
+
+
+def ended(stack: Stack, backfill: str) -> dict[str, Any] | None:
+    found = status(stack, backfill)
+    return found if found["status"] in TERMINAL else None
+
+
+def memory(stack: Stack) -> dict[str, str]:
+    """Memory of each service."""
+    lines = stack.engine.podman("stats", "--no-stream", "--format", "{{.Name}} {{.MemUsage}}").splitlines()
+    return {
+        name.removeprefix(f"{PROJECT}-").removesuffix("-1"): used
+        for name, used in (line.split(" ", 1) for line in lines)
+    }
+
+
+def test_the_image_is_small_and_runs_as_nobody_special(engine: Engine) -> None:
+    described = json.loads(engine.podman("image", "inspect", "localhost/vieweratlas"))[0]
+    TOLD["image_mb"] = round(described["Size"] / 1e6)
+    assert described["User"] == "atlas"
+    told = engine.podman(
+        "run",
+        "--rm",
+        "--read-only",
+        "--tmpfs",
+        "/dagster",
+        "localhost/vieweratlas",
+        "vieweratlas",
+        "--version",
+    )
+    assert re.search(r"\d+\.\d+", told)
+
+
+def test_the_ui_is_behind_a_login(stack: Stack) -> None:
+    TOLD["memory_idle"] = memory(stack)
+    assert stack.request("/server_info", password="wrong")[0] == 401
+    assert stack.request("/graphql", {"query": "{version}"}, password="wrong")[0] == 401
+    status_code, body = stack.request("/server_info")
+    assert status_code == 200 and json.loads(body)["dagster_version"]
+
+
+def test_a_run_is_dequeued_executed_and_succeeds(stack: Stack, undisturbed: dict[str, str]) -> None:
+    stack.exec("code", "python3", "-c", WRITE_WORLD)
+    with timed("backfill"):
+        backfill = launch(stack)
+        done = wait(lambda: ended(stack, backfill), "the backfill's end")
+    assert done["status"] == "COMPLETED_SUCCESS", done
+    assert contents(stack) == undisturbed
+    TOLD["memory_after_runs"] = memory(stack)
+
+
+def kill_a_worker(stack: Stack) -> None:
+    """Kill the process of a run, and what it started."""
+    listed = stack.engine.podman("top", f"{PROJECT}-code-1", "hpid", "args").splitlines()
+    workers = [line.split()[0] for line in listed if "execute_run" in line or "spawn_main" in line]
+    assert workers, listed
+    for worker in workers:
+        os.kill(int(worker), 9)
+
+
+@pytest.mark.parametrize("killed", ["worker", "code", "daemon", "postgres"])
+def test_a_backfill_survives_kill_9(stack: Stack, undisturbed: dict[str, str], killed: str) -> None:
+    stack.exec("code", "python3", "-c", FORGET)
+    backfill = launch(stack)
+    wait(lambda: "STARTED" in {run["status"] for run in status(stack, backfill)["runs"]}, "a run")
+    if killed == "worker":
+        kill_a_worker(stack)
+    else:
+        stack.kill(killed)
+        # As its restart policy does where podman has systemd.
+        stack.engine.podman("start", f"{PROJECT}-{killed}-1")
+    with timed(f"backfill_after_{killed}"):
+        done = wait(lambda: ended(stack, backfill), "the backfill's end", seconds=600)
+    assert done["status"] == "COMPLETED_SUCCESS", done
+    assert contents(stack) == undisturbed
+
+
+def test_a_collector_fills_the_lake_and_stops_cleanly(stack: Stack) -> None:
+    stack.up("sandbox", "collector", profile="collect")
+    files = "from vieweratlas_assets.api import get_storage; print(len(get_storage().list_files('raw/')))"
+    wait(lambda: int(stack.exec("code", "python3", "-c", files)) >= 3, "three minutes of chat")
+    TOLD["memory_collecting"] = memory(stack)
+    with timed("collector_stop"):
+        stack.compose("--profile", "collect", "stop", "collector")
+    state = json.loads(stack.engine.podman("inspect", f"{PROJECT}-collector-1"))[0]["State"]
+    assert state["ExitCode"] == 0, stack.compose("--profile", "collect", "logs", "collector")
+
+
+def test_no_log_tells_a_secret(stack: Stack) -> None:
+    logs = stack.compose("--profile", "collect", "logs", "--no-color")
+    secrets = [
+        SETTINGS[name] for name in ("UI_PASSWORD", "POSTGRES_PASSWORD", "S3_SECRET_KEY", "TWITCH_CLIENT_SECRET")
+    ]
+    assert len(logs) > 1000 and not [secret for secret in secrets if secret in logs]
