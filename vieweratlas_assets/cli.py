@@ -12,6 +12,7 @@ import click
 from vieweratlas_assets import terminal
 from vieweratlas_assets.commands.analysis import analyze
 from vieweratlas_assets.commands.channels import channels_group
+from vieweratlas_assets.commands.code_server import code_server
 from vieweratlas_assets.commands.collect import collect, continuous, health
 from vieweratlas_assets.commands.comparison import compare
 from vieweratlas_assets.commands.config import config_group
@@ -121,26 +122,6 @@ def dev(context: click.Context, options: tuple[str, ...]) -> None:
     os.execv(sys.executable, command)
 
 
-@cli.command("code-server")
-@click.option("--port", default=4000, show_default=True, help="Where a webserver and a daemon reach it.")
-def code_server(port: int) -> None:
-    """Serve the code location to a webserver and a daemon elsewhere; runs are its processes.
-
-    Runs that an earlier one left when it was killed are told as failed, so that Dagster tries them again. They are
-    known by DAGSTER_CODE_LOCATION_HOST, the name under which the daemon reaches this one.
-    """
-    from vieweratlas_assets import history
-
-    host = os.environ.get("DAGSTER_CODE_LOCATION_HOST")
-    if host is None:
-        raise click.UsageError("set DAGSTER_CODE_LOCATION_HOST to the name under which the daemon reaches this one")
-    with history.open_instance() as instance:
-        for run_id in history.fail_lost_runs(instance, host):
-            terminal.console.print(f"run {run_id} was lost, and is told as failed")
-    command = [sys.executable, "-m", "dagster", "code-server", "start", "-h", "0.0.0.0", "-p", str(port)]
-    os.execv(sys.executable, [*command, "-m", "vieweratlas_assets.definitions"])
-
-
 for command in (import_vod_lake, import_vod_json, import_twitchdownloader):
     import_group.add_command(command)
 COMMANDS = (
@@ -157,6 +138,7 @@ COMMANDS = (
     prune,
     privacy_group,
     serve,
+    code_server,
     vods_group,
     preprocess_vods,
 )

@@ -36,27 +36,18 @@ def open_instance() -> AbstractContextManager[dg.DagsterInstance]:
     return dg.DagsterInstance.get()
 
 
-def fail_lost_runs(instance: dg.DagsterInstance, host: str) -> list[str]:
-    """Tell as failed the runs that were under way in a code location that is no more, so that they are retried.
+def runs_under_way(instance: dg.DagsterInstance, host: str) -> list[dg.DagsterRun]:
+    """The runs that are processes of a code location.
 
-    Dagster itself never asks after runs that are processes of a code location: they would be under way for ever, and
-    keep their place in the pools.
+    Where that is no more they are lost, and Dagster itself never asks after them: they would be under way for
+    ever, and keep their place in the pools.
 
     Args:
-        host: under which the daemon knew the code location.
-
-    Returns:
-        Ids of those runs.
+        host: under which the daemon knows the code location.
     """
     under_way = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
-    lost = [
-        run
-        for run in instance.get_runs(dg.RunsFilter(statuses=under_way))
-        if json.loads(run.tags.get(GRPC_INFO, "{}")).get("host") == host
-    ]
-    for run in lost:
-        instance.report_run_failed(run, "the code location that it was a process of has ended")
-    return [run.run_id for run in lost]
+    runs = instance.get_runs(dg.RunsFilter(statuses=under_way))
+    return [run for run in runs if json.loads(run.tags.get(GRPC_INFO, "{}")).get("host") == host]
 
 
 def report_partition(
