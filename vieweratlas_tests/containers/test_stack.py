@@ -65,6 +65,7 @@ def stack(engine: Engine) -> Iterator[Stack]:
     stack.compose("--profile", "collect", "--profile", "vods", "down", "--volumes", "--timeout", "60")
     with timed("up"):
         stack.up()
+    stack.exec("code", "python3", "-c", WRITE_WORLD)
     try:
         yield stack
     finally:
@@ -156,7 +157,6 @@ def test_the_ui_is_behind_a_login(stack: Stack) -> None:
 
 
 def test_a_run_is_dequeued_executed_and_succeeds(stack: Stack, undisturbed: dict[str, str]) -> None:
-    stack.exec("code", "python3", "-c", WRITE_WORLD)
     with timed("backfill"):
         backfill = launch(stack)
         done = wait(lambda: ended(stack, backfill), "the backfill's end")
