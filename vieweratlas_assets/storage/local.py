@@ -50,10 +50,8 @@ class LocalStore(ObjectStore):
         try:
             # A second name for the file, which is refused where the name is taken.
             self._write(target, data, target.hardlink_to)
-        except StorageError as error:
-            if isinstance(error.__cause__, FileExistsError):
-                return self.download_bytes(key) == data
-            # Some file systems know no second names.
+        except StorageError:
+            # It is taken; or the file system knows no second names; or nothing can be written, which is told then.
             return super().create_bytes(key, data)
         return True
 

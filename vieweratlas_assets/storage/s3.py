@@ -155,7 +155,7 @@ class S3Store(ObjectStore):
             except (IncompleteReadError, ResponseStreamingError, ReadTimeoutError, FlexibleChecksumError) as error:
                 raise _BrokenOff from error
             if len(data) != response["ContentLength"]:
-                raise _BrokenOff
+                raise _BrokenOff(f"{len(data)} of {response['ContentLength']} bytes came")
             return data
 
         return self._ask("read", uri, get)
