@@ -115,6 +115,7 @@ def _definitions(settings: Settings, resource_overrides: Mapping[str, Any]) -> d
             continuity.community_history_asset(partitions, settings.atlas),
             *published,
             *copies,
+            products.query_tables_asset(partitions),
         ],
         jobs=JOBS,
         sensors=[vod_discovery_sensor(settings)],

@@ -8,15 +8,16 @@ import datetime as dt
 import re
 from urllib.parse import quote, unquote
 
+CURATED = "curated"
 RAW_SNAPSHOTS = "raw/snapshots"
 RAW_VOD_CHAT = "raw/vod_chat"
-PRESENCE = "curated/presence_snapshots"
+PRESENCE = f"{CURATED}/presence_snapshots"
 VOD_PRESENCE = f"{PRESENCE}/source=vod"
 LIVE_PRESENCE = f"{PRESENCE}/source=live"
-CHANNEL_ROSTER = "curated/channel_roster"
-VOD_CATALOG = "curated/vod_catalog"
-CHANNEL_AUDIENCE = "curated/channel_audience"
-CHANNEL_ACTIVITY = "curated/channel_activity"
+CHANNEL_ROSTER = f"{CURATED}/channel_roster"
+VOD_CATALOG = f"{CURATED}/vod_catalog"
+CHANNEL_AUDIENCE = f"{CURATED}/channel_audience"
+CHANNEL_ACTIVITY = f"{CURATED}/channel_activity"
 ATLAS = "atlas"
 SITE = "site"
 
@@ -106,6 +107,11 @@ def channel_audience(day: dt.date) -> str:
 def channel_activity(day: dt.date) -> str:
     """Figures of every channel on a day."""
     return f"{CHANNEL_ACTIVITY}/date={day}/part-0000.parquet"
+
+
+def query_table(table: str, day: dt.date) -> str:
+    """The copy of a table of the atlas for query engines: a folder of it alone, as hive tables have."""
+    return f"{CURATED}/{table}/date={day}/part-0000.parquet"
 
 
 def atlas_file(day: dt.date, name: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
+import duckdb
 import polars as pl
 import pytest
 
@@ -88,6 +89,18 @@ def test_a_day_goes_from_presence_to_every_product(store, tmp_path, instance) ->
     assert found["a1"] == found["a2"] == found["a3"] != found["b1"] == found["b2"] == found["b3"]
     labels = dict(table(store, "community_tags", DAY, COMMUNITY_TAGS).select("community", "label").iter_rows())
     assert labels == {found["a1"]: "Chess", found["b1"]: "Art"}
+
+
+def test_query_tables_are_the_tables_of_the_atlas_in_a_folder_each(store, tmp_path, instance) -> None:
+    put_live(store, DAY, two_groups())
+    put_live(store, NEXT, two_groups())
+    assert run(settings_for(tmp_path), "daily_atlas", DAY, NEXT, instance=instance).success
+    for name in ("graph_nodes", "graph_edges", "communities", "community_tags", "community_history"):
+        for day in (DAY, NEXT):
+            sealed_table = store.download_bytes(lake.atlas_file(day, f"{name}.parquet"))
+            assert store.download_bytes(lake.query_table(name, day)) == sealed_table
+        days = duckdb.sql(f"SELECT DISTINCT date FROM '{tmp_path}/curated/{name}/*/*.parquet' ORDER BY date").fetchall()
+        assert days == [(DAY,), (NEXT,)]
 
 
 def test_products_are_copied_by_every_run_that_has_a_folder_for_them(store, tmp_path, instance) -> None:

@@ -62,7 +62,7 @@ def test_a_backfill_of_ten_days_makes_every_partition(tmp_path: Path) -> None:
     write_world(store, build_world(SPEC))
     made_up = {day: store.download_bytes(live_presence(day)) for day in DAYS}
     assets = computed_assets()
-    assert len(assets) == len(ASSETS) + len(PRODUCTS) + 3
+    assert len(assets) == len(ASSETS) + len(PRODUCTS) + 4
     # Dagster also makes the later windows that the ten days fall into: with 3 days two more graphs, with 30 29 more.
     copies = tmp_path / "for_people"
     chosen = {

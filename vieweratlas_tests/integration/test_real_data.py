@@ -35,6 +35,7 @@ ASSETS = (
     "atlas_site",
     "gephi_export",
     "analysis_results",
+    "query_tables",
 )
 
 

@@ -31,6 +31,7 @@ from vieweratlas_assets.domain.schemas import (
     LAYOUT,
 )
 from vieweratlas_assets.partitions import Partitions
+from vieweratlas_assets.storage.parquet import row_count
 from vieweratlas_assets.storage.products import copy_products
 from vieweratlas_assets.storage.sealed import AssetDays, PartitionRecord, SealedPartitions
 
@@ -223,6 +224,44 @@ def analysis_results_asset(partitions: Partitions) -> dg.AssetsDefinition:
         return each_day(context, lake.sealed, of_day)
 
     return results_asset
+
+
+def query_tables_asset(partitions: Partitions) -> dg.AssetsDefinition:
+    """Build the asset `query_tables`."""
+    tables = {
+        "overlap_graph": (GRAPH_NODES, GRAPH_EDGES),
+        "communities": (COMMUNITIES,),
+        "community_tags": (COMMUNITY_TAGS,),
+        "community_history": (COMMUNITY_HISTORY,),
+    }
+
+    @dg.asset(
+        ins={name: dg.AssetIn(input_manager_key="lake") for name in tables},
+        kinds={"parquet"},
+        **atlas_options(partitions, "query_tables"),
+    )
+    def query_tables(
+        context: dg.AssetExecutionContext,
+        overlap_graph: AssetDays,
+        communities: AssetDays,
+        community_tags: AssetDays,
+        community_history: AssetDays,
+        lake: dg.ResourceParam[LakeIOManager],
+    ) -> dg.MaterializeResult:
+        """Graph and communities once more, a folder for each table: Athena and others query all days as one table."""
+
+        def of_day(day: dt.date) -> DayResult:
+            files, facts = {}, {}
+            for days in (overlap_graph, communities, community_tags, community_history):
+                for table in tables[days.asset]:
+                    data = days.file(day, paths.table_file(table.name, day))
+                    files[paths.query_table(table.name, day)] = data
+                    facts[table.name] = row_count(data)
+            return DayResult(files=files, facts=facts)
+
+        return each_day(context, lake.sealed, of_day)
+
+    return query_tables
 
 
 def output_copies_asset(
