@@ -18,6 +18,7 @@ from vieweratlas_assets.commands.comparison import compare
 from vieweratlas_assets.commands.config import config_group
 from vieweratlas_assets.commands.demo import demo
 from vieweratlas_assets.commands.imports import import_group
+from vieweratlas_assets.commands.metrics import metrics
 from vieweratlas_assets.commands.privacy import erase, privacy_group, prune
 from vieweratlas_assets.commands.sandbox import sandbox_group
 from vieweratlas_assets.commands.serve import serve
@@ -129,6 +130,7 @@ COMMANDS = (
     collect,
     continuous,
     health,
+    metrics,
     import_group,
     analyze,
     compare,

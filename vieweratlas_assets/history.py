@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from dagster._core.storage.dagster_run import FINISHED_STATUSES
 
 INSTANCE_FILE = "dagster.yaml"
 GRPC_INFO = ".dagster/grpc_info"
@@ -48,6 +49,23 @@ def runs_under_way(instance: dg.DagsterInstance, host: str) -> list[dg.DagsterRu
     under_way = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
     runs = instance.get_runs(dg.RunsFilter(statuses=under_way))
     return [run for run in runs if json.loads(run.tags.get(GRPC_INFO, "{}")).get("host") == host]
+
+
+def run_counts(instance: dg.DagsterInstance) -> dict[str, int]:
+    """How many runs wait, start and are under way; every state that is not an end is named."""
+    states = [status for status in dg.DagsterRunStatus if status not in FINISHED_STATUSES]
+    return {status.value.lower(): instance.get_runs_count(dg.RunsFilter(statuses=[status])) for status in states}
+
+
+def failed_runs(instance: dg.DagsterInstance, since: dt.datetime) -> int:
+    """How many runs failed since a moment."""
+    return instance.get_runs_count(dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], updated_after=since))
+
+
+def newest_partitions(instance: dg.DagsterInstance) -> dict[str, str]:
+    """The newest partition that each asset was materialised for."""
+    keys = {asset: instance.get_materialized_partitions(asset) for asset in instance.all_asset_keys()}
+    return {asset.to_user_string(): max(found) for asset, found in keys.items() if found}
 
 
 def report_partition(

@@ -60,3 +60,14 @@ def days_between(first: dt.date, last: dt.date) -> Iterator[dt.date]:
 def hour_key(day: dt.date, hour: int) -> str:
     """Partition key of an hour, as Dagster writes it."""
     return f"{day}-{hour:02d}:00"
+
+
+def end_of(key: str) -> dt.datetime:
+    """When a partition of a day or an hour ends, UTC.
+
+    Raises:
+        ValueError: the key is of neither.
+    """
+    day, hour = key[:10], key[11:]
+    begins = dt.datetime.fromisoformat(f"{day}T{hour or '00:00'}+00:00")
+    return begins + (dt.timedelta(hours=1) if hour else dt.timedelta(days=1))

@@ -82,6 +82,8 @@ class _Measured:
 
     at: float = field(default_factory=time.monotonic)
     messages: int = 0
+    covered_s: int = 0
+    wanted_s: int = 0
     cpu_s: float = field(default_factory=time.process_time)
 
 
@@ -289,8 +291,13 @@ class Collector:
 
     def _metrics(self) -> Metrics:
         book, before = self._book, self._measured
-        self._measured = _Measured(messages=book.messages + book.dropped_mirrors + book.dropped_bots)
+        self._measured = _Measured(
+            messages=book.messages + book.dropped_mirrors + book.dropped_bots,
+            covered_s=sum(figures["coverage_s"] for figures in self.hours.values()),
+            wanted_s=BUCKET_LEN_S * sum(figures["channel_minutes"] for figures in self.hours.values()),
+        )
         passed_s = max(self._measured.at - before.at, 1e-9)
+        wanted_s = self._measured.wanted_s - before.wanted_s
         pending, oldest = self._spool.pending(), self._spool.oldest_minute()
         return Metrics(
             at=time.time(),
@@ -303,6 +310,7 @@ class Collector:
             dropped_bots=book.dropped_bots,
             unreadable_lines=book.unreadable_lines,
             messages_per_s=round((self._measured.messages - before.messages) / passed_s, 1),
+            coverage=round((self._measured.covered_s - before.covered_s) / wanted_s, 4) if wanted_s else None,
             lag_s=round(self._server_now() - book.newest_ms / 1000, 1) if book.newest_ms else None,
             skew_s=round(book.skew_s, 1),
             closed_until=self._next_minute_s,

@@ -23,6 +23,8 @@ class Metrics:
         reconnects: of those, the ones that replaced another.
         messages, dropped_mirrors, dropped_bots, unreadable_lines: since the start.
         messages_per_s: since the metrics before.
+        coverage: of the seconds of the channels that were wanted in the minutes closed since then, the share that was
+            observed; null where no minute was.
         lag_s: how old the newest message is, by the server's clock; null before the first.
         skew_s: how far the server's clock is ahead.
         closed_until: the last minute that was closed ended then, s since 1970 by the server's clock.
@@ -43,6 +45,7 @@ class Metrics:
     dropped_bots: int
     unreadable_lines: int
     messages_per_s: float
+    coverage: float | None
     lag_s: float | None
     skew_s: float
     closed_until: int

@@ -8,6 +8,7 @@ import datetime as dt
 import math
 import sys
 import time
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import click
@@ -22,8 +23,17 @@ if TYPE_CHECKING:
 
 @click.command("collect")
 @click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="Stop after so long. Default: never.")
+@click.option(
+    "--metrics",
+    "form",
+    type=click.Choice(["json", "emf"]),
+    default="json",
+    show_default=True,
+    help="The line a minute. emf: CloudWatch's embedded metric format.",
+)
+@click.option("--namespace", default="ViewerAtlas", show_default=True, help="Of the metrics in CloudWatch.")
 @click.pass_obj
-def collect(settings: "Settings", minutes: float | None) -> None:
+def collect(settings: "Settings", minutes: float | None, form: str, namespace: str) -> None:
     """Collect live chat until interrupted.
 
     Watches the channels with the most viewers (which needs twitch.client_id and twitch.client_secret) and those of
@@ -31,7 +41,8 @@ def collect(settings: "Settings", minutes: float | None) -> None:
     An hour that is over is reported to Dagster as a materialisation of raw_snapshots. A line of JSON a minute tells
     how it does; `vieweratlas health` reads the last. SIGTERM and Ctrl-C seal what there is.
     """
-    _collect(settings, math.inf if minutes is None else time.time() + 60 * minutes)
+    until = math.inf if minutes is None else time.time() + 60 * minutes
+    _collect(settings, until, namespace=namespace if form == "emf" else None)
 
 
 @click.command("continuous")
@@ -66,12 +77,14 @@ def _schedules(settings: "Settings") -> list[str]:
     return sorted({*settings.schedules.running, *ours} - {"live_collection_schedule"})
 
 
-def _collect(settings: "Settings", until: float, most_hours: float = math.inf) -> None:
-    """Collect, tell every minute how it goes, and in the end what came of it."""
+def _collect(settings: "Settings", until: float, most_hours: float = math.inf, namespace: str | None = None) -> None:
+    """Collect, tell every minute how it goes (for CloudWatch, under a namespace), and in the end what came of it."""
     from vieweratlas_assets.collecting import collect_until_told, collector_of, spool_folder
     from vieweratlas_assets.collector.collector import Listeners
     from vieweratlas_assets.collector.metrics import write_health
     from vieweratlas_assets.domain.lake import RAW_SNAPSHOTS
+    from vieweratlas_assets.monitoring.formats import embedded_lines
+    from vieweratlas_assets.monitoring.metrics import of_collector
     from vieweratlas_assets.privacy import viewer_names
     from vieweratlas_assets.storage.opening import open_store
 
@@ -79,15 +92,20 @@ def _collect(settings: "Settings", until: float, most_hours: float = math.inf) -
     spool = spool_folder(settings)
 
     def on_metrics(metrics: "Metrics") -> None:
-        print(metrics.line(), flush=True)
+        if namespace is None:
+            told: Iterable[str] = [metrics.line()]
+        else:
+            found = of_collector(metrics, settings.collection.collector)
+            told = embedded_lines(found, metrics.at, namespace)
+        print("\n".join(told), flush=True)
         write_health(spool, metrics)
 
     listeners = Listeners(lambda hour, _: _report(settings, store, hour), on_metrics)
     collector = collector_of(settings, store, viewer_names(settings), listeners=listeners)
     hours, _ = collect_until_told(collector, until, hours=most_hours)
-    told = {name: sum(figures[name] for figures in hours.values()) for name in ("messages", "channel_minutes")}
+    sums = {name: sum(figures[name] for figures in hours.values()) for name in ("messages", "channel_minutes")}
     terminal.console.print(
-        f"Collected {told['messages']:,} messages in {told['channel_minutes']:,} channel-minutes; "
+        f"Collected {sums['messages']:,} messages in {sums['channel_minutes']:,} channel-minutes; "
         f"they are in {store.uri(RAW_SNAPSHOTS)}"
     )
 

@@ -6,16 +6,15 @@ fetching them (fetching, vods).
 
 import datetime as dt
 import json
-import signal
 import threading
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from vieweratlas_assets import terminal
+from vieweratlas_assets.commands.signals import until_signalled
 from vieweratlas_assets.commands.start import start
 from vieweratlas_assets.settings import Settings
 
@@ -134,7 +133,7 @@ def process(settings: Settings, max_vods: int | None, every: int | None) -> None
     SIGTERM and Ctrl-C give the VODs in work back: the next run goes on where they were. Several of these commands, on
     several machines, may work on one queue.
     """
-    with _until_signalled() as ended:
+    with until_signalled() as ended:
         while True:
             went_well = _process(settings, max_vods, ended)
             if every is None:
@@ -150,11 +149,9 @@ def process(settings: Settings, max_vods: int | None, every: int | None) -> None
 def stats(settings: Settings, as_json: bool) -> None:
     """Say how the queue is: VODs by state, attempts, how fast it goes."""
     from vieweratlas_assets.fetching import open_queue
-    from vieweratlas_assets.vods.stats import queue_stats
 
-    now = dt.datetime.now(dt.UTC)
     with open_queue(settings) as queue:
-        found = queue_stats(queue.rows(), now)
+        found = queue.stats()
     if as_json:
         click.echo(json.dumps(found.as_json(), indent=2))
         return
@@ -226,7 +223,7 @@ def preprocess_vods(root: str | None, config: str | None, most: int | None) -> N
 
     CONFIG is a preset or a YAML file of settings; else VIEWERATLAS_CONFIG says which.
     """
-    with _until_signalled() as ended:
+    with until_signalled() as ended:
         _exit(_process(start(root, config), most, ended))
 
 
@@ -267,20 +264,6 @@ def _process(settings: Settings, most: int | None, ended: threading.Event) -> bo
             _report(settings, store, work.queue, {each.vod.day for each in outcomes if each.figures})
             _print(outcomes)
     return not outcomes or ended.is_set() or any(each.state in (State.COMPLETED, State.SKIPPED) for each in outcomes)
-
-
-@contextmanager
-def _until_signalled() -> Iterator[threading.Event]:
-    """An event that SIGTERM and SIGINT set, so that what is in work can be given back."""
-    ended = threading.Event()
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    for number in before:
-        signal.signal(number, lambda *_: ended.set())
-    try:
-        yield ended
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _report(settings: Settings, store: "ObjectStore", queue: "VodQueue", days: Iterable[dt.date]) -> None:

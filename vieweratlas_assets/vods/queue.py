@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from vieweratlas_assets.vods.database import CATALOGUE_LOCK, Database
+from vieweratlas_assets.vods.stats import QueueStats, read_stats
 from vieweratlas_assets.vods.tables import VOD_QUEUE, State
 
 LEASE_S = 900.0
@@ -260,6 +261,10 @@ class VodQueue:
         for day, state, count in self._database.transaction(lambda at: at.execute(asked).all()):
             found.setdefault(day, {})[State(state)] = count
         return dict(sorted(found.items()))
+
+    def stats(self) -> QueueStats:
+        """The queue in figures."""
+        return self._database.transaction(lambda at: read_stats(at, self._now(at)))
 
     def due(self) -> dict[QueuedVod, int]:
         """The VODs that a worker would take up now, with their attempts; those due for longest come first."""

@@ -4,12 +4,12 @@ Belongs here: figures. Not here: states and their changes (queue), printing (com
 """
 
 import datetime as dt
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from vieweratlas_assets.vods.tables import State
+import sqlalchemy as sa
+
+from vieweratlas_assets.vods.tables import VOD_QUEUE, State
 
 HOUR = dt.timedelta(hours=1)
 
@@ -22,16 +22,22 @@ class QueueStats:
         states: VODs by state; every state is named.
         oldest_pending: when the VOD that has waited for longest was put in.
         attempts: how many of the VODs that were tried needed how many attempts.
+        last_completed: when a VOD was completed last.
         completed_last_hour: VODs that were completed in the last hour; a_minute of them.
+        failed_last_hour: VODs that were given up in the last hour.
         seconds_a_vod: mean time of an attempt that completed one; None where none did.
+        seconds_a_vod_last_hour: of the last hour alone.
         reasons: the most frequent reasons of failed and skipped VODs.
     """
 
     states: dict[str, int]
     oldest_pending: dt.datetime | None
     attempts: dict[int, int]
+    last_completed: dt.datetime | None
     completed_last_hour: int
+    failed_last_hour: int
     seconds_a_vod: float | None
+    seconds_a_vod_last_hour: float | None
     reasons: dict[str, int]
 
     def as_json(self) -> dict[str, Any]:
@@ -40,26 +46,40 @@ class QueueStats:
             "states": self.states,
             "oldest_pending": None if self.oldest_pending is None else self.oldest_pending.isoformat(),
             "attempts": {str(attempts): count for attempts, count in self.attempts.items()},
+            "last_completed": None if self.last_completed is None else self.last_completed.isoformat(),
             "completed_last_hour": self.completed_last_hour,
             "completed_a_minute": round(self.completed_last_hour / 60, 3),
+            "failed_last_hour": self.failed_last_hour,
             "seconds_a_vod": self.seconds_a_vod,
+            "seconds_a_vod_last_hour": self.seconds_a_vod_last_hour,
             "reasons": self.reasons,
         }
 
 
-def queue_stats(rows: Sequence[dict[str, Any]], now: dt.datetime) -> QueueStats:
-    """The figures of the rows of a queue (`VodQueue.rows`)."""
-    states = Counter(row["state"] for row in rows)
-    waiting = [row["added_at"] for row in rows if row["state"] == State.PENDING]
-    lately = [row for row in rows if row["completed_at"] is not None and row["completed_at"] > now - HOUR]
-    seconds = [row["seconds"] for row in rows if row["seconds"] is not None]
-    unhappy = (State.FAILED, State.SKIPPED)
-    reasons = Counter(row["reason"] for row in rows if row["state"] in unhappy and row["reason"])
+def read_stats(connection: sa.Connection, now: dt.datetime) -> QueueStats:
+    """The figures of a queue, counted by its database."""
+    rows, lately = VOD_QUEUE.c, VOD_QUEUE.c.completed_at > now - HOUR
+
+    def counts(by: sa.ColumnElement[Any], among: sa.ColumnElement[bool], most: int | None = None) -> dict[Any, int]:
+        number = sa.func.count()
+        asked = sa.select(by, number).where(among).group_by(by).order_by(number.desc(), by).limit(most)
+        return {row[0]: row[1] for row in connection.execute(asked)}
+
+    def one(asked: sa.ColumnElement[Any], among: sa.ColumnElement[bool]) -> Any:
+        return connection.execute(sa.select(asked).where(among)).scalar_one()
+
+    states = counts(rows.state, sa.true())
+    unhappy = rows.state.in_([State.FAILED, State.SKIPPED]) & (rows.reason != "")
+    seconds = one(sa.func.avg(rows.seconds), sa.true())
+    seconds_lately = one(sa.func.avg(rows.seconds), lately)
     return QueueStats(
-        states={state.value: states[state] for state in State},
-        oldest_pending=min(waiting, default=None),
-        attempts=dict(sorted(Counter(row["attempts"] for row in rows if row["attempts"]).items())),
-        completed_last_hour=len(lately),
-        seconds_a_vod=round(sum(seconds) / len(seconds), 3) if seconds else None,
-        reasons=dict(reasons.most_common(5)),
+        states={state.value: states.get(state.value, 0) for state in State},
+        oldest_pending=one(sa.func.min(rows.added_at), rows.state == State.PENDING),
+        attempts=dict(sorted(counts(rows.attempts, rows.attempts > 0).items())),
+        last_completed=one(sa.func.max(rows.completed_at), sa.true()),
+        completed_last_hour=one(sa.func.count(), lately),
+        failed_last_hour=one(sa.func.count(), (rows.state == State.FAILED) & (rows.updated_at > now - HOUR)),
+        seconds_a_vod=None if seconds is None else round(seconds, 3),
+        seconds_a_vod_last_hour=None if seconds_lately is None else round(seconds_lately, 3),
+        reasons=counts(rows.reason, unhappy, most=5),
     )

@@ -34,6 +34,10 @@ SETTINGS = {
 }
 
 
+class Unanswered(AssertionError):
+    """Dagster answered with an error, as it does while its database is away."""
+
+
 @dataclass(frozen=True)
 class Stack:
     """The stack as its user drives it: Compose, and the UI behind its login."""
@@ -82,19 +86,27 @@ class Stack:
             return error.code, error.read()
 
     def graphql(self, query: str, **variables: Any) -> dict[str, Any]:
-        """Ask Dagster through the proxy."""
+        """Ask Dagster through the proxy.
+
+        Raises:
+            Unanswered: it, or the proxy before it, told of an error.
+        """
         status, body = self.request("/graphql", {"query": query, "variables": variables})
-        assert status == 200, body[-2000:]
-        answer: dict[str, Any] = json.loads(body)
-        assert "errors" not in answer, answer["errors"]
-        found: dict[str, Any] = answer["data"]
+        if status != 200 or "errors" in json.loads(body):
+            raise Unanswered(body[-2000:])
+        found: dict[str, Any] = json.loads(body)["data"]
         return found
 
 
 def wait(reached: Callable[[], Any], what: str, seconds: float = 300) -> Any:
-    """Wait until something is reached, and return it."""
+    """Wait until something is reached, and return it; what is not answered is asked again."""
     deadline = time.monotonic() + seconds
-    while not (found := reached()):
-        assert time.monotonic() < deadline, f"{what} did not come in {seconds} s"
+    while True:
+        told = ""
+        try:
+            if found := reached():
+                return found
+        except Unanswered as error:
+            told = f": {error}"
+        assert time.monotonic() < deadline, f"{what} did not come in {seconds} s{told}"
         time.sleep(2)
-    return found

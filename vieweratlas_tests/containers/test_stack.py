@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from vieweratlas_tests.containers.engine import Engine
-from vieweratlas_tests.containers.stack import PROJECT, SETTINGS, Stack, wait
+from vieweratlas_tests.containers.stack import PROJECT, SETTINGS, Stack, Unanswered, wait
 from vieweratlas_tests.integration.test_dagster_dev import LAUNCH, STATUS, TERMINAL, computed_assets
 
 DAYS = ["2026-10-05", "2026-10-06", "2026-10-07"]
@@ -114,6 +114,8 @@ def launch(stack: Stack) -> str:
 
 def status(stack: Stack, backfill: str) -> dict[str, Any]:
     found: dict[str, Any] = stack.graphql(STATUS, id=backfill)["partitionBackfillOrError"]
+    if "status" not in found:
+        raise Unanswered(str(found))
     return found
 
 
