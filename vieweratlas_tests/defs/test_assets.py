@@ -99,7 +99,9 @@ def test_query_tables_are_the_tables_of_the_atlas_in_a_folder_each(store, tmp_pa
         for day in (DAY, NEXT):
             sealed_table = store.download_bytes(lake.atlas_file(day, f"{name}.parquet"))
             assert store.download_bytes(lake.query_table(name, day)) == sealed_table
-        days = duckdb.sql(f"SELECT DISTINCT date FROM '{tmp_path}/curated/{name}/*/*.parquet' ORDER BY date").fetchall()
+        days = duckdb.sql(
+            f"SELECT DISTINCT date FROM '{tmp_path}/curated/{name}/*/*.parquet' ORDER BY date"
+        ).fetchall()
         assert days == [(DAY,), (NEXT,)]
 
 

@@ -40,19 +40,24 @@ class DagsterDev:
 
 
 @contextmanager
-def dagster_dev(root: Path, home: Path, **settings: str) -> Iterator[DagsterDev]:
+def dagster_dev(
+    root: Path | None, home: Path, *, more_of_instance: str = "", **settings: str
+) -> Iterator[DagsterDev]:
     """Run `dagster dev` on a lake, with the project's own workspace.yaml and dagster.yaml.
 
     Args:
+        root: folder of the lake; None leaves it to the settings.
+        more_of_instance: YAML that dagster.yaml gets beside its own.
         settings: more environment variables.
 
     Raises:
         RuntimeError: it did not come up; the end of its log is told.
     """
     home.mkdir(parents=True, exist_ok=True)
-    (home / "dagster.yaml").write_text((REPOSITORY / "dagster.yaml").read_text())
+    (home / "dagster.yaml").write_text((REPOSITORY / "dagster.yaml").read_text() + more_of_instance)
     port = _free_port()
-    environment = os.environ | {"DAGSTER_HOME": str(home), "VIEWERATLAS_ROOT": str(root)} | settings
+    lake = {} if root is None else {"VIEWERATLAS_ROOT": str(root)}
+    environment = os.environ | {"DAGSTER_HOME": str(home)} | lake | settings
     command = [sys.executable, "-m", "dagster", "dev", "-w", "workspace.yaml", "--port", str(port)]
     with (home / "dev.log").open("w") as log:
         process = subprocess.Popen(

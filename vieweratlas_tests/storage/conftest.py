@@ -31,9 +31,10 @@ GRPC_OFFSET = 10_000
 
 @dataclass(frozen=True)
 class S3Server:
-    """A running SeaweedFS and the two identities it knows."""
+    """A running SeaweedFS, the folder that it writes to, and the two identities it knows."""
 
     url: str
+    folder: Path
     admin: tuple[str, str] = ("test-admin", "admin-secret-7f3a")
     reader: tuple[str, str] = ("test-reader", "reader-secret-91bc")
 
@@ -56,7 +57,7 @@ def _is_free(port: int) -> bool:
 
 def _start(folder: Path) -> tuple[subprocess.Popen[bytes], S3Server]:
     s3, master, volume, filer, admin = _free_ports(5)
-    server = S3Server(f"http://127.0.0.1:{s3}")
+    server = S3Server(f"http://127.0.0.1:{s3}", folder)
     identities = [
         {
             "name": "admin",
