@@ -23,14 +23,15 @@ RUN useradd --uid 1000 --create-home atlas \
 COPY --from=build /opt/vieweratlas /opt/vieweratlas
 COPY dagster.yaml /opt/vieweratlas/instances/laptop.yaml
 COPY deploy/dagster.yaml /opt/vieweratlas/instances/compose.yaml
+COPY deploy/aws/dagster.yaml /opt/vieweratlas/instances/ecs.yaml
 COPY deploy/workspace.yaml /opt/vieweratlas/workspace.yaml
 COPY --chmod=755 deploy/entrypoint.sh /usr/local/bin/entrypoint
 COPY --chmod=755 deploy/answers.sh /usr/local/bin/answers
 
 USER atlas
 WORKDIR /home/atlas
-# Whatever is written goes to these two places and /tmp: the rest may be mounted read-only.
-VOLUME ["/lake", "/dagster"]
+# Whatever is written goes to these places: the rest may be mounted read-only.
+VOLUME ["/lake", "/dagster", "/tmp"]
 ENV PATH=/opt/vieweratlas/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \

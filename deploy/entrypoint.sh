@@ -8,4 +8,10 @@ if [ ! -r "$instance" ]; then
   exit 64
 fi
 cp -f "$instance" "$DAGSTER_HOME/dagster.yaml"
+# Where no file can be mounted, as on ECS, the list of those who want to be left out comes in a variable.
+if [ -n "${OPT_OUT_LIST:-}" ]; then
+  printf '%s\n' "$OPT_OUT_LIST" > "$DAGSTER_HOME/opt_out.txt"
+  export VIEWERATLAS_PRIVACY__OPT_OUT_FILE="$DAGSTER_HOME/opt_out.txt"
+  unset OPT_OUT_LIST
+fi
 exec "$@"

@@ -5,6 +5,10 @@ Belongs here: selections with names. Not here: when they run (schedules).
 
 import dagster as dg
 
+# Sizes of Fargate, for whom runs on ECS: others pass them over. Derived in DEPLOYMENT.md.
+LIGHT = {"ecs/cpu": "512", "ecs/memory": "2048"}
+HEAVY = {"ecs/cpu": "2048", "ecs/memory": "8192"}
+
 _LIVE = dg.AssetSelection.assets("live_presence")
 _AUDIENCE = dg.AssetSelection.assets("channel_audience")
 _GRAPH = dg.AssetSelection.assets("overlap_graph")
@@ -13,37 +17,43 @@ _BELOW_GRAPH = _GRAPH.downstream(include_self=False)
 ROSTER_JOB = dg.define_asset_job(
     "roster",
     selection=dg.AssetSelection.assets("channel_roster"),
+    tags=LIGHT,
     description="Ask Twitch who is live, for the running hour.",
 )
 COLLECTION_JOB = dg.define_asset_job(
     "collection",
     selection=dg.AssetSelection.assets("raw_snapshots"),
+    tags=LIGHT,
     description="Listen to live chat until the running hour is over.",
 )
 LIVE_JOB = dg.define_asset_job(
-    "live", selection=_LIVE, description="Make the live presence of each day of its raw snapshots."
+    "live", selection=_LIVE, tags=LIGHT, description="Make the live presence of each day of its raw snapshots."
 )
 VODS_JOB = dg.define_asset_job(
     "vods",
     selection=dg.AssetSelection.assets("vod_catalog", "vod_presence"),
+    tags=LIGHT,
     description="Find the VODs of each day, and fetch their chat.",
 )
 AUDIENCE_JOB = dg.define_asset_job(
-    "audience", selection=_AUDIENCE, description="Reduce presence to the audience of each day."
+    "audience", selection=_AUDIENCE, tags=HEAVY, description="Reduce presence to the audience of each day."
 )
 ATLAS_JOB = dg.define_asset_job(
     "atlas",
     selection=_GRAPH | _BELOW_GRAPH,
+    tags=HEAVY,
     description="From audiences that exist: graph, communities, labels, positions, products.",
 )
 BELOW_GRAPH_JOB = dg.define_asset_job(
     "below_graph",
     selection=_BELOW_GRAPH,
+    tags=HEAVY,
     description="From a graph that exists, such as an imported one: communities, labels, positions, products.",
 )
 DAILY_JOB = dg.define_asset_job(
     "daily_atlas",
     selection=_LIVE | _AUDIENCE | _GRAPH | _BELOW_GRAPH,
+    tags=HEAVY,
     description="A day's live presence, its audience and all that follows from it.",
 )
 JOBS = (ROSTER_JOB, COLLECTION_JOB, VODS_JOB, LIVE_JOB, AUDIENCE_JOB, ATLAS_JOB, BELOW_GRAPH_JOB, DAILY_JOB)

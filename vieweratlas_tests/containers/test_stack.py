@@ -45,6 +45,7 @@ for top in ("atlas/", "site/", "curated/channel_audience/"):
 """
 pytestmark = pytest.mark.timeout(900)
 TOLD: dict[str, Any] = {}
+SERVICES = ("code", "daemon", "webserver", "collector", "proxy", "s3", "postgres")
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +70,7 @@ def stack(engine: Engine) -> Iterator[Stack]:
     try:
         yield stack
     finally:
-        for service in ("code", "daemon", "webserver", "collector", "proxy", "s3", "postgres"):
+        for service in SERVICES:
             log = engine.folder / f"{service}.log"
             log.write_text(stack.compose("--profile", "collect", "logs", "--no-color", service))
         with timed("down"):
@@ -205,7 +206,7 @@ def test_a_collector_fills_the_lake_and_stops_cleanly(stack: Stack) -> None:
 
 
 def test_no_log_tells_a_secret(stack: Stack) -> None:
-    logs = stack.compose("--profile", "collect", "logs", "--no-color")
+    logs = stack.compose("--profile", "collect", "logs", "--no-color", *SERVICES)
     secrets = [
         SETTINGS[name] for name in ("UI_PASSWORD", "POSTGRES_PASSWORD", "S3_SECRET_KEY", "TWITCH_CLIENT_SECRET")
     ]

@@ -55,7 +55,7 @@ def dagster_dev(
     """
     home.mkdir(parents=True, exist_ok=True)
     (home / "dagster.yaml").write_text((REPOSITORY / "dagster.yaml").read_text() + more_of_instance)
-    port = _free_port()
+    port = free_port()
     lake = {} if root is None else {"VIEWERATLAS_ROOT": str(root)}
     environment = os.environ | {"DAGSTER_HOME": str(home)} | lake | settings
     command = [sys.executable, "-m", "dagster", "dev", "-w", "workspace.yaml", "--port", str(port)]
@@ -70,7 +70,7 @@ def dagster_dev(
             _stop(process)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -1,0 +1,170 @@
+locals {
+  # What each alarm means and what to do is in RUNBOOK.md.
+  alarms = jsondecode(file("${path.module}/alarms.json"))
+  patterns = merge([
+    for name, alarm in local.alarms : {
+      for task in keys(local.tasks) : "${name}-${task}" => { pattern = alarm.pattern, metric = alarm.metric, task = task }
+    } if can(alarm.pattern)
+  ]...)
+  # Of a collector that is not there nothing is to be heard.
+  watched = { for name, alarm in local.alarms : name => alarm if var.collect || !contains(keys(alarm.dimension), "Collector") }
+}
+
+resource "aws_sns_topic" "alarms" {
+  name = "${var.name}-alarms"
+}
+
+resource "aws_sns_topic_subscription" "alarms" {
+  for_each  = toset(var.alarm_emails)
+  topic_arn = aws_sns_topic.alarms.arn
+  protocol  = "email"
+  endpoint  = each.value
+}
+
+data "aws_iam_policy_document" "alarms" {
+  statement {
+    sid       = "ToldByTheseServices"
+    actions   = ["sns:Publish"]
+    resources = [aws_sns_topic.alarms.arn]
+    principals {
+      type        = "Service"
+      identifiers = ["cloudwatch.amazonaws.com", "events.amazonaws.com", "budgets.amazonaws.com"]
+    }
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [data.aws_caller_identity.current.account_id]
+    }
+  }
+}
+
+resource "aws_sns_topic_policy" "alarms" {
+  arn    = aws_sns_topic.alarms.arn
+  policy = data.aws_iam_policy_document.alarms.json
+}
+
+resource "aws_cloudwatch_log_metric_filter" "this" {
+  for_each       = local.patterns
+  name           = "${var.name}-${each.key}"
+  log_group_name = aws_cloudwatch_log_group.this[each.value.task].name
+  pattern        = each.value.pattern
+  metric_transformation {
+    name      = each.value.metric
+    namespace = local.namespace
+    value     = "1"
+  }
+}
+
+resource "aws_cloudwatch_metric_alarm" "this" {
+  for_each            = local.watched
+  alarm_name          = "${var.name}-${each.key}"
+  alarm_description   = "${each.value.means} RUNBOOK.md, ${each.key}."
+  namespace           = local.namespace
+  metric_name         = each.value.metric
+  dimensions          = each.value.dimension
+  statistic           = each.value.statistic
+  comparison_operator = can(each.value.above) ? "GreaterThanThreshold" : "LessThanThreshold"
+  threshold           = try(each.value.above, each.value.below)
+  period              = each.value.minutes * 60
+  evaluation_periods  = 1
+  treat_missing_data  = each.value.silence
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
+}
+
+# A task that ended by itself, such as one that ran out of memory; what a deployment or scaling ends is none.
+resource "aws_cloudwatch_event_rule" "task_failed" {
+  name        = "${var.name}-task-failed"
+  description = "A container of a task ended with an error. RUNBOOK.md, task-failed."
+  event_pattern = jsonencode({
+    source      = ["aws.ecs"]
+    detail-type = ["ECS Task State Change"]
+    detail = {
+      clusterArn = [aws_ecs_cluster.this.arn]
+      lastStatus = ["STOPPED"]
+      stopCode   = ["EssentialContainerExited", "TaskFailedToStart"]
+      containers = { exitCode = [{ anything-but = 0 }] }
+    }
+  })
+}
+
+resource "aws_cloudwatch_event_target" "task_failed" {
+  rule = aws_cloudwatch_event_rule.task_failed.name
+  arn  = aws_sns_topic.alarms.arn
+  input_transformer {
+    input_paths    = { group = "$.detail.group", reason = "$.detail.stoppedReason", task = "$.detail.taskArn" }
+    input_template = "\"${var.name}: a task of <group> failed: <reason>. <task>. RUNBOOK.md, task-failed.\""
+  }
+}
+
+resource "aws_budgets_budget" "this" {
+  count        = var.monthly_budget_usd == null ? 0 : 1
+  name         = var.name
+  budget_type  = "COST"
+  limit_amount = tostring(var.monthly_budget_usd)
+  limit_unit   = "USD"
+  time_unit    = "MONTHLY"
+  cost_filter {
+    name   = "TagKeyValue"
+    values = ["user:Application$${var.name}"]
+  }
+  notification {
+    comparison_operator       = "GREATER_THAN"
+    notification_type         = "ACTUAL"
+    threshold                 = 80
+    threshold_type            = "PERCENTAGE"
+    subscriber_sns_topic_arns = [aws_sns_topic.alarms.arn]
+  }
+  notification {
+    comparison_operator       = "GREATER_THAN"
+    notification_type         = "FORECASTED"
+    threshold                 = 100
+    threshold_type            = "PERCENTAGE"
+    subscriber_sns_topic_arns = [aws_sns_topic.alarms.arn]
+  }
+}
+
+locals {
+  search = { for metric, dimension in {
+    QueueVods = "State", QueueAttempts = "Attempts", Runs = "State", AssetFreshnessSeconds = "Asset",
+    } : metric => [[{ expression = "SEARCH('{${local.namespace},${dimension}} MetricName=\"${metric}\"', 'Average')", id = lower(metric) }]]
+  }
+  collector_metric = { for metric in [
+    "ChannelsWanted", "ChannelsJoined", "MessagesPerSecond", "Coverage", "Reconnects", "SnapshotAgeSeconds", "SnapshotsPending",
+  ] : metric => [local.namespace, metric, "Collector", "collector"] }
+  widgets = [
+    { title = "VODs of the queue by state", metrics = local.search["QueueVods"] },
+    { title = "VODs completed and given up in the last hour", metrics = [[local.namespace, "VodsCompleted"], [local.namespace, "VodsFailed"]] },
+    { title = "Seconds a VOD takes", metrics = [[local.namespace, "VodSeconds"]] },
+    { title = "VODs by attempts", metrics = local.search["QueueAttempts"] },
+    { title = "Channels", metrics = [local.collector_metric["ChannelsWanted"], local.collector_metric["ChannelsJoined"]] },
+    { title = "Messages a second", metrics = [local.collector_metric["MessagesPerSecond"]] },
+    { title = "Coverage, %", metrics = [local.collector_metric["Coverage"]] },
+    { title = "Reconnects since the start", metrics = [local.collector_metric["Reconnects"]] },
+    { title = "Age of the newest minute, s", metrics = [local.collector_metric["SnapshotAgeSeconds"]] },
+    { title = "Freshness of assets, s", metrics = local.search["AssetFreshnessSeconds"] },
+    { title = "Runs of Dagster", metrics = local.search["Runs"] },
+    { title = "Runs failed in the last hour", metrics = [[local.namespace, "RunsFailed"]] },
+  ]
+}
+
+resource "aws_cloudwatch_dashboard" "this" {
+  dashboard_name = var.name
+  dashboard_body = jsonencode({
+    widgets = [for number, widget in local.widgets : {
+      type   = "metric"
+      x      = 8 * (number % 3)
+      y      = 6 * floor(number / 3)
+      width  = 8
+      height = 6
+      properties = {
+        title   = widget.title
+        region  = var.region
+        view    = "timeSeries"
+        stat    = "Average"
+        period  = 300
+        metrics = widget.metrics
+      }
+    }]
+  })
+}

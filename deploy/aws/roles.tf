@@ -1,0 +1,192 @@
+# Two roles for each task: what ECS may do to start it (its image, its secrets, its log), and what it may do itself.
+locals {
+  bucket = aws_s3_bucket.lake.arn
+  lake   = "${local.bucket}/${local.prefix}"
+  ecs    = "arn:${data.aws_partition.current.partition}:ecs:${var.region}:${data.aws_caller_identity.current.account_id}"
+  # Where each may read and write, below the lake.
+  lake_rights = {
+    code      = { read = ["*"], write = [] }
+    collector = { read = ["curated/channel_roster/*"], write = ["raw/snapshots/*"] }
+    vods = {
+      read  = ["curated/channel_roster/*", "curated/channel_audience/*"]
+      write = ["raw/vod_chat/*", "curated/presence_snapshots/source=vod/*", "curated/vod_catalog/*"]
+    }
+    run = { read = [], write = ["*"] }
+  }
+  run_logs = {
+    webserver = ["s3:GetObject"]
+    code      = ["s3:GetObject", "s3:PutObject"]
+    run       = ["s3:GetObject", "s3:PutObject"]
+  }
+  # The daemon starts runs; both it and the UI end them.
+  starts_runs = ["daemon"]
+  ends_runs   = ["daemon", "webserver"]
+}
+
+data "aws_iam_policy_document" "assume" {
+  for_each = local.tasks
+  statement {
+    actions = ["sts:AssumeRole"]
+    principals {
+      type        = "Service"
+      identifiers = ["ecs-tasks.amazonaws.com"]
+    }
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [data.aws_caller_identity.current.account_id]
+    }
+  }
+}
+
+resource "aws_iam_role" "execution" {
+  for_each           = local.tasks
+  name               = "${var.name}-${each.key}-execution"
+  assume_role_policy = data.aws_iam_policy_document.assume[each.key].json
+}
+
+resource "aws_iam_role" "task" {
+  for_each           = local.tasks
+  name               = "${var.name}-${each.key}"
+  assume_role_policy = data.aws_iam_policy_document.assume[each.key].json
+}
+
+data "aws_iam_policy_document" "execution" {
+  for_each = local.tasks
+  statement {
+    sid       = "LogInToTheRegistry"
+    actions   = ["ecr:GetAuthorizationToken"]
+    resources = ["*"]
+  }
+  statement {
+    sid       = "PullTheImage"
+    actions   = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
+    resources = [aws_ecr_repository.images.arn]
+  }
+  statement {
+    sid       = "WriteItsLog"
+    actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+    resources = ["${aws_cloudwatch_log_group.this[each.key].arn}:*"]
+  }
+  statement {
+    sid       = "ReadItsSecrets"
+    actions   = ["secretsmanager:GetSecretValue"]
+    resources = [for secret in each.value.secrets : aws_secretsmanager_secret.this[secret].arn]
+  }
+}
+
+resource "aws_iam_role_policy" "execution" {
+  for_each = local.tasks
+  name     = "execution"
+  role     = aws_iam_role.execution[each.key].id
+  policy   = data.aws_iam_policy_document.execution[each.key].json
+}
+
+data "aws_iam_policy_document" "task" {
+  for_each = local.tasks
+
+  dynamic "statement" {
+    for_each = try(length(local.lake_rights[each.key].read), 0) > 0 ? [1] : []
+    content {
+      sid       = "ReadTheLake"
+      actions   = ["s3:GetObject"]
+      resources = [for place in local.lake_rights[each.key].read : "${local.lake}${place}"]
+    }
+  }
+  dynamic "statement" {
+    for_each = try(length(local.lake_rights[each.key].write), 0) > 0 ? [1] : []
+    content {
+      sid       = "WriteTheLake"
+      actions   = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"]
+      resources = [for place in local.lake_rights[each.key].write : "${local.lake}${place}"]
+    }
+  }
+  # Of all keys: who may list only some is told "forbidden" of an object that is not there.
+  dynamic "statement" {
+    for_each = contains(keys(merge(local.lake_rights, local.run_logs)), each.key) ? [1] : []
+    content {
+      sid       = "ListTheBucket"
+      actions   = ["s3:ListBucket"]
+      resources = [local.bucket]
+    }
+  }
+  dynamic "statement" {
+    for_each = contains(keys(local.run_logs), each.key) ? [1] : []
+    content {
+      sid       = "OutputOfRuns"
+      actions   = local.run_logs[each.key]
+      resources = ["${local.bucket}/dagster-logs/*"]
+    }
+  }
+  dynamic "statement" {
+    for_each = contains(local.starts_runs, each.key) ? [1] : []
+    content {
+      sid       = "StartRuns"
+      actions   = ["ecs:RunTask"]
+      resources = ["${local.ecs}:task-definition/${var.name}-run:*"]
+      condition {
+        test     = "ArnEquals"
+        variable = "ecs:cluster"
+        values   = [aws_ecs_cluster.this.arn]
+      }
+    }
+  }
+  dynamic "statement" {
+    for_each = contains(local.starts_runs, each.key) ? [1] : []
+    content {
+      sid       = "GiveRunsTheirRoles"
+      actions   = ["iam:PassRole"]
+      resources = [aws_iam_role.task["run"].arn, aws_iam_role.execution["run"].arn]
+      condition {
+        test     = "StringEquals"
+        variable = "iam:PassedToService"
+        values   = ["ecs-tasks.amazonaws.com"]
+      }
+    }
+  }
+  dynamic "statement" {
+    for_each = contains(local.starts_runs, each.key) ? [1] : []
+    content {
+      sid       = "TagRuns"
+      actions   = ["ecs:TagResource"]
+      resources = ["${local.ecs}:task/${var.name}/*"]
+      condition {
+        test     = "StringEquals"
+        variable = "ecs:CreateAction"
+        values   = ["RunTask"]
+      }
+    }
+  }
+  dynamic "statement" {
+    for_each = contains(local.ends_runs, each.key) ? [1] : []
+    content {
+      sid       = "FollowAndEndRuns"
+      actions   = ["ecs:DescribeTasks", "ecs:StopTask"]
+      resources = ["${local.ecs}:task/${var.name}/*"]
+    }
+  }
+  # These know no resources.
+  dynamic "statement" {
+    for_each = contains(local.ends_runs, each.key) ? [1] : []
+    content {
+      sid       = "KnowTheOwnNetwork"
+      actions   = ["ecs:DescribeTaskDefinition", "ec2:DescribeNetworkInterfaces"]
+      resources = ["*"]
+    }
+  }
+  dynamic "statement" {
+    for_each = contains(local.starts_runs, each.key) ? [1] : []
+    content {
+      sid       = "ReadTheLogOfARunThatDied"
+      actions   = ["logs:GetLogEvents"]
+      resources = ["${aws_cloudwatch_log_group.this["run"].arn}:*"]
+    }
+  }
+}
+
+resource "aws_iam_role_policy" "task" {
+  for_each = local.tasks
+  name     = "task"
+  role     = aws_iam_role.task[each.key].id
+  policy   = data.aws_iam_policy_document.task[each.key].json
+}

@@ -1,0 +1,78 @@
+# For those who start the day's work by EventBridge instead of Dagster's schedules: the same commands, as tasks.
+locals {
+  timed = var.eventbridge_schedules ? {
+    analysis       = { cron = "cron(0 2 * * ? *)", command = ["vieweratlas", "analyze"] }
+    vod-discovery  = { cron = "cron(0 0/6 * * ? *)", command = ["vieweratlas", "vods", "discover"] }
+    vod-processing = { cron = "cron(30 0/6 * * ? *)", command = ["vieweratlas", "vods", "process"] }
+  } : {}
+}
+
+data "aws_iam_policy_document" "scheduler_assume" {
+  statement {
+    actions = ["sts:AssumeRole"]
+    principals {
+      type        = "Service"
+      identifiers = ["scheduler.amazonaws.com"]
+    }
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [data.aws_caller_identity.current.account_id]
+    }
+  }
+}
+
+data "aws_iam_policy_document" "scheduler" {
+  statement {
+    actions   = ["ecs:RunTask"]
+    resources = ["${local.ecs}:task-definition/${var.name}-run:*"]
+    condition {
+      test     = "ArnEquals"
+      variable = "ecs:cluster"
+      values   = [aws_ecs_cluster.this.arn]
+    }
+  }
+  statement {
+    actions   = ["iam:PassRole"]
+    resources = [aws_iam_role.task["run"].arn, aws_iam_role.execution["run"].arn]
+  }
+}
+
+resource "aws_iam_role" "scheduler" {
+  count              = var.eventbridge_schedules ? 1 : 0
+  name               = "${var.name}-scheduler"
+  assume_role_policy = data.aws_iam_policy_document.scheduler_assume.json
+}
+
+resource "aws_iam_role_policy" "scheduler" {
+  count  = var.eventbridge_schedules ? 1 : 0
+  name   = "run"
+  role   = aws_iam_role.scheduler[0].id
+  policy = data.aws_iam_policy_document.scheduler.json
+}
+
+resource "aws_scheduler_schedule" "this" {
+  for_each            = local.timed
+  name                = "${var.name}-${each.key}"
+  schedule_expression = each.value.cron
+  flexible_time_window {
+    mode = "OFF"
+  }
+  target {
+    arn      = aws_ecs_cluster.this.arn
+    role_arn = aws_iam_role.scheduler[0].arn
+    input    = jsonencode({ containerOverrides = [{ name = "run", command = each.value.command }] })
+    ecs_parameters {
+      task_definition_arn = aws_ecs_task_definition.this["run"].arn
+      launch_type         = "FARGATE"
+      network_configuration {
+        subnets          = local.network.task_subnet_ids
+        security_groups  = [aws_security_group.tasks.id]
+        assign_public_ip = local.network.tasks_get_public_ip
+      }
+    }
+    retry_policy {
+      maximum_retry_attempts = 2
+    }
+  }
+}

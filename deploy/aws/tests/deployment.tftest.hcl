@@ -1,0 +1,137 @@
+# What a plan comes to. AWS_ENDPOINT_URL leads to moto: mock providers know no ephemeral resources.
+# vieweratlas_tests/deploy/test_terraform.py runs it.
+variables {
+  image_tag = "0123456789ab"
+}
+
+run "by_default_nothing_is_open_to_the_world" {
+  command = plan
+  assert {
+    condition     = aws_lb.ui.internal && aws_lb_listener.ui.protocol == "HTTP"
+    error_message = "without a login the load balancer must be internal"
+  }
+  assert {
+    condition     = keys(aws_vpc_security_group_ingress_rule.load_balancer) == ["10.40.0.0/16"]
+    error_message = "an internal load balancer is for the VPC"
+  }
+  assert {
+    condition     = !aws_db_instance.this.publicly_accessible && aws_db_instance.this.storage_encrypted
+    error_message = "the database must be private and encrypted"
+  }
+  assert {
+    condition = alltrue([
+      aws_s3_bucket_public_access_block.lake.block_public_acls, aws_s3_bucket_public_access_block.lake.block_public_policy,
+      aws_s3_bucket_public_access_block.lake.ignore_public_acls, aws_s3_bucket_public_access_block.lake.restrict_public_buckets,
+    ])
+    error_message = "the lake must not be public"
+  }
+  assert {
+    condition     = aws_ecr_repository.images.image_tag_mutability == "IMMUTABLE"
+    error_message = "a tag must name one image for ever"
+  }
+}
+
+run "the_lake_is_kept_as_the_data_policy_says" {
+  command = plan
+  assert {
+    condition = {
+      for rule in aws_s3_bucket_lifecycle_configuration.lake.rule : rule.filter[0].prefix => rule.expiration[0].days
+      if length(rule.expiration) > 0
+      } == {
+      "lake/raw/snapshots/" = 30, "lake/raw/vod_chat/" = 7, "lake/work/" = 2, "dagster-logs/" = 90, "athena-results/" = 7
+    }
+    error_message = "raw snapshots 30 days, raw VOD chat 7"
+  }
+  assert {
+    condition = [
+      for rule in aws_s3_bucket_lifecycle_configuration.lake.rule :
+      [rule.filter[0].prefix, one(rule.transition).storage_class, one(rule.transition).days] if length(rule.transition) > 0
+    ] == [["lake/curated/", "GLACIER_IR", 90]]
+    error_message = "curated tables move to Glacier Instant Retrieval after 90 days"
+  }
+}
+
+run "the_budget_tells_before_it_is_spent" {
+  command = plan
+  assert {
+    condition = {
+      for told in aws_budgets_budget.this[0].notification : told.notification_type => told.threshold
+    } == { ACTUAL = 80, FORECASTED = 100 }
+    error_message = "at 80 % spent, and when 100 % are forecast"
+  }
+}
+
+run "with_a_login_it_is_public" {
+  command = plan
+  variables {
+    certificate_arn = "arn:aws:acm:eu-central-1:123456789012:certificate/one"
+    oidc = {
+      issuer                 = "https://id.example"
+      authorization_endpoint = "https://id.example/authorize"
+      token_endpoint         = "https://id.example/token"
+      user_info_endpoint     = "https://id.example/userinfo"
+      client_id              = "vieweratlas"
+      client_secret          = "of-the-test"
+    }
+  }
+  assert {
+    condition     = !aws_lb.ui.internal && aws_lb_listener.ui.default_action[0].type == "authenticate-oidc"
+    error_message = "a public load balancer asks for a login before anything else"
+  }
+}
+
+run "a_login_needs_tls" {
+  command = plan
+  variables {
+    oidc = {
+      issuer                 = "https://id.example"
+      authorization_endpoint = "https://id.example/authorize"
+      token_endpoint         = "https://id.example/token"
+      user_info_endpoint     = "https://id.example/userinfo"
+      client_id              = "vieweratlas"
+      client_secret          = "of-the-test"
+    }
+  }
+  expect_failures = [aws_lb.ui]
+}
+
+run "a_network_of_yours_is_used" {
+  command = plan
+  override_data {
+    target = data.aws_vpc.existing
+    values = { cidr_block = "10.7.0.0/16" }
+  }
+  variables {
+    network = {
+      vpc_id                   = "vpc-1"
+      task_subnet_ids          = ["subnet-1", "subnet-2"]
+      database_subnet_ids      = ["subnet-3", "subnet-4"]
+      load_balancer_subnet_ids = ["subnet-5", "subnet-6"]
+      tasks_get_public_ip      = false
+    }
+  }
+  assert {
+    condition     = length(aws_vpc.this) == 0 && keys(aws_vpc_security_group_ingress_rule.load_balancer) == ["10.7.0.0/16"]
+    error_message = "no VPC is made where one is given"
+  }
+  assert {
+    condition     = !aws_ecs_service.this["code"].network_configuration[0].assign_public_ip
+    error_message = "tasks in private subnets get no public address"
+  }
+}
+
+run "without_a_collector_nobody_waits_for_it" {
+  command = plan
+  variables {
+    collect               = false
+    eventbridge_schedules = true
+  }
+  assert {
+    condition     = aws_ecs_service.this["collector"].desired_count == 0 && !contains(keys(aws_cloudwatch_metric_alarm.this), "snapshots-stalled")
+    error_message = "an alarm would wait for a collector that is not there"
+  }
+  assert {
+    condition     = { for name, schedule in aws_scheduler_schedule.this : name => schedule.schedule_expression }["analysis"] == "cron(0 2 * * ? *)"
+    error_message = "the atlas at 02:00 UTC"
+  }
+}

@@ -1,0 +1,133 @@
+"""Each task may do what it does, and nothing else: its role is taken, and moto enforces IAM."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import botocore.exceptions
+import pytest
+import requests
+
+from vieweratlas_tests.aws.conftest import REGION, Aws
+
+BUCKET = f"vieweratlas-123456789012-{REGION}"
+# What a task asks: (task, service, call, arguments).
+SNAPSHOT = {"Bucket": BUCKET, "Key": "lake/raw/snapshots/2026/03/10/12/one.parquet"}
+AUDIENCE = {"Bucket": BUCKET, "Key": "lake/curated/channel_audience/date=2026-03-10/part-0000.parquet"}
+VOD = {"Bucket": BUCKET, "Key": "lake/curated/presence_snapshots/source=vod/channel=a/vod=1/part-0000.parquet"}
+ROSTER = {"Bucket": BUCKET, "Key": "lake/curated/channel_roster/date=2026-03-10/hour=12/part-0000.parquet"}
+RUN_LOG = {"Bucket": BUCKET, "Key": "dagster-logs/storage/one/compute_logs/step.err"}
+ALLOWED = [
+    ("collector", "s3", "put_object", SNAPSHOT),
+    ("collector", "s3", "get_object", ROSTER),
+    ("collector", "s3", "list_objects_v2", {"Bucket": BUCKET}),
+    ("vods", "s3", "put_object", VOD),
+    ("vods", "s3", "delete_object", VOD),
+    ("code", "s3", "get_object", AUDIENCE),
+    ("run", "s3", "put_object", AUDIENCE),
+    ("run", "s3", "delete_object", AUDIENCE),
+    ("run", "s3", "put_object", RUN_LOG),
+    ("webserver", "s3", "get_object", RUN_LOG),
+    ("daemon", "ecs", "describe_task_definition", {"taskDefinition": "vieweratlas-run"}),
+]
+REFUSED = [
+    ("collector", "s3", "put_object", AUDIENCE),
+    ("collector", "s3", "get_object", AUDIENCE),
+    ("collector", "ecs", "run_task", {"taskDefinition": "vieweratlas-run", "cluster": "vieweratlas"}),
+    ("vods", "s3", "put_object", AUDIENCE),
+    ("vods", "s3", "put_object", SNAPSHOT),
+    ("code", "s3", "put_object", AUDIENCE),
+    ("code", "s3", "delete_object", AUDIENCE),
+    ("run", "s3", "delete_bucket", {"Bucket": BUCKET}),
+    ("run", "s3", "delete_bucket_policy", {"Bucket": BUCKET}),
+    ("run", "secretsmanager", "get_secret_value", {"SecretId": "vieweratlas/database"}),
+    ("webserver", "s3", "get_object", AUDIENCE),
+    ("webserver", "s3", "put_object", RUN_LOG),
+    ("webserver", "ecs", "run_task", {"taskDefinition": "vieweratlas-run", "cluster": "vieweratlas"}),
+    ("daemon", "s3", "get_object", AUDIENCE),
+    ("daemon", "iam", "list_roles", {}),
+]
+
+
+@pytest.fixture(scope="module")
+def enforced(applied: Aws) -> Iterator[dict[str, dict[str, str]]]:
+    """The credentials of every role, while IAM is enforced."""
+    s3, sts = applied.client("s3"), applied.client("sts")
+    policy = s3.get_bucket_policy(Bucket=BUCKET)["Policy"]
+    # moto takes "never without TLS" for "never": it knows no conditions.
+    s3.delete_bucket_policy(Bucket=BUCKET)
+    for place in (SNAPSHOT, AUDIENCE, VOD, ROSTER, RUN_LOG):
+        s3.put_object(**place, Body=b"something")
+    credentials = {}
+    for role in applied.client("iam").list_roles()["Roles"]:
+        name = role["RoleName"].removeprefix("vieweratlas-")
+        taken = sts.assume_role(RoleArn=role["Arn"], RoleSessionName="test")["Credentials"]
+        credentials[name] = {
+            "aws_access_key_id": taken["AccessKeyId"],
+            "aws_secret_access_key": taken["SecretAccessKey"],
+            "aws_session_token": taken["SessionToken"],
+        }
+    # The next calls are those of roles: https://docs.getmoto.org/en/latest/docs/iam.html
+    requests.post(f"{applied.url}/moto-api/reset-auth", data=b"0", timeout=10).raise_for_status()
+    try:
+        yield credentials
+    finally:
+        requests.post(f"{applied.url}/moto-api/reset-auth", data=b"1000000000", timeout=10).raise_for_status()
+        s3.put_bucket_policy(Bucket=BUCKET, Policy=policy)
+
+
+# What AWS knows no resources of.
+WITHOUT_RESOURCE = {"ecr:GetAuthorizationToken", "ecs:DescribeTaskDefinition", "ec2:DescribeNetworkInterfaces"}
+
+
+def statements(aws: Aws, role: str, policy: str) -> list[dict[str, Any]]:
+    found = aws.client("iam").get_role_policy(RoleName=f"vieweratlas-{role}", PolicyName=policy)
+    told: list[dict[str, Any]] = found["PolicyDocument"]["Statement"]
+    return told
+
+
+def listed(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
+
+
+@pytest.mark.parametrize("task", ["webserver", "daemon", "code", "collector", "vods", "run"])
+def test_no_right_is_wider_than_what_it_is_for(applied: Aws, task: str) -> None:
+    execution = statements(applied, f"{task}-execution", "execution")
+    for statement in execution + statements(applied, task, "task"):
+        assert not [action for action in listed(statement["Action"]) if "*" in action]
+        if "*" in listed(statement["Resource"]):
+            assert set(listed(statement["Action"])) <= WITHOUT_RESOURCE
+        if "iam:PassRole" in listed(statement["Action"]):
+            given = {resource.rpartition("/")[2] for resource in listed(statement["Resource"])}
+            assert task == "daemon" and given == {"vieweratlas-run", "vieweratlas-run-execution"}
+    # moto knows no resources of secrets: what is written is compared with what the task is told.
+    [secrets] = [each for each in execution if "secretsmanager:GetSecretValue" in listed(each["Action"])]
+    task_definition = applied.client("ecs").describe_task_definition(taskDefinition=f"vieweratlas-{task}")
+    told = {
+        ":".join(secret["valueFrom"].split(":")[:7])
+        for container in task_definition["taskDefinition"]["containerDefinitions"]
+        for secret in container["secrets"]
+    }
+    assert set(listed(secrets["Resource"])) == told
+
+
+def ids(asked: list[tuple[str, str, str, dict[str, str]]]) -> list[str]:
+    return [f"{role} {call} {'/'.join(more.values())[-60:]}" for role, _, call, more in asked]
+
+
+def ask(aws: Aws, keys: dict[str, str], service: str, call: str, arguments: dict[str, Any]) -> None:
+    getattr(aws.client(service, **keys), call)(**arguments)
+
+
+@pytest.mark.parametrize(("role", "service", "call", "arguments"), ALLOWED, ids=ids(ALLOWED))
+def test_a_task_may_do_its_work(
+    applied: Aws, enforced: dict[str, dict[str, str]], role: str, service: str, call: str, arguments: dict[str, str]
+) -> None:
+    ask(applied, enforced[role], service, call, arguments)
+
+
+@pytest.mark.parametrize(("role", "service", "call", "arguments"), REFUSED, ids=ids(REFUSED))
+def test_a_task_may_do_nothing_else(
+    applied: Aws, enforced: dict[str, dict[str, str]], role: str, service: str, call: str, arguments: dict[str, str]
+) -> None:
+    with pytest.raises(botocore.exceptions.ClientError, match=r"AccessDenied|not authorized|Access Denied"):
+        ask(applied, enforced[role], service, call, arguments)

@@ -1,0 +1,150 @@
+"""deploy/aws by Terraform's own checks, and what an apply really makes, read back from (a made-up) AWS."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from vieweratlas_tests.aws.conftest import REGION, SOURCE, TAG, Aws
+
+ALARMS: dict[str, dict[str, Any]] = json.loads((SOURCE / "alarms.json").read_text())
+TABLES: dict[str, dict[str, Any]] = json.loads((SOURCE / "athena/tables.json").read_text())
+BUCKET = f"vieweratlas-123456789012-{REGION}"
+OF_TWITCH = {"TWITCH_CLIENT_ID", "TWITCH_CLIENT_SECRET", "VIEWERATLAS_PRIVACY__PSEUDONYM_KEY", "OPT_OUT_LIST"}
+
+
+def test_it_is_formatted_and_valid(aws: Aws) -> None:
+    aws.terraform("fmt", "-check", "-diff", "-recursive", str(SOURCE))
+    aws.terraform("validate")
+
+
+def test_plans_come_to_what_its_own_tests_say(aws: Aws) -> None:
+    printed = aws.terraform("test", "-no-color")
+    assert re.search(r"Success! [7-9] passed, 0 failed", printed), printed
+
+
+def test_a_second_plan_changes_nothing(applied: Aws) -> None:
+    applied.terraform("plan", "-out=again", "-var-file=test.tfvars")
+    plan = json.loads(applied.terraform("show", "-json", "again"))
+    changes = {
+        (each["type"], field)
+        for each in plan["resource_changes"]
+        if each["change"]["actions"] not in (["no-op"], ["read"])
+        for field, value in each["change"]["after"].items()
+        if value != (each["change"]["before"] or {}).get(field)
+    }
+    # What moto does not tell, and AWS does.
+    rules = {(f"aws_vpc_security_group_{direction}_rule", "description") for direction in ("ingress", "egress")}
+    assert changes <= {("aws_ecs_service", "availability_zone_rebalancing"), *rules}
+
+
+def test_no_password_stands_in_the_state(applied: Aws) -> None:
+    state = (applied.folder / "terraform.tfstate").read_text()
+    secrets = applied.client("secretsmanager")
+    url = secrets.get_secret_value(SecretId="vieweratlas/database")["SecretString"]
+    found = re.fullmatch(r"postgresql://atlas:([A-Za-z0-9]{40})@[^/]+:5432/vieweratlas\?sslmode=require", url)
+    key = secrets.get_secret_value(SecretId="vieweratlas/pseudonym-key")["SecretString"]
+    assert found and len(key) == 64
+    assert found[1] not in state and key not in state and "vieweratlas/database" in state
+
+
+def test_the_lake_is_versioned_encrypted_and_private(applied: Aws) -> None:
+    s3 = applied.client("s3")
+    assert s3.get_bucket_versioning(Bucket=BUCKET)["Status"] == "Enabled"
+    [rule] = s3.get_bucket_encryption(Bucket=BUCKET)["ServerSideEncryptionConfiguration"]["Rules"]
+    assert rule["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
+    assert set(s3.get_public_access_block(Bucket=BUCKET)["PublicAccessBlockConfiguration"].values()) == {True}
+    policy = json.loads(s3.get_bucket_policy(Bucket=BUCKET)["Policy"])
+    assert policy["Statement"][0]["Effect"] == "Deny" and "SecureTransport" in str(policy)
+    rules = {rule["ID"]: rule for rule in s3.get_bucket_lifecycle_configuration(Bucket=BUCKET)["Rules"]}
+    assert {name: rule["Expiration"]["Days"] for name, rule in rules.items() if "Expiration" in rule} == {
+        "raw-snapshots": 30,
+        "raw-vod-chat": 7,
+        "work": 2,
+        "run-logs": 90,
+        "athena": 7,
+    }
+    [moved] = rules["curated"]["Transitions"]
+    assert (moved["Days"], moved["StorageClass"]) == (90, "GLACIER_IR")
+
+
+def containers_of(aws: Aws, task: str) -> list[dict[str, Any]]:
+    found = aws.client("ecs").describe_task_definition(taskDefinition=f"vieweratlas-{task}")["taskDefinition"]
+    containers: list[dict[str, Any]] = found["containerDefinitions"]
+    return containers
+
+
+@pytest.mark.parametrize("task", ["webserver", "daemon", "code", "collector", "vods", "run"])
+def test_every_task_runs_the_tag_read_only_and_is_told_its_secrets_alone(applied: Aws, task: str) -> None:
+    for container in containers_of(applied, task):
+        assert container["image"].endswith(f".amazonaws.com/vieweratlas:{TAG}")
+        assert container["readonlyRootFilesystem"] and container["memory"]
+        assert {mount["containerPath"] for mount in container["mountPoints"]} == {"/tmp", "/dagster", "/lake"}
+        environment = {each["name"]: each["value"] for each in container["environment"]}
+        assert environment["DAGSTER_INSTANCE"] == "ecs"
+        assert environment["VIEWERATLAS_ROOT"] == f"s3://{BUCKET}/lake/"
+        assert not [value for value in environment.values() if "postgresql://" in value]
+        secrets = {each["name"] for each in container["secrets"]}
+        assert {"DAGSTER_POSTGRES_URL", "VIEWERATLAS_VOD__QUEUE_URL"} <= secrets
+        assert secrets & OF_TWITCH == (set() if task in ("webserver", "daemon") else OF_TWITCH)
+        group = container["logConfiguration"]["options"]["awslogs-group"]
+        [logs] = applied.client("logs").describe_log_groups(logGroupNamePrefix=group)["logGroups"]
+        assert logs["retentionInDays"] == 30
+
+
+def test_metrics_are_told_beside_the_daemon(applied: Aws) -> None:
+    _, metrics = containers_of(applied, "daemon")
+    assert metrics["command"][:4] == ["vieweratlas", "metrics", "--format", "emf"] and not metrics["essential"]
+    namespace = metrics["command"][metrics["command"].index("--namespace") + 1]
+    [collector] = containers_of(applied, "collector")
+    assert collector["command"][collector["command"].index("--namespace") + 1] == namespace
+    alarms = applied.client("cloudwatch").describe_alarms()["MetricAlarms"]
+    assert {alarm["Namespace"] for alarm in alarms} == {namespace}
+    read = {
+        alarm["AlarmName"].removeprefix("vieweratlas-"): (
+            alarm["MetricName"],
+            {each["Name"]: each["Value"] for each in alarm["Dimensions"]},
+            alarm["Threshold"],
+            alarm["TreatMissingData"],
+        )
+        for alarm in alarms
+    }
+    assert read == {
+        name: (told["metric"], told["dimension"], told.get("above", told.get("below")), told["silence"])
+        for name, told in ALARMS.items()
+    }
+    assert all(alarm["AlarmActions"] for alarm in alarms)
+    filters = applied.client("logs").describe_metric_filters()["metricFilters"]
+    assert {each["metricTransformations"][0]["metricNamespace"] for each in filters} == {namespace}
+    assert {each["logGroupName"].rpartition("/")[2] for each in filters} >= {"daemon", "run", "collector"}
+
+
+def test_the_dashboard_shows_metrics_that_there_are(applied: Aws) -> None:
+    from vieweratlas_assets.monitoring import metrics
+
+    known = {each.name: each for each in vars(metrics).values() if isinstance(each, metrics.Metric)}
+    body = json.loads(applied.client("cloudwatch").get_dashboard(DashboardName="vieweratlas")["DashboardBody"])
+    shown = [line for widget in body["widgets"] for line in widget["properties"]["metrics"]]
+    for line in shown:
+        if isinstance(line[0], dict):
+            namespace, dimension, name = re.findall(r"\{(.*),(.*)\} MetricName=\"(.*)\"", line[0]["expression"])[0]
+        else:
+            namespace, name, *more = line
+            dimension = more[0] if more else None
+        assert namespace == "ViewerAtlas/vieweratlas" and known[name].dimension == dimension
+
+
+def test_athena_knows_the_tables_by_the_paths_of_the_lake(applied: Aws) -> None:
+    tables = applied.client("glue").get_tables(DatabaseName="vieweratlas")["TableList"]
+    assert {table["Name"] for table in tables} == TABLES.keys()
+    for table in tables:
+        told = TABLES[table["Name"]]
+        place = f"s3://{BUCKET}/lake/{told['folder']}"
+        assert table["StorageDescriptor"]["Location"] == place
+        columns = [(column["Name"], column["Type"]) for column in table["StorageDescriptor"]["Columns"]]
+        assert columns == [(column["name"], column["type"]) for column in told["columns"]]
+        assert [key["Name"] for key in table["PartitionKeys"]] == [key["name"] for key in told["partitions"]]
+        if told["partitions"]:
+            assert table["Parameters"]["storage.location.template"] == place + told["template"]
+            assert table["Parameters"]["projection.day.range"] == "2026-01-01,NOW"
