@@ -1,5 +1,6 @@
 """The stack of deploy/compose.yaml as it is used: it comes up, runs, is killed, goes on, collects, and ends."""
 
+import datetime as dt
 import json
 import os
 import re
@@ -66,6 +67,8 @@ def stack(engine: Engine) -> Iterator[Stack]:
     stack.compose("--profile", "collect", "--profile", "vods", "down", "--volumes", "--timeout", "60")
     with timed("up"):
         stack.up()
+    TOLD["start_s"] = starts(stack)
+    TOLD["memory_idle"] = memory(stack)
     stack.exec("code", "python3", "-c", WRITE_WORLD)
     try:
         yield stack
@@ -125,6 +128,20 @@ def ended(stack: Stack, backfill: str) -> dict[str, Any] | None:
     return found if found["status"] in TERMINAL else None
 
 
+def starts(stack: Stack) -> dict[str, float]:
+    """Seconds from the start of each container of ours to the first time that it was well."""
+    found = {}
+    for service in ("code", "webserver", "daemon", "collector"):
+        container = f"{PROJECT}-{service}-1"
+        if container not in stack.engine.podman("ps", "--format", "{{.Names}}").split():
+            continue
+        state = json.loads(stack.engine.podman("inspect", container))[0]["State"]
+        well = next(each["End"] for each in state["Health"]["Log"] if each["ExitCode"] == 0)
+        began, ended = (dt.datetime.fromisoformat(moment[:19]) for moment in (state["StartedAt"], well))
+        found[service] = (ended - began).total_seconds()
+    return found
+
+
 def memory(stack: Stack) -> dict[str, str]:
     """Memory of each service."""
     lines = stack.engine.podman("stats", "--no-stream", "--format", "{{.Name}} {{.MemUsage}}").splitlines()
@@ -149,10 +166,15 @@ def test_the_image_is_small_and_runs_as_nobody_special(engine: Engine) -> None:
         "--version",
     )
     assert re.search(r"\d+\.\d+", told)
+    with timed("command"):
+        engine.podman("run", "--rm", "localhost/vieweratlas", "vieweratlas", "--version")
+    with timed("definitions"):
+        engine.podman(
+            "run", "--rm", "localhost/vieweratlas", "python3", "-c", "import vieweratlas_assets.definitions"
+        )
 
 
 def test_the_ui_is_behind_a_login(stack: Stack) -> None:
-    TOLD["memory_idle"] = memory(stack)
     assert stack.request("/server_info", password="wrong")[0] == 401
     assert stack.request("/graphql", {"query": "{version}"}, password="wrong")[0] == 401
     status_code, body = stack.request("/server_info")
@@ -198,6 +220,7 @@ def test_a_collector_fills_the_lake_and_stops_cleanly(stack: Stack) -> None:
     stack.up("sandbox", "collector", profile="collect")
     files = "from vieweratlas_assets.api import get_storage; print(len(get_storage().list_files('raw/')))"
     wait(lambda: int(stack.exec("code", "python3", "-c", files)) >= 3, "three minutes of chat")
+    TOLD["start_s"] |= starts(stack)
     TOLD["memory_collecting"] = memory(stack)
     with timed("collector_stop"):
         stack.compose("--profile", "collect", "stop", "collector")

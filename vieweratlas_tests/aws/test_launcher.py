@@ -1,0 +1,126 @@
+"""Runs of Dagster as tasks of ECS, by the launcher of deploy/aws/dagster.yaml and what Terraform made."""
+
+import json
+import sys
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+
+import dagster as dg
+import pytest
+import yaml
+from dagster._core.code_pointer import ModuleCodePointer
+from dagster._core.launcher.base import LaunchRunContext
+from dagster._core.origin import JobPythonOrigin, RepositoryPythonOrigin
+from dagster._core.remote_origin import (
+    GrpcServerCodeLocationOrigin,
+    RemoteJobOrigin,
+    RemoteRepositoryOrigin,
+)
+
+from vieweratlas_assets.defs.jobs import JOBS
+from vieweratlas_tests.aws.conftest import SOURCE, Aws
+
+CODE = ModuleCodePointer("vieweratlas_assets.definitions", "defs")
+# https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html#fargate-tasks-size
+MEMORY_GB = {"256": range(1, 3), "512": range(1, 5), "1024": range(2, 9), "2048": range(4, 17), "4096": range(8, 31)}
+
+
+@pytest.fixture(scope="module")
+def daemon(applied: Aws) -> Iterator[dict[str, str]]:
+    """The environment of a task of the daemon: what it is told, and where it learns which task it is."""
+    ecs, ec2 = applied.client("ecs"), applied.client("ec2")
+    service = ecs.describe_services(cluster="vieweratlas", services=["daemon"])["services"][0]
+    # moto wants a machine in the cluster, also where a task needs none.
+    machine = ec2.run_instances(ImageId="ami-12345678", MinCount=1, MaxCount=1)["Instances"][0]
+    document = {"instanceId": machine["InstanceId"], "region": "eu-central-1"}
+    ecs.register_container_instance(cluster="vieweratlas", instanceIdentityDocument=json.dumps(document))
+    task = ecs.run_task(
+        cluster="vieweratlas",
+        taskDefinition="vieweratlas-daemon",
+        launchType="FARGATE",
+        networkConfiguration=service["networkConfiguration"],
+    )["tasks"][0]
+
+    class Metadata(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            told: dict[str, Any] = {"Cluster": "vieweratlas", "TaskARN": task["taskArn"], "DockerName": "main"}
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(json.dumps(told | {"Name": "main"}).encode())
+
+        def log_message(self, *_: Any) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Metadata) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield {"ECS_CONTAINER_METADATA_URI_V4": f"http://127.0.0.1:{server.server_port}"}
+        server.shutdown()
+
+
+@pytest.fixture
+def instance(applied: Aws, daemon: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
+    """An instance with the launcher of AWS, in the environment of the daemon."""
+    for name, value in (applied.environment | daemon).items():
+        monkeypatch.setenv(name, value)
+    containers = applied.client("ecs").describe_task_definition(taskDefinition="vieweratlas-daemon")
+    for told in containers["taskDefinition"]["containerDefinitions"][0]["environment"]:
+        if told["name"].startswith("DAGSTER_RUN"):
+            monkeypatch.setenv(told["name"], told["value"])
+    launcher = yaml.safe_load((SOURCE / "dagster.yaml").read_text())["run_launcher"]
+    with dg.instance_for_test(overrides={"run_launcher": launcher}) as made:
+        yield made
+
+
+def launch(instance: dg.DagsterInstance, job: str, tags: dict[str, str]) -> dg.DagsterRun:
+    """Launch a run of a job as the daemon does."""
+    location = GrpcServerCodeLocationOrigin(host="code", port=4000, location_name="vieweratlas")
+    origin = RemoteJobOrigin(RemoteRepositoryOrigin(location, "__repository__"), job)
+    code = JobPythonOrigin(job, RepositoryPythonOrigin(sys.executable, CODE, entry_point=["dagster"]))
+    run = instance.create_run_for_job(_nothing(job), remote_job_origin=origin, tags=tags, job_code_origin=code)
+    instance.run_launcher.launch_run(LaunchRunContext(run, workspace=None))
+    found = instance.get_run_by_id(run.run_id)
+    assert found is not None
+    return found
+
+
+def _nothing(name: str) -> Any:
+    """A job of this name that does nothing."""
+
+    @dg.op
+    def nothing() -> None:
+        """Nothing."""
+
+    @dg.job(name=name)
+    def job() -> None:
+        nothing()
+
+    return job
+
+
+@pytest.mark.parametrize("job", JOBS, ids=lambda job: job.name)
+def test_each_job_gets_a_task_of_its_size(applied: Aws, instance: dg.DagsterInstance, job: Any) -> None:
+    size = {name: job.tags[name] for name in ("ecs/cpu", "ecs/memory")}
+    cpu, memory = size.values()
+    assert int(memory) / 1024 in MEMORY_GB[cpu], "Fargate has no such size"
+    run = launch(instance, job.name, size)
+    [task] = applied.client("ecs").describe_tasks(cluster="vieweratlas", tasks=[run.tags["ecs/task_arn"]])["tasks"]
+    assert task["taskDefinitionArn"].rpartition("/")[2].startswith("vieweratlas-run:")
+    assert (task["overrides"]["cpu"], task["overrides"]["memory"]) == (cpu, memory)
+    [container] = task["overrides"]["containerOverrides"]
+    assert container["name"] == "run" and container["command"][:3] == ["dagster", "api", "execute_run"]
+    # ECS takes no more.
+    assert len(json.dumps(task["overrides"])) < 8192
+
+
+def test_a_run_without_a_size_gets_that_of_the_instance_and_can_be_ended(
+    applied: Aws, instance: dg.DagsterInstance
+) -> None:
+    run = launch(instance, "__ASSET_JOB", {})
+    arn = run.tags["ecs/task_arn"]
+    [task] = applied.client("ecs").describe_tasks(cluster="vieweratlas", tasks=[arn])["tasks"]
+    assert (task["overrides"]["cpu"], task["overrides"]["memory"]) == ("2048", "8192")
+    assert instance.run_launcher.terminate(run.run_id)
+    [task] = applied.client("ecs").describe_tasks(cluster="vieweratlas", tasks=[arn])["tasks"]
+    assert task["lastStatus"] == "STOPPED" or task["desiredStatus"] == "STOPPED"
