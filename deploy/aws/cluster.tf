@@ -9,7 +9,7 @@ locals {
     }
     daemon = {
       command = ["dagster-daemon", "run", "-w", "/opt/vieweratlas/workspace.yaml"]
-      cpu     = 512, memory = 1024, count = 1, port = null
+      cpu     = 512, memory = 2048, count = 1, port = null
       health  = ["CMD", "dagster-daemon", "liveness-check"]
       secrets = ["database"]
     }
@@ -21,13 +21,13 @@ locals {
     }
     collector = {
       command = ["vieweratlas", "collect", "--metrics", "emf", "--namespace", local.namespace]
-      cpu     = 512, memory = 1024, count = var.collect ? 1 : 0, port = null
+      cpu     = 256, memory = 512, count = var.collect ? 1 : 0, port = null
       health  = ["CMD", "vieweratlas", "health"]
       secrets = ["database", "twitch", "pseudonym-key", "opt-out"]
     }
     vods = {
       command = ["vieweratlas", "vods", "process", "--every", "60"]
-      cpu     = 512, memory = 1024, count = var.vod_workers, port = null
+      cpu     = 256, memory = 1024, count = var.vod_workers, port = null
       health  = null
       secrets = ["database", "twitch", "pseudonym-key", "opt-out"]
     }
@@ -39,9 +39,10 @@ locals {
       secrets = ["database", "twitch", "pseudonym-key", "opt-out"]
     }
   }
-  services  = { for name, task in local.tasks : name => task if task.count != null }
-  namespace = "ViewerAtlas/${var.name}"
-  code_host = "code.${aws_service_discovery_private_dns_namespace.this.name}"
+  metrics_memory = 512
+  services       = { for name, task in local.tasks : name => task if task.count != null }
+  namespace      = "ViewerAtlas/${var.name}"
+  code_host      = "code.${aws_service_discovery_private_dns_namespace.this.name}"
 
   environment = merge({
     DAGSTER_INSTANCE                    = "ecs"
@@ -74,7 +75,7 @@ locals {
       essential              = true
       command                = task.command
       cpu                    = 0
-      memory                 = task.memory
+      memory                 = name == "daemon" ? task.memory - local.metrics_memory : task.memory
       readonlyRootFilesystem = true
       linuxParameters        = { initProcessEnabled = true }
       environment            = [for key in sort(keys(local.environment)) : { name = key, value = local.environment[key] }]
@@ -107,7 +108,7 @@ locals {
     name         = "metrics"
     essential    = false
     command      = ["vieweratlas", "metrics", "--format", "emf", "--namespace", local.namespace, "--every", "60"]
-    memory       = 512
+    memory       = local.metrics_memory
     healthCheck  = null
     portMappings = []
   })
@@ -117,7 +118,7 @@ resource "aws_ecs_cluster" "this" {
   name = var.name
   setting {
     name  = "containerInsights"
-    value = "enabled"
+    value = "disabled"
   }
 }
 

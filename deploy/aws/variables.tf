@@ -120,7 +120,7 @@ variable "alarm_emails" {
 variable "monthly_budget_usd" {
   description = "Budget of the deployment: at 80 % spent, and when all of it is forecast, alarm_emails are told. Null: none."
   type        = number
-  default     = 150
+  default     = 200
 }
 
 variable "athena_workgroup" {

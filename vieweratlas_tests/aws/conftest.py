@@ -21,6 +21,15 @@ from vieweratlas_tests.integration.dagster_dev import free_port
 SOURCE = REPOSITORY / "deploy/aws"
 TAG = "0123456789ab"
 REGION = "eu-central-1"
+TASKS = ("webserver", "daemon", "code", "collector", "vods", "run")
+# https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html#fargate-tasks-size
+FARGATE_GB = {
+    "256": {0.5, 1, 2},
+    "512": set(range(1, 5)),
+    "1024": set(range(2, 9)),
+    "2048": set(range(4, 17)),
+    "4096": set(range(8, 31)),
+}
 VARIABLES = f"""
 image_tag = "{TAG}"
 protect = false

@@ -20,11 +20,9 @@ from dagster._core.remote_origin import (
 )
 
 from vieweratlas_assets.defs.jobs import JOBS
-from vieweratlas_tests.aws.conftest import SOURCE, Aws
+from vieweratlas_tests.aws.conftest import FARGATE_GB, SOURCE, Aws
 
 CODE = ModuleCodePointer("vieweratlas_assets.definitions", "defs")
-# https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html#fargate-tasks-size
-MEMORY_GB = {"256": range(1, 3), "512": range(1, 5), "1024": range(2, 9), "2048": range(4, 17), "4096": range(8, 31)}
 
 
 @pytest.fixture(scope="module")
@@ -103,12 +101,13 @@ def _nothing(name: str) -> Any:
 def test_each_job_gets_a_task_of_its_size(applied: Aws, instance: dg.DagsterInstance, job: Any) -> None:
     size = {name: job.tags[name] for name in ("ecs/cpu", "ecs/memory")}
     cpu, memory = size.values()
-    assert int(memory) / 1024 in MEMORY_GB[cpu], "Fargate has no such size"
+    assert int(memory) / 1024 in FARGATE_GB[cpu], "Fargate has no such size"
     run = launch(instance, job.name, size)
     [task] = applied.client("ecs").describe_tasks(cluster="vieweratlas", tasks=[run.tags["ecs/task_arn"]])["tasks"]
     assert task["taskDefinitionArn"].rpartition("/")[2].startswith("vieweratlas-run:")
     assert (task["overrides"]["cpu"], task["overrides"]["memory"]) == (cpu, memory)
     [container] = task["overrides"]["containerOverrides"]
+    assert container["memory"] == int(memory), "the container would keep the limit of its definition"
     assert container["name"] == "run" and container["command"][:3] == ["dagster", "api", "execute_run"]
     # ECS takes no more.
     assert len(json.dumps(task["overrides"])) < 8192

@@ -7,7 +7,7 @@ import botocore.exceptions
 import pytest
 import requests
 
-from vieweratlas_tests.aws.conftest import REGION, Aws
+from vieweratlas_tests.aws.conftest import REGION, TASKS, Aws
 
 BUCKET = f"vieweratlas-123456789012-{REGION}"
 # What a task asks: (task, service, call, arguments).
@@ -89,7 +89,7 @@ def listed(value: str | list[str]) -> list[str]:
     return [value] if isinstance(value, str) else value
 
 
-@pytest.mark.parametrize("task", ["webserver", "daemon", "code", "collector", "vods", "run"])
+@pytest.mark.parametrize("task", TASKS)
 def test_no_right_is_wider_than_what_it_is_for(applied: Aws, task: str) -> None:
     execution = statements(applied, f"{task}-execution", "execution")
     for statement in execution + statements(applied, task, "task"):

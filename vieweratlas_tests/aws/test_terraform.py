@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from vieweratlas_tests.aws.conftest import REGION, SOURCE, TAG, Aws
+from vieweratlas_tests.aws.conftest import FARGATE_GB, REGION, SOURCE, TAG, TASKS, Aws
 
 ALARMS: dict[str, dict[str, Any]] = json.loads((SOURCE / "alarms.json").read_text())
 TABLES: dict[str, dict[str, Any]] = json.loads((SOURCE / "athena/tables.json").read_text())
@@ -69,13 +69,26 @@ def test_the_lake_is_versioned_encrypted_and_private(applied: Aws) -> None:
     assert (moved["Days"], moved["StorageClass"]) == (90, "GLACIER_IR")
 
 
+def definition_of(aws: Aws, task: str) -> dict[str, Any]:
+    found = aws.client("ecs").describe_task_definition(taskDefinition=f"vieweratlas-{task}")
+    definition: dict[str, Any] = found["taskDefinition"]
+    return definition
+
+
 def containers_of(aws: Aws, task: str) -> list[dict[str, Any]]:
-    found = aws.client("ecs").describe_task_definition(taskDefinition=f"vieweratlas-{task}")["taskDefinition"]
-    containers: list[dict[str, Any]] = found["containerDefinitions"]
+    containers: list[dict[str, Any]] = definition_of(aws, task)["containerDefinitions"]
     return containers
 
 
-@pytest.mark.parametrize("task", ["webserver", "daemon", "code", "collector", "vods", "run"])
+@pytest.mark.parametrize("task", TASKS)
+def test_a_task_has_a_size_of_fargate_that_holds_its_containers(applied: Aws, task: str) -> None:
+    definition = definition_of(applied, task)
+    memory = int(definition["memory"])
+    assert memory / 1024 in FARGATE_GB[definition["cpu"]]
+    assert sum(container["memory"] for container in definition["containerDefinitions"]) <= memory
+
+
+@pytest.mark.parametrize("task", TASKS)
 def test_every_task_runs_the_tag_read_only_and_is_told_its_secrets_alone(applied: Aws, task: str) -> None:
     for container in containers_of(applied, task):
         assert container["image"].endswith(f".amazonaws.com/vieweratlas:{TAG}")
