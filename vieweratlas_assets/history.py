@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster._core.storage.dagster_run import FINISHED_STATUSES
 
 INSTANCE_FILE = "dagster.yaml"
 GRPC_INFO = ".dagster/grpc_info"
@@ -52,9 +51,14 @@ def runs_under_way(instance: dg.DagsterInstance, host: str) -> list[dg.DagsterRu
 
 
 def run_counts(instance: dg.DagsterInstance) -> dict[str, int]:
-    """How many runs wait, start and are under way; every state that is not an end is named."""
-    states = [status for status in dg.DagsterRunStatus if status not in FINISHED_STATUSES]
-    return {status.value.lower(): instance.get_runs_count(dg.RunsFilter(statuses=[status])) for status in states}
+    """How many runs wait, start, are under way and are being ended."""
+    counted = (
+        dg.DagsterRunStatus.QUEUED,
+        dg.DagsterRunStatus.STARTING,
+        dg.DagsterRunStatus.STARTED,
+        dg.DagsterRunStatus.CANCELING,
+    )
+    return {status.value.lower(): instance.get_runs_count(dg.RunsFilter(statuses=[status])) for status in counted}
 
 
 def failed_runs(instance: dg.DagsterInstance, since: dt.datetime) -> int:

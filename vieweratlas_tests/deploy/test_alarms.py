@@ -48,6 +48,11 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> set[tuple[str, tuple[tuple
     return set(metrics_of(printed))
 
 
+def test_the_runbook_says_what_to_do_about_each_alarm() -> None:
+    headings = set(re.findall(r"^## (\S+)$", (REPOSITORY / "RUNBOOK.md").read_text(), re.MULTILINE))
+    assert headings == {*ALARMS, "task-failed", "budget"}
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", sorted(ALARMS.keys() - OF_LOGS))
