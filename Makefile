@@ -35,8 +35,8 @@ dev: $(VENV)/runtime ## Open the Dagster UI (http://127.0.0.1:3000) on the demo'
 test: $(VENV)/dev ## Run the fast tests
 	$(BIN)/python -m pytest -n auto -m "not slow"
 
-test-slow: $(VENV)/dev ## Run the slow tests alone
-	$(BIN)/python -m pytest -n auto --dist loadgroup -m slow
+test-slow: $(VENV)/dev ## Run the slow tests alone, without those that take minutes each
+	$(BIN)/python -m pytest -n auto --dist loadgroup -m "slow and not long"
 
 test-all: $(VENV)/dev ## Run all tests: the real dagster dev, Chromium and a real S3 server too
 	$(BIN)/python -m pytest

@@ -68,6 +68,7 @@ def logged(instance: dg.DagsterInstance, result: dg.ExecuteInProcessResult) -> s
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_spark_makes_the_same_graph_of_the_demo_byte_for_byte(tmp_path, instance) -> None:
     # A root as awkward as folders may be: Spark takes paths for patterns and URIs.

@@ -56,6 +56,7 @@ def wait_for_backfill(dev: DagsterDev, backfill: str) -> dict:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_a_backfill_of_ten_days_makes_every_partition(tmp_path: Path) -> None:
     store = LocalStore(tmp_path / "lake")

@@ -63,6 +63,7 @@ def audiences_of_window(folder: Path, last: dt.date, days: int) -> dict[str, set
     return viewers
 
 
+@pytest.mark.long
 def test_two_months_make_61_partitions_equal_to_a_brute_force(imported: Command, shared_data: Path) -> None:
     every = {"VIEWERATLAS_ANALYSIS__MIN_CHANNEL_VIEWERS": "0"}
     printed = imported.run("analyze", "--from", str(FIRST), "--to", str(LAST), **every)
