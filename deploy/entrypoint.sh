@@ -7,7 +7,10 @@ if [ ! -r "$instance" ]; then
   echo "DAGSTER_INSTANCE is '${DAGSTER_INSTANCE}': there is no $instance" >&2
   exit 64
 fi
-cp -f "$instance" "$DAGSTER_HOME/dagster.yaml"
+# Another container of the same task may be reading it.
+fresh=$(mktemp "$DAGSTER_HOME/.dagster.yaml.XXXXXX")
+cat "$instance" > "$fresh"
+mv -f "$fresh" "$DAGSTER_HOME/dagster.yaml"
 # Where no file can be mounted, as on ECS, the list of those who want to be left out comes in a variable.
 if [ -n "${OPT_OUT_LIST:-}" ]; then
   printf '%s\n' "$OPT_OUT_LIST" > "$DAGSTER_HOME/opt_out.txt"

@@ -22,7 +22,7 @@ locals {
     collector = {
       command = ["vieweratlas", "collect", "--metrics", "emf", "--namespace", local.namespace]
       cpu     = 256, memory = 512, count = var.collect ? 1 : 0, port = null
-      health  = ["CMD", "vieweratlas", "health"]
+      health  = ["CMD", "vieweratlas", "health", "--alive"]
       secrets = ["database", "twitch", "pseudonym-key", "opt-out"]
     }
     vods = {
@@ -129,6 +129,9 @@ resource "aws_service_discovery_private_dns_namespace" "this" {
 
 resource "aws_service_discovery_service" "code" {
   name = "code"
+  health_check_custom_config {
+    failure_threshold = 1
+  }
   dns_config {
     namespace_id = aws_service_discovery_private_dns_namespace.this.id
     dns_records {
@@ -145,8 +148,10 @@ resource "aws_cloudwatch_log_group" "this" {
 }
 
 resource "aws_ecs_task_definition" "this" {
-  for_each                 = local.tasks
-  family                   = "${var.name}-${each.key}"
+  for_each = local.tasks
+  family   = "${var.name}-${each.key}"
+  # The daemon starts runs from the revision that it found, and ECS goes back to an older one, after an apply too.
+  skip_destroy             = true
   requires_compatibilities = ["FARGATE"]
   network_mode             = "awsvpc"
   cpu                      = each.value.cpu
@@ -204,5 +209,5 @@ resource "aws_ecs_service" "this" {
       registry_arn = aws_service_discovery_service.code.arn
     }
   }
-  depends_on = [aws_lb_listener.ui, aws_secretsmanager_secret_version.database, aws_secretsmanager_secret_version.yours]
+  depends_on = [aws_lb_listener.ui, aws_secretsmanager_secret_version.database, aws_secretsmanager_secret_version.yours, aws_secretsmanager_secret_version.pseudonym_key]
 }

@@ -20,28 +20,27 @@ resource "aws_db_subnet_group" "this" {
 }
 
 resource "aws_db_instance" "this" {
-  identifier                      = var.name
-  engine                          = "postgres"
-  engine_version                  = "16"
-  instance_class                  = var.database_instance_class
-  allocated_storage               = 20
-  max_allocated_storage           = 100
-  storage_type                    = "gp3"
-  storage_encrypted               = true
-  db_name                         = "vieweratlas"
-  username                        = "atlas"
-  password_wo                     = ephemeral.aws_secretsmanager_random_password.database.random_password
-  password_wo_version             = local.password_version
-  db_subnet_group_name            = aws_db_subnet_group.this.name
-  vpc_security_group_ids          = [aws_security_group.database.id]
-  publicly_accessible             = false
-  backup_retention_period         = 7
-  copy_tags_to_snapshot           = true
-  auto_minor_version_upgrade      = true
-  enabled_cloudwatch_logs_exports = ["postgresql"]
-  deletion_protection             = var.protect
-  skip_final_snapshot             = !var.protect
-  final_snapshot_identifier       = "${var.name}-last"
+  identifier                 = var.name
+  engine                     = "postgres"
+  engine_version             = "16"
+  instance_class             = var.database_instance_class
+  allocated_storage          = 20
+  max_allocated_storage      = 100
+  storage_type               = "gp3"
+  storage_encrypted          = true
+  db_name                    = "vieweratlas"
+  username                   = "atlas"
+  password_wo                = ephemeral.aws_secretsmanager_random_password.database.random_password
+  password_wo_version        = local.password_version
+  db_subnet_group_name       = aws_db_subnet_group.this.name
+  vpc_security_group_ids     = [aws_security_group.database.id]
+  publicly_accessible        = false
+  backup_retention_period    = 7
+  copy_tags_to_snapshot      = true
+  auto_minor_version_upgrade = true
+  deletion_protection        = var.protect
+  skip_final_snapshot        = !var.protect
+  final_snapshot_identifier  = "${var.name}-last"
 }
 
 resource "aws_secretsmanager_secret" "this" {

@@ -25,6 +25,8 @@ resource "aws_lb_target_group" "webserver" {
   target_type = "ip"
   port        = 3000
   protocol    = "HTTP"
+  # Pages of the UI ask again by themselves.
+  deregistration_delay = 30
   health_check {
     path                = "/server_info"
     interval            = 30

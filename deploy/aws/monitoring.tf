@@ -22,13 +22,23 @@ resource "aws_sns_topic_subscription" "alarms" {
 }
 
 data "aws_iam_policy_document" "alarms" {
+  # EventBridge knows no conditions in the policy of a topic.
   statement {
-    sid       = "ToldByTheseServices"
+    sid       = "EventBridge"
     actions   = ["sns:Publish"]
     resources = [aws_sns_topic.alarms.arn]
     principals {
       type        = "Service"
-      identifiers = ["cloudwatch.amazonaws.com", "events.amazonaws.com", "budgets.amazonaws.com"]
+      identifiers = ["events.amazonaws.com"]
+    }
+  }
+  statement {
+    sid       = "CloudWatchAndBudgets"
+    actions   = ["sns:Publish"]
+    resources = [aws_sns_topic.alarms.arn]
+    principals {
+      type        = "Service"
+      identifiers = ["cloudwatch.amazonaws.com", "budgets.amazonaws.com"]
     }
     condition {
       test     = "StringEquals"
@@ -82,8 +92,11 @@ resource "aws_cloudwatch_event_rule" "task_failed" {
     detail = {
       clusterArn = [aws_ecs_cluster.this.arn]
       lastStatus = ["STOPPED"]
-      stopCode   = ["EssentialContainerExited", "TaskFailedToStart"]
-      containers = { exitCode = [{ anything-but = 0 }] }
+      # A container that never started has no exit code.
+      "$or" = [
+        { stopCode = ["TaskFailedToStart"] },
+        { stopCode = ["EssentialContainerExited"], containers = { exitCode = [{ anything-but = 0 }] } },
+      ]
     }
   })
 }
@@ -104,9 +117,10 @@ resource "aws_budgets_budget" "this" {
   limit_amount = tostring(var.monthly_budget_usd)
   limit_unit   = "USD"
   time_unit    = "MONTHLY"
+  depends_on   = [aws_sns_topic_policy.alarms]
   cost_filter {
     name   = "TagKeyValue"
-    values = ["user:Application$${var.name}"]
+    values = [format("user:Application$%s", var.name)]
   }
   notification {
     comparison_operator       = "GREATER_THAN"

@@ -3,7 +3,7 @@ variable "name" {
   type        = string
   default     = "vieweratlas"
   validation {
-    condition     = can(regex("^[a-z][a-z0-9-]{2,19}$", var.name))
+    condition     = can(regex("^[a-z][a-z0-9]*(-[a-z0-9]+)*$", var.name)) && length(var.name) >= 3 && length(var.name) <= 20
     error_message = "name begins with a letter and has 3 to 20 of a-z, 0-9 and -."
   }
 }

@@ -82,6 +82,11 @@ def read_health(folder: Path) -> Metrics:
     return Metrics(**told)
 
 
+def silence(metrics: Metrics, now: float, *, stale_s: float = STALE_S) -> list[str]:
+    """That a collector is gone or hangs, as its metrics are old; nothing where it still tells."""
+    return [f"it told nothing for {now - metrics.at:.0f} s"] if now - metrics.at > stale_s else []
+
+
 def ailments(metrics: Metrics, now: float, *, stale_s: float = STALE_S) -> list[str]:
     """What is wrong with a collector; nothing where it is healthy.
 
@@ -89,9 +94,7 @@ def ailments(metrics: Metrics, now: float, *, stale_s: float = STALE_S) -> list[
         now: s since 1970.
         stale_s: metrics that are older tell of a collector that is gone or hangs.
     """
-    found = []
-    if now - metrics.at > stale_s:
-        found.append(f"it told nothing for {now - metrics.at:.0f} s")
+    found = silence(metrics, now, stale_s=stale_s)
     if metrics.channels_wanted and not metrics.channels_joined:
         found.append(f"none of its {metrics.channels_wanted} channels is joined")
     if metrics.pending_s > MOST_PENDING_S:

@@ -7,6 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
 
+import boto3
 import dagster as dg
 import pytest
 import yaml
@@ -60,6 +61,8 @@ def daemon(applied: Aws) -> Iterator[dict[str, str]]:
 @pytest.fixture
 def instance(applied: Aws, daemon: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
     """An instance with the launcher of AWS, in the environment of the daemon."""
+    # The launcher's clients are of boto3's own session, which would keep these keys for the tests that follow.
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     for name, value in (applied.environment | daemon).items():
         monkeypatch.setenv(name, value)
     containers = applied.client("ecs").describe_task_definition(taskDefinition="vieweratlas-daemon")
