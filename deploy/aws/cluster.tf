@@ -1,4 +1,6 @@
 locals {
+  # What a task needs that meets viewers.
+  of_viewers = ["database", "twitch", "pseudonym-key", "opt-out"]
   # What runs, with the Fargate size that DEPLOYMENT.md derives, and what it may do.
   tasks = {
     webserver = {
@@ -17,26 +19,26 @@ locals {
       command = ["vieweratlas", "code-server"]
       cpu     = 512, memory = 1024, count = 1, port = 4000
       health  = ["CMD", "answers", "4000"]
-      secrets = ["database", "twitch", "pseudonym-key", "opt-out"]
+      secrets = local.of_viewers
     }
     collector = {
       command = ["vieweratlas", "collect", "--metrics", "emf", "--namespace", local.namespace]
       cpu     = 256, memory = 512, count = var.collect ? 1 : 0, port = null
       health  = ["CMD", "vieweratlas", "health", "--alive"]
-      secrets = ["database", "twitch", "pseudonym-key", "opt-out"]
+      secrets = local.of_viewers
     }
     vods = {
       command = ["vieweratlas", "vods", "process", "--every", "60"]
       cpu     = 256, memory = 1024, count = var.vod_workers, port = null
       health  = null
-      secrets = ["database", "twitch", "pseudonym-key", "opt-out"]
+      secrets = local.of_viewers
     }
     # No service: the daemon starts one for each run. Jobs ask for other sizes by their tags (defs/jobs.py).
     run = {
       command = ["vieweratlas", "--help"]
       cpu     = 1024, memory = 4096, count = null, port = null
       health  = null
-      secrets = ["database", "twitch", "pseudonym-key", "opt-out"]
+      secrets = local.of_viewers
     }
   }
   metrics_memory = 512

@@ -24,12 +24,12 @@ locals {
 }
 
 data "aws_iam_policy_document" "assume" {
-  for_each = local.tasks
+  for_each = toset(["ecs-tasks.amazonaws.com", "scheduler.amazonaws.com"])
   statement {
     actions = ["sts:AssumeRole"]
     principals {
       type        = "Service"
-      identifiers = ["ecs-tasks.amazonaws.com"]
+      identifiers = [each.value]
     }
     condition {
       test     = "StringEquals"
@@ -42,13 +42,13 @@ data "aws_iam_policy_document" "assume" {
 resource "aws_iam_role" "execution" {
   for_each           = local.tasks
   name               = "${var.name}-${each.key}-execution"
-  assume_role_policy = data.aws_iam_policy_document.assume[each.key].json
+  assume_role_policy = data.aws_iam_policy_document.assume["ecs-tasks.amazonaws.com"].json
 }
 
 resource "aws_iam_role" "task" {
   for_each           = local.tasks
   name               = "${var.name}-${each.key}"
-  assume_role_policy = data.aws_iam_policy_document.assume[each.key].json
+  assume_role_policy = data.aws_iam_policy_document.assume["ecs-tasks.amazonaws.com"].json
 }
 
 data "aws_iam_policy_document" "execution" {

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from vieweratlas_assets import terminal
+from vieweratlas_assets.commands.metrics import namespace_option
 
 if TYPE_CHECKING:
     from vieweratlas_assets.collector.metrics import Metrics
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="The line a minute. emf: CloudWatch's embedded metric format.",
 )
-@click.option("--namespace", default="ViewerAtlas", show_default=True, help="Of the metrics in CloudWatch.")
+@namespace_option
 @click.pass_obj
 def collect(settings: "Settings", minutes: float | None, form: str, namespace: str) -> None:
     """Collect live chat until interrupted.
@@ -103,9 +104,9 @@ def _collect(settings: "Settings", until: float, most_hours: float = math.inf, n
     listeners = Listeners(lambda hour, _: _report(settings, store, hour), on_metrics)
     collector = collector_of(settings, store, viewer_names(settings), listeners=listeners)
     hours, _ = collect_until_told(collector, until, hours=most_hours)
-    sums = {name: sum(figures[name] for figures in hours.values()) for name in ("messages", "channel_minutes")}
+    told = {name: sum(figures[name] for figures in hours.values()) for name in ("messages", "channel_minutes")}
     terminal.console.print(
-        f"Collected {sums['messages']:,} messages in {sums['channel_minutes']:,} channel-minutes; "
+        f"Collected {told['messages']:,} messages in {told['channel_minutes']:,} channel-minutes; "
         f"they are in {store.uri(RAW_SNAPSHOTS)}"
     )
 

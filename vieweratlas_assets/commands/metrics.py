@@ -22,6 +22,11 @@ LATELY = dt.timedelta(hours=1)
 LOG = logging.getLogger("vieweratlas.metrics")
 
 
+namespace_option = click.option(
+    "--namespace", default="ViewerAtlas", show_default=True, help="Of the metrics in CloudWatch."
+)
+
+
 @click.command("metrics")
 @click.option(
     "--format",
@@ -31,7 +36,7 @@ LOG = logging.getLogger("vieweratlas.metrics")
     show_default=True,
     help="emf: CloudWatch's embedded metric format, of which it makes metrics when it stands in a log group.",
 )
-@click.option("--namespace", default="ViewerAtlas", show_default=True, help="Of the metrics in CloudWatch.")
+@namespace_option
 @click.option("--every", type=click.IntRange(1), help="Tell again so many seconds later, until interrupted.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Serve Prometheus there, at /metrics, until interrupted.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to serve on.")

@@ -14,8 +14,6 @@ from prometheus_client.registry import Collector
 
 from vieweratlas_assets.monitoring.metrics import Measurement, Metric
 
-NAMESPACE = "ViewerAtlas"
-
 
 def prometheus_name(name: str) -> str:
     """A metric or dimension in Prometheus's way: QueueVods is vieweratlas_queue_vods."""
@@ -56,7 +54,7 @@ def prometheus_text(measurements: Iterable[Measurement]) -> str:
     return generate_latest(prometheus_registry(lambda: measurements)).decode()
 
 
-def embedded_lines(measurements: Iterable[Measurement], at_s: float, namespace: str = NAMESPACE) -> Iterator[str]:
+def embedded_lines(measurements: Iterable[Measurement], at_s: float, namespace: str) -> Iterator[str]:
     """Measurements in CloudWatch's embedded metric format: a line of JSON for each value of a dimension.
 
     CloudWatch makes metrics of such lines by itself when they come into a log group.

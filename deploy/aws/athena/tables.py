@@ -101,9 +101,7 @@ def _quoted(text: str) -> str:
 
 def files() -> dict[str, str]:
     """Both files, by name."""
-    tables = {}
-    for name, table, folder, partitions in TABLES:
-        tables[name] = described(table, folder, partitions)
+    tables = {name: described(table, folder, partitions) for name, table, folder, partitions in TABLES}
     create = [f"CREATE DATABASE IF NOT EXISTS `{DATABASE}`;\n", *map(create_statement, tables, tables.values())]
     return {
         "tables.json": json.dumps(tables, indent=2) + "\n",
