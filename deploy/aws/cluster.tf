@@ -50,7 +50,6 @@ locals {
     DAGSTER_INSTANCE                    = "ecs"
     DAGSTER_CODE_LOCATION_HOST          = local.code_host
     DAGSTER_LOGS_BUCKET                 = aws_s3_bucket.lake.id
-    DAGSTER_RUN_TASK_DEFINITION         = "${var.name}-run"
     AWS_DEFAULT_REGION                  = var.region
     VIEWERATLAS_ROOT                    = local.root
     VIEWERATLAS_LOG_LEVEL               = "INFO"
@@ -88,7 +87,7 @@ locals {
         } if contains(task.secrets, local.secret_variables[key].secret)
       ]
       portMappings = task.port == null ? [] : [{ containerPort = task.port, hostPort = task.port, protocol = "tcp" }]
-      mountPoints  = [for place in ["tmp", "dagster", "lake"] : { sourceVolume = place, containerPath = "/${place}", readOnly = false }]
+      mountPoints  = [for place in local.writable : { sourceVolume = place, containerPath = "/${place}", readOnly = false }]
       volumesFrom  = []
       # What is in memory goes to the lake.
       stopTimeout = 110
@@ -105,15 +104,24 @@ locals {
       }
     }
   }
+  # By its revision: who starts and ends runs is replaced with the definition of runs, and goes back with it.
+  run_definition = { name = "DAGSTER_RUN_TASK_DEFINITION", value = aws_ecs_task_definition.run.arn }
+  main_containers = {
+    for name in keys(local.services) : name => merge(local.containers[name], {
+      environment = concat(local.containers[name].environment, contains(local.ends_runs, name) ? [local.run_definition] : [])
+    })
+  }
   # Tells how the queue, the runs and the assets are; beside the daemon, which must live in any case.
-  metrics_container = merge(local.containers.daemon, {
-    name         = "metrics"
-    essential    = false
-    command      = ["vieweratlas", "metrics", "--format", "emf", "--namespace", local.namespace, "--every", "60"]
-    memory       = local.metrics_memory
-    healthCheck  = null
-    portMappings = []
+  metrics_container = merge(local.main_containers.daemon, {
+    name          = "metrics"
+    essential     = false
+    command       = ["vieweratlas", "metrics", "--format", "emf", "--namespace", local.namespace, "--every", "60"]
+    memory        = local.metrics_memory
+    healthCheck   = null
+    restartPolicy = { enabled = true, restartAttemptPeriod = 60 }
   })
+  # The image's root cannot be written; these places can.
+  writable = ["tmp", "dagster", "lake"]
 }
 
 resource "aws_ecs_cluster" "this" {
@@ -149,10 +157,33 @@ resource "aws_cloudwatch_log_group" "this" {
   retention_in_days = var.log_retention_days
 }
 
+resource "aws_ecs_task_definition" "run" {
+  family = "${var.name}-run"
+  # The daemon of before starts runs of the revision that it was told, until it is replaced.
+  skip_destroy             = true
+  requires_compatibilities = ["FARGATE"]
+  network_mode             = "awsvpc"
+  cpu                      = local.tasks.run.cpu
+  memory                   = local.tasks.run.memory
+  execution_role_arn       = aws_iam_role.execution["run"].arn
+  task_role_arn            = aws_iam_role.task["run"].arn
+  container_definitions    = jsonencode([local.containers.run])
+  runtime_platform {
+    operating_system_family = "LINUX"
+    cpu_architecture        = "X86_64"
+  }
+  dynamic "volume" {
+    for_each = local.writable
+    content {
+      name = volume.value
+    }
+  }
+}
+
 resource "aws_ecs_task_definition" "this" {
-  for_each = local.tasks
+  for_each = local.services
   family   = "${var.name}-${each.key}"
-  # The daemon starts runs from the revision that it found, and ECS goes back to an older one, after an apply too.
+  # ECS goes back to an older revision where a new one does not start, and deploy.sh reads what ran before.
   skip_destroy             = true
   requires_compatibilities = ["FARGATE"]
   network_mode             = "awsvpc"
@@ -161,15 +192,14 @@ resource "aws_ecs_task_definition" "this" {
   execution_role_arn       = aws_iam_role.execution[each.key].arn
   task_role_arn            = aws_iam_role.task[each.key].arn
   container_definitions = jsonencode(concat(
-    [local.containers[each.key]], each.key == "daemon" ? [local.metrics_container] : []
+    [local.main_containers[each.key]], each.key == "daemon" ? [local.metrics_container] : []
   ))
   runtime_platform {
     operating_system_family = "LINUX"
     cpu_architecture        = "X86_64"
   }
-  # The image's root cannot be written; these places can.
   dynamic "volume" {
-    for_each = ["tmp", "dagster", "lake"]
+    for_each = local.writable
     content {
       name = volume.value
     }
@@ -188,6 +218,8 @@ resource "aws_ecs_service" "this" {
   # Two collectors, or two daemons, would do everything twice: the old one ends before the new one begins.
   deployment_minimum_healthy_percent = contains(["webserver", "vods"], each.key) ? 100 : 0
   deployment_maximum_percent         = contains(["webserver", "vods"], each.key) ? 200 : 100
+  # The load balancer's own patience is shorter than a first start.
+  health_check_grace_period_seconds = each.key == "webserver" ? 180 : null
   deployment_circuit_breaker {
     enable   = true
     rollback = true
@@ -211,5 +243,8 @@ resource "aws_ecs_service" "this" {
       registry_arn = aws_service_discovery_service.code.arn
     }
   }
-  depends_on = [aws_lb_listener.ui, aws_secretsmanager_secret_version.database, aws_secretsmanager_secret_version.yours, aws_secretsmanager_secret_version.pseudonym_key]
+  depends_on = [
+    aws_lb_listener.ui, aws_secretsmanager_secret_version.database, aws_secretsmanager_secret_version.yours,
+    aws_secretsmanager_secret_version.pseudonym_key,
+  ]
 }

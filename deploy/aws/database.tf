@@ -10,8 +10,19 @@ ephemeral "aws_secretsmanager_random_password" "pseudonym_key" {
 }
 
 locals {
-  # A higher number writes a new password, to both places.
+  # A higher number makes a new password.
   password_version = 1
+}
+
+# Kept before it is used: an apply that was cut off goes on with the same one.
+resource "aws_secretsmanager_secret_version" "database_password" {
+  secret_id                = aws_secretsmanager_secret.this["database-password"].id
+  secret_string_wo         = ephemeral.aws_secretsmanager_random_password.database.random_password
+  secret_string_wo_version = local.password_version
+}
+
+ephemeral "aws_secretsmanager_secret_version" "database_password" {
+  secret_id = aws_secretsmanager_secret_version.database_password.secret_id
 }
 
 resource "aws_db_subnet_group" "this" {
@@ -30,7 +41,7 @@ resource "aws_db_instance" "this" {
   storage_encrypted          = true
   db_name                    = "vieweratlas"
   username                   = "atlas"
-  password_wo                = ephemeral.aws_secretsmanager_random_password.database.random_password
+  password_wo                = ephemeral.aws_secretsmanager_secret_version.database_password.secret_string
   password_wo_version        = local.password_version
   db_subnet_group_name       = aws_db_subnet_group.this.name
   vpc_security_group_ids     = [aws_security_group.database.id]
@@ -45,10 +56,11 @@ resource "aws_db_instance" "this" {
 
 resource "aws_secretsmanager_secret" "this" {
   for_each = {
-    database      = "URL of Dagster's history and the queue of VODs."
-    twitch        = "JSON: client_id and client_secret of the Twitch application. Put there by you."
-    pseudonym-key = "Key of viewers' pseudonyms. Who loses it begins a new atlas."
-    opt-out       = "Viewers and channels that want to be left out, a line each. Put there by you."
+    database-password = "Password of the database, of which its URL is made."
+    database          = "URL of Dagster's history and the queue of VODs."
+    twitch            = "JSON: client_id and client_secret of the Twitch application. Put there by you."
+    pseudonym-key     = "Key of viewers' pseudonyms. Who loses it begins a new atlas."
+    opt-out           = "Viewers and channels that want to be left out, a line each. Put there by you."
   }
   name                    = "${var.name}/${each.key}"
   description             = each.value
@@ -59,7 +71,7 @@ resource "aws_secretsmanager_secret_version" "database" {
   secret_id                = aws_secretsmanager_secret.this["database"].id
   secret_string_wo_version = local.password_version
   secret_string_wo = join("", [
-    "postgresql://atlas:", ephemeral.aws_secretsmanager_random_password.database.random_password,
+    "postgresql://atlas:", ephemeral.aws_secretsmanager_secret_version.database_password.secret_string,
     "@", aws_db_instance.this.endpoint, "/vieweratlas?sslmode=require",
   ])
 }

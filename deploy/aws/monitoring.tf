@@ -80,6 +80,8 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   treat_missing_data  = each.value.silence
   alarm_actions       = [aws_sns_topic.alarms.arn]
   ok_actions          = [aws_sns_topic.alarms.arn]
+  # Before that, silence is no news.
+  depends_on = [aws_ecs_service.this]
 }
 
 # A task that ended by itself, such as one that ran out of memory; what a deployment or scaling ends is none.
@@ -141,21 +143,24 @@ resource "aws_budgets_budget" "this" {
 locals {
   search = { for metric, dimension in {
     QueueVods = "State", QueueAttempts = "Attempts", Runs = "State", AssetFreshnessSeconds = "Asset",
-    } : metric => [[{ expression = "SEARCH('{${local.namespace},${dimension}} MetricName=\"${metric}\"', 'Average')", id = lower(metric) }]]
+    } : metric => [[{ expression = "SEARCH('{\"${local.namespace}\",${dimension}} MetricName=\"${metric}\"', 'Average')", id = lower(metric) }]]
   }
   collector_metric = { for metric in [
-    "ChannelsWanted", "ChannelsJoined", "MessagesPerSecond", "Coverage", "Reconnects", "SnapshotAgeSeconds", "SnapshotsPending",
+    "ChannelsWanted", "ChannelsJoined", "MessagesPerSecond", "ChatLagSeconds", "Coverage", "Reconnects", "SnapshotAgeSeconds",
+    "SnapshotsPending", "SnapshotsLost",
   ] : metric => [local.namespace, metric, "Collector", "collector"] }
   widgets = [
     { title = "VODs of the queue by state", metrics = local.search["QueueVods"] },
     { title = "VODs completed and given up in the last hour", metrics = [[local.namespace, "VodsCompleted"], [local.namespace, "VodsFailed"]] },
     { title = "Seconds a VOD takes", metrics = [[local.namespace, "VodSeconds"]] },
     { title = "VODs by attempts", metrics = local.search["QueueAttempts"] },
+    { title = "Seconds the oldest VOD has waited", metrics = [[local.namespace, "QueueOldestSeconds"]] },
     { title = "Channels", metrics = [local.collector_metric["ChannelsWanted"], local.collector_metric["ChannelsJoined"]] },
     { title = "Messages a second", metrics = [local.collector_metric["MessagesPerSecond"]] },
     { title = "Coverage, %", metrics = [local.collector_metric["Coverage"]] },
     { title = "Reconnects since the start", metrics = [local.collector_metric["Reconnects"]] },
-    { title = "Age of the newest minute, s", metrics = [local.collector_metric["SnapshotAgeSeconds"]] },
+    { title = "Age of the newest message and minute, s", metrics = [local.collector_metric["ChatLagSeconds"], local.collector_metric["SnapshotAgeSeconds"]] },
+    { title = "Minutes that wait for the lake, and that are lost", metrics = [local.collector_metric["SnapshotsPending"], local.collector_metric["SnapshotsLost"]] },
     { title = "Freshness of assets, s", metrics = local.search["AssetFreshnessSeconds"] },
     { title = "Runs of Dagster", metrics = local.search["Runs"] },
     { title = "Runs failed in the last hour", metrics = [[local.namespace, "RunsFailed"]] },

@@ -1,9 +1,10 @@
-# For those who start the day's work by EventBridge instead of Dagster's schedules: the same commands, as tasks.
+# For those who start the day's work by EventBridge instead of Dagster's schedules: the same commands, as tasks of the
+# sizes that the jobs of Dagster have (defs/jobs.py).
 locals {
   timed = var.eventbridge_schedules ? {
-    analysis       = { cron = "cron(0 2 * * ? *)", command = ["vieweratlas", "analyze"] }
-    vod-discovery  = { cron = "cron(0 0/6 * * ? *)", command = ["vieweratlas", "vods", "discover"] }
-    vod-processing = { cron = "cron(30 0/6 * * ? *)", command = ["vieweratlas", "vods", "process"] }
+    analysis       = { cron = "cron(0 2 * * ? *)", command = ["vieweratlas", "analyze"], cpu = 2048, memory = 8192 }
+    vod-discovery  = { cron = "cron(0 0/6 * * ? *)", command = ["vieweratlas", "vods", "discover"], cpu = 512, memory = 2048 }
+    vod-processing = { cron = "cron(30 0/6 * * ? *)", command = ["vieweratlas", "vods", "process"], cpu = 512, memory = 2048 }
   } : {}
 }
 
@@ -20,6 +21,20 @@ data "aws_iam_policy_document" "scheduler" {
   statement {
     actions   = ["iam:PassRole"]
     resources = [aws_iam_role.task["run"].arn, aws_iam_role.execution["run"].arn]
+    condition {
+      test     = "StringEquals"
+      variable = "iam:PassedToService"
+      values   = ["ecs-tasks.amazonaws.com"]
+    }
+  }
+  statement {
+    actions   = ["ecs:TagResource"]
+    resources = ["${local.ecs}:task/${var.name}/*"]
+    condition {
+      test     = "StringEquals"
+      variable = "ecs:CreateAction"
+      values   = ["RunTask"]
+    }
   }
 }
 
@@ -46,10 +61,16 @@ resource "aws_scheduler_schedule" "this" {
   target {
     arn      = aws_ecs_cluster.this.arn
     role_arn = aws_iam_role.scheduler[0].arn
-    input    = jsonencode({ containerOverrides = [{ name = "run", command = each.value.command }] })
+    # The limit of the container too: its definition's would stay.
+    input = jsonencode({
+      cpu                = tostring(each.value.cpu)
+      memory             = tostring(each.value.memory)
+      containerOverrides = [{ name = "run", command = each.value.command, memory = each.value.memory }]
+    })
     ecs_parameters {
-      task_definition_arn = aws_ecs_task_definition.this["run"].arn
+      task_definition_arn = aws_ecs_task_definition.run.arn
       launch_type         = "FARGATE"
+      propagate_tags      = "TASK_DEFINITION"
       network_configuration {
         subnets          = local.network.task_subnet_ids
         security_groups  = [aws_security_group.tasks.id]

@@ -6,6 +6,10 @@ variable "name" {
     condition     = can(regex("^[a-z][a-z0-9]*(-[a-z0-9]+)*$", var.name)) && length(var.name) >= 3 && length(var.name) <= 20
     error_message = "name begins with a letter and has 3 to 20 of a-z, 0-9 and -."
   }
+  validation {
+    condition     = !startswith(var.name, "internal-") && !startswith(var.name, "sg-")
+    error_message = "AWS keeps names that begin with internal- or sg- for itself."
+  }
 }
 
 variable "region" {
@@ -124,7 +128,7 @@ variable "monthly_budget_usd" {
 }
 
 variable "athena_workgroup" {
-  description = "Make a workgroup, tables and queries for Athena."
+  description = "Make a workgroup and queries for Athena; the tables are there in any case."
   type        = bool
   default     = true
 }
@@ -139,4 +143,8 @@ variable "eventbridge_schedules" {
   description = "Start the day's atlas (02:00 UTC) and VODs (every 6 hours) by EventBridge, without Dagster's schedules."
   type        = bool
   default     = false
+  validation {
+    condition     = !(var.eventbridge_schedules && strcontains(var.schedules, "daily_atlas_schedule"))
+    error_message = "The day's atlas would be made twice: take daily_atlas_schedule out of schedules."
+  }
 }

@@ -36,6 +36,8 @@ protect = false
 # What moto does not know: subscribers of a budget, and the tags of a workgroup.
 monthly_budget_usd = null
 athena_workgroup = false
+eventbridge_schedules = true
+schedules = "channel_roster_schedule"
 """
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from vieweratlas_assets.defs.jobs import DAILY_JOB, VODS_JOB
 from vieweratlas_tests.aws.conftest import FARGATE_GB, REGION, SOURCE, TAG, TASKS, Aws
 
 ALARMS: dict[str, dict[str, Any]] = json.loads((SOURCE / "alarms.json").read_text())
@@ -20,8 +21,9 @@ def test_it_is_formatted_and_valid(aws: Aws) -> None:
 
 
 def test_plans_come_to_what_its_own_tests_say(aws: Aws) -> None:
+    there = len(re.findall(r"^run ", (SOURCE / "tests/deployment.tftest.hcl").read_text(), re.MULTILINE))
     printed = aws.terraform("test", "-no-color")
-    assert re.search(r"Success! [7-9] passed, 0 failed", printed), printed
+    assert f"Success! {there} passed, 0 failed" in printed, printed
 
 
 def test_a_second_plan_changes_nothing(applied: Aws) -> None:
@@ -35,8 +37,11 @@ def test_a_second_plan_changes_nothing(applied: Aws) -> None:
         if value != (each["change"]["before"] or {}).get(field)
     }
     # What moto does not tell, and AWS does.
+    service = {
+        ("aws_ecs_service", field) for field in ("availability_zone_rebalancing", "health_check_grace_period_seconds")
+    }
     rules = {(f"aws_vpc_security_group_{direction}_rule", "description") for direction in ("ingress", "egress")}
-    assert changes <= {("aws_ecs_service", "availability_zone_rebalancing"), *rules}
+    assert changes <= service | rules
 
 
 def test_no_password_stands_in_the_state(applied: Aws) -> None:
@@ -47,6 +52,18 @@ def test_no_password_stands_in_the_state(applied: Aws) -> None:
     key = secrets.get_secret_value(SecretId="vieweratlas/pseudonym-key")["SecretString"]
     assert found and len(key) == 64
     assert found[1] not in state and key not in state and "vieweratlas/database" in state
+
+
+def test_what_was_cut_off_between_database_and_secret_goes_on_with_the_same_password(applied: Aws) -> None:
+    def told(secret: str) -> str:
+        found = applied.client("secretsmanager").get_secret_value(SecretId=f"vieweratlas/{secret}")
+        return str(found["SecretString"])
+
+    password, url = told("database-password"), told("database")
+    assert f":{password}@" in url
+    version = "aws_secretsmanager_secret_version.database"
+    applied.terraform("apply", "-auto-approve", "-var-file=test.tfvars", f"-replace={version}", f"-target={version}")
+    assert (told("database-password"), told("database")) == (password, url)
 
 
 def test_the_lake_is_versioned_encrypted_and_private(applied: Aws) -> None:
@@ -109,6 +126,7 @@ def test_every_task_runs_the_tag_read_only_and_is_told_its_secrets_alone(applied
 def test_metrics_are_told_beside_the_daemon(applied: Aws) -> None:
     _, metrics = containers_of(applied, "daemon")
     assert metrics["command"][:4] == ["vieweratlas", "metrics", "--format", "emf"] and not metrics["essential"]
+    assert metrics["restartPolicy"]["enabled"], "without it a daemon would live on unwatched"
     namespace = metrics["command"][metrics["command"].index("--namespace") + 1]
     [collector] = containers_of(applied, "collector")
     assert collector["command"][collector["command"].index("--namespace") + 1] == namespace
@@ -141,11 +159,41 @@ def test_the_dashboard_shows_metrics_that_there_are(applied: Aws) -> None:
     shown = [line for widget in body["widgets"] for line in widget["properties"]["metrics"]]
     for line in shown:
         if isinstance(line[0], dict):
-            namespace, dimension, name = re.findall(r"\{(.*),(.*)\} MetricName=\"(.*)\"", line[0]["expression"])[0]
+            namespace, dimension, name = re.findall(r'\{"(.*)",(.*)\} MetricName="(.*)"', line[0]["expression"])[0]
         else:
             namespace, name, *more = line
             dimension = more[0] if more else None
         assert namespace == "ViewerAtlas/vieweratlas" and known[name].dimension == dimension
+
+
+def test_who_starts_and_ends_runs_is_told_their_revision(applied: Aws) -> None:
+    revision = definition_of(applied, "run")["taskDefinitionArn"]
+    told = {
+        task: each["value"]
+        for task in TASKS
+        for each in containers_of(applied, task)[0]["environment"]
+        if each["name"] == "DAGSTER_RUN_TASK_DEFINITION"
+    }
+    assert told == {"daemon": revision, "webserver": revision}
+
+
+@pytest.mark.parametrize(
+    ("schedule", "command", "job"),
+    [
+        ("analysis", ["vieweratlas", "analyze"], DAILY_JOB),
+        ("vod-discovery", ["vieweratlas", "vods", "discover"], VODS_JOB),
+        ("vod-processing", ["vieweratlas", "vods", "process"], VODS_JOB),
+    ],
+)
+def test_eventbridge_starts_a_task_of_the_size_that_the_job_has(
+    applied: Aws, schedule: str, command: list[str], job: Any
+) -> None:
+    target = applied.client("scheduler").get_schedule(Name=f"vieweratlas-{schedule}")["Target"]
+    overrides = json.loads(target["Input"])
+    [container] = overrides.pop("containerOverrides")
+    assert overrides == {"cpu": job.tags["ecs/cpu"], "memory": job.tags["ecs/memory"]}
+    assert container == {"name": "run", "command": command, "memory": int(overrides["memory"])}
+    assert target["EcsParameters"]["TaskDefinitionArn"] == definition_of(applied, "run")["taskDefinitionArn"]
 
 
 def test_athena_knows_the_tables_by_the_paths_of_the_lake(applied: Aws) -> None:

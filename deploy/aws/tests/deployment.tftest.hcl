@@ -1,5 +1,5 @@
 # What a plan comes to. AWS_ENDPOINT_URL leads to moto: mock providers know no ephemeral resources.
-# vieweratlas_tests/deploy/test_terraform.py runs it.
+# vieweratlas_tests/aws/test_terraform.py runs it.
 variables {
   image_tag = "0123456789ab"
 }
@@ -58,6 +58,10 @@ run "the_budget_tells_before_it_is_spent" {
       for told in aws_budgets_budget.this[0].notification : told.notification_type => told.threshold
     } == { ACTUAL = 80, FORECASTED = 100 }
     error_message = "at 80 % spent, and when 100 % are forecast"
+  }
+  assert {
+    condition     = one(aws_budgets_budget.this[0].cost_filter).values == tolist(["user:Application$vieweratlas"])
+    error_message = "the budget is of what bears the tag of this deployment"
   }
 }
 
@@ -125,6 +129,7 @@ run "without_a_collector_nobody_waits_for_it" {
   variables {
     collect               = false
     eventbridge_schedules = true
+    schedules             = "channel_roster_schedule"
   }
   assert {
     condition     = aws_ecs_service.this["collector"].desired_count == 0 && !contains(keys(aws_cloudwatch_metric_alarm.this), "snapshots-stalled")
@@ -134,4 +139,20 @@ run "without_a_collector_nobody_waits_for_it" {
     condition     = { for name, schedule in aws_scheduler_schedule.this : name => schedule.schedule_expression }["analysis"] == "cron(0 2 * * ? *)"
     error_message = "the atlas at 02:00 UTC"
   }
+}
+
+run "the_day_is_not_made_twice" {
+  command = plan
+  variables {
+    eventbridge_schedules = true
+  }
+  expect_failures = [var.eventbridge_schedules]
+}
+
+run "a_name_that_aws_keeps_is_refused" {
+  command = plan
+  variables {
+    name = "internal-atlas"
+  }
+  expect_failures = [var.name]
 }

@@ -1,4 +1,4 @@
--- Chatter distribution: channels by the distinct viewers who wrote in them on a day (?), in powers of ten.
+-- Chatter distribution: channels by the distinct viewers who wrote in them on a day, in powers of ten. Parameter: day.
 SELECT
   CAST(floor(log10(viewers)) AS integer) AS power_of_ten,
   count(*) AS channels,

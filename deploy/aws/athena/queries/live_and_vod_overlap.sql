@@ -1,4 +1,4 @@
--- Live and VOD overlap: of each channel's viewers on a day (?), who was seen in live chat, in VODs, in both.
+-- Live and VOD overlap: of each channel's viewers on a day, who was seen in live chat, in VODs, in both. Parameter: day.
 SELECT
   channel,
   count(*) AS viewers,
