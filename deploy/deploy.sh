@@ -17,8 +17,9 @@ given twice. build, push, apply and rollback refuse a tree with changes that are
   build           make the image of the Dockerfile, unless there is one of this tag and platform
   push            bring it to the registry, unless the tag is there; the first time, Terraform makes the repository
   apply           let Terraform run the tag, which must be in the registry; IMAGE_TAG=… names another one
-  smoke           wait until every service is steady and runs the applied tag, then ask the UI; exit 1 otherwise
-  rollback [TAG]  apply TAG, or else the newest image that was pushed before the one in use and once ran
+  smoke           wait until every service is steady and runs the applied tag, then ask the UI; exit 1 otherwise. A UI
+                  that cannot be reached from here, as behind a VPN, is told and is no failure
+  rollback [TAG]  apply TAG, or else the tag that ECS was to run before the one in use
 
 From nothing: install git, terraform, aws (logged in), and docker or podman; write the variables that have no default
 into deploy/aws/terraform.tfvars. Then, and again for every later commit:
@@ -27,9 +28,9 @@ into deploy/aws/terraform.tfvars. Then, and again for every later commit:
   deploy/deploy.sh apply && deploy/deploy.sh smoke
 
 Before Terraform changes anything it shows its plan and asks; --yes answers. Every command may be repeated: what is done
-already is left alone. Only rollback without a TAG goes back one image more each time. What ran before is read from the
-registry (pushed when, pulled or never), so any machine can roll back. The Terraform files stay those of the tree: to
-take these back too, check out the older commit and apply.
+already is left alone. Only rollback without a TAG leads back again the second time. What ran before is read from ECS,
+so any machine can roll back. The Terraform files stay those of the tree: to take these back too, check out the older
+commit and apply.
 
 Settings, from the environment, beside those of aws and terraform (AWS_PROFILE, TF_CLI_ARGS_init, …):
 
@@ -96,7 +97,7 @@ own_tag_only() {
 
 initialise() {
   [ -d "$root/$terraform_folder" ] || fail "there is no $terraform_folder"
-  [ -d "$root/$terraform_folder/.terraform" ] || run terraform "-chdir=$terraform_folder" init -input=false >&2
+  run terraform "-chdir=$terraform_folder" init -input=false >&2
 }
 
 # An output of Terraform, or nothing where it was not applied yet.
@@ -322,37 +323,43 @@ apply() {
   apply_tag "$tag" "$registry"
 }
 
-# Of the images, oldest first: when it was pushed, when it was pulled last (None: it never ran), tag.
-history() {
-  ecr_images "$1" --filter tagStatus=TAGGED \
-    --query "imageDetails[].[imagePushedAt, lastRecordedPullTime, join(',', imageTags)]" | LC_ALL=C sort |
-    awk '{
-      n = split($3, tags, ",")
-      for (i = 1; i <= n; i++) if (tags[i] ~ /^[0-9a-f]+$/ && length(tags[i]) == 12) print $1, $2, tags[i]
-    }'
-}
-
+# The newest tag but $2 in the task definitions of a service; Terraform leaves the older ones there.
 former_tag() {
-  awk -v used="$1" '$3 == used { print last; exit } $2 != "None" { last = $3 }'
+  local registry=$1 used=$2 service=${services%% *} newest family definitions definition tags tag
+  newest=$(in_cluster describe-services --cluster "$cluster" --services "$service" --query 'services[].[taskDefinition]') || exit
+  family=${newest##*/}
+  definitions=$(in_cluster list-task-definitions --family-prefix "${family%:*}" --sort DESC --no-paginate \
+    --query 'taskDefinitionArns[].[@]') || exit
+  for definition in $definitions; do
+    tags=$(tags_of "$definition" "$registry") || exit
+    for tag in $tags; do
+      [ "$tag" = "$used" ] || { echo "$tag" && return; }
+    done
+  done
 }
 
 rollback() {
   need git terraform aws
   refuse_changes rollback
-  local tag=${1:-} registry used known
+  local tag=${1:-} registry used cluster services region
   if [ -n "$tag" ]; then tag=$(checked_tag "$tag"); fi
   initialise
   find_registry
   if [ -z "$tag" ]; then
     used=$(output image_tag)
     [ -n "$used" ] || fail "nothing was applied yet"
-    known=$(history "$registry")
-    tag=$(printf '%s\n' "$known" | former_tag "$used")
-    [ -n "$tag" ] ||
-      fail "no image that ran is older than $used, which is in use; name one (pushed, last pulled, tag):"$'\n'"$known"
-    say "Before $used, which is in use, ran $tag."
+    find_services
+    tag=$(former_tag "$registry" "$used")
+    [ -n "$tag" ] || fail "ECS knows no other image than $used, which is in use: name one that is in $registry"
+    say "Before $used, which is in use, ECS was to run $tag."
   fi
   apply_tag "$tag" "$registry"
+}
+
+find_services() {
+  cluster=$(output cluster)
+  services=$(output services -json | tr -d '[]" ' | tr ',' ' ')
+  region=$(output region)
 }
 
 in_cluster() {
@@ -377,18 +384,25 @@ unsteady() {
   done
 }
 
+# The tags of our image in a task definition.
+tags_of() {
+  local images image
+  images=$(in_cluster describe-task-definition --task-definition "$1" \
+    --query 'taskDefinition.containerDefinitions[].[image]') || exit
+  for image in $images; do
+    case $image in "$2:"*) echo "${image#"$2:"}" ;; esac
+  done
+}
+
 # For each service that runs our image: its name, and the tag.
 running_tags() {
-  local registry=$1 found name definition images image
+  local registry=$1 found name definition tags tag
   # shellcheck disable=SC2086
   found=$(in_cluster describe-services --cluster "$cluster" --services $services \
     --query 'services[].[serviceName, taskDefinition]') || exit
   while read -r name definition; do
-    images=$(in_cluster describe-task-definition --task-definition "$definition" \
-      --query 'taskDefinition.containerDefinitions[].[image]') || exit
-    for image in $images; do
-      case $image in "$registry:"*) echo "$name ${image#"$registry:"}" ;; esac
-    done
+    tags=$(tags_of "$definition" "$registry") || exit
+    for tag in $tags; do echo "$name $tag"; done
   done <<<"$found"
 }
 
@@ -438,9 +452,7 @@ smoke() {
   need git terraform aws curl
   local cluster services region registry tag ui timeout=${SMOKE_TIMEOUT_S:-600} deadline
   initialise
-  cluster=$(output cluster)
-  services=$(output services -json | tr -d '[]" ' | tr ',' ' ')
-  region=$(output region)
+  find_services
   registry=$(output repository_url)
   tag=$(output image_tag)
   ui=$(output ui_url)

@@ -44,6 +44,12 @@ def find_images(world: World, arguments: list[str]) -> list[dict[str, Any]]:
     return images
 
 
+def revisions(world: World, family: str) -> list[str]:
+    """Of a family, newest first."""
+    found = [name for name in world["definitions"] if name.partition("/")[2].rpartition(":")[0] == family]
+    return sorted(found, key=lambda name: int(name.rpartition(":")[2]), reverse=True)
+
+
 def aws(world: World, arguments: list[str]) -> None:
     if "denied" in world:
         sys.exit("An error occurred (ExpiredTokenException): the token is expired")
@@ -58,6 +64,9 @@ def aws(world: World, arguments: list[str]) -> None:
                 service for service in world["services"] if service["serviceName"] in several(arguments, "--services")
             ]
         },
+        "list-task-definitions": lambda: {
+            "taskDefinitionArns": revisions(world, option(arguments, "--family-prefix"))
+        },
         "describe-task-definition": lambda: {
             "taskDefinition": {"containerDefinitions": world["definitions"][option(arguments, "--task-definition")]}
         },
@@ -70,7 +79,7 @@ def terraform(world: World, arguments: list[str]) -> None:
     folder, command, *rest = arguments
     assert folder == "-chdir=deploy/aws"
     if command == "init":
-        Path("deploy/aws/.terraform").mkdir()
+        Path("deploy/aws/.terraform").mkdir(exist_ok=True)
     elif command == "output":
         if "denied" in world:
             sys.exit("Error: the state cannot be read")
@@ -92,6 +101,10 @@ def terraform(world: World, arguments: list[str]) -> None:
             world["outputs"]["repository_url"] = outputs["repository_url"]
         else:
             world["outputs"] = outputs | {"image_tag": tag}
+            for service in world["services"]:
+                family, _, revision = service["taskDefinition"].rpartition(":")
+                service["taskDefinition"] = f"{family}:{int(revision) + 1}"
+                world["definitions"][service["taskDefinition"]] = [{"image": f"{outputs['repository_url']}:{tag}"}]
 
 
 def docker(world: World, arguments: list[str]) -> None:

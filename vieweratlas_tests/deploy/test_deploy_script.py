@@ -19,9 +19,10 @@ SCRIPT = REPOSITORY / "deploy/deploy.sh"
 PLAYED = Path(__file__).parent / "played_tool.py"
 COMMANDS = ["plan", "build", "push", "apply", "smoke", "rollback"]
 REGISTRY = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/atlas"
+CLUSTER_ARN = "arn:aws:ecs:eu-central-1:123456789012:task-definition"
 PASSWORD = "a-password-that-nobody-may-read"
 BASICS = ["bash", "env", "git", "dirname", "cut", "cat", "tr", "sort", "awk", "sleep", "curl"]
-# Oldest first; the third was pushed, but never ran.
+# Oldest first; the third was pushed, but never applied.
 OLDER, OLD, UNUSED, NEW = "a" * 12, "b" * 12, "c" * 12, "d" * 12
 
 
@@ -86,9 +87,6 @@ class Project:
             {"imageTags": [each], "imagePushedAt": 1.7e9 + number, "imageDigest": f"sha256:{number}"}
             for number, each in enumerate([OLDER, OLD, UNUSED, NEW])
         ]
-        for image in images:
-            if image["imageTags"] != [UNUSED]:
-                image["lastRecordedPullTime"] = 1.8e9
         services: list[dict[str, Any]] = [
             {
                 "serviceName": name,
@@ -97,12 +95,15 @@ class Project:
                 "desiredCount": 1,
                 "deployments": [{}],
                 "events": [{"message": f"(service {name}) is well."}],
-                "taskDefinition": f"{name}:1",
+                "taskDefinition": f"{CLUSTER_ARN}/atlas-{name}:4",
             }
             for name in ("web", "daemon")
         ]
+        # A revision of the second tag is one of its settings.
         definitions = {
-            f"{name}:1": [{"image": "proxy:1"}, {"image": f"{REGISTRY}:{tag}"}] for name in ("web", "daemon")
+            f"{CLUSTER_ARN}/atlas-{name}:{revision}": [{"image": "proxy:1"}, {"image": f"{REGISTRY}:{each}"}]
+            for name in ("web", "daemon")
+            for revision, each in enumerate([OLDER, OLD, OLD, tag], start=1)
         }
         self.change(
             # The registry tells them in no order.
@@ -329,8 +330,20 @@ def test_rollback_goes_back_to_what_ran(project: Project) -> None:
     assert project.changes() == [f"-chdir=deploy/aws apply -input=false -auto-approve -var image_tag={OLD}"]
     assert f"rollback {NEW}" in told
     project.succeed("rollback", "--yes")
+    assert project.world["outputs"]["image_tag"] == NEW, "the second time it leads back"
+
+
+def test_rollback_passes_over_revisions_of_the_tag_in_use(project: Project) -> None:
+    project.deployed(OLD)
+    project.succeed("rollback", "--yes")
     assert project.world["outputs"]["image_tag"] == OLDER
-    assert UNUSED in project.refused("rollback", "--yes")
+
+
+def test_a_first_deployment_has_nothing_to_go_back_to(project: Project) -> None:
+    project.deployed(NEW)
+    definitions = project.world["definitions"]
+    project.change(definitions={name: told for name, told in definitions.items() if name.endswith(":4")})
+    assert f"no other image than {NEW}" in project.refused("rollback", "--yes")
 
 
 def test_rollback_to_a_tag(project: Project) -> None:
@@ -384,7 +397,7 @@ def test_smoke_waits_until_services_are_steady(project: Project) -> None:
 def test_smoke_sees_that_ecs_went_back(project: Project) -> None:
     project.deployed(NEW)
     definitions = project.world["definitions"]
-    project.change(definitions=definitions | {"web:1": [{"image": f"{REGISTRY}:{OLD}"}]})
+    project.change(definitions=definitions | {f"{CLUSTER_ARN}/atlas-web:4": [{"image": f"{REGISTRY}:{OLD}"}]})
     assert f"web {OLD}" in project.refused("smoke")
 
 
