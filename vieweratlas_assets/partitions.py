@@ -4,6 +4,7 @@ Belongs here: partition definitions, their mapping and days in and out of partit
 """
 
 import datetime as dt
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -62,12 +63,11 @@ def hour_key(day: dt.date, hour: int) -> str:
     return f"{day}-{hour:02d}:00"
 
 
-def end_of(key: str) -> dt.datetime:
-    """When a partition of a day or an hour ends, UTC.
-
-    Raises:
-        ValueError: the key is of neither.
-    """
-    day, hour = key[:10], key[11:]
+def end_of(key: str) -> dt.datetime | None:
+    """When a partition of a day or an hour ends, UTC; None: it is of neither, as an asset of others may have."""
+    found = re.fullmatch(r"(\d{4}-\d\d-\d\d)(?:-(\d\d:\d\d))?", key)
+    if found is None:
+        return None
+    day, hour = found.groups()
     begins = dt.datetime.fromisoformat(f"{day}T{hour or '00:00'}+00:00")
     return begins + (dt.timedelta(hours=1) if hour else dt.timedelta(days=1))

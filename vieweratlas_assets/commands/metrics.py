@@ -97,7 +97,8 @@ def _measure(settings: "Settings") -> Iterator["Measurement"]:
     with history.open_instance() as instance:
         yield from measured.of_runs(history.run_counts(instance), history.failed_runs(instance, now - LATELY))
         newest = history.newest_partitions(instance)
-    yield from measured.of_assets({asset: partitions.end_of(key) for asset, key in newest.items()}, now)
+    ends = {asset: end for asset, key in newest.items() if (end := partitions.end_of(key)) is not None}
+    yield from measured.of_assets(ends, now)
     folder = spool_folder(settings)
     if (folder / HEALTH_FILE).exists():
         yield from measured.of_collector(read_health(folder), settings.collection.collector)

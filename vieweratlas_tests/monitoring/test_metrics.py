@@ -98,8 +98,8 @@ def test_the_figures_are_those_of_the_queue(tmp_path: Path) -> None:
 
 
 def test_freshness_is_counted_from_the_partition_s_end() -> None:
-    newest = {"daily": "2026-03-09", "hourly": "2026-03-10-11:00", "running": "2026-03-10-12:00"}
-    ends = {asset: end_of(key) for asset, key in newest.items()}
+    newest = {"daily": "2026-03-09", "hourly": "2026-03-10-11:00", "running": "2026-03-10-12:00", "of others": "a"}
+    ends = {asset: end for asset, key in newest.items() if (end := end_of(key))}
     assert values(list(metrics.of_assets(ends, NOW))) == {
         "AssetFreshnessSeconds/daily": 12 * 3600,
         "AssetFreshnessSeconds/hourly": 0,
