@@ -38,6 +38,8 @@ ENV PATH=/opt/vieweratlas/bin:$PATH \
     HOME=/dagster \
     DAGSTER_HOME=/dagster \
     NUMBA_CACHE_DIR=/dagster/numba \
+    # TwitchDownloaderCLI is .NET, which else wants a library of the system.
+    DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1 \
     VIEWERATLAS_ROOT=/lake \
     VIEWERATLAS_STORAGE__OUTPUT_DIR=
 EXPOSE 3000

@@ -1,6 +1,7 @@
 """The house: arrows point down only, and the lower floors load without Dagster."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -159,3 +160,14 @@ def test_the_lower_floors_do_not_load_dagster() -> None:
     code = f"import sys\nfor name in {names!r}: __import__(name)\nassert 'dagster' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
     assert len(names) > 30
+
+
+def test_every_client_of_aws_has_our_timeouts_and_retries() -> None:
+    made = {
+        (path.name, line.strip())
+        for path in PACKAGE.rglob("*.py")
+        for line in path.read_text().splitlines()
+        if re.search(r"\.(client|resource)\(", line)
+    }
+    assert {path for path, _ in made} == {"s3.py", "spark_emr.py"}
+    assert [each for each in made if "config=client_config()" not in each[1]] == []

@@ -51,6 +51,8 @@ locals {
     DAGSTER_CODE_LOCATION_HOST          = local.code_host
     DAGSTER_LOGS_BUCKET                 = aws_s3_bucket.lake.id
     AWS_DEFAULT_REGION                  = var.region
+    AWS_RETRY_MODE                      = "standard"
+    AWS_MAX_ATTEMPTS                    = "5"
     VIEWERATLAS_ROOT                    = local.root
     VIEWERATLAS_LOG_LEVEL               = "INFO"
     VIEWERATLAS_PRIVACY__VIEWER_NAMES   = "pseudonymous"

@@ -23,6 +23,8 @@ resource "aws_secretsmanager_secret_version" "database_password" {
 
 ephemeral "aws_secretsmanager_secret_version" "database_password" {
   secret_id = aws_secretsmanager_secret_version.database_password.secret_id
+  # Known once it is written: a plan does not ask for a version that is not there yet.
+  version_id = aws_secretsmanager_secret_version.database_password.version_id
 }
 
 resource "aws_db_subnet_group" "this" {
@@ -80,6 +82,11 @@ resource "aws_secretsmanager_secret_version" "pseudonym_key" {
   secret_id                = aws_secretsmanager_secret.this["pseudonym-key"].id
   secret_string_wo         = ephemeral.aws_secretsmanager_random_password.pseudonym_key.random_password
   secret_string_wo_version = 1
+  # A label of its own: AWS drops a version without one when newer ones were put there, and Terraform would write anew.
+  version_stages = ["AWSCURRENT", "terraform"]
+  lifecycle {
+    ignore_changes = [version_stages]
+  }
 }
 
 # Something to begin with: a task does not start without a value.
@@ -88,4 +95,8 @@ resource "aws_secretsmanager_secret_version" "yours" {
   secret_id                = aws_secretsmanager_secret.this[each.key].id
   secret_string_wo         = each.value
   secret_string_wo_version = 1
+  version_stages           = ["AWSCURRENT", "terraform"]
+  lifecycle {
+    ignore_changes = [version_stages]
+  }
 }

@@ -11,10 +11,16 @@ resource "aws_lb" "ui" {
   subnets                    = local.network.load_balancer_subnet_ids
   drop_invalid_header_fields = true
   enable_deletion_protection = var.protect
+  # AWS refuses a public one in a VPC without a gateway.
+  depends_on = [aws_internet_gateway.this]
   lifecycle {
     precondition {
       condition     = !local.has_oidc || local.has_certificate
       error_message = "oidc needs certificate_arn: a login without TLS would be none."
+    }
+    precondition {
+      condition     = !local.has_certificate || var.ui_host != null
+      error_message = "certificate_arn needs ui_host, the name that the certificate is of."
     }
   }
 }

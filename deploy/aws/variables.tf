@@ -56,7 +56,7 @@ variable "certificate_arn" {
 }
 
 variable "ui_host" {
-  description = "Name under which people open the UI; null: the load balancer's own."
+  description = "Name under which people open the UI, as in the certificate; null: the load balancer's own."
   type        = string
   default     = null
 }
@@ -89,6 +89,10 @@ variable "settings" {
   description = "Any other setting of docs/settings.md, by its variable. No secrets."
   type        = map(string)
   default     = {}
+  validation {
+    condition     = !contains(keys(var.settings), "VIEWERATLAS_COLLECTION__COLLECTOR")
+    error_message = "The alarms know the collector by its name, so it keeps that."
+  }
 }
 
 variable "first_day" {

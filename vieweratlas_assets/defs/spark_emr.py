@@ -20,6 +20,7 @@ from dagster_aws.pipes import PipesCloudWatchMessageReader, PipesEMRServerlessCl
 
 from vieweratlas_assets.defs.spark_overlap import JOB, SparkFailed
 from vieweratlas_assets.storage.objects import ObjectStore
+from vieweratlas_assets.storage.s3 import client_config
 
 
 @dataclass(frozen=True)
@@ -54,13 +55,13 @@ class EmrServerless:
         params = self._start_job_run(store, work_folder)
         try:
             session = boto3.session.Session()
-            emr = session.client("emr-serverless")
+            emr = session.client("emr-serverless", config=client_config())
             # The client tells the reason of a failed job to the log alone.
             emr.meta.events.register(
                 "after-call.emr-serverless.GetJobRun", lambda parsed, **_: job_run.update(parsed.get("jobRun", {}))
             )
             client = PipesEMRServerlessClient(
-                client=emr, message_reader=_MessagesAlone(client=session.client("logs"))
+                client=emr, message_reader=_MessagesAlone(client=session.client("logs", config=client_config()))
             )
             client.run(context=context, start_job_run_params=params, extras=order)
         except (BotoCoreError, ClientError) as error:

@@ -80,6 +80,12 @@ class _BrokenOff(Exception):
     """An answer began and did not end."""
 
 
+def client_config() -> Config:
+    """Timeouts and retries of every client of AWS that is made here."""
+    retries = {"mode": "standard", "total_max_attempts": ATTEMPTS}
+    return Config(connect_timeout=CONNECT_TIMEOUT_S, read_timeout=READ_TIMEOUT_S, retries=retries)
+
+
 class S3Store(ObjectStore):
     """Objects in a bucket, below a prefix.
 
@@ -218,12 +224,10 @@ class S3Store(ObjectStore):
         ) from problem
 
     def _new_client(self, region: str | None, endpoint_url: str | None) -> Any:
-        retries = {"mode": "standard", "total_max_attempts": ATTEMPTS}
-        config = Config(connect_timeout=CONNECT_TIMEOUT_S, read_timeout=READ_TIMEOUT_S, retries=retries)
         try:
             # A session of its own: boto3's default one is not safe to use from several threads.
             session = boto3.session.Session(region_name=region)
-            return session.client("s3", endpoint_url=endpoint_url, config=config)
+            return session.client("s3", endpoint_url=endpoint_url, config=client_config())
         except (BotoCoreError, ValueError) as error:
             raise StorageError(
                 f"could not open {self.root}: {error}; check AWS_PROFILE, AWS_DEFAULT_REGION and AWS_ENDPOINT_URL"

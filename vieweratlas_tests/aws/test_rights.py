@@ -1,6 +1,7 @@
 """Each task may do what it does, and nothing else: its role is taken, and moto enforces IAM."""
 
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from typing import Any
 
 import botocore.exceptions
@@ -108,6 +109,56 @@ def test_no_right_is_wider_than_what_it_is_for(applied: Aws, task: str) -> None:
         for secret in container["secrets"]
     }
     assert set(listed(secrets["Resource"])) == told
+
+
+ECS = f"arn:aws:ecs:{REGION}:123456789012"
+LOGS = f"arn:aws:logs:{REGION}:123456789012:log-group:/vieweratlas/run"
+ROLE = "arn:aws:iam::123456789012:role/vieweratlas"
+HERE = {"ecs:cluster": f"{ECS}:cluster/vieweratlas"}
+OF_A_RUN = {"ecs:CreateAction": "RunTask"}
+TO_ECS = {"iam:PassedToService": "ecs-tasks.amazonaws.com"}
+STARTS = [
+    ("ecs:RunTask", f"{ECS}:task-definition/vieweratlas-run:7", HERE),
+    ("ecs:TagResource", f"{ECS}:task/vieweratlas/0a", OF_A_RUN),
+    ("iam:PassRole", f"{ROLE}-run", TO_ECS),
+    ("iam:PassRole", f"{ROLE}-run-execution", TO_ECS),
+]
+FOLLOWS = [
+    ("ecs:DescribeTasks", f"{ECS}:task/vieweratlas/0a", {}),
+    ("ecs:StopTask", f"{ECS}:task/vieweratlas/0a", {}),
+]
+WORK = {
+    "daemon": [*STARTS, *FOLLOWS, ("logs:GetLogEvents", f"{LOGS}:log-stream:run/run/0a", {})],
+    "webserver": FOLLOWS,
+    "scheduler": STARTS,
+}
+BEYOND = [
+    ("ecs:RunTask", f"{ECS}:task-definition/vieweratlas-run:7", {"ecs:cluster": f"{ECS}:cluster/another"}),
+    ("ecs:RunTask", f"{ECS}:task-definition/vieweratlas-daemon:1", HERE),
+    ("ecs:TagResource", f"{ECS}:task/vieweratlas/0a", {"ecs:CreateAction": "TagResource"}),
+    ("ecs:StopTask", f"{ECS}:task/another/0a", {}),
+    ("iam:PassRole", f"{ROLE}-daemon", TO_ECS),
+    ("iam:PassRole", f"{ROLE}-run", {"iam:PassedToService": "ec2.amazonaws.com"}),
+]
+
+
+def allows(statement: dict[str, Any], action: str, resource: str, context: dict[str, str]) -> bool:
+    """Whether a statement of a policy allows a call; moto itself knows no conditions."""
+    wanted = [each for told in statement.get("Condition", {}).values() for each in told.items()]
+    return (
+        action in listed(statement["Action"])
+        and any(fnmatchcase(resource, each) for each in listed(statement["Resource"]))
+        and all(context.get(name) in listed(values) for name, values in wanted)
+    )
+
+
+@pytest.mark.parametrize("role", WORK)
+def test_who_starts_follows_and_ends_runs_may_do_that_alone(applied: Aws, role: str) -> None:
+    told = statements(applied, role, "run" if role == "scheduler" else "task")
+    asked = [*STARTS, *FOLLOWS, *WORK["daemon"], *BEYOND]
+    allowed = [call for call in asked if any(allows(statement, *call) for statement in told)]
+    assert {call[:2] for call in allowed} == {call[:2] for call in WORK[role]}
+    assert not [call for call in BEYOND if call in allowed]
 
 
 def ids(asked: list[tuple[str, str, str, dict[str, str]]]) -> list[str]:

@@ -1,5 +1,6 @@
 """deploy/aws by Terraform's own checks, and what an apply really makes, read back from (a made-up) AWS."""
 
+import datetime as dt
 import json
 import re
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 
 from vieweratlas_assets.defs.jobs import DAILY_JOB, VODS_JOB
+from vieweratlas_assets.domain import lake
 from vieweratlas_tests.aws.conftest import FARGATE_GB, REGION, SOURCE, TAG, TASKS, Aws
 
 ALARMS: dict[str, dict[str, Any]] = json.loads((SOURCE / "alarms.json").read_text())
@@ -66,6 +68,23 @@ def test_what_was_cut_off_between_database_and_secret_goes_on_with_the_same_pass
     assert (told("database-password"), told("database")) == (password, url)
 
 
+def test_what_was_cut_off_before_the_first_password_can_be_planned_again(aws: Aws) -> None:
+    another = ("-var-file=test.tfvars", "-var=name=cut-off", "-state=cut-off.tfstate")
+    aws.terraform("apply", "-auto-approve", *another, '-target=aws_secretsmanager_secret.this["database-password"]')
+    aws.terraform("plan", *another)
+
+
+def test_values_that_were_put_by_hand_stay(applied: Aws) -> None:
+    secrets = applied.client("secretsmanager")
+    for value in ("one", "two"):
+        secrets.put_secret_value(SecretId="vieweratlas/opt-out", SecretString=value)
+    versions = 'aws_secretsmanager_secret_version.yours["opt-out"]'
+    printed = applied.terraform("plan", "-no-color", "-var-file=test.tfvars", f"-target={versions}")
+    assert "No changes" in printed, printed
+    labels = secrets.describe_secret(SecretId="vieweratlas/opt-out")["VersionIdsToStages"].values()
+    assert sorted(map(sorted, labels)) == [["AWSCURRENT"], ["AWSPREVIOUS"], ["terraform"]]
+
+
 def test_the_lake_is_versioned_encrypted_and_private(applied: Aws) -> None:
     s3 = applied.client("s3")
     assert s3.get_bucket_versioning(Bucket=BUCKET)["Status"] == "Enabled"
@@ -81,6 +100,15 @@ def test_the_lake_is_versioned_encrypted_and_private(applied: Aws) -> None:
         "work": 2,
         "run-logs": 90,
         "athena": 7,
+    }
+    places = {name: rule["Filter"]["Prefix"] for name, rule in rules.items() if rule["Filter"].get("Prefix")}
+    assert places == {
+        "raw-snapshots": f"lake/{lake.RAW_SNAPSHOTS}/",
+        "raw-vod-chat": f"lake/{lake.RAW_VOD_CHAT}/",
+        "work": "lake/" + lake.work_folder("any", dt.date(2026, 3, 10), "any").partition("/")[0] + "/",
+        "curated": f"lake/{lake.CURATED}/",
+        "run-logs": "dagster-logs/",
+        "athena": "athena-results/",
     }
     [moved] = rules["curated"]["Transitions"]
     assert (moved["Days"], moved["StorageClass"]) == (90, "GLACIER_IR")
@@ -164,6 +192,65 @@ def test_the_dashboard_shows_metrics_that_there_are(applied: Aws) -> None:
             namespace, name, *more = line
             dimension = more[0] if more else None
         assert namespace == "ViewerAtlas/vieweratlas" and known[name].dimension == dimension
+
+
+MEMORY = "OutOfMemoryError: Container killed due to memory usage"
+
+
+@pytest.mark.parametrize(
+    ("told", "rings"),
+    [
+        ({"stopCode": "EssentialContainerExited", "containers": [{"exitCode": 137, "reason": MEMORY}]}, True),
+        ({"stopCode": "TaskFailedToStart", "containers": [{}]}, True),
+        ({"stopCode": "EssentialContainerExited", "containers": [{"exitCode": 0}]}, False),
+        ({"stopCode": "ServiceSchedulerInitiated", "containers": [{"exitCode": 143}]}, False),
+        ({"stopCode": "UserInitiated", "containers": [{"exitCode": 143}]}, False),
+    ],
+)
+def test_a_task_that_failed_is_told_and_one_that_was_ended_is_not(
+    applied: Aws, told: dict[str, Any], rings: bool
+) -> None:
+    events = applied.client("events")
+    pattern = json.loads(events.describe_rule(Name="vieweratlas-task-failed")["EventPattern"])
+    detail = {"clusterArn": pattern["detail"]["clusterArn"][0], "lastStatus": "STOPPED", **told}
+    event = {"source": "aws.ecs", "detail-type": "ECS Task State Change", "detail": detail}
+    assert matches(pattern, event) is rings
+    [target] = events.list_targets_by_rule(Rule="vieweratlas-task-failed")["Targets"]
+    [topic] = applied.client("sns").list_topics()["Topics"]
+    assert target["Arn"] == topic["TopicArn"]
+    policy = json.loads(applied.client("sns").get_topic_attributes(TopicArn=target["Arn"])["Attributes"]["Policy"])
+    allowed = {
+        each["Principal"]["Service"]: each
+        for each in policy["Statement"]
+        if isinstance(each["Principal"]["Service"], str)
+    }
+    assert (
+        allowed["events.amazonaws.com"]["Action"] == "sns:Publish"
+        and "Condition" not in allowed["events.amazonaws.com"]
+    )
+
+
+def matches(pattern: dict[str, Any], event: dict[str, Any]) -> bool:
+    """Whether EventBridge would take an event, as far as the pattern goes.
+
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
+    """
+
+    def one(rule: Any, value: Any) -> bool:
+        if isinstance(rule, dict):
+            return value is not None and value != rule["anything-but"]
+        return bool(rule == value)
+
+    def field(rules: Any, value: Any) -> bool:
+        values = value if isinstance(value, list) else [value]
+        if isinstance(rules, dict):
+            return any(isinstance(each, dict) and matches(rules, each) for each in values)
+        return any(one(rule, each) for rule in rules for each in values)
+
+    return all(
+        any(matches(each, event) for each in rules) if name == "$or" else field(rules, event.get(name))
+        for name, rules in pattern.items()
+    )
 
 
 def test_who_starts_and_ends_runs_is_told_their_revision(applied: Aws) -> None:

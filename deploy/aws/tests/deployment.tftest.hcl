@@ -68,6 +68,7 @@ run "the_budget_tells_before_it_is_spent" {
 run "with_a_login_it_is_public" {
   command = plan
   variables {
+    ui_host         = "atlas.example"
     certificate_arn = "arn:aws:acm:eu-central-1:123456789012:certificate/one"
     oidc = {
       issuer                 = "https://id.example"
@@ -95,6 +96,14 @@ run "a_login_needs_tls" {
       client_id              = "vieweratlas"
       client_secret          = "of-the-test"
     }
+  }
+  expect_failures = [aws_lb.ui]
+}
+
+run "a_certificate_is_of_a_name" {
+  command = plan
+  variables {
+    certificate_arn = "arn:aws:acm:eu-central-1:123456789012:certificate/one"
   }
   expect_failures = [aws_lb.ui]
 }
