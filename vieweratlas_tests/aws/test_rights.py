@@ -123,7 +123,7 @@ STARTS = [
     ("iam:PassRole", f"{ROLE}-run", TO_ECS),
     ("iam:PassRole", f"{ROLE}-run-execution", TO_ECS),
 ]
-FOLLOWS = [
+FOLLOWS: list[tuple[str, str, dict[str, str]]] = [
     ("ecs:DescribeTasks", f"{ECS}:task/vieweratlas/0a", {}),
     ("ecs:StopTask", f"{ECS}:task/vieweratlas/0a", {}),
 ]

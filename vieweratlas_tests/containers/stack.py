@@ -13,14 +13,12 @@ from vieweratlas_tests.containers.engine import IMAGES, REPOSITORY, Engine
 
 PROJECT = "vieweratlas-test"
 PORT = 13000
-# As somebody sets them who copied .env.example.
+# What is set beside .env.example.
 SETTINGS = {
     "UI_PASSWORD": "of-the-ui-5c1e",
     "UI_PORT": str(PORT),
     "POSTGRES_PASSWORD": "ofPostgres77d0",
-    "S3_ACCESS_KEY": "vieweratlas",
     "S3_SECRET_KEY": "of-the-lake-94ab",
-    "S3_BUCKET": "vieweratlas",
     "VIEWERATLAS_IMAGE": "localhost/vieweratlas",
     "POSTGRES_IMAGE": "localhost/service",
     "S3_IMAGE": "localhost/service",
@@ -31,6 +29,7 @@ SETTINGS = {
     "HELIX_URL": "http://127.0.0.1:8200/helix",
     "ID_URL": "http://127.0.0.1:8200/oauth2",
     "CHAT_URL": "irc://127.0.0.1:8667",
+    "SCHEDULES": "",
 }
 
 
@@ -48,7 +47,8 @@ class Stack:
         """Run docker-compose on the stack."""
         files = ["-f", str(REPOSITORY / "deploy/compose.yaml"), "-f", str(IMAGES / "compose.yaml")]
         env_file = self.engine.folder / "env"
-        env_file.write_text("".join(f"{name}={value}\n" for name, value in SETTINGS.items()))
+        example = (REPOSITORY / "deploy/.env.example").read_text()
+        env_file.write_text(example + "".join(f"{name}={value}\n" for name, value in SETTINGS.items()))
         command = [str(self.engine.folder / "docker-compose"), "-p", PROJECT, "--env-file", str(env_file)]
         return self.engine.run([*command, *files, *arguments])
 

@@ -34,15 +34,16 @@ def content(key):
     if key.rpartition("/")[2].startswith("_"):
         data = json.dumps(json.loads(data) | {"made_from": ""}).encode()
     return hashlib.sha256(data).hexdigest()
-keys = [key for top in ("atlas/", "curated/channel_audience/") for key in store.list_files(top)]
+keys = [key for top in ("atlas/", "curated/", "site/") for key in store.list_files(top)]
 print(json.dumps({key: content(key) for key in keys}))
 """
 FORGET = """
 from vieweratlas_assets.api import get_storage
 store = get_storage()
-for top in ("atlas/", "site/", "curated/channel_audience/"):
+for top in ("atlas/", "site/", "curated/"):
     for key in store.list_files(top):
-        store.delete(key)
+        if not key.startswith("curated/presence_snapshots/"):
+            store.delete(key)
 """
 pytestmark = pytest.mark.timeout(900)
 TOLD: dict[str, Any] = {}
