@@ -13,6 +13,7 @@ from vieweratlas_tests.containers.engine import IMAGES, REPOSITORY, Engine
 
 PROJECT = "vieweratlas-test"
 PORT = 13000
+EVERY_PROFILE = ["--profile", "collect", "--profile", "vods"]
 # What is set beside .env.example.
 SETTINGS = {
     "UI_PASSWORD": "of-the-ui-5c1e",
@@ -52,12 +53,26 @@ class Stack:
         command = [str(self.engine.folder / "docker-compose"), "-p", PROJECT, "--env-file", str(env_file)]
         return self.engine.run([*command, *files, *arguments])
 
-    def up(self, *services: str, profile: str | None = None) -> None:
+    def up(self, *services: str) -> None:
         """Start services, or all of no profile, and wait until they are well."""
-        profiles = [] if profile is None else ["--profile", profile]
+        profiles = EVERY_PROFILE if services else []
         self.compose(
             *profiles, "up", "-d", "--no-build", "--pull", "never", "--wait", "--wait-timeout", "180", *services
         )
+
+    def stop(self, service: str) -> int:
+        """Stop a service, and return what its container ended with."""
+        self.compose(*EVERY_PROFILE, "stop", service)
+        state = json.loads(self.engine.podman("inspect", f"{PROJECT}-{service}-1"))[0]["State"]
+        return int(state["ExitCode"])
+
+    def logs(self, *services: str) -> str:
+        """What services wrote."""
+        return self.compose(*EVERY_PROFILE, "logs", "--no-color", *services)
+
+    def down(self) -> None:
+        """End all services, and remove what they keep."""
+        self.compose(*EVERY_PROFILE, "down", "--volumes", "--timeout", "60")
 
     def exec(self, service: str, *command: str) -> str:
         """Run a command in a container of the stack."""

@@ -47,7 +47,7 @@ for top in ("atlas/", "site/", "curated/"):
 """
 pytestmark = pytest.mark.timeout(900)
 TOLD: dict[str, Any] = {}
-SERVICES = ("code", "daemon", "webserver", "collector", "proxy", "s3", "postgres")
+SERVICES = ("code", "daemon", "webserver", "collector", "vod-collector", "proxy", "s3", "postgres")
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def engine() -> Iterator[Engine]:
 @pytest.fixture(scope="module")
 def stack(engine: Engine) -> Iterator[Stack]:
     stack = Stack(engine)
-    stack.compose("--profile", "collect", "--profile", "vods", "down", "--volumes", "--timeout", "60")
+    stack.down()
     with timed("up"):
         stack.up()
     TOLD["start_s"] = starts(stack, "code", "webserver", "daemon")
@@ -75,10 +75,9 @@ def stack(engine: Engine) -> Iterator[Stack]:
         yield stack
     finally:
         for service in SERVICES:
-            log = engine.folder / f"{service}.log"
-            log.write_text(stack.compose("--profile", "collect", "logs", "--no-color", service))
+            (engine.folder / f"{service}.log").write_text(stack.logs(service))
         with timed("down"):
-            stack.compose("--profile", "collect", "--profile", "vods", "down", "--volumes", "--timeout", "60")
+            stack.down()
         print(json.dumps(TOLD, indent=2))
 
 
@@ -221,20 +220,50 @@ def test_a_backfill_survives_kill_9(stack: Stack, undisturbed: dict[str, str], k
     assert contents(stack) == undisturbed
 
 
+def test_a_new_webserver_is_found_behind_the_login(stack: Stack) -> None:
+    """As after a new image; its address may be another."""
+    stack.compose("up", "-d", "--no-build", "--pull", "never", "--force-recreate", "--wait", "webserver")
+    assert wait(lambda: stack.request("/server_info")[0] == 200, "the UI", seconds=60)
+
+
+def test_the_atlas_of_a_day_is_one_command(stack: Stack, undisturbed: dict[str, str]) -> None:
+    stack.exec("code", "python3", "-c", FORGET)
+    command = ["vieweratlas", "analyze", "--from", DAYS[0], "--to", DAYS[-1]]
+    program = f"import resource, subprocess; subprocess.run({command!r}, check=True)"
+    program += "; print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+    options = ["--rm", "--no-TTY", "--env", "VIEWERATLAS_PARTITIONS__WINDOW_DAYS=1"]
+    printed = stack.compose("--profile", "analysis", "run", *options, "analysis", "python3", "-c", program)
+    TOLD["analysis_peak_mb"] = int(printed.split()[-1]) // 1024
+    assert contents(stack) == undisturbed
+
+
 def test_a_collector_fills_the_lake_and_stops_cleanly(stack: Stack) -> None:
-    stack.up("sandbox", "collector", profile="collect")
+    stack.up("sandbox", "collector")
     TOLD["start_s"] |= starts(stack, "collector")
     files = "from vieweratlas_assets.api import get_storage; print(len(get_storage().list_files('raw/')))"
     wait(lambda: int(stack.exec("code", "python3", "-c", files)) >= 3, "three minutes of chat")
     TOLD["memory_collecting"] = memory(stack)
     with timed("collector_stop"):
-        stack.compose("--profile", "collect", "stop", "collector")
-    state = json.loads(stack.engine.podman("inspect", f"{PROJECT}-collector-1"))[0]["State"]
-    assert state["ExitCode"] == 0, stack.compose("--profile", "collect", "logs", "collector")
+        assert stack.stop("collector") == 0, stack.logs("collector")
+
+
+def test_vod_workers_fetch_what_the_queue_has_and_stop_cleanly(stack: Stack) -> None:
+    def completed() -> int:
+        stats = json.loads(stack.exec("vod-collector", "vieweratlas", "vods", "stats", "--json"))
+        return int(stats["states"]["completed"])
+
+    stack.up("sandbox", "vod-collector")
+    stack.exec("vod-collector", "vieweratlas", "channels", "update")
+    stack.exec("vod-collector", "vieweratlas", "vods", "discover", "--vod-limit", "1")
+    with timed("three_vods"):
+        wait(lambda: completed() >= 3, "three VODs")
+    TOLD["memory_of_vods"] = memory(stack)
+    with timed("vod_worker_stop"):
+        assert stack.stop("vod-collector") == 0, stack.logs("vod-collector")
 
 
 def test_no_log_tells_a_secret(stack: Stack) -> None:
-    logs = stack.compose("--profile", "collect", "logs", "--no-color", *SERVICES)
+    logs = stack.logs(*SERVICES)
     secrets = [
         SETTINGS[name] for name in ("UI_PASSWORD", "POSTGRES_PASSWORD", "S3_SECRET_KEY", "TWITCH_CLIENT_SECRET")
     ]
