@@ -15,8 +15,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
@@ -122,6 +120,10 @@ class Database:
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(number)))
 
     def _migrate(self, connection: sa.Connection) -> None:
+        # Imported here: what opens no queue loads a good deal sooner.
+        from alembic import command
+        from alembic.config import Config
+
         self.lock(connection, MIGRATION_LOCK)
         config = Config(attributes={"connection": connection})
         config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))

@@ -106,6 +106,7 @@ def test_a_detector_and_a_visualiser_by_settings_file(command: Command) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_demo_on_the_page_s_store_is_the_demo_in_a_folder(command: Command) -> None:
     install(command.folder)
     named = with_modules(command, VIEWERATLAS_ANALYSIS__ALGORITHM="greedy")

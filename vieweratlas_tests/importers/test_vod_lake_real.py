@@ -106,6 +106,7 @@ def test_a_file_equals_its_source_row_by_row(
 
 @pytest.mark.slow
 @pytest.mark.xdist_group("vod_lake_real")
+@pytest.mark.long
 def test_all_of_it_as_one_json_file_or_as_flat_parquet_gives_the_same_lake(
     shared_data: Path, imported: tuple[LocalStore, ImportReport, list[DayImported]], tmp_path: Path
 ) -> None:

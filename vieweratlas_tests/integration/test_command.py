@@ -211,6 +211,7 @@ def whole(sealed: SealedPartitions, day: dt.date) -> dict[str, bool]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
+@pytest.mark.long
 def test_a_killed_run_leaves_no_half_partition_and_the_next_completes(command: Command) -> None:
     store = LocalStore(command.root)
     days = [DAY + dt.timedelta(days=n) for n in range(5)]

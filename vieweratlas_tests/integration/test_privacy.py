@@ -183,6 +183,7 @@ def bytes_of(*folders: Path) -> Iterator[bytes]:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_from_a_new_key_to_an_erased_viewer(command: Command, tmp_path: Path) -> None:
     key = tmp_path / "key"
     command.run("privacy", "new-key", str(key))

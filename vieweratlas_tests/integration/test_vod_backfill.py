@@ -38,6 +38,7 @@ def all_completed(twitch: MadeUpTwitch, first: dt.date, last: dt.date) -> None:
     assert len(twitch.store.list_files("curated/presence_snapshots/")) == vods.height
 
 
+@pytest.mark.long
 def test_thirty_historical_dates_are_backfilled_in_few_runs(tmp_path: Path) -> None:
     with made_up_twitch(tmp_path, channels=CHANNELS, days=DAYS, languages=2) as twitch:
         days = twitch.world.spec.dates

@@ -118,6 +118,7 @@ def test_a_worker_that_stays_fetches_what_comes_later_and_ends_politely(twitch: 
     assert process.returncode == 0 and "Traceback" not in printed
 
 
+@pytest.mark.long
 def test_workers_that_are_killed_lose_nothing_and_double_nothing(twitch: MadeUpTwitch, vods: Run) -> None:
     """20 times two workers are killed at a random moment; then another ends what they left.
 

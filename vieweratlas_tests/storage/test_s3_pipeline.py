@@ -121,6 +121,7 @@ def read_log(dev: DagsterDev, log: StepLog) -> str:
     return stored
 
 
+@pytest.mark.long
 def test_a_backfill_on_s3_makes_the_lake_of_a_folder_and_logs_to_s3(
     bare_environment: pytest.MonkeyPatch, s3_environment: pytest.MonkeyPatch, s3_server: S3Server, tmp_path: Path
 ) -> None:
