@@ -40,9 +40,10 @@ print(json.dumps({key: content(key) for key in keys}))
 FORGET = """
 from vieweratlas_assets.api import get_storage
 store = get_storage()
+given = tuple(f"curated/{table}/" for table in ("presence_snapshots", "vod_catalog", "channel_roster"))
 for top in ("atlas/", "site/", "curated/"):
     for key in store.list_files(top):
-        if not key.startswith("curated/presence_snapshots/"):
+        if not key.startswith(given):
             store.delete(key)
 """
 pytestmark = pytest.mark.timeout(900)
