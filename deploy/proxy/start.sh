@@ -1,5 +1,6 @@
 #!/bin/sh
-# nginx before the UI: one user, whose password comes from the environment and is kept in memory only.
+# nginx before the UI. Its one user's password comes from the environment and is kept in memory only; who resolves names
+# nginx has to be told.
 set -eu
 case $UI_PASSWORD:$UI_ADDRESS in
   change-me:127.* | change-me:localhost) ;;
@@ -10,5 +11,8 @@ case $UI_PASSWORD:$UI_ADDRESS in
 esac
 umask 077
 printf '%s:{PLAIN}%s\n' "$UI_USER" "$UI_PASSWORD" > /dev/shm/users
-chmod 644 /dev/shm/users
+nameserver=$(sed -n 's/^nameserver //p' /etc/resolv.conf | head -n 1)
+case $nameserver in *:*) nameserver="[$nameserver]" ;; esac
+printf 'resolver %s valid=5s;\n' "$nameserver" > /dev/shm/resolver.conf
+chmod 644 /dev/shm/users /dev/shm/resolver.conf
 exec nginx -c /etc/vieweratlas/nginx.conf -g 'daemon off;'
