@@ -239,7 +239,7 @@ def test_the_atlas_of_a_day_is_one_command(stack: Stack, undisturbed: dict[str, 
 
 
 def test_a_collector_fills_the_lake_and_stops_cleanly(stack: Stack) -> None:
-    stack.up("sandbox", "collector")
+    stack.up("sandbox", "collector", "vod-collector")
     TOLD["start_s"] |= starts(stack, "collector")
     files = "from vieweratlas_assets.api import get_storage; print(len(get_storage().list_files('raw/')))"
     wait(lambda: int(stack.exec("code", "python3", "-c", files)) >= 3, "three minutes of chat")
@@ -253,9 +253,9 @@ def test_vod_workers_fetch_what_the_queue_has_and_stop_cleanly(stack: Stack) -> 
         stats = json.loads(stack.exec("vod-collector", "vieweratlas", "vods", "stats", "--json"))
         return int(stats["states"]["completed"])
 
-    stack.up("sandbox", "vod-collector")
-    stack.exec("vod-collector", "vieweratlas", "channels", "update")
-    stack.exec("vod-collector", "vieweratlas", "vods", "discover", "--vod-limit", "1")
+    channels = "/tmp/channels.txt"
+    stack.exec("vod-collector", "vieweratlas", "channels", "update", "--limit", "20", "--output", channels)
+    stack.exec("vod-collector", "vieweratlas", "vods", "discover", "--channels-file", channels, "--vod-limit", "1")
     with timed("three_vods"):
         wait(lambda: completed() >= 3, "three VODs")
     TOLD["memory_of_vods"] = memory(stack)
