@@ -82,8 +82,43 @@ resource "aws_iam_role_policy" "execution" {
   policy   = data.aws_iam_policy_document.execution[each.key].json
 }
 
+# Of the daemon, and of EventBridge's scheduler.
+data "aws_iam_policy_document" "starts_runs" {
+  statement {
+    sid       = "StartRuns"
+    actions   = ["ecs:RunTask"]
+    resources = ["${local.ecs}:task-definition/${var.name}-run:*"]
+    condition {
+      test     = "ArnEquals"
+      variable = "ecs:cluster"
+      values   = [aws_ecs_cluster.this.arn]
+    }
+  }
+  statement {
+    sid       = "GiveRunsTheirRoles"
+    actions   = ["iam:PassRole"]
+    resources = [aws_iam_role.task["run"].arn, aws_iam_role.execution["run"].arn]
+    condition {
+      test     = "StringEquals"
+      variable = "iam:PassedToService"
+      values   = ["ecs-tasks.amazonaws.com"]
+    }
+  }
+  statement {
+    sid       = "TagRuns"
+    actions   = ["ecs:TagResource"]
+    resources = ["${local.ecs}:task/${var.name}/*"]
+    condition {
+      test     = "StringEquals"
+      variable = "ecs:CreateAction"
+      values   = ["RunTask"]
+    }
+  }
+}
+
 data "aws_iam_policy_document" "task" {
-  for_each = local.tasks
+  for_each                = local.tasks
+  source_policy_documents = contains(local.starts_runs, each.key) ? [data.aws_iam_policy_document.starts_runs.json] : []
 
   dynamic "statement" {
     for_each = try(length(local.lake_rights[each.key].read), 0) > 0 ? [1] : []
@@ -116,45 +151,6 @@ data "aws_iam_policy_document" "task" {
       sid       = "OutputOfRuns"
       actions   = local.run_logs[each.key]
       resources = ["${local.bucket}/dagster-logs/*"]
-    }
-  }
-  dynamic "statement" {
-    for_each = contains(local.starts_runs, each.key) ? [1] : []
-    content {
-      sid       = "StartRuns"
-      actions   = ["ecs:RunTask"]
-      resources = ["${local.ecs}:task-definition/${var.name}-run:*"]
-      condition {
-        test     = "ArnEquals"
-        variable = "ecs:cluster"
-        values   = [aws_ecs_cluster.this.arn]
-      }
-    }
-  }
-  dynamic "statement" {
-    for_each = contains(local.starts_runs, each.key) ? [1] : []
-    content {
-      sid       = "GiveRunsTheirRoles"
-      actions   = ["iam:PassRole"]
-      resources = [aws_iam_role.task["run"].arn, aws_iam_role.execution["run"].arn]
-      condition {
-        test     = "StringEquals"
-        variable = "iam:PassedToService"
-        values   = ["ecs-tasks.amazonaws.com"]
-      }
-    }
-  }
-  dynamic "statement" {
-    for_each = contains(local.starts_runs, each.key) ? [1] : []
-    content {
-      sid       = "TagRuns"
-      actions   = ["ecs:TagResource"]
-      resources = ["${local.ecs}:task/${var.name}/*"]
-      condition {
-        test     = "StringEquals"
-        variable = "ecs:CreateAction"
-        values   = ["RunTask"]
-      }
     }
   }
   dynamic "statement" {

@@ -8,36 +8,6 @@ locals {
   } : {}
 }
 
-data "aws_iam_policy_document" "scheduler" {
-  statement {
-    actions   = ["ecs:RunTask"]
-    resources = ["${local.ecs}:task-definition/${var.name}-run:*"]
-    condition {
-      test     = "ArnEquals"
-      variable = "ecs:cluster"
-      values   = [aws_ecs_cluster.this.arn]
-    }
-  }
-  statement {
-    actions   = ["iam:PassRole"]
-    resources = [aws_iam_role.task["run"].arn, aws_iam_role.execution["run"].arn]
-    condition {
-      test     = "StringEquals"
-      variable = "iam:PassedToService"
-      values   = ["ecs-tasks.amazonaws.com"]
-    }
-  }
-  statement {
-    actions   = ["ecs:TagResource"]
-    resources = ["${local.ecs}:task/${var.name}/*"]
-    condition {
-      test     = "StringEquals"
-      variable = "ecs:CreateAction"
-      values   = ["RunTask"]
-    }
-  }
-}
-
 resource "aws_iam_role" "scheduler" {
   count              = var.eventbridge_schedules ? 1 : 0
   name               = "${var.name}-scheduler"
@@ -48,7 +18,7 @@ resource "aws_iam_role_policy" "scheduler" {
   count  = var.eventbridge_schedules ? 1 : 0
   name   = "run"
   role   = aws_iam_role.scheduler[0].id
-  policy = data.aws_iam_policy_document.scheduler.json
+  policy = data.aws_iam_policy_document.starts_runs.json
 }
 
 resource "aws_scheduler_schedule" "this" {
