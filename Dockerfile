@@ -9,7 +9,7 @@ COPY requirements-image.lock ./
 RUN /opt/vieweratlas/bin/pip install --no-cache-dir --require-hashes -r requirements-image.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY vieweratlas_assets ./vieweratlas_assets
-RUN /opt/vieweratlas/bin/pip install --no-cache-dir --no-deps .
+RUN /opt/vieweratlas/bin/pip install --no-cache-dir --no-deps --no-build-isolation .
 # Only with a checksum: TwitchDownloaderCLI (MIT) of this architecture, for VIEWERATLAS_VOD__CHAT_SOURCE=twitchdownloader.
 ARG TWITCHDOWNLOADER_URL=
 ARG TWITCHDOWNLOADER_SHA256=

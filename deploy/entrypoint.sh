@@ -11,6 +11,7 @@ fi
 fresh=$(mktemp "$DAGSTER_HOME/.dagster.yaml.XXXXXX")
 cat "$instance" > "$fresh"
 mv -f "$fresh" "$DAGSTER_HOME/dagster.yaml"
+mkdir -p "${TMPDIR:-/tmp}"
 # Where no file can be mounted, as on ECS, the list of those who want to be left out comes in a variable.
 if [ -n "${OPT_OUT_LIST:-}" ]; then
   printf '%s\n' "$OPT_OUT_LIST" > "$DAGSTER_HOME/opt_out.txt"

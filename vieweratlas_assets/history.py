@@ -39,8 +39,7 @@ def open_instance() -> AbstractContextManager[dg.DagsterInstance]:
 def runs_under_way(instance: dg.DagsterInstance, host: str) -> list[dg.DagsterRun]:
     """The runs that are processes of a code location.
 
-    Where that is no more they are lost, and Dagster itself never asks after them: they would be under way for
-    ever, and keep their place in the pools.
+    Where that is no more they are lost, and Dagster itself never asks after them: they would be under way for ever.
 
     Args:
         host: under which the daemon knows the code location.

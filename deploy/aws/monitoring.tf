@@ -84,7 +84,8 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   depends_on = [aws_ecs_service.this]
 }
 
-# A task that ended by itself, such as one that ran out of memory; what a deployment or scaling ends is none.
+# A task that ended by itself, such as one that ran out of memory, or that ECS ended as it was not well; what a
+# deployment or scaling ends is none.
 resource "aws_cloudwatch_event_rule" "task_failed" {
   name        = "${var.name}-task-failed"
   description = "A container of a task ended with an error. RUNBOOK.md, task-failed."
@@ -94,10 +95,11 @@ resource "aws_cloudwatch_event_rule" "task_failed" {
     detail = {
       clusterArn = [aws_ecs_cluster.this.arn]
       lastStatus = ["STOPPED"]
-      # A container that never started has no exit code.
+      # A container that never started has no exit code; of one that hangs ECS says "Task failed container health checks".
       "$or" = [
         { stopCode = ["TaskFailedToStart"] },
         { stopCode = ["EssentialContainerExited"], containers = { exitCode = [{ anything-but = 0 }] } },
+        { stopCode = ["ServiceSchedulerInitiated"], stoppedReason = [{ prefix = "Task failed" }] },
       ]
     }
   })

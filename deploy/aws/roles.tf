@@ -3,15 +3,14 @@ locals {
   bucket = aws_s3_bucket.lake.arn
   lake   = "${local.bucket}/${local.prefix}"
   ecs    = "arn:${data.aws_partition.current.partition}:ecs:${var.region}:${data.aws_caller_identity.current.account_id}"
-  # Where each may read and write, below the lake.
+  # Where each may read, write and delete, below the lake; who writes reads there too.
+  of_vods = ["raw/vod_chat/*", "curated/presence_snapshots/source=vod/*", "curated/vod_catalog/*"]
   lake_rights = {
-    code      = { read = ["*"], write = [] }
-    collector = { read = ["curated/channel_roster/*"], write = ["raw/snapshots/*"] }
-    vods = {
-      read  = ["curated/channel_roster/*", "curated/channel_audience/*"]
-      write = ["raw/vod_chat/*", "curated/presence_snapshots/source=vod/*", "curated/vod_catalog/*"]
-    }
-    run = { read = [], write = ["*"] }
+    # Its sensor looks for VODs of the channels of the last rosters.
+    code      = { read = ["curated/channel_roster/*"], write = [], delete = [] }
+    collector = { read = ["curated/channel_roster/*"], write = ["raw/snapshots/*"], delete = [] }
+    vods      = { read = [], write = local.of_vods, delete = ["raw/vod_chat/*"] }
+    run       = { read = [], write = ["*"], delete = ["*"] }
   }
   run_logs = {
     webserver = ["s3:GetObject"]
@@ -132,8 +131,16 @@ data "aws_iam_policy_document" "task" {
     for_each = try(length(local.lake_rights[each.key].write), 0) > 0 ? [1] : []
     content {
       sid       = "WriteTheLake"
-      actions   = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"]
+      actions   = ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"]
       resources = [for place in local.lake_rights[each.key].write : "${local.lake}${place}"]
+    }
+  }
+  dynamic "statement" {
+    for_each = try(length(local.lake_rights[each.key].delete), 0) > 0 ? [1] : []
+    content {
+      sid       = "DeleteInTheLake"
+      actions   = ["s3:DeleteObject"]
+      resources = [for place in local.lake_rights[each.key].delete : "${local.lake}${place}"]
     }
   }
   # Of all keys: who may list only some is told "forbidden" of an object that is not there.

@@ -1,11 +1,12 @@
 # For those who start the day's work by EventBridge instead of Dagster's schedules: the same commands, as tasks of the
 # sizes that the jobs of Dagster have (defs/jobs.py).
 locals {
-  timed = var.eventbridge_schedules ? {
-    analysis       = { cron = "cron(0 2 * * ? *)", command = ["vieweratlas", "analyze"], cpu = 2048, memory = 8192 }
+  timed = merge(var.eventbridge_schedules ? {
+    analysis = { cron = "cron(0 2 * * ? *)", command = ["vieweratlas", "analyze"], cpu = 2048, memory = 8192 }
+    } : {}, var.eventbridge_schedules && var.eventbridge_vods ? {
     vod-discovery  = { cron = "cron(0 0/6 * * ? *)", command = ["vieweratlas", "vods", "discover"], cpu = 512, memory = 2048 }
     vod-processing = { cron = "cron(30 0/6 * * ? *)", command = ["vieweratlas", "vods", "process"], cpu = 512, memory = 2048 }
-  } : {}
+  } : {})
 }
 
 resource "aws_iam_role" "scheduler" {

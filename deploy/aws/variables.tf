@@ -144,11 +144,21 @@ variable "athena_scan_limit_gb" {
 }
 
 variable "eventbridge_schedules" {
-  description = "Start the day's atlas (02:00 UTC) and VODs (every 6 hours) by EventBridge, without Dagster's schedules."
+  description = "Start the day's atlas (02:00 UTC) by EventBridge, without Dagster's schedule."
   type        = bool
   default     = false
   validation {
     condition     = !(var.eventbridge_schedules && strcontains(var.schedules, "daily_atlas_schedule"))
     error_message = "The day's atlas would be made twice: take daily_atlas_schedule out of schedules."
+  }
+}
+
+variable "eventbridge_vods" {
+  description = "Look for VODs and fetch their chat by EventBridge too, every 6 hours; Twitch documents no such door (DATA_POLICY.md)."
+  type        = bool
+  default     = false
+  validation {
+    condition     = var.eventbridge_schedules || !var.eventbridge_vods
+    error_message = "eventbridge_vods needs eventbridge_schedules."
   }
 }

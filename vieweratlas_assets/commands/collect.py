@@ -96,7 +96,7 @@ def _collect(settings: "Settings", until: float, most_hours: float = math.inf, n
         if namespace is None:
             told: Iterable[str] = [metrics.line()]
         else:
-            found = of_collector(metrics, settings.collection.collector)
+            found = of_collector(metrics, settings.collection.collector, metrics.at)
             told = embedded_lines(found, metrics.at, namespace)
         print("\n".join(told), flush=True)
         write_health(spool, metrics)

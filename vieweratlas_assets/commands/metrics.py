@@ -93,7 +93,7 @@ def _measure(settings: "Settings") -> Iterator["Measurement"]:
 
     now = dt.datetime.now(dt.UTC)
     with open_queue(settings) as queue:
-        yield from measured.of_queue(queue.stats(), now)
+        yield from measured.of_queue(queue.stats(by_whole_days=settings.vod.enabled), now)
     with history.open_instance() as instance:
         yield from measured.of_runs(history.run_counts(instance), history.failed_runs(instance, now - LATELY))
         newest = history.newest_partitions(instance)
@@ -101,4 +101,4 @@ def _measure(settings: "Settings") -> Iterator["Measurement"]:
     yield from measured.of_assets(ends, now)
     folder = spool_folder(settings)
     if (folder / HEALTH_FILE).exists():
-        yield from measured.of_collector(read_health(folder), settings.collection.collector)
+        yield from measured.of_collector(read_health(folder), settings.collection.collector, now.timestamp())

@@ -1,4 +1,4 @@
-"""The commands `erase`, `prune` and `privacy new-key`.
+"""The commands `erase`, `prune` and `privacy`.
 
 Belongs here: options, telling Dagster what changed, what is printed. Not here: erasing and pruning (storage), the key
 and the opt-out list (privacy).
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @click.group("privacy")
 def privacy_group() -> None:
-    """Keys for pseudonyms."""
+    """Keys for pseudonyms, and who is behind one."""
 
 
 @privacy_group.command("new-key")
@@ -41,6 +41,21 @@ def new_key(settings: Settings, file: Path) -> None:
     terminal.console.print(
         f"Key written to {file}; use it by VIEWERATLAS_PRIVACY__PSEUDONYM_KEY_FILE", soft_wrap=True
     )
+
+
+@privacy_group.command("names")
+@click.argument("logins", nargs=-1, required=True)
+@click.pass_obj
+def names(settings: Settings, logins: tuple[str, ...]) -> None:
+    """Print every name under which the lake may know viewers, one a line.
+
+    For who asks what is stored of them. With a key (privacy.viewer_names is pseudonymous) that is the pseudonym, and
+    the login under which older presence may stand.
+    """
+    from vieweratlas_assets.privacy import viewer_names
+
+    for name in sorted(viewer_names(settings).forms(logins)):
+        click.echo(name)
 
 
 @click.command()

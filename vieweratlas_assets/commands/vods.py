@@ -6,6 +6,7 @@ fetching them (fetching, vods).
 
 import datetime as dt
 import json
+import logging
 import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from vieweratlas_assets.storage.objects import ObjectStore
     from vieweratlas_assets.vods.queue import QueuedVod, VodQueue
     from vieweratlas_assets.vods.worker import Outcome
+
+LOG = logging.getLogger("vieweratlas.vods")
 
 # Commands import what they run inside: loading Polars and SQLAlchemy takes a second, and `--help` must not.
 
@@ -131,16 +134,16 @@ def process(settings: Settings, max_vods: int | None, every: int | None) -> None
     """Fetch the chat of the VODs that are due, and write their presence.
 
     SIGTERM and Ctrl-C give the VODs in work back: the next run goes on where they were. Several of these commands, on
-    several machines, may work on one queue.
+    several machines, may work on one queue. With --every, what may pass is told and tried again: a queue, lake or
+    Twitch that does not answer, and a day's requests that are spent.
     """
     with until_signalled() as ended:
-        while True:
-            went_well = _process(settings, max_vods, ended)
-            if every is None:
-                _exit(went_well)
-                return
-            if ended.wait(every):
-                return
+        if every is None:
+            _exit(_process(settings, max_vods, ended))
+            return
+        while not ended.is_set():
+            _process_or_tell(settings, max_vods, ended)
+            ended.wait(every)
 
 
 @vods_group.command("stats")
@@ -230,6 +233,22 @@ def preprocess_vods(root: str | None, config: str | None, most: int | None) -> N
 def _exit(went_well: bool) -> None:
     if not went_well:
         raise click.exceptions.Exit(1)
+
+
+def _process_or_tell(settings: Settings, most: int | None, ended: threading.Event) -> None:
+    """Fetch what is due; what may pass by itself is told alone."""
+    from vieweratlas_assets.clients.helix import HelixError
+    from vieweratlas_assets.clients.http import NoAnswer
+    from vieweratlas_assets.storage.objects import StorageError
+    from vieweratlas_assets.vods.database import QueueUnavailable
+    from vieweratlas_assets.vods.limits import BudgetSpent
+
+    try:
+        _process(settings, most, ended)
+    except BudgetSpent as error:
+        LOG.warning("%s", error)
+    except (HelixError, NoAnswer, QueueUnavailable, StorageError) as error:
+        LOG.error("%s", error)
 
 
 def _process(settings: Settings, most: int | None, ended: threading.Event) -> bool:

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from vieweratlas_assets.collector.metrics import Metrics as CollectorMetrics
+from vieweratlas_assets.collector.metrics import silence
 from vieweratlas_assets.vods.stats import QueueStats
-from vieweratlas_assets.vods.tables import State
 
 
 class Unit(StrEnum):
@@ -55,7 +55,9 @@ QUEUE_VODS = Metric("QueueVods", Unit.COUNT, "VODs of the queue by state.", "Sta
 QUEUE_ATTEMPTS = Metric("QueueAttempts", Unit.COUNT, "VODs that were tried, by their number of attempts.", "Attempts")
 QUEUE_OLDEST = Metric("QueueOldestSeconds", Unit.SECONDS, "How long the oldest VOD has waited; 0: none waits.")
 QUEUE_STALLED = Metric(
-    "QueueStalledSeconds", Unit.SECONDS, "How long VODs have waited without one being completed; 0: none waits."
+    "QueueStalledSeconds",
+    Unit.SECONDS,
+    "How long VODs have been due without one being completed; 0: none is due.",
 )
 VODS_COMPLETED = Metric("VodsCompleted", Unit.COUNT, "VODs that were completed in the last hour.")
 VODS_FAILED = Metric("VodsFailed", Unit.COUNT, "VODs that were given up in the last hour.")
@@ -90,10 +92,9 @@ def of_queue(stats: QueueStats, now: dt.datetime) -> Iterator[Measurement]:
         yield QUEUE_VODS.of(count, state)
     for attempts, count in stats.attempts.items():
         yield QUEUE_ATTEMPTS.of(count, str(attempts))
-    waits_since = stats.oldest_pending if stats.states[State.PENDING] else None
-    yield QUEUE_OLDEST.of(_seconds(waits_since, now))
-    last = max(filter(None, (waits_since, stats.last_completed)), default=None)
-    yield QUEUE_STALLED.of(_seconds(last, now) if waits_since else 0)
+    yield QUEUE_OLDEST.of(_seconds(stats.oldest_pending, now))
+    last = max(filter(None, (stats.oldest_due, stats.last_completed)), default=None)
+    yield QUEUE_STALLED.of(_seconds(last, now) if stats.oldest_due else 0)
     ended = stats.completed_last_hour + stats.failed_last_hour
     yield VODS_COMPLETED.of(stats.completed_last_hour)
     yield VODS_FAILED.of(stats.failed_last_hour)
@@ -124,12 +125,17 @@ def of_assets(ends: Mapping[str, dt.datetime], now: dt.datetime) -> Iterator[Mea
         yield ASSET_FRESHNESS.of(_seconds(end, now), asset)
 
 
-def of_collector(metrics: CollectorMetrics, name: str) -> Iterator[Measurement]:
-    """What a collector tells.
+def of_collector(metrics: CollectorMetrics, name: str, now: float) -> Iterator[Measurement]:
+    """What a collector tells; of one that has fallen silent only how long ago it sealed a minute.
 
     Args:
         name: of the collector.
+        now: s since 1970, by the machine's clock.
     """
+    age = round(max(0.0, now + metrics.skew_s - metrics.closed_until), 1)
+    if silence(metrics, now):
+        yield SNAPSHOT_AGE.of(age, name)
+        return
     told: Iterable[tuple[Metric, float | None]] = (
         (CHANNELS_WANTED, metrics.channels_wanted),
         (CHANNELS_JOINED, metrics.channels_joined),
@@ -137,7 +143,7 @@ def of_collector(metrics: CollectorMetrics, name: str) -> Iterator[Measurement]:
         (COVERAGE, None if metrics.coverage is None else round(100 * metrics.coverage, 2)),
         (RECONNECTS, metrics.reconnects),
         (CHAT_LAG, metrics.lag_s),
-        (SNAPSHOT_AGE, round(max(0.0, metrics.at + metrics.skew_s - metrics.closed_until), 1)),
+        (SNAPSHOT_AGE, age),
         (SNAPSHOTS_PENDING, metrics.pending_files),
         (SNAPSHOTS_PENDING_AGE, metrics.pending_s),
         (SNAPSHOTS_LOST, metrics.lost_files),

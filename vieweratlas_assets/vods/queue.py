@@ -220,7 +220,14 @@ class VodQueue:
             else _QUEUE.vod_id.in_(vod_ids) & _QUEUE.state.in_([State.PENDING, State.FAILED, State.SKIPPED])
         )
         return self._set(
-            chosen, lambda now: {"state": State.PENDING, "attempts": 0, "next_attempt_at": now, "reason": None}
+            chosen,
+            lambda now: {
+                "state": State.PENDING,
+                "attempts": 0,
+                "worker": None,
+                "next_attempt_at": now,
+                "reason": None,
+            },
         )
 
     def skip_vods(self, vod_ids: Collection[str], reason: str) -> int:
@@ -262,9 +269,13 @@ class VodQueue:
             found.setdefault(day, {})[State(state)] = count
         return dict(sorted(found.items()))
 
-    def stats(self) -> QueueStats:
-        """The queue in figures."""
-        return self._database.transaction(lambda at: read_stats(at, self._now(at)))
+    def stats(self, *, by_whole_days: bool = False) -> QueueStats:
+        """The queue in figures.
+
+        Args:
+            by_whole_days: VODs are fetched once their day is over, as runs of Dagster do.
+        """
+        return self._database.transaction(lambda at: read_stats(at, self._now(at), by_whole_days=by_whole_days))
 
     def due(self) -> dict[QueuedVod, int]:
         """The VODs that a worker would take up now, with their attempts; those due for longest come first."""

@@ -90,6 +90,7 @@ class Fetching:
 
     def __post_init__(self) -> None:
         self._telling = threading.Lock()
+        self._broken = threading.Event()
         self._left: int | None = None
 
     def run(
@@ -108,15 +109,19 @@ class Fetching:
         """
         outcomes: list[Outcome] = []
         self._left = most
+        self._broken.clear()
         with ThreadPoolExecutor(at_once, thread_name_prefix="vod") as pool:
             works = [pool.submit(self._work, days, outcomes) for _ in range(at_once)]
             try:
                 for work in works:
                     work.result()
             except BaseException:
-                self.stop.set()
+                self._broken.set()
                 raise
         return outcomes
+
+    def _is_ending(self) -> bool:
+        return self.stop.is_set() or self._broken.is_set()
 
     def _work(self, days: Collection[date] | None, outcomes: list[Outcome]) -> None:
         worker = f"{gethostname()[:40]}:{uuid.uuid4().hex[:12]}"
@@ -127,12 +132,12 @@ class Fetching:
                     outcomes.append(outcome)
                     self.on_outcome(outcome)
         except BaseException:
-            self.stop.set()
+            self._broken.set()
             raise
 
     def _may_begin(self) -> bool:
         with self._telling:
-            if self.stop.is_set() or self._left == 0:
+            if self._is_ending() or self._left == 0:
                 return False
             if self._left is not None:
                 self._left -= 1
@@ -168,7 +173,7 @@ class Fetching:
             self.queue.skip(claim, str(error))
             return Outcome(vod, claim.attempt, State.SKIPPED, reason=str(error))
         except Exception as error:
-            if self.stop.is_set():
+            if self._is_ending():
                 self._give_back(claim)
                 return Outcome(vod, claim.attempt, State.PENDING, reason="stopped")
             expected = isinstance(error, VodChatFailed)
@@ -208,7 +213,7 @@ class Fetching:
         known = self.known(vod)
         progress = None if self.keep_raw else self._progress(vod)
         start_s = 0 if progress is None else progress["offset_s"].to_list()[-1] + BUCKET_LEN_S
-        request = ChatRequest(vod, start_s, known.duration_s, lambda: lost.is_set() or self.stop.is_set())
+        request = ChatRequest(vod, start_s, known.duration_s, lambda: lost.is_set() or self._is_ending())
         with self.source.chat(request) as chat, raw_chat(self.names) as raw:
             minutes = VodMinutes(chat.chapters)
             if progress is not None:
@@ -218,7 +223,7 @@ class Fetching:
                 for page in chat.pages:
                     if lost.is_set():
                         raise LeaseLost(f"VOD {vod.vod_id} of {vod.channel}: its lease could not be renewed")
-                    if self.stop.is_set():
+                    if self._is_ending():
                         raise _Stopped
                     if self.keep_raw:
                         raw.add(page)

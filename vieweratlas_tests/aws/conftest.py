@@ -37,6 +37,7 @@ protect = false
 monthly_budget_usd = null
 athena_workgroup = false
 eventbridge_schedules = true
+eventbridge_vods = true
 schedules = "channel_roster_schedule"
 """
 
@@ -83,6 +84,12 @@ class Aws:
         return done.stdout
 
 
+def providers() -> list[Path]:
+    """Folders of this machine that hold providers; where there is none, Terraform asks its registry."""
+    told = os.environ.get("TERRAFORM_PLUGINS")
+    return [Path(told)] if told else sorted(each.parent for each in Path("/opt").glob("*/registry.terraform.io"))
+
+
 @pytest.fixture(scope="session")
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
     """Terraform initialised, and a moto server that knows nothing yet."""
@@ -98,8 +105,7 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
     made = Aws(f"http://127.0.0.1:{port}", folder)
     try:
         _wait(made.url, server)
-        plugins = os.environ.get("TERRAFORM_PLUGINS", "/opt/tf-plugins")
-        made.terraform("init", *([f"-plugin-dir={plugins}"] if Path(plugins).is_dir() else []))
+        made.terraform("init", *(f"-plugin-dir={folder}" for folder in providers()))
         yield made
     finally:
         server.terminate()

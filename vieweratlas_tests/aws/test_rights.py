@@ -16,14 +16,17 @@ SNAPSHOT = {"Bucket": BUCKET, "Key": "lake/raw/snapshots/2026/03/10/12/one.parqu
 AUDIENCE = {"Bucket": BUCKET, "Key": "lake/curated/channel_audience/date=2026-03-10/part-0000.parquet"}
 VOD = {"Bucket": BUCKET, "Key": "lake/curated/presence_snapshots/source=vod/channel=a/vod=1/part-0000.parquet"}
 ROSTER = {"Bucket": BUCKET, "Key": "lake/curated/channel_roster/date=2026-03-10/hour=12/part-0000.parquet"}
+RAW_CHAT = {"Bucket": BUCKET, "Key": "lake/raw/vod_chat/a/1/progress.parquet"}
 RUN_LOG = {"Bucket": BUCKET, "Key": "dagster-logs/storage/one/compute_logs/step.err"}
 ALLOWED = [
     ("collector", "s3", "put_object", SNAPSHOT),
     ("collector", "s3", "get_object", ROSTER),
     ("collector", "s3", "list_objects_v2", {"Bucket": BUCKET}),
     ("vods", "s3", "put_object", VOD),
-    ("vods", "s3", "delete_object", VOD),
-    ("code", "s3", "get_object", AUDIENCE),
+    ("vods", "s3", "get_object", VOD),
+    ("vods", "s3", "put_object", RAW_CHAT),
+    ("vods", "s3", "delete_object", RAW_CHAT),
+    ("code", "s3", "get_object", ROSTER),
     ("run", "s3", "put_object", AUDIENCE),
     ("run", "s3", "delete_object", AUDIENCE),
     ("run", "s3", "put_object", RUN_LOG),
@@ -34,10 +37,16 @@ REFUSED = [
     ("collector", "s3", "put_object", AUDIENCE),
     ("collector", "s3", "get_object", AUDIENCE),
     ("collector", "ecs", "run_task", {"taskDefinition": "vieweratlas-run", "cluster": "vieweratlas"}),
+    ("collector", "s3", "delete_object", SNAPSHOT),
     ("vods", "s3", "put_object", AUDIENCE),
+    ("vods", "s3", "get_object", AUDIENCE),
+    ("vods", "s3", "get_object", ROSTER),
+    ("vods", "s3", "delete_object", VOD),
     ("vods", "s3", "put_object", SNAPSHOT),
-    ("code", "s3", "put_object", AUDIENCE),
-    ("code", "s3", "delete_object", AUDIENCE),
+    ("code", "s3", "get_object", AUDIENCE),
+    ("code", "s3", "get_object", VOD),
+    ("code", "s3", "put_object", ROSTER),
+    ("code", "s3", "delete_object", ROSTER),
     ("run", "s3", "delete_bucket", {"Bucket": BUCKET}),
     ("run", "s3", "delete_bucket_policy", {"Bucket": BUCKET}),
     ("run", "secretsmanager", "get_secret_value", {"SecretId": "vieweratlas/database"}),
@@ -56,7 +65,7 @@ def enforced(applied: Aws) -> Iterator[dict[str, dict[str, str]]]:
     policy = s3.get_bucket_policy(Bucket=BUCKET)["Policy"]
     # moto takes "never without TLS" for "never": it knows no conditions.
     s3.delete_bucket_policy(Bucket=BUCKET)
-    for place in (SNAPSHOT, AUDIENCE, VOD, ROSTER, RUN_LOG):
+    for place in (SNAPSHOT, AUDIENCE, VOD, ROSTER, RAW_CHAT, RUN_LOG):
         s3.put_object(**place, Body=b"something")
     credentials = {}
     for role in applied.client("iam").list_roles()["Roles"]:

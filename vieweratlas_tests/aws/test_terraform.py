@@ -195,6 +195,8 @@ def test_the_dashboard_shows_metrics_that_there_are(applied: Aws) -> None:
         assert namespace == "ViewerAtlas/vieweratlas" and known[name].dimension == dimension
 
 
+UNWELL = {"stopCode": "ServiceSchedulerInitiated", "stoppedReason": "Task failed container health checks"}
+SCALED = {"stopCode": "ServiceSchedulerInitiated", "stoppedReason": "Scaling activity initiated by (deployment x)"}
 MEMORY = "OutOfMemoryError: Container killed due to memory usage"
 
 
@@ -204,7 +206,8 @@ MEMORY = "OutOfMemoryError: Container killed due to memory usage"
         ({"stopCode": "EssentialContainerExited", "containers": [{"exitCode": 137, "reason": MEMORY}]}, True),
         ({"stopCode": "TaskFailedToStart", "containers": [{}]}, True),
         ({"stopCode": "EssentialContainerExited", "containers": [{"exitCode": 0}]}, False),
-        ({"stopCode": "ServiceSchedulerInitiated", "containers": [{"exitCode": 143}]}, False),
+        ({**UNWELL, "containers": [{"exitCode": 137}]}, True),
+        ({**SCALED, "containers": [{"exitCode": 143}]}, False),
         ({"stopCode": "UserInitiated", "containers": [{"exitCode": 143}]}, False),
     ],
 )
@@ -232,6 +235,8 @@ def matches(pattern: dict[str, Any], event: dict[str, Any]) -> bool:
     """
 
     def one(rule: Any, value: Any) -> bool:
+        if isinstance(rule, dict) and "prefix" in rule:
+            return isinstance(value, str) and value.startswith(rule["prefix"])
         if isinstance(rule, dict):
             return value is not None and value != rule["anything-but"]
         return bool(rule == value)

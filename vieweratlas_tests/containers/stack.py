@@ -13,11 +13,13 @@ from vieweratlas_tests.containers.engine import IMAGES, REPOSITORY, Engine
 
 PROJECT = "vieweratlas-test"
 PORT = 13000
-EVERY_PROFILE = ["--profile", "collect", "--profile", "vods"]
+METRICS_PORT = 19200
+EVERY_PROFILE = ["--profile", "collect", "--profile", "vods", "--profile", "metrics"]
 # What is set beside .env.example.
 SETTINGS = {
     "UI_PASSWORD": "of-the-ui-5c1e",
     "UI_PORT": str(PORT),
+    "METRICS_PORT": str(METRICS_PORT),
     "POSTGRES_PASSWORD": "ofPostgres77d0",
     "S3_SECRET_KEY": "of-the-lake-94ab",
     "VIEWERATLAS_IMAGE": "localhost/vieweratlas",

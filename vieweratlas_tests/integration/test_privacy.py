@@ -202,6 +202,8 @@ def test_from_a_new_key_to_an_erased_viewer(command: Command, tmp_path: Path) ->
         name for each in presence for row in store.download_parquet(each, PRESENCE)["chatters"] for name in row
     }
     assert viewers and all(name.startswith("p.") for name in viewers)
+    login, pseudonym = command.run("privacy", "names", " Ann", **keyed).split()
+    assert login == "ann" and pseudonym in viewers
 
     erased = min(viewers)
     before = {each: store.download_bytes(each) for each in store.list_files()}

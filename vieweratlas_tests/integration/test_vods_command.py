@@ -4,6 +4,7 @@ import json
 import random
 import signal
 import sqlite3
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -118,6 +119,38 @@ def test_a_worker_that_stays_fetches_what_comes_later_and_ends_politely(twitch: 
     assert process.returncode == 0 and "Traceback" not in printed
 
 
+def test_a_worker_that_stays_waits_for_the_lake(twitch: MadeUpTwitch, vods: Run) -> None:
+    vods("discover")
+    lake, away = twitch.folder / "lake", twitch.folder / "away"
+    if lake.exists():
+        lake.rename(away)
+    lake.write_text("no folder")
+    with Command(twitch.folder).start("vods", "process", "--every", "1", **twitch.environment()) as process:
+        told = _lines_of(process, "lake", 2)
+        assert not any("Traceback" in line for line in told) and process.poll() is None
+        lake.unlink()
+        _when(lambda: states(vods) == {"completed": everything(twitch)})
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+    assert process.returncode == 0
+    days = sorted(set(twitch.world.streams["started_at"].dt.date()))
+    twitch.exact(twitch.vods(days[0], days[-1]))
+
+
+def test_a_worker_that_stays_waits_for_the_next_day_where_its_requests_are_spent(
+    twitch: MadeUpTwitch, vods: Run
+) -> None:
+    vods("discover")
+    few = {"VIEWERATLAS_VOD__REQUESTS_A_DAY": "5"}
+    with Command(twitch.folder).start("vods", "process", "--every", "1", **(twitch.environment() | few)) as process:
+        told = _lines_of(process, "requests_a_day", 2)
+        process.send_signal(signal.SIGTERM)
+        told.append(process.communicate(timeout=60)[0])
+    assert process.returncode == 0 and not any("ERROR" in line or "Traceback" in line for line in told)
+    assert states(vods).keys() <= {"completed", "pending"} and twitch.vod_chat.requests == 5
+    assert "requests_a_day" in vods("process", fails=True, **few), "without --every it ends"
+
+
 @pytest.mark.long
 def test_workers_that_are_killed_lose_nothing_and_double_nothing(twitch: MadeUpTwitch, vods: Run) -> None:
     """20 times two workers are killed at a random moment; then another ends what they left.
@@ -160,6 +193,17 @@ def _when(reached: Callable[[], bool]) -> None:
     while not reached():
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def _lines_of(process: subprocess.Popen[str], word: str, times: int) -> list[str]:
+    """What a process prints until a word was in so many lines."""
+    assert process.stdout is not None
+    lines: list[str] = []
+    while sum(word in line for line in lines) < times:
+        line = process.stdout.readline()
+        assert line, "".join(lines)
+        lines.append(line)
+    return lines
 
 
 def _expire_leases(twitch: MadeUpTwitch) -> None:

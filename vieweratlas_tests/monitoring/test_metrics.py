@@ -2,12 +2,14 @@
 
 import datetime as dt
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from vieweratlas_assets.collector.metrics import Metrics as CollectorMetrics
 from vieweratlas_assets.monitoring import metrics
 from vieweratlas_assets.monitoring.formats import embedded_lines, prometheus_name, prometheus_text
 from vieweratlas_assets.monitoring.metrics import Measurement
@@ -20,6 +22,7 @@ NOW = dt.datetime(2026, 3, 10, 12, tzinfo=dt.UTC)
 QUIET = QueueStats(
     states=dict.fromkeys(("pending", "processing", "completed", "failed", "skipped"), 0),
     oldest_pending=None,
+    oldest_due=None,
     attempts={},
     last_completed=None,
     completed_last_hour=0,
@@ -43,7 +46,7 @@ def hours_ago(hours: float) -> dt.datetime:
 
 
 @pytest.mark.parametrize(
-    ("oldest_pending", "last_completed", "stalled_h"),
+    ("oldest_due", "last_completed", "stalled_h"),
     [
         (None, None, 0),
         (None, hours_ago(50), 0),
@@ -51,13 +54,12 @@ def hours_ago(hours: float) -> dt.datetime:
         (hours_ago(8), hours_ago(7), 7),
         (hours_ago(3), hours_ago(50), 3),
     ],
-    ids=["an empty queue", "all done", "none ever done", "one done since", "new work after a quiet time"],
+    ids=["nothing due", "all done", "none ever done", "one done since", "new work after a quiet time"],
 )
-def test_a_queue_stalls_only_where_work_waits(
-    oldest_pending: dt.datetime | None, last_completed: dt.datetime | None, stalled_h: float
+def test_a_queue_stalls_only_where_work_is_due(
+    oldest_due: dt.datetime | None, last_completed: dt.datetime | None, stalled_h: float
 ) -> None:
-    states = QUIET.states | {"pending": int(oldest_pending is not None)}
-    stats = replace(QUIET, states=states, oldest_pending=oldest_pending, last_completed=last_completed)
+    stats = replace(QUIET, oldest_pending=hours_ago(9), oldest_due=oldest_due, last_completed=last_completed)
     assert queue_values(stats)["QueueStalledSeconds"] == stalled_h * 3600
 
 
@@ -97,6 +99,82 @@ def test_the_figures_are_those_of_the_queue(tmp_path: Path) -> None:
     assert stats.reasons == {"gone": 1} and stats.attempts == {1: 5}
 
 
+@pytest.fixture
+def timed(tmp_path: Path) -> Iterator[tuple[VodQueue, list[float]]]:
+    """A queue, and the moment that its clock tells, s since 1970."""
+    database, moment = Database(f"sqlite:///{tmp_path}/queue.db"), [NOW.timestamp()]
+    yield VodQueue(database, clock=lambda: moment[0]), moment
+    database.close()
+
+
+def test_a_vod_is_due_once_it_is_whole_and_where_days_are_fetched_whole_once_its_day_is_over(timed) -> None:
+    queue, moment = timed
+    whole = NOW + dt.timedelta(hours=2)
+    queue.add([QueuedVod("1", "ann", NOW, due_at=whole)])
+    midnight = dt.datetime(2026, 3, 11, tzinfo=dt.UTC)
+    for hours, due, due_by_days in ((1, None, None), (3, whole, None), (12, whole, midnight), (20, whole, midnight)):
+        moment[0] = (NOW + dt.timedelta(hours=hours)).timestamp()
+        assert queue.stats().oldest_due == due
+        assert queue.stats(by_whole_days=True).oldest_due == due_by_days
+
+
+def test_a_vod_that_is_given_back_again_and_again_has_been_due_all_the_while(timed) -> None:
+    queue, moment = timed
+    queue.add([QueuedVod("1", "ann", NOW), QueuedVod("2", "bob", NOW + dt.timedelta(hours=1))])
+    for _ in range(10):
+        moment[0] += 3600
+        claim = queue.claim("worker")
+        assert claim is not None
+        queue.release(claim)
+    assert queue.stats().oldest_due == NOW
+    queue.skip_vods(["1", "2"], "by hand")
+    assert queue.stats().oldest_due is None
+    queue.retry(["1"])
+    assert queue.stats().oldest_due == dt.datetime.fromtimestamp(moment[0], dt.UTC), "it waits anew"
+
+
+def test_a_vod_that_rests_from_a_failure_is_not_due(timed) -> None:
+    queue, moment = timed
+    queue.add([QueuedVod("1", "ann", NOW)])
+    claim = queue.claim("worker")
+    assert claim is not None
+    queue.fail(claim, "refused")
+    assert queue.stats().oldest_due is None
+    moment[0] += 60
+    assert queue.stats().oldest_due == NOW
+
+
+COLLECTOR = CollectorMetrics(
+    at=NOW.timestamp(),
+    channels_wanted=3,
+    channels_joined=2,
+    connections=1,
+    reconnects=0,
+    messages=70,
+    dropped_mirrors=0,
+    dropped_bots=0,
+    unreadable_lines=0,
+    messages_per_s=1.5,
+    coverage=0.9,
+    lag_s=0.5,
+    skew_s=10.0,
+    closed_until=int(NOW.timestamp()) - 60,
+    pending_files=0,
+    pending_s=0.0,
+    lost_files=0,
+    peak_memory_mib=80.0,
+    cpu_share=0.1,
+)
+
+
+def test_of_a_collector_that_has_fallen_silent_only_the_age_of_its_last_minute_is_told() -> None:
+    alive = values(list(metrics.of_collector(COLLECTOR, "one", COLLECTOR.at + 30)))
+    assert alive["SnapshotAgeSeconds/one"] == 100 and alive["ChannelsJoined/one"] == 2 and alive["Coverage/one"] == 90
+    assert values(list(metrics.of_collector(COLLECTOR, "one", COLLECTOR.at + 3600))) == {
+        "SnapshotAgeSeconds/one": 3670
+    }
+
+
 def test_freshness_is_counted_from_the_partition_s_end() -> None:
     newest = {"daily": "2026-03-09", "hourly": "2026-03-10-11:00", "running": "2026-03-10-12:00", "of others": "a"}
     ends = {asset: end for asset, key in newest.items() if (end := end_of(key))}
@@ -108,7 +186,7 @@ def test_freshness_is_counted_from_the_partition_s_end() -> None:
 
 
 SOME = [
-    *metrics.of_queue(replace(QUIET, states=QUIET.states | {"pending": 1200}, oldest_pending=hours_ago(1)), NOW),
+    *metrics.of_queue(replace(QUIET, states=QUIET.states | {"pending": 1200}, oldest_due=hours_ago(1)), NOW),
     *metrics.of_assets({'odd"name\n': NOW}, NOW + dt.timedelta(seconds=5)),
 ]
 

@@ -145,8 +145,8 @@ run "without_a_collector_nobody_waits_for_it" {
     error_message = "an alarm would wait for a collector that is not there"
   }
   assert {
-    condition     = { for name, schedule in aws_scheduler_schedule.this : name => schedule.schedule_expression }["analysis"] == "cron(0 2 * * ? *)"
-    error_message = "the atlas at 02:00 UTC"
+    condition     = { for name, schedule in aws_scheduler_schedule.this : name => schedule.schedule_expression } == { analysis = "cron(0 2 * * ? *)" }
+    error_message = "the atlas at 02:00 UTC, and no VODs without being asked"
   }
 }
 
