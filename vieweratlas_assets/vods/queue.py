@@ -219,16 +219,8 @@ class VodQueue:
             if vod_ids is None
             else _QUEUE.vod_id.in_(vod_ids) & _QUEUE.state.in_([State.PENDING, State.FAILED, State.SKIPPED])
         )
-        return self._set(
-            chosen,
-            lambda now: {
-                "state": State.PENDING,
-                "attempts": 0,
-                "worker": None,
-                "next_attempt_at": now,
-                "reason": None,
-            },
-        )
+        fresh = {"state": State.PENDING, "attempts": 0, "worker": None, "reason": None}
+        return self._set(chosen, lambda now: fresh | {"next_attempt_at": now})
 
     def skip_vods(self, vod_ids: Collection[str], reason: str) -> int:
         """Leave VODs alone, whatever their state; the lake keeps what it has. Completed ones stay completed."""
