@@ -25,6 +25,7 @@ from vieweratlas_assets.commands.serve import serve
 from vieweratlas_assets.commands.start import start
 from vieweratlas_assets.commands.vod_imports import import_twitchdownloader, import_vod_json, import_vod_lake
 from vieweratlas_assets.commands.vods import preprocess_vods, vods_group
+from vieweratlas_assets.faults import Mendable
 from vieweratlas_assets.logs import SHOWN
 from vieweratlas_assets.settings import Settings, SettingsError
 
@@ -42,42 +43,12 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except Exception as error:
-        if not isinstance(error, _mendable()):
-            raise
+    except Mendable as error:
         told = error.args if isinstance(error, SettingsError) else [str(error)]
         terminal.print_lines("error", list(map(str, told)))
         for fault in told:
             SHOWN.error("%s", fault)
         sys.exit(1)
-
-
-def _mendable() -> tuple[type[Exception], ...]:
-    from vieweratlas_assets.clients.helix import HelixError
-    from vieweratlas_assets.clients.http import NoAnswer
-    from vieweratlas_assets.clients.twitch_token import TokenRefused
-    from vieweratlas_assets.clients.vod_chat import VodChatMisconfigured
-    from vieweratlas_assets.collector.wanted import RosterUnknown
-    from vieweratlas_assets.domain.communities.own_detectors import DetectorError
-    from vieweratlas_assets.importers.documents import DocumentError
-    from vieweratlas_assets.importers.tabular import TableError
-    from vieweratlas_assets.runs import NothingToAnalyse
-    from vieweratlas_assets.storage.objects import StorageError
-    from vieweratlas_assets.vods.database import QueueUnavailable
-    from vieweratlas_assets.vods.limits import BudgetSpent
-
-    of_vods = (BudgetSpent, QueueUnavailable, VodChatMisconfigured)
-    of_twitch = (HelixError, NoAnswer, RosterUnknown, TokenRefused)
-    return (
-        SettingsError,
-        StorageError,
-        TableError,
-        DocumentError,
-        NothingToAnalyse,
-        DetectorError,
-        *of_twitch,
-        *of_vods,
-    )
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

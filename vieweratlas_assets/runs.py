@@ -22,6 +22,7 @@ from vieweratlas_assets.defs.jobs import ATLAS_JOB, AUDIENCE_JOB, BELOW_GRAPH_JO
 from vieweratlas_assets.defs.resources import Analysis, analysis_resource
 from vieweratlas_assets.domain.lake import ATLAS, CHANNEL_AUDIENCE
 from vieweratlas_assets.domain.presence.names import ViewerNames
+from vieweratlas_assets.faults import Mendable
 from vieweratlas_assets.partitions import RANGE, days_between
 from vieweratlas_assets.privacy import viewer_names
 from vieweratlas_assets.settings import Settings
@@ -33,7 +34,7 @@ from vieweratlas_assets.storage.sealed import PartitionRecord, SealedPartitions,
 LOG = logging.getLogger("vieweratlas.runs")
 
 
-class NothingToAnalyse(ValueError):
+class NothingToAnalyse(Mendable, ValueError):
     """No day of the range has anything to work on; the message says what the lake has."""
 
 

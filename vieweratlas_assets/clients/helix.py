@@ -17,6 +17,7 @@ import requests
 
 from vieweratlas_assets.clients.http import PatientSession, json_object
 from vieweratlas_assets.clients.twitch_token import Token, TokenRefused
+from vieweratlas_assets.faults import Mendable
 
 PAGE = 100
 """Records a page, and logins a call, at most."""
@@ -29,7 +30,7 @@ LOG = logging.getLogger("vieweratlas.helix")
 Record = Mapping[str, Any]
 
 
-class HelixError(RuntimeError):
+class HelixError(Mendable, RuntimeError):
     """Helix answers otherwise than it is documented to; the message holds no secret."""
 
 

@@ -12,13 +12,15 @@ from urllib.parse import urlsplit
 
 import requests
 
+from vieweratlas_assets.faults import Mendable
+
 RETRIES = 3
 FIRST_PAUSE_S = 1.0
 TIMEOUT_S = 15.0
 LOG = logging.getLogger("vieweratlas.http")
 
 
-class NoAnswer(RuntimeError):
+class NoAnswer(Mendable, RuntimeError):
     """Nobody answered, or only with trouble, however often it was tried; the message names host and path alone."""
 
 

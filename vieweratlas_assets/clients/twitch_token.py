@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from vieweratlas_assets.clients.http import PatientSession, json_object
+from vieweratlas_assets.faults import Mendable
 
 READ_CHAT_SCOPE = "user:read:chat"
 """What a user's token needs for chat over EventSub."""
 _NEW_APPLICATION = "register an application at https://dev.twitch.tv/console/apps"
 
 
-class TokenRefused(RuntimeError):
+class TokenRefused(Mendable, RuntimeError):
     """Twitch does not accept the credentials, or there are none; the message says which to set, and holds none."""
 
 

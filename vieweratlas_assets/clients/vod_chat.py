@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from vieweratlas_assets.clients.http import NoAnswer, PatientSession, json_object
+from vieweratlas_assets.faults import Mendable
 
 OPERATION = "VideoCommentsByOffsetOrCursor"
 WAITS_S = (1.0, 2.0, 4.0, 8.0, 16.0)
@@ -40,7 +41,7 @@ class VodChatFailed(RuntimeError):
     """A VOD's chat cannot be read to its end now; later it may."""
 
 
-class VodChatMisconfigured(RuntimeError):
+class VodChatMisconfigured(Mendable, RuntimeError):
     """No VOD's chat can be read before somebody changes a setting, which the message names."""
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from vieweratlas_assets.domain.schemas import CHANNEL_ROSTER
+from vieweratlas_assets.faults import Mendable
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Wanted:
     roster: pl.DataFrame = field(default_factory=CHANNEL_ROSTER.empty)
 
 
-class RosterUnknown(Exception):
+class RosterUnknown(Mendable):
     """Who is to be watched cannot be told now; it may be asked again."""
 
 

@@ -54,15 +54,16 @@ def analyze(
     --outdated makes every day anew whose atlas rests on presence, names or an opt-out list that have changed since,
     as after `vieweratlas erase`.
     """
+    if (first is None) != (last is None) or (day is not None and first is not None):
+        raise click.UsageError("give --date, or --from and --to, or neither")
+    if outdated and (day or first or force):
+        raise click.UsageError("--outdated finds the days itself: leave --date, --from, --to and --force away")
+    settings = start(root, config)
+
     from vieweratlas_assets import history, runs
     from vieweratlas_assets.defs.io_managers import lake_of
     from vieweratlas_assets.partitions import days_between
 
-    if (first is None) != (last is None) or (day is not None and first is not None):
-        raise click.UsageError("give --date, or --from and --to, or neither")
-    settings = start(root, config)
-    if outdated and (day or first or force):
-        raise click.UsageError("--outdated finds the days itself: leave --date, --from, --to and --force away")
     lake = lake_of(settings)
     if outdated:
         ranges = runs.ranges(runs.outdated_days(settings))

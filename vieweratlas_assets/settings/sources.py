@@ -19,6 +19,7 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]
 from pydantic import BaseModel, ValidationError
 
+from vieweratlas_assets.faults import Mendable
 from vieweratlas_assets.settings.files import NotSettings, read_entries
 from vieweratlas_assets.settings.sections import (
     DEFAULT_ROOT,
@@ -55,7 +56,7 @@ _CREDENTIALS = re.compile(r"://[^/@\s]*@")
 _SECRET_NAME = re.compile("secret|token|key|pass|credential", re.IGNORECASE)
 
 
-class SettingsError(ValueError):
+class SettingsError(Mendable, ValueError):
     """Settings are unknown or impossible; the message names each with its value, its origin and what is allowed.
 
     Attributes:

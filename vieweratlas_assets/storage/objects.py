@@ -14,12 +14,13 @@ from typing import Any, NoReturn
 import polars as pl
 
 from vieweratlas_assets.domain.tables import Table
+from vieweratlas_assets.faults import Mendable
 
 # Holds half-written files where a backend needs them; reserved in every store, so that a lake can be copied.
 INCOMING = ".incoming"
 
 
-class StorageError(RuntimeError):
+class StorageError(Mendable, RuntimeError):
     """A store could not do what it was asked; the message names the uri, the reason and the remedy."""
 
 

@@ -20,6 +20,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from vieweratlas_assets.faults import Mendable
+
 PATIENCE_S = 90.0
 LONGEST_PAUSE_S = 5.0
 BUSY_S = 30.0
@@ -30,7 +32,7 @@ LOG = logging.getLogger("vieweratlas.vods")
 Result = TypeVar("Result")
 
 
-class QueueUnavailable(RuntimeError):
+class QueueUnavailable(Mendable, RuntimeError):
     """The queue's database cannot be used; the message holds no password."""
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import sqlalchemy as sa
 
+from vieweratlas_assets.faults import Mendable
 from vieweratlas_assets.vods.database import Database
 from vieweratlas_assets.vods.tables import VOD_REQUESTS
 
@@ -16,7 +17,7 @@ NAME = "vod_chat"
 _SHARED = VOD_REQUESTS.c
 
 
-class BudgetSpent(RuntimeError):
+class BudgetSpent(Mendable, RuntimeError):
     """No more may be asked today."""
 
 

@@ -56,6 +56,7 @@ def test_no_password_stands_in_the_state(applied: Aws) -> None:
     assert found[1] not in state and key not in state and "vieweratlas/database" in state
 
 
+@pytest.mark.long
 def test_what_was_cut_off_between_database_and_secret_goes_on_with_the_same_password(applied: Aws) -> None:
     def told(secret: str) -> str:
         found = applied.client("secretsmanager").get_secret_value(SecretId=f"vieweratlas/{secret}")
@@ -68,6 +69,7 @@ def test_what_was_cut_off_between_database_and_secret_goes_on_with_the_same_pass
     assert (told("database-password"), told("database")) == (password, url)
 
 
+@pytest.mark.long
 def test_what_was_cut_off_before_the_first_password_can_be_planned_again(aws: Aws) -> None:
     another = ("-var-file=test.tfvars", "-var=name=cut-off", "-state=cut-off.tfstate")
     aws.terraform("apply", "-auto-approve", *another, '-target=aws_secretsmanager_secret.this["database-password"]')

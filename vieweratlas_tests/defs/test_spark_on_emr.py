@@ -94,6 +94,7 @@ def test_emr_serverless_gets_the_job_and_gives_the_same_graph(audience, server, 
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_a_job_that_fails_on_emr_says_what_emr_says(audience, server, tmp_path, instance) -> None:
     (tmp_path / lake.channel_audience(DAY)).write_bytes(b"no Parquet at all")

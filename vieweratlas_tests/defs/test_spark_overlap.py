@@ -112,6 +112,7 @@ def audience(tmp_path: Path, instance: dg.DagsterInstance) -> Settings:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_a_job_that_fails_says_why_and_leaves_nothing_behind(audience, tmp_path, instance) -> None:
     (tmp_path / lake.channel_audience(DAY)).write_bytes(b"no Parquet at all")

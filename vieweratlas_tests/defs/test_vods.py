@@ -74,6 +74,8 @@ def test_what_is_there_is_not_fetched_again_and_a_deleted_vod_stays_known(twitch
     assert twitch.store.download_parquet(lake.vod_catalog(FIRST), VOD_CATALOG).equals(listed)
 
 
+@pytest.mark.slow
+@pytest.mark.long
 def test_a_vod_that_fails_is_told_and_the_others_are_done(twitch: MadeUpTwitch) -> None:
     vods = twitch.vods(FIRST)
     twitch.vod_chat.faults.deleted.add(vods["vod_id"][5])

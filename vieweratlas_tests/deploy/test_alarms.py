@@ -54,6 +54,7 @@ def test_the_runbook_says_what_to_do_about_each_alarm() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("alarms")
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", sorted(ALARMS.keys() - OF_LOGS))
 def test_the_metric_of_an_alarm_is_told(told: set[Any], name: str) -> None:

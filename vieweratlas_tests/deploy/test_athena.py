@@ -116,6 +116,7 @@ def rows_of(lake: Path, folder: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("athena")
 class TestResults:
     """Each query, beside the same counted in Python."""
 

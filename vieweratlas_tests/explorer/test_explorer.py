@@ -38,7 +38,15 @@ PUBLISHED = {
 Opened = tuple[Atlas, Path]
 
 
-@pytest.fixture(scope="module", params=["planted", "sandbox", *PUBLISHED])
+@pytest.fixture(
+    scope="module",
+    params=[
+        "planted",
+        "february",
+        pytest.param("january", marks=pytest.mark.long),
+        pytest.param("sandbox", marks=pytest.mark.long),
+    ],
+)
 def published(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Opened:
     if request.param == "sandbox":
         store = request.getfixturevalue("sandbox")

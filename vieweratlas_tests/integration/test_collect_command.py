@@ -102,7 +102,7 @@ def ended_by(process: subprocess.Popen[str], number: signal.Signals) -> Iterator
         process.kill()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)])
 def test_a_signal_seals_every_message_that_was_sent(
     command: Command, twitch: dict[str, str], number: signal.Signals
 ) -> None:
@@ -134,6 +134,7 @@ def test_continuous_keeps_the_daemon_and_its_schedules_running(command: Command,
     assert sum(raw[name].sum() for name in MESSAGES) == chat(twitch)["copies"]
 
 
+@pytest.mark.long
 def test_continuous_stops_by_itself(command: Command, twitch: dict[str, str]) -> None:
     printed = command.run("continuous", "--max-runtime-hours", "0.008", **twitch)
     assert "Collected " in printed and "Traceback" not in printed
@@ -168,6 +169,7 @@ def launched(dev: DagsterDev, job: str, partition: str) -> str:
     return run
 
 
+@pytest.mark.long
 def test_a_run_that_is_terminated_in_the_ui_seals_every_message_that_was_sent(
     command: Command, twitch: dict[str, str]
 ) -> None:

@@ -175,6 +175,8 @@ def test_an_imported_atlas_is_told_to_dagster(command: Command) -> None:
     assert materialized(command, "overlap_graph") == {"2021-02-27"}
 
 
+@pytest.mark.slow
+@pytest.mark.long
 def test_an_atlas_imported_over_an_analysed_day_takes_the_products_with_it(command: Command) -> None:
     put_live(LocalStore(command.root), DAY, two_groups())
     command.run("analyze", **SMALL)

@@ -164,6 +164,7 @@ def test_bad_arguments_are_one_clear_line(command: Command, arguments: list[str]
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_an_import_that_was_killed_goes_on_to_the_same_lake(command: Command) -> None:
     folder, told = command.folder / "theirs", a_week()

@@ -17,7 +17,12 @@ from vieweratlas_assets.storage.sealed import SealedPartitions
 from vieweratlas_tests.integration.command import Command
 
 # They share one analysis.
-pytestmark = [pytest.mark.xdist_group("real_data"), pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [
+    pytest.mark.xdist_group("real_data"),
+    pytest.mark.slow,
+    pytest.mark.long,
+    pytest.mark.timeout(900),
+]
 LAST = dt.date(2020, 4, 30)
 FIRST = dt.date(2020, 3, 1)
 DAYS = [FIRST + dt.timedelta(days=n) for n in range((LAST - FIRST).days + 1)]
@@ -63,7 +68,6 @@ def audiences_of_window(folder: Path, last: dt.date, days: int) -> dict[str, set
     return viewers
 
 
-@pytest.mark.long
 def test_two_months_make_61_partitions_equal_to_a_brute_force(imported: Command, shared_data: Path) -> None:
     every = {"VIEWERATLAS_ANALYSIS__MIN_CHANNEL_VIEWERS": "0"}
     printed = imported.run("analyze", "--from", str(FIRST), "--to", str(LAST), **every)
@@ -82,7 +86,6 @@ def test_two_months_make_61_partitions_equal_to_a_brute_force(imported: Command,
     assert len(expected) >= 10 and max(expected.values()) > 100
 
 
-@pytest.mark.long
 def test_the_published_atlas_is_analysed_below_its_imported_graph(shared_data: Path, tmp_path: Path) -> None:
     command = Command(tmp_path)
     atlas = shared_data / "atlas"

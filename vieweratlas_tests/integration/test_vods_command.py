@@ -98,7 +98,7 @@ def test_a_wrong_setting_is_one_line_and_costs_no_attempt(twitch: MadeUpTwitch, 
     assert states(vods) == {"pending": everything(twitch)}
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)])
 def test_a_signal_gives_back_what_is_in_work(twitch: MadeUpTwitch, vods: Run, number: signal.Signals) -> None:
     vods("discover")
     slow = {"VIEWERATLAS_VOD__REQUESTS_PER_S": "20"}

@@ -31,7 +31,7 @@ def test_published_communities_are_found_whatever_the_seed(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [7, 11])
+@pytest.mark.parametrize("seed", [7, pytest.param(11, marks=pytest.mark.long)])
 @pytest.mark.parametrize("size", ["S", "M", "L"])
 def test_communities_planted_in_a_harder_world_are_found(size: str, seed: int) -> None:
     from benchmarks import communities  # which sets its process to one thread
