@@ -2,18 +2,23 @@
 
 import datetime as dt
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from prometheus_client.parser import text_string_to_metric_families
 
 from vieweratlas_assets.collector.metrics import Metrics as CollectorMetrics
+from vieweratlas_assets.commands.metrics import metrics as command
+from vieweratlas_assets.fetching import queue_url
 from vieweratlas_assets.monitoring import metrics
 from vieweratlas_assets.monitoring.formats import embedded_lines, prometheus_name, prometheus_text
 from vieweratlas_assets.monitoring.metrics import Measurement
 from vieweratlas_assets.partitions import end_of
+from vieweratlas_assets.settings import resolve_settings
 from vieweratlas_assets.vods.database import Database
 from vieweratlas_assets.vods.queue import Figures, QueuedVod, VodQueue
 from vieweratlas_assets.vods.stats import QueueStats
@@ -173,6 +178,22 @@ def test_of_a_collector_that_has_fallen_silent_only_the_age_of_its_last_minute_i
     assert values(list(metrics.of_collector(COLLECTOR, "one", COLLECTOR.at + 3600))) == {
         "SnapshotAgeSeconds/one": 3670
     }
+
+
+@pytest.mark.parametrize(("enabled", "waits"), [("1", False), ("0", True)], ids=["by runs of Dagster", "by workers"])
+def test_a_vod_of_today_waits_for_workers_and_not_for_runs(
+    tmp_path: Path, bare_environment: pytest.MonkeyPatch, enabled: str, waits: bool
+) -> None:
+    bare_environment.setenv("DAGSTER_HOME", str(tmp_path))
+    environment = {"VIEWERATLAS_ROOT": str(tmp_path / "lake"), "VIEWERATLAS_VOD__ENABLED": enabled}
+    settings = resolve_settings(environment=environment).settings
+    database = Database(queue_url(settings))
+    a_minute_ago = dt.datetime.now(dt.UTC).timestamp() - 60
+    VodQueue(database, clock=lambda: a_minute_ago).add([QueuedVod("1", "ann", dt.datetime.now(dt.UTC))])
+    printed = CliRunner().invoke(command, [], obj=settings, catch_exceptions=False).output
+    database.close()
+    [stalled] = re.findall(r"^vieweratlas_queue_stalled_seconds (\S+)$", printed, re.MULTILINE)
+    assert (float(stalled) > 0) is waits
 
 
 def test_freshness_is_counted_from_the_partition_s_end() -> None:
