@@ -17,7 +17,9 @@ from urllib.error import URLError
 from urllib.request import urlopen
 from uuid import uuid4
 
+import boto3
 import pytest
+from botocore.exceptions import BotoCoreError, ClientError
 
 from vieweratlas_assets.storage.fsspec_store import FsspecStore
 from vieweratlas_assets.storage.local import LocalStore
@@ -89,11 +91,20 @@ def _start(folder: Path) -> tuple[subprocess.Popen[bytes], S3Server]:
 
 
 def _is_ready(server: S3Server) -> bool:
+    """Whether it answers and has its bucket, which it makes a moment later."""
     try:
-        with urlopen(f"{server.url}/healthz", timeout=5) as answer:
-            return bool(answer.status == 200)
-    except (URLError, OSError):
+        with urlopen(f"{server.url}/healthz", timeout=5):
+            pass
+        key, secret = server.admin
+        login = {"aws_access_key_id": key, "aws_secret_access_key": secret, "region_name": "us-east-1"}
+        client = boto3.Session().client("s3", endpoint_url=server.url, **login)
+        try:
+            client.head_bucket(Bucket=BUCKET)
+        finally:
+            client.close()
+    except (URLError, OSError, BotoCoreError, ClientError):
         return False
+    return True
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
