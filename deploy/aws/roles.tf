@@ -7,10 +7,15 @@ locals {
   of_vods = ["raw/vod_chat/*", "curated/presence_snapshots/source=vod/*", "curated/vod_catalog/*"]
   lake_rights = {
     # Its sensor looks for VODs of the channels of the last rosters.
-    code      = { read = ["curated/channel_roster/*"], write = [], delete = [] }
-    collector = { read = ["curated/channel_roster/*"], write = ["raw/snapshots/*"], delete = [] }
-    vods      = { read = [], write = local.of_vods, delete = ["raw/vod_chat/*"] }
-    run       = { read = [], write = ["*"], delete = ["*"] }
+    code      = { Read = ["curated/channel_roster/*"] }
+    collector = { Read = ["curated/channel_roster/*"], Write = ["raw/snapshots/*"] }
+    vods      = { Write = local.of_vods, Delete = ["raw/vod_chat/*"] }
+    run       = { Write = ["*"], Delete = ["*"] }
+  }
+  lake_actions = {
+    Read   = ["s3:GetObject"]
+    Write  = ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"]
+    Delete = ["s3:DeleteObject"]
   }
   run_logs = {
     webserver = ["s3:GetObject"]
@@ -120,27 +125,11 @@ data "aws_iam_policy_document" "task" {
   source_policy_documents = contains(local.starts_runs, each.key) ? [data.aws_iam_policy_document.starts_runs.json] : []
 
   dynamic "statement" {
-    for_each = try(length(local.lake_rights[each.key].read), 0) > 0 ? [1] : []
+    for_each = try(local.lake_rights[each.key], {})
     content {
-      sid       = "ReadTheLake"
-      actions   = ["s3:GetObject"]
-      resources = [for place in local.lake_rights[each.key].read : "${local.lake}${place}"]
-    }
-  }
-  dynamic "statement" {
-    for_each = try(length(local.lake_rights[each.key].write), 0) > 0 ? [1] : []
-    content {
-      sid       = "WriteTheLake"
-      actions   = ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"]
-      resources = [for place in local.lake_rights[each.key].write : "${local.lake}${place}"]
-    }
-  }
-  dynamic "statement" {
-    for_each = try(length(local.lake_rights[each.key].delete), 0) > 0 ? [1] : []
-    content {
-      sid       = "DeleteInTheLake"
-      actions   = ["s3:DeleteObject"]
-      resources = [for place in local.lake_rights[each.key].delete : "${local.lake}${place}"]
+      sid       = "${statement.key}InTheLake"
+      actions   = local.lake_actions[statement.key]
+      resources = [for place in statement.value : "${local.lake}${place}"]
     }
   }
   # Of all keys: who may list only some is told "forbidden" of an object that is not there.

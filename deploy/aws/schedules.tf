@@ -3,7 +3,7 @@
 locals {
   timed = merge(var.eventbridge_schedules ? {
     analysis = { cron = "cron(0 2 * * ? *)", command = ["vieweratlas", "analyze"], cpu = 2048, memory = 8192 }
-    } : {}, var.eventbridge_schedules && var.eventbridge_vods ? {
+    } : {}, var.eventbridge_vods ? {
     vod-discovery  = { cron = "cron(0 0/6 * * ? *)", command = ["vieweratlas", "vods", "discover"], cpu = 512, memory = 2048 }
     vod-processing = { cron = "cron(30 0/6 * * ? *)", command = ["vieweratlas", "vods", "process"], cpu = 512, memory = 2048 }
   } : {})
