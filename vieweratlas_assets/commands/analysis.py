@@ -60,6 +60,7 @@ def analyze(
         raise click.UsageError("--outdated finds the days itself: leave --date, --from, --to and --force away")
     settings = start(root, config)
 
+    # Only here: what is wrong with options or settings is told before Dagster is loaded.
     from vieweratlas_assets import history, runs
     from vieweratlas_assets.defs.io_managers import lake_of
     from vieweratlas_assets.partitions import days_between

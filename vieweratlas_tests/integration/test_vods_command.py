@@ -121,9 +121,7 @@ def test_a_worker_that_stays_fetches_what_comes_later_and_ends_politely(twitch: 
 
 def test_a_worker_that_stays_waits_for_the_lake(twitch: MadeUpTwitch, vods: Run) -> None:
     vods("discover")
-    lake, away = twitch.folder / "lake", twitch.folder / "away"
-    if lake.exists():
-        lake.rename(away)
+    lake = twitch.folder / "lake"
     lake.write_text("no folder")
     with Command(twitch.folder).start("vods", "process", "--every", "1", **twitch.environment()) as process:
         told = _lines_of(process, "lake", 2)
