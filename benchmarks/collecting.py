@@ -25,8 +25,8 @@ from vieweratlas_assets.collector.spool import Spool
 from vieweratlas_assets.collector.wanted import Wanted
 from vieweratlas_assets.domain import lake as lake_paths
 from vieweratlas_assets.domain.presence.bots import known_bots
+from vieweratlas_assets.domain.presence.live_merge import COUNTS
 from vieweratlas_assets.domain.presence.names import ViewerNames
-from vieweratlas_assets.domain.presence.raw import COUNTS
 from vieweratlas_assets.domain.schemas import RAW_SNAPSHOTS
 from vieweratlas_assets.storage.local import LocalStore
 

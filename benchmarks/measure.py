@@ -22,7 +22,7 @@ from typing import Any
 LIBRARIES = ("numpy", "numba", "scipy", "polars", "pyarrow", "duckdb", "scikit-network", "graspologic-native")
 
 
-class WayFailed(RuntimeError):
+class EngineError(RuntimeError):
     """A measured process did not end well; the message has its last words."""
 
 
@@ -47,7 +47,7 @@ def measured(module: str, *arguments: str, most_mb: float = math.inf) -> Figures
         most_mb: it is stopped when it holds more memory than that.
 
     Raises:
-        WayFailed: it failed or was stopped.
+        EngineError: it failed or was stopped.
     """
     started = time.monotonic()
     command = [sys.executable, "-m", module, *arguments]
@@ -65,9 +65,9 @@ def measured(module: str, *arguments: str, most_mb: float = math.inf) -> Figures
         told = said.read()
     cpu = usage.ru_utime + usage.ru_stime
     if stopped:
-        raise WayFailed(f"stopped after {cpu:,.0f} CPU-s, as it held more than {most_mb:,.0f} MB")
+        raise EngineError(f"stopped after {cpu:,.0f} CPU-s, as it held more than {most_mb:,.0f} MB")
     if process.returncode != 0:
-        raise WayFailed(f"{' '.join(command)} ended with {process.returncode}: {told[-2000:]}")
+        raise EngineError(f"{' '.join(command)} ended with {process.returncode}: {told[-2000:]}")
     return Figures(cpu, wall, usage.ru_maxrss / 1024, json.loads(told.strip().splitlines()[-1]))
 
 
@@ -84,7 +84,7 @@ def interleaved(runs: Mapping[str, Sequence[str]], module: str, *, times: int) -
     """Measure several commands in turn, so that what else the machine does falls on all, and take the medians.
 
     Raises:
-        WayFailed: one failed, or two that name edges disagree about them.
+        EngineError: one failed, or two that name edges disagree about them.
     """
     every: dict[str, list[Figures]] = {name: [] for name in runs}
     for turn in range(times):
@@ -94,7 +94,7 @@ def interleaved(runs: Mapping[str, Sequence[str]], module: str, *, times: int) -
             print(f"{turn + 1}/{times} {name}: {last.cpu_s:.2f} CPU-s, {last.peak_mb:.0f} MB", file=sys.stderr)
     digests = {each.result["digest"] for figures in every.values() for each in figures if "digest" in each.result}
     if len(digests) > 1:
-        raise WayFailed(f"the ways disagree: {digests}")
+        raise EngineError(f"the ways disagree: {digests}")
     return {name: _median(figures) for name, figures in every.items()}
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import report
-from benchmarks.measure import Figures, WayFailed, as_json, interleaved, machine, measured
+from benchmarks.measure import EngineError, Figures, as_json, interleaved, machine, measured
 from benchmarks.vods import VOD_ID
 from benchmarks.world import DAYS, START
 from vieweratlas_assets.domain import lake
@@ -90,7 +90,7 @@ def large(folder: Path, times: int) -> dict[str, Any]:
     attempts = {way: _attempt(way, *days, *LARGE) for way in ("polars", "duckdb_sql")}
     edges = measured_ways["engine"]["result"]["digest"]
     if others := [way for way, each in attempts.items() if each.get("result", {}).get("digest", edges) != edges]:
-        raise WayFailed(f"other edges than ours come from {', '.join(others)}")
+        raise EngineError(f"other edges than ours come from {', '.join(others)}")
     return {
         "world": figures,
         "ways": measured_ways,
@@ -103,7 +103,7 @@ def _attempt(*arguments: str) -> dict[str, Any]:
     """The figures of one run, or why there are none."""
     try:
         return as_json({"it": measured(WAYS, *arguments, most_mb=MOST_MB)})["it"]
-    except WayFailed as error:
+    except EngineError as error:
         return {"failed": str(error)}
 
 
@@ -124,7 +124,7 @@ def collection(folder: Path, times: int) -> dict[str, Any]:
         sent, stored = load["sent"], load["stored"]
         expected = {"messages": sent["counted"], "dropped_mirrors": sent["mirrors"], "dropped_bots": sent["bots"]}
         if stored != expected | {"unreadable_lines": 0}:
-            raise WayFailed(f"sent and stored differ: {load}")
+            raise EngineError(f"sent and stored differ: {load}")
     return {
         "parsing": measured("benchmarks.parsing").result,
         "joining": measured("benchmarks.joining", "1000").result,

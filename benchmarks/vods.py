@@ -68,11 +68,11 @@ def ours(path: Path, folder: Path) -> int:
     from vieweratlas_assets.vods.database import Database
     from vieweratlas_assets.vods.queue import QueuedVod, VodQueue
     from vieweratlas_assets.vods.sources import FileSource
-    from vieweratlas_assets.vods.worker import Fetching
+    from vieweratlas_assets.vods.worker import VodWorkers
 
     queue = VodQueue(Database(f"sqlite:///{folder}/queue.db"))
     queue.add([QueuedVod(VOD_ID, "ann", CREATED)])
-    (outcome,) = Fetching(queue, FileSource(path.parent), LocalStore(folder / "lake"), PLAIN).run()
+    (outcome,) = VodWorkers(queue, FileSource(path.parent), LocalStore(folder / "lake"), PLAIN).run()
     assert outcome.figures is not None, outcome.reason
     return outcome.figures.comments
 

@@ -1,15 +1,14 @@
-"""The Python API: what a notebook or a script of yours begins with.
+"""The Python API: the starting point of a notebook or a script.
 
-Belongs here: the few doors that need no Dagster, each a function over the floors below. Not here: the work itself
-(domain, storage), the command (cli).
+Belongs here: a few functions that need no Dagster, each a thin layer over the steps. Not here: the work itself (steps,
+domain), the command (cli).
 
-From `load_audience` or `audience_of` over `overlap_graph`, `detect`, `tag` and `lay_out` to `draw`. What can be set
-is named as in the settings' section `analysis`, with the same defaults and limits; the environment has no part in it.
+From `load_audience` or `audience_of` over `overlap_graph`, `detect`, `tag` and `lay_out` to `draw`. Options are named
+as in the settings' section `analysis`, with the same defaults and limits; these functions ignore the environment.
 """
 
 import dataclasses
 import datetime as dt
-import inspect
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -19,31 +18,31 @@ from typing import Any
 import polars as pl
 
 from vieweratlas_assets.domain.atlas.identity import identify
-from vieweratlas_assets.domain.atlas.layout import force_layout
-from vieweratlas_assets.domain.atlas.map_layout import map_graph, map_layout
 from vieweratlas_assets.domain.atlas.model import Atlas
 from vieweratlas_assets.domain.atlas.picture import draw_png
-from vieweratlas_assets.domain.communities.detection import Detection, detect_communities
+from vieweratlas_assets.domain.communities.detection import Detection
 from vieweratlas_assets.domain.communities.detectors import detector_names
 from vieweratlas_assets.domain.communities.history import Day
+from vieweratlas_assets.domain.days import days_between
 from vieweratlas_assets.domain.overlap.counting import overlap_of
 from vieweratlas_assets.domain.overlap.graph import OverlapGraph, build_overlap_graph
-from vieweratlas_assets.domain.overlap.measures import usable_weight
 from vieweratlas_assets.domain.presence.audience import under_names
-from vieweratlas_assets.domain.presence.filters import AudienceFilters
-from vieweratlas_assets.domain.presence.names import ViewerNames
-from vieweratlas_assets.domain.presence.quality import told_reasons
+from vieweratlas_assets.domain.presence.quality import rejection_summary
 from vieweratlas_assets.domain.schemas import CHANNEL_ACTIVITY, CHANNEL_AUDIENCE
-from vieweratlas_assets.domain.tagging.labels import tag_communities
+from vieweratlas_assets.errors import LakeStateError
 from vieweratlas_assets.importers.tabular import read_rows
-from vieweratlas_assets.plugins import load_plugins
-from vieweratlas_assets.privacy import viewer_names
 from vieweratlas_assets.settings import AnalysisSettings, Settings, load_settings, resolve_settings
+from vieweratlas_assets.steps import communities, continuity
+from vieweratlas_assets.steps.audience import audience_filters, read_day_audience
+from vieweratlas_assets.steps.graph import overlap_limits
 from vieweratlas_assets.storage.audiences import is_pruned
-from vieweratlas_assets.storage.objects import CorruptObject, ObjectStore
-from vieweratlas_assets.storage.opening import open_store
-from vieweratlas_assets.storage.presence import find_day, read_audience
-from vieweratlas_assets.storage.sealed import MissingPartition, SealedPartitions
+from vieweratlas_assets.storage.day_presence import find_day
+from vieweratlas_assets.storage.errors import MissingPartitionError
+from vieweratlas_assets.storage.lake import Lake
+from vieweratlas_assets.storage.objects import ObjectStore
+from vieweratlas_assets.wiring.lake import open_lake
+from vieweratlas_assets.wiring.plugins import load_plugins
+from vieweratlas_assets.wiring.viewer_names import viewer_names
 
 PAIRS = pl.Schema({"channel": pl.String, "viewer": pl.String})
 COLUMNS = {"channel": ("channel", "channel_login"), "viewer": ("viewer", "username", "chatter", "login")}
@@ -76,7 +75,7 @@ def get_storage() -> ObjectStore:
     """
     settings = load_settings()
     load_plugins(settings)
-    return open_store(settings.root, region=settings.storage.region)
+    return open_lake(settings).store
 
 
 def load_audience(
@@ -95,10 +94,10 @@ def load_audience(
             are as the stored audience has them, or the defaults.
 
     Raises:
-        MissingPartition: not one of the days has presence.
+        MissingPartitionError: not one of the days has presence.
         ValueError: a text is no date, the range ends before it begins, or an audience was made with other filters and
             its presence has been pruned.
-        CorruptObject: a day has files of presence, and none can be read.
+        CorruptObjectError: a day has files of presence, and none can be read.
         SettingsError: a setting is unknown or impossible.
 
     Warns:
@@ -107,13 +106,13 @@ def load_audience(
     begin, end = _day(first), _day(last if last is not None else first)
     if end < begin:
         raise ValueError(f"the range ends before it begins: from {begin} to {end}")
-    names, sealed = viewer_names(load_settings()), SealedPartitions(store)
-    days = [begin + dt.timedelta(days=step) for step in range((end - begin).days + 1)]
-    found = {day: made for day in days if (made := _audience_of_day(sealed, day, analysis, names)) is not None}
-    if not found:
-        raise MissingPartition(f"the lake {store.root} has no presence from {begin} to {end}")
-    pairs = pl.concat([made[0].select(list(PAIRS)) for made in found.values()])
-    return Audience(pairs, {day: made[1] for day, made in found.items()})
+    lake = Lake(store, lambda: viewer_names(load_settings()))
+    read = {day: _audience_of_day(lake, day, analysis) for day in days_between(begin, end)}
+    tables = {day: pair for day, pair in read.items() if pair is not None}
+    if not tables:
+        raise MissingPartitionError(f"the lake {store.root} has no presence from {begin} to {end}")
+    pairs = pl.concat([audience.select(list(PAIRS)) for audience, _ in tables.values()])
+    return Audience(pairs, {day: activity for day, (_, activity) in tables.items()})
 
 
 def audience_of(
@@ -165,15 +164,15 @@ def overlap_graph(audience: Audience, *, memory_limit: str = "2GB", **analysis: 
         SettingsError: a setting is unknown or impossible.
     """
     settings = _settings(analysis=analysis, engine={"memory_limit": memory_limit})
-    chosen = settings.analysis
+    limits = overlap_limits(settings.analysis)
     overlap = overlap_of(
         audience.pairs,
-        min_shared=chosen.overlap_threshold,
-        min_channel_viewers=chosen.min_channel_viewers,
-        max_channels_per_viewer=chosen.max_channels_per_viewer if chosen.drop_viewers_over_max else None,
+        min_shared=limits["overlap_threshold"],
+        min_channel_viewers=limits["min_channel_viewers"],
+        max_channels_per_viewer=limits["max_channels_per_viewer"],
         memory_bytes=settings.engine.memory_limit_bytes // 3,
     )
-    return build_overlap_graph(overlap, audience.activity, min_channel_viewers=chosen.min_channel_viewers)
+    return build_overlap_graph(overlap, audience.activity, min_channel_viewers=settings.analysis.min_channel_viewers)
 
 
 def detect(graph: OverlapGraph, **analysis: Any) -> Detection:
@@ -190,14 +189,10 @@ def detect(graph: OverlapGraph, **analysis: Any) -> Detection:
     chosen = _chosen(analysis)
     if chosen.algorithm not in detector_names():
         load_plugins(load_settings())
-    options = {name: getattr(chosen, name) for name in DETECTION_SETTINGS}
-    return detect_communities(graph.nodes, graph.edges, **options)
+    return communities.detect(graph.nodes, graph.edges, chosen)
 
 
-DETECTION_SETTINGS = sorted(inspect.signature(detect_communities).parameters.keys() & AnalysisSettings.model_fields)
-
-
-def tag(graph: OverlapGraph, found: Detection, **analysis: Any) -> pl.DataFrame:
+def tag(graph: OverlapGraph, detection: Detection, **analysis: Any) -> pl.DataFrame:
     """Name each community by the games and languages of its channels: schema COMMUNITY_TAGS.
 
     Args:
@@ -206,35 +201,24 @@ def tag(graph: OverlapGraph, found: Detection, **analysis: Any) -> pl.DataFrame:
     Raises:
         SettingsError: a setting is unknown or impossible.
     """
-    chosen = _chosen(analysis)
-    return tag_communities(
-        graph.nodes,
-        found.communities,
-        game_threshold=chosen.game_threshold,
-        language_threshold=chosen.language_threshold,
-    )
+    return communities.tags(graph.nodes, detection.communities, _chosen(analysis))
 
 
 def lay_out(
-    graph: OverlapGraph, found: Detection, tags: pl.DataFrame, *, day: dt.date | str, **analysis: Any
+    graph: OverlapGraph, detection: Detection, tags: pl.DataFrame, *, day: dt.date | str, **analysis: Any
 ) -> Atlas:
     """Place every channel on the map, and put the atlas of a day together, as of a first day.
 
     Args:
-        day: the date that pictures show, the last of the audience's.
+        day: the date that pictures show, the last of the audience's days.
         analysis: layout, weight and seed.
 
     Raises:
         SettingsError: a setting is unknown or impossible.
     """
-    chosen = _chosen(analysis)
-    weight = usable_weight(graph.edges, chosen.weight)
-    if chosen.layout == "force":
-        layout = force_layout(graph.nodes, graph.edges, weight=weight, seed=chosen.seed)
-    else:
-        layout = map_layout(map_graph(graph.nodes, graph.edges, found.communities, weight=weight), seed=chosen.seed)
-    history = identify(Day(_day(day), graph.nodes, found.communities), tags, layout).communities
-    return Atlas(_day(day), graph.nodes, graph.edges, found.communities, tags, layout, history)
+    layout, _ = continuity.lay_out(graph.nodes, graph.edges, detection.communities, _chosen(analysis))
+    history = identify(Day(_day(day), graph.nodes, detection.communities), tags, layout).communities
+    return Atlas(_day(day), graph.nodes, graph.edges, detection.communities, tags, layout, history)
 
 
 def draw(atlas: Atlas) -> bytes:
@@ -255,36 +239,34 @@ def _settings(**sections: Mapping[str, Any]) -> Settings:
 
 
 def _audience_of_day(
-    sealed: SealedPartitions, day: dt.date, chosen: Mapping[str, Any], names: ViewerNames
+    lake: Lake, day: dt.date, analysis: Mapping[str, Any]
 ) -> tuple[pl.DataFrame, pl.DataFrame] | None:
     """The pairs and the activity of a day; None where it has no presence.
 
     Args:
-        chosen: analysis settings that were asked for.
+        analysis: the analysis settings that the caller gave.
     """
-    record = sealed.record("channel_audience", day)
-    used = {} if record is None else record.facts.get("settings", {})
-    known = [each.name for each in dataclasses.fields(AudienceFilters)]
-    asked = _chosen({**{name: used[name] for name in known if name in used}, **chosen})
-    filters = AudienceFilters(**{name: getattr(asked, name) for name in known})
+    record = lake.sealed.record("channel_audience", day)
     if record is not None and not record.facts["total_snapshots"]:
         return None
+    stored = {} if record is None else record.facts.get("settings", {})
+    kept = {name: value for name, value in stored.items() if name in AnalysisSettings.model_fields}
+    filters = audience_filters(_chosen({**kept, **analysis}))
     wanted = dataclasses.asdict(filters).items()
-    differ = [f"{name}={used[name]}, not {value}" for name, value in wanted if used.get(name, value) != value]
+    differ = [f"{name}={stored[name]}, not {value}" for name, value in wanted if stored.get(name, value) != value]
     if record is not None and not differ:
-        return under_names(sealed.table(record, CHANNEL_AUDIENCE), sealed.table(record, CHANNEL_ACTIVITY), names)
-    files = find_day(sealed.store, day)
-    if record is not None and (is_pruned(sealed, day) or not files.has_presence):
-        raise ValueError(
-            f"the audience of {day} was made with {'; '.join(differ)}, and its presence is no longer there"
+        pairs, activity = (lake.sealed.table(record, table) for table in (CHANNEL_AUDIENCE, CHANNEL_ACTIVITY))
+        return under_names(pairs, activity, lake.names)
+    files = find_day(lake.store, day)
+    if record is not None and (is_pruned(lake.sealed, day) or not files.has_presence):
+        raise LakeStateError(
+            f"the audience of {day} was built with {'; '.join(differ)}, and its presence is gone: load it with these"
         )
     if not files.has_presence:
         return None
-    built, read = read_audience(sealed.store, files, filters, list, names)
-    if not read.files_read.keys() & {"live", "vod"}:
-        raise CorruptObject(f"no file of presence of {day} can be read: {told_reasons(read.rejected)}")
+    built, read = read_day_audience(lake.store, day, files, filters, list, lake.names)
     if read.rejected:
-        warnings.warn(f"{day}: left out {told_reasons(read.rejected)}", stacklevel=4)
+        warnings.warn(f"{day}: left out {rejection_summary(read.rejected)}", stacklevel=4)
     return pl.concat([CHANNEL_AUDIENCE.empty(), *built.audience]), built.activity
 
 

@@ -9,25 +9,25 @@ import sys
 
 import click
 
-from vieweratlas_assets import terminal
-from vieweratlas_assets.commands.analysis import analyze
+from vieweratlas_assets.commands import display
+from vieweratlas_assets.commands.analyze import analyze
 from vieweratlas_assets.commands.channels import channels_group
 from vieweratlas_assets.commands.code_server import code_server
 from vieweratlas_assets.commands.collect import collect, continuous, health
-from vieweratlas_assets.commands.comparison import compare
+from vieweratlas_assets.commands.compare import compare
 from vieweratlas_assets.commands.config import config_group
 from vieweratlas_assets.commands.demo import demo
-from vieweratlas_assets.commands.imports import import_group
+from vieweratlas_assets.commands.import_atlas import import_group
+from vieweratlas_assets.commands.import_vods import import_twitchdownloader, import_vod_json, import_vod_lake
 from vieweratlas_assets.commands.metrics import metrics
 from vieweratlas_assets.commands.privacy import erase, privacy_group, prune
 from vieweratlas_assets.commands.sandbox import sandbox_group
 from vieweratlas_assets.commands.serve import serve
 from vieweratlas_assets.commands.start import start
-from vieweratlas_assets.commands.vod_imports import import_twitchdownloader, import_vod_json, import_vod_lake
 from vieweratlas_assets.commands.vods import preprocess_vods, vods_group
-from vieweratlas_assets.faults import Mendable
+from vieweratlas_assets.errors import SettingsError, VieweratlasError
 from vieweratlas_assets.logs import SHOWN
-from vieweratlas_assets.settings import Settings, SettingsError
+from vieweratlas_assets.settings import Settings
 
 # Commands that get the option --root instead of settings: they choose or show what makes them, or need none.
 CHOOSING_SETTINGS = ("demo", "config", "analyze", "preprocess-vods", "sandbox")
@@ -43,9 +43,9 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except Mendable as error:
+    except VieweratlasError as error:
         told = error.args if isinstance(error, SettingsError) else [str(error)]
-        terminal.print_lines("error", list(map(str, told)))
+        display.print_lines("error", list(map(str, told)))
         for fault in told:
             SHOWN.error("%s", fault)
         sys.exit(1)
@@ -81,14 +81,14 @@ def cli(context: click.Context, root: str | None) -> None:
 @click.pass_context
 def dev(context: click.Context, options: tuple[str, ...]) -> None:
     """Open the Dagster UI on this lake; OPTIONS go to `dagster dev`, such as --port 3001."""
-    from vieweratlas_assets import history
+    from vieweratlas_assets.wiring.home import prepare_home
 
     settings: Settings = context.obj
     if context.find_root().params["root"] is not None:
         # The code location reads its settings anew.
         os.environ["VIEWERATLAS_ROOT"] = settings.root
-    history.prepare_home()
-    terminal.console.print(f"Dagster UI on the lake {settings.root}; stop it with Ctrl-C")
+    prepare_home()
+    display.console.print(f"Dagster UI on the lake {settings.root}; stop it with Ctrl-C")
     command = [sys.executable, "-m", "dagster", "dev", "-m", "vieweratlas_assets.definitions", *options]
     # In place of this process, so that whoever stops it, a container too, stops Dagster.
     os.execv(sys.executable, command)

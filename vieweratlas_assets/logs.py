@@ -12,7 +12,9 @@ from typing import TextIO, cast
 
 from concurrent_log_handler import ConcurrentRotatingFileHandler
 
-from vieweratlas_assets.settings import Settings, SettingsError
+from vieweratlas_assets.errors import SettingsError
+from vieweratlas_assets.settings import Settings
+from vieweratlas_assets.wiring.home import dagster_home
 
 LOGGER = logging.getLogger("vieweratlas")
 # What the terminal has shown by itself: only the file takes it.
@@ -55,9 +57,8 @@ class _LogFile(ConcurrentRotatingFileHandler):
 
 
 def log_file_of(settings: Settings) -> Path:
-    """The log file: the one of the settings, else vieweratlas.log in DAGSTER_HOME (default ./.dagster)."""
-    home = Path(os.environ.get("DAGSTER_HOME") or ".dagster")
-    return (settings.log_file or home / "vieweratlas.log").absolute()
+    """The log file: the one of the settings, else vieweratlas.log in DAGSTER_HOME."""
+    return (settings.log_file or dagster_home() / "vieweratlas.log").absolute()
 
 
 def start_log(settings: Settings, *, needs_file: bool = True) -> None:

@@ -7,18 +7,19 @@ from typing import Any
 import polars as pl
 import pytest
 
-from vieweratlas_assets import api, plugins
+from vieweratlas_assets import api
 from vieweratlas_assets.api import get_storage
 from vieweratlas_assets.domain.communities import detectors
 from vieweratlas_assets.domain.lake import channel_roster, live_presence
 from vieweratlas_assets.domain.presence.names import ViewerNames
-from vieweratlas_assets.settings import SettingsError
+from vieweratlas_assets.errors import SettingsError
 from vieweratlas_assets.storage.audiences import mark_pruned
+from vieweratlas_assets.storage.errors import CorruptObjectError, MissingPartitionError
 from vieweratlas_assets.storage.local import LocalStore
-from vieweratlas_assets.storage.objects import CorruptObject
 from vieweratlas_assets.storage.s3 import S3Store
-from vieweratlas_assets.storage.sealed import MissingPartition, SealedPartitions
-from vieweratlas_tests.lakes import DAY, make_audience, put_live
+from vieweratlas_assets.storage.sealed import SealedPartitions
+from vieweratlas_assets.wiring import plugins
+from vieweratlas_tests.lake_factories import DAY, make_audience, put_live
 
 
 @pytest.fixture(autouse=True)
@@ -110,7 +111,7 @@ def test_options_are_the_settings_with_their_limits() -> None:
 
 
 def test_a_plugin_detects_by_its_name(bare_environment: pytest.MonkeyPatch) -> None:
-    named = '{"first_letters": "vieweratlas_tests.brought:FirstLetters"}'
+    named = '{"first_letters": "vieweratlas_tests.sample_plugins:FirstLetters"}'
     bare_environment.setattr(detectors, "_registry", dict(detectors._registry))
     bare_environment.setattr(plugins, "_registered", {})
     graph = api.overlap_graph(api.audience_of(PAIRS, day="2026-03-10"), min_channel_viewers=1)
@@ -201,7 +202,7 @@ def test_filters_other_than_those_of_the_stored_audience_are_applied_to_its_pres
 
 def test_days_that_have_presence_are_taken_and_broken_files_told(tmp_path: Path) -> None:
     store, later = LocalStore(tmp_path), DAY + dt.timedelta(days=2)
-    with pytest.raises(MissingPartition, match="has no presence from 2026-03-10 to 2026-03-12"):
+    with pytest.raises(MissingPartitionError, match="has no presence from 2026-03-10 to 2026-03-12"):
         api.load_audience(store, DAY, later)
     for day in (DAY, later):
         put_live(store, day, {"alpha": [["ann"]]})
@@ -212,7 +213,7 @@ def test_days_that_have_presence_are_taken_and_broken_files_told(tmp_path: Path)
     with pytest.warns(UserWarning, match=r"2026-03-12: left out .*part-0000\.parquet"):
         assert api.load_audience(store, DAY, later).pairs.height == 2
     store.upload_bytes(live_presence(later), b"PAR1 cut off")
-    with pytest.raises(CorruptObject, match="no file of presence of 2026-03-12 can be read"):
+    with pytest.raises(CorruptObjectError, match="no file of presence of 2026-03-12 can be read"):
         api.load_audience(store, DAY, later)
 
 

@@ -1,4 +1,5 @@
-"""The house: arrows point down only, and the lower floors load without Dagster."""
+"""The rooms of the package: arrows point down only, no module imports itself in a circle, the lower rooms load
+without Dagster."""
 
 import ast
 import re
@@ -9,126 +10,119 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "vieweratlas_assets"
-# What each floor may import, besides itself and faults.
+# What each room may import in addition to itself and `errors`, which every room may import.
 ALLOWED = {
-    "faults": set(),
+    "errors": set(),
     "domain": set(),
-    "storage": {"domain"},
-    "sandbox": {"domain", "storage"},
-    "importers": {"domain", "storage"},
-    "clients": set(),
-    "collector": {"clients", "domain", "storage"},
-    "vods": {"clients", "domain", "importers", "storage"},
-    "twitch": {"clients", "domain", "settings"},
-    "collecting": {"clients", "collector", "domain", "settings", "storage", "twitch"},
-    "cataloguing": {"clients", "domain", "settings", "storage", "twitch", "vods"},
-    "fetching": {"clients", "domain", "settings", "storage", "vods"},
-    "demo": {"clients", "collector", "domain", "sandbox", "storage", "twitch"},
-    "daemon": set(),
-    "monitoring": {"collector", "vods"},
-    "history": set(),
     "settings": set(),
-    "plugins": {"domain", "storage", "settings"},
-    "api": {"domain", "importers", "plugins", "privacy", "storage", "settings"},
-    "logs": {"settings"},
-    "privacy": {"domain", "settings", "storage"},
-    "partitions": {"settings"},
-    "spark": set(),
-    "defs": {
-        "cataloguing",
-        "clients",
-        "collecting",
-        "collector",
-        "domain",
-        "storage",
-        "settings",
-        "partitions",
-        "twitch",
-        "vods",
-    },
-    "build": {"collecting", "defs", "domain", "fetching", "settings", "partitions", "plugins", "privacy", "twitch"},
-    "definitions": {"build", "logs", "settings"},
-    "terminal": {"domain", "importers", "defs", "storage"},
-    "serving": {"domain", "storage"},
-    "runs": {"build", "defs", "domain", "partitions", "privacy", "settings", "storage"},
+    "clients": set(),
+    "storage": {"domain"},
+    "collector": {"clients", "domain", "storage"},
+    "importers": {"domain", "storage"},
+    "sandbox": {"domain", "storage"},
+    "vods": {"clients", "domain", "importers", "storage"},
+    "steps": {"domain", "settings", "storage"},
+    "wiring": {"clients", "collector", "domain", "sandbox", "settings", "storage", "vods"},
+    "monitoring": {"collector", "vods"},
+    "logs": {"settings", "wiring"},
+    "api": {"domain", "importers", "settings", "steps", "storage", "wiring"},
+    "defs": {"clients", "collector", "domain", "settings", "steps", "storage", "vods", "wiring"},
+    "definitions": {"defs", "logs", "settings"},
+    "runs": {"defs", "domain", "settings", "steps", "storage", "wiring"},
     "commands": {
-        "cataloguing",
         "clients",
-        "collecting",
         "collector",
-        "daemon",
-        "demo",
-        "fetching",
-        "history",
-        "runs",
-        "partitions",
-        "plugins",
-        "privacy",
-        "terminal",
-        "twitch",
         "defs",
         "domain",
         "importers",
         "logs",
         "monitoring",
+        "runs",
         "sandbox",
-        "serving",
         "settings",
+        "steps",
         "storage",
         "vods",
+        "wiring",
     },
-    "cli": {"commands", "history", "logs", "settings", "terminal"},
+    "cli": {"commands", "logs", "settings", "wiring"},
+    # A job that a cluster runs alone: it imports nothing of the package, and nothing imports it.
+    "spark": set(),
 }
-WITHOUT_DAGSTER = (
-    "faults",
-    "domain",
-    "storage",
-    "sandbox",
-    "importers",
-    "cataloguing",
-    "clients",
-    "collecting",
-    "collector",
-    "daemon",
-    "demo",
-    "fetching",
-    "twitch",
-    "vods",
-    "settings",
-    "plugins",
-    "privacy",
-    "api",
-    "logs",
-    "terminal",
-    "commands",
-    "cli",
-)
+WITH_DAGSTER = {"defs", "definitions", "runs", "spark"}
+# Planning an analysis takes no Dagster; neither does ending its daemon.
+DAGSTER_FREE_MODULES = {"vieweratlas_assets.runs.plan", "vieweratlas_assets.runs.daemon"}
 LONGEST_MODULE = 400
+MOST_LOOSE_MODULES = 6
 
 
 def modules() -> list[Path]:
-    return sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py")
+    """Every module that holds code."""
+    return sorted(
+        path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py" and "node_modules" not in path.parts
+    )
 
 
-def floor_of(path: Path) -> str:
+def name_of(path: Path) -> str:
+    """The dotted name of a module."""
+    return ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
+
+
+def room_of(path: Path) -> str:
+    """The room that a module stands in; loose modules are rooms of their own."""
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
-def imported_floors(path: Path) -> set[str]:
+def imported_names(path: Path) -> set[str]:
+    """Dotted names that a module imports, also inside functions; what only type checkers read is left out."""
     names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in _executed(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module:
-            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
         elif isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
-    own = (name.split(".") for name in names)
-    return {parts[1] for parts in own if parts[0] == PACKAGE.name and len(parts) > 1}
+    return {name for name in names if name.startswith(f"{PACKAGE.name}.")}
+
+
+def _executed(node: ast.AST) -> list[ast.AST]:
+    if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+        return [each for child in node.orelse for each in _executed(child)]
+    return [node, *(each for child in ast.iter_child_nodes(node) for each in _executed(child))]
+
+
+def circles(arrows: dict[str, set[str]]) -> list[list[str]]:
+    """The groups of modules that reach each other (Tarjan's strongly connected components of more than one)."""
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    found: list[list[str]] = []
+
+    def visit(name: str) -> None:
+        index[name] = low[name] = len(index)
+        stack.append(name)
+        for other in sorted(arrows[name]):
+            if other not in index:
+                visit(other)
+                low[name] = min(low[name], low[other])
+            elif other in stack:
+                low[name] = min(low[name], index[other])
+        if low[name] == index[name]:
+            group = stack[stack.index(name) :]
+            del stack[stack.index(name) :]
+            if len(group) > 1:
+                found.append(sorted(group))
+
+    for name in sorted(arrows):
+        if name not in index:
+            visit(name)
+    return found
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: path.relative_to(PACKAGE).as_posix())
-def test_a_module_imports_only_from_the_floors_below(path: Path) -> None:
-    floor = floor_of(path)
-    assert imported_floors(path) - {floor, "faults"} <= ALLOWED[floor]
+def test_a_module_imports_only_from_the_rooms_below(path: Path) -> None:
+    room = room_of(path)
+    rooms = {name.split(".")[1] for name in imported_names(path)}
+    assert rooms - {room, "errors"} <= ALLOWED[room]
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: path.relative_to(PACKAGE).as_posix())
@@ -139,12 +133,34 @@ def test_a_module_says_what_belongs_in_it_and_stays_readable(path: Path) -> None
     assert len(text.splitlines()) <= LONGEST_MODULE
 
 
-def test_the_lower_floors_do_not_load_dagster() -> None:
+def test_no_module_imports_itself_in_a_circle() -> None:
+    names = {name_of(path) for path in modules()}
+    arrows = {name_of(path): (imported_names(path) & names) - {name_of(path)} for path in modules()}
+    assert circles(arrows) == []
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == [["a", "b", "c"]]
+
+
+def test_few_modules_are_loose() -> None:
+    assert len(list(PACKAGE.glob("*.py"))) <= MOST_LOOSE_MODULES
+
+
+def test_only_its_door_is_imported_from_the_spark_room() -> None:
+    inside = PACKAGE / "defs" / "spark"
+    outside = {path: imported_names(path) for path in modules() if inside not in path.parents}
+    spark = {
+        name for names in outside.values() for name in names if name.startswith("vieweratlas_assets.defs.spark.")
+    }
+    assert {name.split(".")[3] for name in spark} == {"door"}
+    assert not any(name.startswith("vieweratlas_assets.spark") for names in outside.values() for name in names)
+
+
+def test_the_lower_rooms_do_not_load_dagster() -> None:
     names = [
-        ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
+        name_of(path)
         for path in modules()
         # Migrations are loaded by Alembic alone.
-        if floor_of(path) in WITHOUT_DAGSTER and "migrations" not in path.parts
+        if (room_of(path) not in WITH_DAGSTER or name_of(path) in DAGSTER_FREE_MODULES)
+        and "migrations" not in path.parts
     ]
     code = f"import sys\nfor name in {names!r}: __import__(name)\nassert 'dagster' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -152,11 +168,11 @@ def test_the_lower_floors_do_not_load_dagster() -> None:
 
 
 def test_every_client_of_aws_has_our_timeouts_and_retries() -> None:
-    made = {
+    clients = {
         (path.name, line.strip())
         for path in PACKAGE.rglob("*.py")
         for line in path.read_text().splitlines()
         if re.search(r"\.(client|resource)\(", line)
     }
-    assert {path for path, _ in made} == {"s3.py", "spark_emr.py"}
-    assert [each for each in made if "config=client_config()" not in each[1]] == []
+    assert {path for path, _ in clients} == {"s3.py", "emr_serverless.py"}
+    assert [each for each in clients if "config=client_config()" not in each[1]] == []

@@ -20,19 +20,19 @@ def locked() -> list[str]:
     return [each.name for each in needed if each.marker is None or each.marker.evaluate()]
 
 
-def licence_of(name: str) -> str:
+def license_of(name: str) -> str:
     told = metadata.metadata(name)
     classifiers = [each for each in told.get_all("Classifier") or [] if each.startswith("License")]
     expression = told.get("License-Expression") or ", ".join(classifiers)
-    # Some put the whole text there, which speaks of other licences too.
+    # Some put the whole text there, which speaks of other licenses too.
     return expression or (told.get("License") or "").partition("\n")[0]
 
 
 @pytest.mark.parametrize("name", locked())
-def test_a_dependency_carries_a_permissive_licence(name: str) -> None:
-    licence = licence_of(name)
-    assert PERMISSIVE.search(licence) or name in BY_FILE, f"{name}: {licence!r}"
-    assert not RECIPROCAL.search(licence) or name in BY_FILE, f"{name}: {licence!r}"
+def test_a_dependency_carries_a_permissive_license(name: str) -> None:
+    license = license_of(name)
+    assert PERMISSIVE.search(license) or name in BY_FILE, f"{name}: {license!r}"
+    assert not RECIPROCAL.search(license) or name in BY_FILE, f"{name}: {license!r}"
 
 
 @pytest.mark.parametrize("name", ["igraph", "leidenalg"])

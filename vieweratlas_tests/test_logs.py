@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from vieweratlas_assets import logs, terminal
-from vieweratlas_assets.settings import Settings, SettingsError
+from vieweratlas_assets import logs
+from vieweratlas_assets.commands import display
+from vieweratlas_assets.errors import SettingsError
+from vieweratlas_assets.settings import Settings
 
 LOG = logging.getLogger("vieweratlas.test")
 
@@ -158,11 +160,11 @@ def test_lines_go_through_a_bar_that_holds_the_terminal(tmp_path: Path, monkeypa
 
 def test_progress_is_drawn_and_not_logged(tmp_path: Path, capsys) -> None:
     logs.start_log(settings(tmp_path / "own.log", "DEBUG"))
-    with terminal.step_bars():
+    with display.step_bars():
         LOG.info("sealed")
         record = logging.LogRecord("vieweratlas.progress", logging.INFO, "", 0, "1 of 2", (), None)
         record.step_progress = _Step()
-        terminal.PROGRESS.handle(record)
+        display.PROGRESS.handle(record)
     assert "1 of 2" not in capsys.readouterr().err
     assert (tmp_path / "own.log").read_text().count("\n") == 1
 

@@ -15,9 +15,9 @@ from typing import Any
 
 import requests
 
-from vieweratlas_assets.clients.http import PatientSession, json_object
-from vieweratlas_assets.clients.twitch_token import Token, TokenRefused
-from vieweratlas_assets.faults import Mendable
+from vieweratlas_assets.clients.http import RetryingSession, json_object
+from vieweratlas_assets.clients.twitch_token import Token, TokenRefusedError
+from vieweratlas_assets.errors import TwitchError
 
 PAGE = 100
 """Records a page, and logins a call, at most."""
@@ -30,23 +30,25 @@ LOG = logging.getLogger("vieweratlas.helix")
 Record = Mapping[str, Any]
 
 
-class HelixError(Mendable, RuntimeError):
-    """Helix answers otherwise than it is documented to; the message holds no secret."""
+class HelixError(TwitchError):
+    """Helix answered something else than its documentation says; the message holds no secret."""
 
 
-class PointsSpent(HelixError):
-    """Helix gives no more answers for longer than may be waited."""
+class PointsSpentError(HelixError):
+    """The rate limit of Helix is used up for longer than the caller waits."""
+
+    retryable = True
 
 
-class NotFound(HelixError):
-    """Helix has nothing of what it was asked for."""
+class NotFoundError(HelixError):
+    """Helix does not know what it was asked for."""
 
 
 class HelixClient:
     """Asks Helix, one request at a time.
 
     429 waits until the time in `Ratelimit-Reset`, as does the last point of the bucket; 401 asks for a new token,
-    once a request. Beside HelixError, every call may raise NoAnswer and TokenRefused.
+    once a request. Beside HelixError, every call may raise NoAnswerError and TokenRefusedError.
     """
 
     def __init__(
@@ -54,19 +56,19 @@ class HelixClient:
         token: Token,
         *,
         url: str,
-        http: PatientSession | None = None,
+        http: RetryingSession | None = None,
         now: Callable[[], float] = time.time,
         may_wait_s: float | None = None,
     ) -> None:
         """Ask nothing yet.
 
         Args:
-            may_wait_s: where Helix has no points for longer, PointsSpent is raised; None waits for them.
+            may_wait_s: where Helix has no points for longer, PointsSpentError is raised; None waits for them.
         """
         self._may_wait_s = may_wait_s
         self._token = token
         self._url = url.rstrip("/")
-        self._http = http or PatientSession()
+        self._http = http or RetryingSession()
         self._now = now
         self._empty_until = 0.0
 
@@ -90,7 +92,7 @@ class HelixClient:
     def archives_of(self, user_id: str) -> Iterator[Record]:
         """The archives of a channel, newest first, as far as they are taken; a channel that is gone has none."""
         asked = [("user_id", user_id), ("type", "archive"), ("sort", "time"), ("first", str(PAGE))]
-        with contextlib.suppress(NotFound):
+        with contextlib.suppress(NotFoundError):
             yield from self._pages("videos", asked)
 
     def videos(self, ids: Sequence[str]) -> list[Record]:
@@ -99,7 +101,7 @@ class HelixClient:
         for begin in range(0, len(ids), PAGE):
             asked = [("id", each) for each in ids[begin : begin + PAGE]]
             # 404 where it has none of them.
-            with contextlib.suppress(NotFound):
+            with contextlib.suppress(NotFoundError):
                 found |= {
                     video["id"]: video for video in self._pages("videos", asked, ("id", "user_id", "user_login"))
                 }
@@ -151,12 +153,12 @@ class HelixClient:
                 self._token.renew()
                 renewed = True
             elif answer.status_code == 401:
-                raise TokenRefused(f"{reason}; a new token is refused too")
+                raise TokenRefusedError(f"{reason}; a new token is refused too")
             elif answer.status_code == 429 and waits < MOST_WAITS:
                 waits += 1
                 self._empty_until = max(self._reset(answer), self._now() + 1)
             else:
-                raise NotFound(reason) if answer.status_code == 404 else HelixError(reason)
+                raise NotFoundError(reason) if answer.status_code == 404 else HelixError(reason)
 
     def _reset(self, answer: requests.Response) -> float:
         """When the bucket is full again; where that is not told, in a second."""
@@ -168,7 +170,7 @@ class HelixClient:
     def _wait_until(self, moment: float) -> None:
         pause = min(moment - self._now(), LONGEST_WAIT_S)
         if self._may_wait_s is not None and pause > self._may_wait_s:
-            raise PointsSpent(f"Helix has no points left for {pause:.0f} s")
+            raise PointsSpentError(f"Helix has no points left for {pause:.0f} s")
         if pause > 0:
             LOG.info("Helix has no points left: waiting %.1f s", pause)
             self._http.sleep(pause + self._http.jitter())

@@ -1,4 +1,4 @@
-"""HTTP with patience: what every request to Twitch has in common.
+"""HTTP with retry_policy: what every request to Twitch has in common.
 
 Belongs here: trying again, and errors that hold no secret. Not here: tokens (twitch_token), limits (helix).
 """
@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from vieweratlas_assets.faults import Mendable
+from vieweratlas_assets.errors import TwitchError
 
 RETRIES = 3
 FIRST_PAUSE_S = 1.0
@@ -20,11 +20,13 @@ TIMEOUT_S = 15.0
 LOG = logging.getLogger("vieweratlas.http")
 
 
-class NoAnswer(Mendable, RuntimeError):
-    """Nobody answered, or only with trouble, however often it was tried; the message names host and path alone."""
+class NoAnswerError(TwitchError):
+    """No attempt brought a usable answer; the message names only host and path."""
+
+    retryable = True
 
 
-class PatientSession:
+class RetryingSession:
     """Requests that are tried again after 1, 2 and 4 s and a little more: on 5xx, timeouts and broken connections."""
 
     def __init__(
@@ -51,7 +53,7 @@ class PatientSession:
         """The answer, whatever its status below 500; `asked` as in requests.
 
         Raises:
-            NoAnswer: see there.
+            NoAnswerError: see there.
         """
         reason = ""
         for attempt in range(1 + self._retries):
@@ -69,7 +71,7 @@ class PatientSession:
                     return answer
                 reason = f"HTTP {answer.status_code}"
         times = f", {1 + self._retries} times" if self._retries else ""
-        raise NoAnswer(f"{_place(url)}: {reason}{times}")
+        raise NoAnswerError(f"{_place(url)}: {reason}{times}")
 
 
 def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:

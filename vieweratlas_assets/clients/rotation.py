@@ -26,7 +26,7 @@ from vieweratlas_assets.clients.chat import (
     Watched,
 )
 
-IN_VAIN = (BANNED, NO_SUCH_CHANNEL, SUSPENDED)
+UNAVAILABLE_REASONS = (BANNED, NO_SUCH_CHANNEL, SUSPENDED)
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ class Rotation:
             return Unwatched(event.channel, event.at, ROTATION)
         if isinstance(event, Watched) and event.channel in self._ends:
             self._ends[event.channel] = event.at + self._turns.turn_s
-        elif isinstance(event, Unwatched) and event.reason in IN_VAIN and event.channel in self._ends:
+        elif isinstance(event, Unwatched) and event.reason in UNAVAILABLE_REASONS and event.channel in self._ends:
             self._ends[event.channel] = event.at
         return event
 

@@ -10,16 +10,16 @@ https://dev.twitch.tv/docs/authentication/validate-tokens/
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from vieweratlas_assets.clients.http import PatientSession, json_object
-from vieweratlas_assets.faults import Mendable
+from vieweratlas_assets.clients.http import RetryingSession, json_object
+from vieweratlas_assets.errors import TwitchError
 
 READ_CHAT_SCOPE = "user:read:chat"
 """What a user's token needs for chat over EventSub."""
 _NEW_APPLICATION = "register an application at https://dev.twitch.tv/console/apps"
 
 
-class TokenRefused(Mendable, RuntimeError):
-    """Twitch does not accept the credentials, or there are none; the message says which to set, and holds none."""
+class TokenRefusedError(TwitchError):
+    """Twitch refuses the credentials, or none are set; the message says which to set and holds none."""
 
 
 class Token(Protocol):
@@ -33,7 +33,7 @@ class Token(Protocol):
         """Get another token, as this one was refused.
 
         Raises:
-            TokenRefused: there is no other.
+            TokenRefusedError: there is no other.
         """
         ...
 
@@ -41,10 +41,10 @@ class Token(Protocol):
 class ApplicationToken:
     """A token for the application itself; Twitch gives another at any time."""
 
-    def __init__(self, client_id: str, client_secret: str, *, url: str, http: PatientSession | None = None) -> None:
+    def __init__(self, client_id: str, client_secret: str, *, url: str, http: RetryingSession | None = None) -> None:
         self._client_id, self._client_secret = _sendable(client_id, "twitch.client_id"), client_secret
         self._url = url.rstrip("/")
-        self._http = http or PatientSession()
+        self._http = http or RetryingSession()
         self._token = ""
 
     def __repr__(self) -> str:
@@ -65,7 +65,7 @@ class ApplicationToken:
         answer = _answer(self._http, "POST", f"{self._url}/token", data=asked)
         token = answer.get("access_token")
         if not isinstance(token, str) or not token:
-            raise TokenRefused("Twitch gives no token for twitch.client_id and twitch.client_secret: check both")
+            raise TokenRefusedError("Twitch gives no token for twitch.client_id and twitch.client_secret: check both")
         self._token = token
 
 
@@ -87,19 +87,19 @@ class TwitchUser:
 class UserToken:
     """A token that a user made, with or without `oauth:` before it; once it has run out, only the user can help."""
 
-    def __init__(self, token: str, client_id: str | None, *, url: str, http: PatientSession | None = None) -> None:
+    def __init__(self, token: str, client_id: str | None, *, url: str, http: RetryingSession | None = None) -> None:
         """Take a token.
 
         Args:
             client_id: of the application that it was made with; None asks Twitch.
 
         Raises:
-            TokenRefused: no header can hold it.
+            TokenRefusedError: no header can hold it.
         """
         self._token = _sendable(token.strip().removeprefix("oauth:"), "twitch.oauth_token")
         self._client_id = None if client_id is None else _sendable(client_id, "twitch.client_id")
         self._url = url.rstrip("/")
-        self._http = http or PatientSession()
+        self._http = http or RetryingSession()
 
     def __repr__(self) -> str:
         return "UserToken(not shown)"
@@ -116,13 +116,13 @@ class UserToken:
             scope: that the token must have.
 
         Raises:
-            TokenRefused: Twitch does not know the token, or it lacks the scope.
-            NoAnswer: Twitch does not tell.
+            TokenRefusedError: Twitch does not know the token, or it lacks the scope.
+            NoAnswerError: Twitch does not tell.
         """
         told = self._validated()
         scopes = told.get("scopes")
         if scope is not None and (not isinstance(scopes, list) or scope not in scopes):
-            raise TokenRefused(f"twitch.oauth_token lacks the scope {scope}: make one that has it")
+            raise TokenRefusedError(f"twitch.oauth_token lacks the scope {scope}: make one that has it")
         login, user_id, client_id = (_text(told, name) for name in ("login", "user_id", "client_id"))
         return TwitchUser(login.lower(), user_id, client_id, self._token)
 
@@ -134,31 +134,31 @@ class UserToken:
         return told
 
     def renew(self) -> None:
-        raise TokenRefused(
+        raise TokenRefusedError(
             "Twitch refuses twitch.oauth_token: it has run out, was withdrawn, or belongs to another client id than "
             "twitch.client_id; make a new one, or leave it out and set twitch.client_id and twitch.client_secret"
         )
 
 
-def token_of(
+def token_from_credentials(
     *,
     client_id: str | None,
     client_secret: str | None,
     oauth_token: str | None,
     url: str,
-    http: PatientSession | None = None,
+    http: RetryingSession | None = None,
 ) -> ApplicationToken | UserToken:
     """The token that the settings allow: the user's own where there is one.
 
     Raises:
-        TokenRefused: they allow none.
+        TokenRefusedError: they allow none.
     """
     if oauth_token:
         return UserToken(oauth_token, client_id, url=url, http=http)
     if client_id and client_secret:
         return ApplicationToken(client_id, client_secret, url=url, http=http)
     missing = [name for name, value in (("client_id", client_id), ("client_secret", client_secret)) if not value]
-    raise TokenRefused(
+    raise TokenRefusedError(
         f"Helix needs credentials: set {' and '.join(f'twitch.{name}' for name in missing)} "
         f"({_NEW_APPLICATION}), or twitch.oauth_token"
     )
@@ -168,11 +168,11 @@ def _sendable(text: str, setting: str) -> str:
     """The text, if a header can hold it."""
     if not text or not text.isascii() or not text.isprintable() or " " in text:
         # None of it is shown: it may be a secret in part.
-        raise TokenRefused(f"{setting} holds characters that no credential of Twitch has: copy it again")
+        raise TokenRefusedError(f"{setting} holds characters that no credential of Twitch has: copy it again")
     return text
 
 
-def _answer(http: PatientSession, method: str, url: str, **asked: Any) -> dict[str, Any]:
+def _answer(http: RetryingSession, method: str, url: str, **asked: Any) -> dict[str, Any]:
     """The JSON object of an answer; {} where Twitch refuses."""
     answer = http.request(method, url, **asked)
     return (json_object(answer) or {}) if answer.status_code == 200 else {}
@@ -182,5 +182,5 @@ def _text(told: dict[str, Any], name: str) -> str:
     """What Twitch tells of a user's token; an application's has no user."""
     found = told.get(name)
     if not isinstance(found, str) or not found:
-        raise TokenRefused(f"twitch.oauth_token is no user's token: Twitch tells no {name} of it")
+        raise TokenRefusedError(f"twitch.oauth_token is no user's token: Twitch tells no {name} of it")
     return found

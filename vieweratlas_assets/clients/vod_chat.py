@@ -12,8 +12,8 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from vieweratlas_assets.clients.http import NoAnswer, PatientSession, json_object
-from vieweratlas_assets.faults import Mendable
+from vieweratlas_assets.clients.http import NoAnswerError, RetryingSession, json_object
+from vieweratlas_assets.errors import TwitchError
 
 OPERATION = "VideoCommentsByOffsetOrCursor"
 WAITS_S = (1.0, 2.0, 4.0, 8.0, 16.0)
@@ -33,24 +33,26 @@ class Comment(NamedTuple):
     login: str | None
 
 
-class VodGone(LookupError):
-    """Twitch has the VOD no more, or never had."""
+class VodGoneError(TwitchError):
+    """Twitch does not have the VOD (any more)."""
 
 
-class VodChatFailed(RuntimeError):
-    """A VOD's chat cannot be read to its end now; later it may."""
+class VodChatError(TwitchError):
+    """A VOD's chat could not be read to its end; a later attempt may succeed."""
+
+    retryable = True
 
 
-class VodChatMisconfigured(Mendable, RuntimeError):
-    """No VOD's chat can be read before somebody changes a setting, which the message names."""
+class VodChatMisconfiguredError(TwitchError):
+    """No VOD's chat can be read until a setting changes; the message names it."""
 
 
-class _Trouble(RuntimeError):
-    """The endpoint answers with an error that passes."""
+class _ServiceError(RuntimeError):
+    """The endpoint answered with a temporary error."""
 
 
-class _CursorRefused(RuntimeError):
-    """The endpoint does not take its own cursor back."""
+class _CursorRefusedError(RuntimeError):
+    """The endpoint refuses a cursor that it returned."""
 
 
 class GraphqlVodChat:
@@ -63,7 +65,7 @@ class GraphqlVodChat:
         client_id: str,
         query_hash: str,
         turn: Callable[[], None],
-        http: PatientSession | None = None,
+        http: RetryingSession | None = None,
     ) -> None:
         """Ask nothing yet.
 
@@ -75,7 +77,7 @@ class GraphqlVodChat:
         self._url, self._client_id, self._query_hash = url, client_id, query_hash
         self._turn = turn
         # Each request takes a turn: those that are tried again too.
-        self._http = http or PatientSession(retries=0)
+        self._http = http or RetryingSession(retries=0)
 
     def pages(self, vod_id: str, start_s: int = 0) -> Iterator[Sequence[Comment]]:
         """All comments from a second of the VOD on, in their order; the first may begin before it.
@@ -83,7 +85,7 @@ class GraphqlVodChat:
         By cursor, and where that is refused by offset to the end of the VOD.
 
         Raises:
-            VodGone, VodChatFailed, VodChatMisconfigured: see there; after VodChatFailed, all that was handed out
+            VodGoneError, VodChatError, VodChatMisconfiguredError: see there; after VodChatError, all that was handed out
                 stands, and the rest can be asked for from the second of the last comment on.
         """
         known: deque[frozenset[str]] = deque(maxlen=PAGES_KNOWN)
@@ -92,13 +94,13 @@ class GraphqlVodChat:
         while True:
             try:
                 edges, more = self._page(vod_id, asked, first=not known)
-            except _CursorRefused:
+            except _CursorRefusedError:
                 by_cursor, asked = False, {"contentOffsetSeconds": last_s}
                 continue
             comments = [_comment(edge) for edge in edges]
             seen = frozenset().union(*known)
             if known and "contentOffsetSeconds" in asked and comments[0].id not in seen:
-                raise VodChatFailed(f"by offset, comments before second {comments[0].offset_s} cannot be reached")
+                raise VodChatError(f"by offset, comments before second {comments[0].offset_s} cannot be reached")
             fresh = [comment for comment in comments if comment.id not in seen]
             known.append(frozenset(comment.id for comment in comments))
             yield fresh
@@ -107,7 +109,7 @@ class GraphqlVodChat:
             last_s = max(last_s, comments[-1].offset_s)
             stale = 0 if fresh else stale + 1
             if stale > MOST_STALE:
-                raise VodChatFailed(f"{stale} pages one after another brought nothing new, and there are more")
+                raise VodChatError(f"{stale} pages one after another brought nothing new, and there are more")
             cursor = edges[-1].get("cursor")
             # One that is missing, or leads to what is known, leads nowhere.
             by_cursor = by_cursor and bool(cursor) and bool(fresh)
@@ -122,13 +124,13 @@ class GraphqlVodChat:
         """One page for each minute of a VOD, and of it the comments of that minute; a page with more serves more.
 
         Raises:
-            VodGone, VodChatFailed, VodChatMisconfigured: as `pages`.
+            VodGoneError, VodChatError, VodChatMisconfiguredError: as `pages`.
         """
         begin_s, last_s, more = start_s - start_s % 60, -1, True
         while more and begin_s < duration_s:
             try:
                 edges, more = self._page(vod_id, {"contentOffsetSeconds": begin_s}, first=True)
-            except VodChatFailed:
+            except VodChatError:
                 # So the endpoint answers too where nobody wrote any more.
                 if last_s < 0 or self._has_comments(vod_id, last_s, begin_s):
                     raise
@@ -155,10 +157,10 @@ class GraphqlVodChat:
                 edges, more = self._ask(vod_id, asked)
                 if edges or (first and not more):
                     return edges, more
-                raise _Trouble("a page without comments, where more were promised")
-            except _Trouble as trouble:
+                raise _ServiceError("a page without comments, where more were promised")
+            except _ServiceError as trouble:
                 if wait_s is None:
-                    raise VodChatFailed(f"{trouble}, {1 + len(WAITS_S)} times") from None
+                    raise VodChatError(f"{trouble}, {1 + len(WAITS_S)} times") from None
                 LOG.info("VOD %s: %s; trying again", vod_id, trouble)
                 self._http.sleep(wait_s + self._http.jitter())
         raise AssertionError("the last wait is None")
@@ -172,26 +174,26 @@ class GraphqlVodChat:
         }
         try:
             answer = self._http.request("POST", self._url, json=body, headers={"Client-ID": self._client_id})
-        except NoAnswer as error:
-            raise _Trouble(str(error)) from None
+        except NoAnswerError as error:
+            raise _ServiceError(str(error)) from None
         found = json_object(answer)
         told = _told_errors(found)
         if answer.status_code in (400, 401, 403):
-            raise VodChatMisconfigured(
+            raise VodChatMisconfiguredError(
                 f"{self._url} answers HTTP {answer.status_code} {told}: see vod.graphql_client_id and vod.graphql_url"
             )
         if answer.status_code != 200 or found is None:
-            raise _Trouble(f"HTTP {answer.status_code} {told}".strip())
+            raise _ServiceError(f"HTTP {answer.status_code} {told}".strip())
         if NOT_FOUND in told.lower().replace(" ", ""):
-            raise VodChatMisconfigured(
+            raise VodChatMisconfiguredError(
                 f"{self._url} does not know the query any more: see vod.graphql_query_hash, or set vod.chat_source "
                 "to twitchdownloader"
             )
         if CURSOR_REFUSED in told.lower() and "cursor" in asked:
-            raise _CursorRefused(told)
+            raise _CursorRefusedError(told)
         data = found.get("data")
         if isinstance(data, dict) and "video" in data and data["video"] is None and not told:
-            raise VodGone("Twitch has no such VOD: it was deleted, or is not public")
+            raise VodGoneError("Twitch has no such VOD: it was deleted, or is not public")
         return _edges(data, told)
 
 
@@ -201,7 +203,7 @@ def _edges(data: Any, told: str) -> tuple[list[dict[str, Any]], bool]:
     edges = comments.get("edges") if isinstance(comments, dict) else None
     page = comments.get("pageInfo") if isinstance(comments, dict) else None
     if not isinstance(edges, list) or not isinstance(page, dict):
-        raise _Trouble(told or "an answer without comments")
+        raise _ServiceError(told or "an answer without comments")
     return [edge for edge in edges if isinstance(edge, dict)], page.get("hasNextPage") is True
 
 
@@ -209,7 +211,7 @@ def _comment(edge: Mapping[str, Any]) -> Comment:
     node = edge.get("node")
     offset = node.get("contentOffsetSeconds") if isinstance(node, dict) else None
     if not isinstance(node, dict) or not isinstance(node.get("id"), str) or not isinstance(offset, int):
-        raise VodChatFailed("a comment without an id or without its second")
+        raise VodChatError("a comment without an id or without its second")
     commenter = node.get("commenter")
     login = commenter.get("login") if isinstance(commenter, dict) else None
     return Comment(node["id"], offset, login.lower() if isinstance(login, str) and login else None)

@@ -17,15 +17,15 @@ from functools import partial
 import polars as pl
 
 from vieweratlas_assets.clients.chat import ChatSource
-from vieweratlas_assets.collector.metrics import Metrics
+from vieweratlas_assets.collector.health import Metrics
 from vieweratlas_assets.collector.minutes import MOST_OFF_S, MinuteBook
 from vieweratlas_assets.collector.spool import Spool
-from vieweratlas_assets.collector.wanted import RosterUnknown, Wanted
+from vieweratlas_assets.collector.wanted import RosterUnavailableError, Wanted
 from vieweratlas_assets.domain.presence.records import BUCKET_LEN_S
-from vieweratlas_assets.storage.objects import StorageError
+from vieweratlas_assets.errors import StorageError
 
 HOUR_S = 3600
-KIBIBYTES_A_MEBIBYTE = 1024
+KIB_PER_MIB = 1024
 LOG = logging.getLogger("vieweratlas.collector")
 Hours = dict[int, dict[str, int]]
 """By hour (s since 1970): rows, messages, dropped ones, unreadable lines, channel-minutes and their seconds."""
@@ -73,7 +73,7 @@ class Listeners:
     on_metrics: Callable[[Metrics], None] = lambda _: None
 
 
-NOBODY = Listeners()
+NO_LISTENERS = Listeners()
 
 
 @dataclass
@@ -100,12 +100,12 @@ class Collector:
         name: str,
         clock: Callable[[], float] = time.time,
         pace: Pace = PACE,
-        listeners: Listeners = NOBODY,
+        listeners: Listeners = NO_LISTENERS,
     ) -> None:
         """Prepare to collect.
 
         Args:
-            wanted: asked in a thread who is to be watched; while it raises RosterUnknown, those before are.
+            wanted: asked in a thread who is to be watched; while it raises RosterUnavailableError, those before are.
             name: of the collector, part of its files' names.
             clock: s since 1970.
         """
@@ -134,7 +134,7 @@ class Collector:
             The figures of each hour of which anything was collected.
 
         Raises:
-            RosterUnknown: from the start on it is not known who is to be watched.
+            RosterUnavailableError: from the start on it is not known who is to be watched.
             StorageError: at the end the lake did not take all files; the spool still has them.
         """
         try:
@@ -270,7 +270,7 @@ class Collector:
             await asyncio.sleep(self._pace.roster_s)
             try:
                 self._now_wanted = await asyncio.to_thread(self._wanted)
-            except RosterUnknown as error:
+            except RosterUnavailableError as error:
                 LOG.warning("the same channels as before are watched: %s", error)
             else:
                 self._source.watch(self._now_wanted.channels)
@@ -317,13 +317,13 @@ class Collector:
             pending_files=len(pending),
             pending_s=0.0 if oldest is None else round(self._server_now() - oldest, 1),
             lost_files=self._spool.lost,
-            peak_memory_mib=round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / KIBIBYTES_A_MEBIBYTE, 1),
+            peak_memory_mib=round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / KIB_PER_MIB, 1),
             cpu_share=round((self._measured.cpu_s - before.cpu_s) / passed_s, 3),
         )
 
 
 def add_figures(hours: Hours, rows: pl.DataFrame) -> None:
-    """Count rows of RAW_SNAPSHOTS towards the figures of their hours."""
+    """Count rows of RAW_SNAPSHOTS toward the figures of their hours."""
     sums = ("messages", "dropped_mirrors", "dropped_bots", "unreadable_lines", "coverage_s")
     # Of what came late the minute is counted already.
     is_minute = (pl.col("coverage_s") > 0) | pl.col("gap_reasons").is_not_null()

@@ -13,9 +13,10 @@ from pathlib import Path
 import polars as pl
 
 from vieweratlas_assets.domain import lake
+from vieweratlas_assets.errors import StorageError
 from vieweratlas_assets.storage import parquet
 from vieweratlas_assets.storage.local import LocalStore
-from vieweratlas_assets.storage.objects import ObjectStore, StorageError
+from vieweratlas_assets.storage.objects import ObjectStore
 
 MOST_UNSAVED_BYTES = 256 << 20
 _MINUTE = re.compile(r"-(?P<minute>\d\d)-[0-9a-f]{8}\.parquet$")

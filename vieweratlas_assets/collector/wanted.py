@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from vieweratlas_assets.domain.schemas import CHANNEL_ROSTER
-from vieweratlas_assets.faults import Mendable
+from vieweratlas_assets.errors import TwitchError
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,13 @@ class Wanted:
     roster: pl.DataFrame = field(default_factory=CHANNEL_ROSTER.empty)
 
 
-class RosterUnknown(Mendable):
-    """Who is to be watched cannot be told now; it may be asked again."""
+class RosterUnavailableError(TwitchError):
+    """The channels to watch are not known right now."""
+
+    retryable = True
 
 
-class NobodyToWatch(RosterUnknown):
-    """The settings name nobody, or cannot be read: only a person can mend that."""
+class NoChannelsError(RosterUnavailableError):
+    """The settings name no channel, or the watch list cannot be read."""
+
+    retryable = False

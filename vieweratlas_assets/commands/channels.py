@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from vieweratlas_assets import terminal
+from vieweratlas_assets.commands import display
 from vieweratlas_assets.settings import Settings
 
 TITLE = "The channels with the most viewers"
@@ -35,16 +35,16 @@ def update(settings: Settings, limit: int, output: Path) -> None:
     needs twitch.client_id and twitch.client_secret, or twitch.oauth_token.
     """
     from vieweratlas_assets.domain.presence.roster import watch_list_text
-    from vieweratlas_assets.twitch import helix_client
+    from vieweratlas_assets.wiring.twitch import helix_client
 
     try:
         if output.exists() and not output.read_text(encoding="utf-8").startswith(f"# {TITLE}"):
             raise click.ClickException(f"{output} was not written by this command: name another file, or move it")
-        with terminal.console.status("asking Twitch who is live"):
+        with display.console.status("asking Twitch who is live"):
             logins = [stream["user_login"].lower() for stream in helix_client(settings).top_streams(limit)]
         if not logins:
             raise click.ClickException("Twitch names no channel that is live; nothing was written")
         output.write_text(watch_list_text(TITLE, logins), encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise click.ClickException(f"{output}: {error}") from error
-    terminal.console.print(f"{len(logins)} channels in {output}", highlight=False, soft_wrap=True)
+    display.console.print(f"{len(logins)} channels in {output}", highlight=False, soft_wrap=True)

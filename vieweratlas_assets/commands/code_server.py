@@ -12,7 +12,7 @@ import time
 
 import click
 
-from vieweratlas_assets import terminal
+from vieweratlas_assets.commands import display
 
 HOST_VARIABLE = "DAGSTER_CODE_LOCATION_HOST"
 SETTLES_S = 5.0
@@ -27,7 +27,7 @@ def code_server(port: int) -> None:
     Runs that an earlier one left when it was killed are told as failed, so that Dagster tries them again. They are
     known by DAGSTER_CODE_LOCATION_HOST, the name under which the daemon reaches this one.
     """
-    from vieweratlas_assets import history
+    from vieweratlas_assets.runs import history
 
     host = os.environ.get(HOST_VARIABLE)
     if host is None:
@@ -44,7 +44,7 @@ def code_server(port: int) -> None:
         if lost and process.poll() is None:
             time.sleep(SETTLES_S)
             for run in lost:
-                terminal.console.print(f"run {run.run_id} was lost, and is told as failed")
+                display.console.print(f"run {run.run_id} was lost, and is told as failed")
                 instance.report_run_failed(run, "the code location that it was a process of has ended")
         sys.exit(process.wait())
 

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vieweratlas_assets import terminal
+from vieweratlas_assets.commands import display
 from vieweratlas_assets.commands.metrics import namespace_option
 
 if TYPE_CHECKING:
-    from vieweratlas_assets.collector.metrics import Metrics
+    from vieweratlas_assets.collector.health import Metrics
     from vieweratlas_assets.settings import Settings
     from vieweratlas_assets.storage.objects import ObjectStore
 
@@ -39,7 +39,7 @@ def collect(settings: "Settings", minutes: float | None, form: str, namespace: s
 
     Watches the channels with the most viewers (which needs twitch.client_id and twitch.client_secret) and those of
     the watch list. Each minute becomes a file of raw/snapshots; while the lake cannot be reached, files wait on disk.
-    An hour that is over is reported to Dagster as a materialisation of raw_snapshots. A line of JSON a minute tells
+    An hour that is over is reported to Dagster as a materialization of raw_snapshots. A line of JSON a minute tells
     how it does; `vieweratlas health` reads the last. SIGTERM and Ctrl-C seal what there is.
     """
     until = math.inf if minutes is None else time.time() + 60 * minutes
@@ -61,10 +61,10 @@ def continuous(
     again. SIGTERM and Ctrl-C seal what there is and end both; --max-runtime-hours and --max-cycles do so by
     themselves, where every hour costs money.
     """
-    from vieweratlas_assets import history
-    from vieweratlas_assets.daemon import kept_running
+    from vieweratlas_assets.runs.daemon import kept_running
+    from vieweratlas_assets.wiring.home import prepare_home
 
-    history.prepare_home()
+    prepare_home()
     until = math.inf if max_runtime_hours is None else time.time() + 3600 * max_runtime_hours
     variables = {"VIEWERATLAS_ROOT": settings.root, "VIEWERATLAS_SCHEDULES__RUNNING": ",".join(_schedules(settings))}
     with kept_running(variables, port):
@@ -80,16 +80,16 @@ def _schedules(settings: "Settings") -> list[str]:
 
 def _collect(settings: "Settings", until: float, most_hours: float = math.inf, namespace: str | None = None) -> None:
     """Collect, tell every minute how it goes (for CloudWatch, under a namespace), and in the end what came of it."""
-    from vieweratlas_assets.collecting import collect_until_told, collector_of, spool_folder
     from vieweratlas_assets.collector.collector import Listeners
-    from vieweratlas_assets.collector.metrics import write_health
+    from vieweratlas_assets.collector.health import write_health
     from vieweratlas_assets.domain.lake import RAW_SNAPSHOTS
     from vieweratlas_assets.monitoring.formats import embedded_lines
-    from vieweratlas_assets.monitoring.metrics import of_collector
-    from vieweratlas_assets.privacy import viewer_names
-    from vieweratlas_assets.storage.opening import open_store
+    from vieweratlas_assets.monitoring.measurements import of_collector
+    from vieweratlas_assets.wiring.collector import collect_until_stopped, collector_from_settings, spool_folder
+    from vieweratlas_assets.wiring.lake import open_lake
 
-    store = open_store(settings.root, region=settings.storage.region)
+    lake = open_lake(settings)
+    store = lake.store
     spool = spool_folder(settings)
 
     def on_metrics(metrics: "Metrics") -> None:
@@ -102,10 +102,10 @@ def _collect(settings: "Settings", until: float, most_hours: float = math.inf, n
         write_health(spool, metrics)
 
     listeners = Listeners(lambda hour, _: _report(settings, store, hour), on_metrics)
-    collector = collector_of(settings, store, viewer_names(settings), listeners=listeners)
-    hours, _ = collect_until_told(collector, until, hours=most_hours)
+    collector = collector_from_settings(settings, store, lake.names, listeners=listeners)
+    hours, _ = collect_until_stopped(collector, until, hours=most_hours)
     told = {name: sum(figures[name] for figures in hours.values()) for name in ("messages", "channel_minutes")}
-    terminal.console.print(
+    display.console.print(
         f"Collected {told['messages']:,} messages in {told['channel_minutes']:,} channel-minutes; "
         f"they are in {store.uri(RAW_SNAPSHOTS)}"
     )
@@ -121,35 +121,28 @@ def health(settings: "Settings", alive: bool) -> None:
 
     For a container's health check: reads what `vieweratlas collect` told last, and asks nobody.
     """
-    from vieweratlas_assets.collecting import spool_folder
-    from vieweratlas_assets.collector.metrics import ailments, read_health, silence
+    from vieweratlas_assets.collector.health import health_problems, read_health, staleness
+    from vieweratlas_assets.wiring.collector import spool_folder
 
     folder = spool_folder(settings)
     try:
         metrics = read_health(folder)
     except (OSError, ValueError) as error:
         raise click.ClickException(f"no collector told how it is in {folder}: {error}") from error
-    if found := (silence if alive else ailments)(metrics, time.time()):
+    if found := (staleness if alive else health_problems)(metrics, time.time()):
         raise click.ClickException(f"the collector is not well: {'; '.join(found)}")
-    terminal.console.print(
+    display.console.print(
         f"The collector is well: {metrics.channels_joined} of {metrics.channels_wanted} channels joined, "
         f"{metrics.messages_per_s} messages/s, told {time.time() - metrics.at:.0f} s ago"
     )
 
 
 def _report(settings: "Settings", store: "ObjectStore", hour: int) -> None:
-    """Tell Dagster of an hour that the lake has."""
-    from vieweratlas_assets import history
-    from vieweratlas_assets.defs import metadata
-    from vieweratlas_assets.partitions import hour_key
-    from vieweratlas_assets.storage.raw import hour_figures
+    """Report an hour that the lake has to Dagster."""
+    from vieweratlas_assets.runs import history, report
 
     moment = dt.datetime.fromtimestamp(hour, dt.UTC)
-    facts = hour_figures(store, moment)
-    if facts is None:
-        print(f"the lake has nothing of {moment:%Y-%m-%d-%H}:00", file=sys.stderr)
-        return
-    facts |= {"collector": settings.collection.collector}
+    facts = {"collector": settings.collection.collector}
     with history.open_instance() as instance:
-        key = hour_key(moment.date(), moment.hour)
-        history.report_partition(instance, "raw_snapshots", key, metadata.shown(facts))
+        if not report.report_collected_hour(instance, store, moment, facts):
+            print(f"the lake has nothing of {moment:%Y-%m-%d-%H}:00", file=sys.stderr)

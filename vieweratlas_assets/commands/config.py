@@ -10,9 +10,10 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
-from vieweratlas_assets import terminal
+from vieweratlas_assets.commands import display
 from vieweratlas_assets.commands.start import resolve
-from vieweratlas_assets.settings import Resolved, SettingsError, is_secret, keys, value_of
+from vieweratlas_assets.errors import SettingsError
+from vieweratlas_assets.settings import Resolved, is_secret, keys, value_of
 
 
 @click.group("config")
@@ -44,7 +45,7 @@ def show(root: str | None, config: str | None, as_json: bool) -> None:
     for key, row in rows.items():
         section, _, name = key.rpartition(".")
         table.add_row(section, name, escape(_text(row["value"])), escape(row["origin"]))
-    terminal.console.print(table)
+    display.console.print(table)
 
 
 @config_group.command("validate")
@@ -56,13 +57,13 @@ def validate(root: str | None, config: str | None) -> None:
     CONFIG is a preset or a YAML file; else VIEWERATLAS_CONFIG says which.
     """
     from vieweratlas_assets.domain.communities.detectors import community_detector
-    from vieweratlas_assets.plugins import load_plugins, load_visualisers
-    from vieweratlas_assets.storage.objects import StorageError
+    from vieweratlas_assets.errors import StorageError
     from vieweratlas_assets.storage.opening import open_store
+    from vieweratlas_assets.wiring.plugins import load_plugins, load_visualizers
 
     resolved = resolve(root, config)
     settings, faults = resolved.settings, []
-    for load in (load_plugins, load_visualisers):
+    for load in (load_plugins, load_visualizers):
         try:
             load(settings)
         except SettingsError as error:
@@ -78,7 +79,7 @@ def validate(root: str | None, config: str | None) -> None:
     if faults:
         raise SettingsError(*faults)
     changed = sum(origin != "default" for origin in resolved.origins.values())
-    terminal.console.print(f"OK: {len(resolved.origins)} settings, {changed} of them not by default")
+    display.console.print(f"OK: {len(resolved.origins)} settings, {changed} of them not by default")
 
 
 def _row(key: str, resolved: Resolved) -> dict[str, Any]:

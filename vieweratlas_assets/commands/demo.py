@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vieweratlas_assets import terminal
-from vieweratlas_assets.commands.analysis import analyse, fail_for
+from vieweratlas_assets.commands import display
+from vieweratlas_assets.commands.analyze import fail_for, plan_days, run_plan
 from vieweratlas_assets.commands.start import start, without_copies
 from vieweratlas_assets.sandbox.world import WorldSpec
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
 
-    from vieweratlas_assets.defs.io_managers import LakeIOManager
-    from vieweratlas_assets.settings import Settings
+    from vieweratlas_assets.storage.lake import Lake
     from vieweratlas_assets.storage.objects import ObjectStore
 
 # Commands import what they run inside: loading Dagster takes seconds, and `--help` must not.
@@ -37,56 +36,55 @@ def demo(chosen: str | None, root: str | None, channels: int, viewers: int, days
     and asks it who is live, as it does with the real one. Ends with how well the planted communities were found, and
     the paths of what was made. Called again, it only makes the atlas anew.
     """
-    from vieweratlas_assets import history
-    from vieweratlas_assets.defs.io_managers import lake_of
-    from vieweratlas_assets.demo import AnotherWorld, has_world
+    from vieweratlas_assets.runs import history
+    from vieweratlas_assets.wiring.demo import OtherWorldError, has_world
+    from vieweratlas_assets.wiring.lake import open_lake
 
     # Made-up viewers must never land among collected ones: the environment's lake has to be named to be used.
     settings = start(root or chosen or "demo")
     # Its folder is for people already: no copies beside it.
     settings = without_copies(settings)
-    lake = lake_of(settings)
+    lake = open_lake(settings)
     try:
         spec = WorldSpec(seed=seed, channels=channels, viewers=viewers, days=days)
         is_there = has_world(lake.store, spec)
-    except (ValueError, AnotherWorld) as error:
+    except (ValueError, OtherWorldError) as error:
         raise click.UsageError(str(error)) from error
     last = spec.start + dt.timedelta(days=days - 1)
+    if is_there:
+        display.console.print(f"{lake.store.root} already has this made-up Twitch", soft_wrap=True)
+    else:
+        _collect(lake, spec)
     with history.open_instance() as instance:
-        if is_there:
-            terminal.console.print(f"{lake.store.root} has this made-up Twitch already", soft_wrap=True)
-        else:
-            _collect(settings, lake.store, spec)
         _report_world(instance, lake.store, spec)
-        failures = analyse(settings, instance, spec.start, last)
+    failures = run_plan(settings, lake, plan_days(settings, lake, spec.start, last))
     _print_recovery(lake, last)
-    terminal.print_products(lake.sealed, last)
+    display.print_products(lake.sealed, last)
     fail_for(failures)
 
 
-def _collect(settings: "Settings", store: "ObjectStore", spec: WorldSpec) -> None:
+def _collect(lake: "Lake", spec: WorldSpec) -> None:
     """Collect the made-up Twitch, and say what became of its messages."""
-    from vieweratlas_assets.demo import collect_world
-    from vieweratlas_assets.privacy import viewer_names
+    from vieweratlas_assets.wiring.demo import collect_world
 
     first = dt.datetime.combine(spec.start, dt.time(), dt.UTC)
-    with terminal.progress_bar() as progress:
+    with display.progress_bar() as progress:
         bar = progress.add_task("hours of live chat", total=24 * spec.days, now="")
 
         def on_moment(moment: dt.datetime) -> None:
             hours = min((moment - first) // dt.timedelta(hours=1), 24 * spec.days)
             progress.update(bar, completed=hours, now=f"{moment:%Y-%m-%d %H:%M}")
 
-        told = collect_world(store, viewer_names(settings), spec, on_moment=on_moment)
+        told = collect_world(lake.store, lake.names, spec, on_moment=on_moment)
     counted = told.counted + told.mirrors + told.bots
-    terminal.console.print(
+    display.console.print(
         f"Chat: {told.sent:,} messages were sent to the collector; {told.counted:,} counted, {told.mirrors:,} "
         f"mirrors of Shared Chat and {told.bots:,} of bots dropped, {told.sent - counted:,} lost. "
         f"Channels were observed for {told.observed_s / told.wanted_s:.1%} of the time in which they were wanted."
     )
 
 
-def _print_recovery(lake: "LakeIOManager", day: dt.date) -> None:
+def _print_recovery(lake: "Lake", day: dt.date) -> None:
     """Say how well the communities of a day are the planted ones."""
     import polars as pl
 
@@ -100,31 +98,22 @@ def _print_recovery(lake: "LakeIOManager", day: dt.date) -> None:
     truth = lake.store.download_json(planted_communities())["communities"]
     planted = pl.DataFrame({"channel": list(truth), "community": list(truth.values())})
     same = agreement(lake.sealed.table(record, COMMUNITIES), planted)
-    terminal.console.print(
+    display.console.print(
         f"Planted communities recovered: adjusted Rand index {same.adjusted_rand_index:.3f} "
         f"over {same.channels} of {planted.height} channels"
     )
 
 
 def _report_world(instance: "DagsterInstance", store: "ObjectStore", spec: WorldSpec) -> None:
-    """Tell Dagster of what the lake has of the made-up Twitch, as collectors do."""
-    from vieweratlas_assets import history
-    from vieweratlas_assets.defs import metadata
+    """Report to Dagster what the lake has of the made-up Twitch, as collectors do."""
     from vieweratlas_assets.domain import lake as paths
-    from vieweratlas_assets.partitions import hour_key
-    from vieweratlas_assets.storage.raw import hour_figures
+    from vieweratlas_assets.runs import report
 
-    for offset in range(spec.days):
-        day = spec.start + dt.timedelta(days=offset)
-        catalog = {"dagster/uri": store.uri(paths.vod_catalog(day)), "origin": "demo"}
-        history.report_partition(instance, "vod_catalog", day, catalog)
-        history.report_partition(instance, "vod_presence", day, {"origin": "demo"})
+    for day in spec.dates:
+        report.report_vods(instance, store, day, origin="demo")
         for number in range(24):
             hour = dt.datetime.combine(day, dt.time(number), dt.UTC)
             roster = paths.channel_roster(day, number)
             if store.exists(roster):
-                uri = {"dagster/uri": store.uri(roster)}
-                history.report_partition(instance, "channel_roster", hour_key(day, number), uri)
-            if (facts := hour_figures(store, hour)) is not None:
-                shown = metadata.shown(facts)
-                history.report_partition(instance, "raw_snapshots", hour_key(day, number), shown)
+                report.report_hour(instance, "channel_roster", hour, {"dagster/uri": store.uri(roster)})
+            report.report_collected_hour(instance, store, hour)

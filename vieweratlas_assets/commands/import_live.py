@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
-from vieweratlas_assets import terminal
+from vieweratlas_assets.commands import display
 from vieweratlas_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -55,32 +55,31 @@ def import_live(settings: Settings, folder: Path | None, time_zone: ZoneInfo | N
     What cannot be used is named and passed over. An import that was cut off goes on where it stopped. `vieweratlas
     analyze` makes live presence of what was imported.
     """
-    from vieweratlas_assets import history
-    from vieweratlas_assets.defs.io_managers import lake_of
     from vieweratlas_assets.importers.live import ImportRules, find_snapshot_files, run_live_import
     from vieweratlas_assets.importers.local_time import LocalTimes
-    from vieweratlas_assets.privacy import viewer_names
+    from vieweratlas_assets.runs import history
+    from vieweratlas_assets.wiring.lake import open_lake
 
-    lake = lake_of(settings)
+    lake = open_lake(settings)
     folder = folder or Path(settings.collection.logs_dir)
     if not folder.exists():
         raise click.UsageError(f"{folder} is not there: name the folder, or set collection.logs_dir")
     plan = find_snapshot_files(folder)
     rules = ImportRules(
         times=LocalTimes(time_zone or ZoneInfo(settings.collection.time_zone)),
-        names=viewer_names(settings),
+        names=lake.names,
         first_day=settings.partitions.daily_start,
         last_day=dt.datetime.now(dt.UTC).date(),
         replace=replace,
     )
-    with terminal.progress_bar() as progress:
+    with display.progress_bar() as progress:
         bar = progress.add_task("importing snapshots", total=len(plan.files), now="")
         done = run_live_import(
             plan, lake.store, rules, on_file=lambda name: progress.update(bar, advance=1, now=name)
         )
     with history.open_instance() as instance:
         _report_hours(instance, lake.store, done, settings.partitions.hourly_start)
-    terminal.print_import(f"Import of {folder} into {lake.store.root}", done.report)
+    display.print_import(f"Import of {folder} into {lake.store.root}", done.report)
     if done.report.rejections and not done.took_any:
         raise click.ClickException("nothing was imported")
 
@@ -88,23 +87,21 @@ def import_live(settings: Settings, folder: Path | None, time_zone: ZoneInfo | N
 def _report_hours(
     instance: "DagsterInstance", store: "ObjectStore", done: "LiveImported", hourly_start: dt.datetime
 ) -> None:
-    """Tell Dagster of the hours that were written, and of those that an import which was cut off did not tell."""
-    import dagster as dg
-
-    from vieweratlas_assets import history
+    """Report the written hours to Dagster, and those that an interrupted import did not report."""
+    from vieweratlas_assets.domain.days import hour_key
     from vieweratlas_assets.domain.lake import raw_hour
-    from vieweratlas_assets.partitions import hour_key
+    from vieweratlas_assets.runs import report
 
-    told = instance.get_materialized_partitions(dg.AssetKey("raw_snapshots"))
-    known = {hour for hour in done.known if hour_key(hour.date(), hour.hour) not in told}
-    hours = sorted(hour for hour in known | done.written.keys() if hour >= hourly_start)
-    with terminal.progress_bar() as progress:
-        bar = progress.add_task("telling Dagster", total=len(hours), now="")
+    reported = report.reported_partitions(instance, "raw_snapshots")
+    unreported = {hour for hour in done.known if hour_key(hour.date(), hour.hour) not in reported}
+    hours = sorted(hour for hour in unreported | done.written.keys() if hour >= hourly_start)
+    with display.progress_bar() as progress:
+        bar = progress.add_task("reporting to Dagster", total=len(hours), now="")
         for hour in hours:
-            figures = {
+            facts = {
                 "dagster/uri": store.uri(raw_hour(hour).rstrip("/")),
                 "origin": "import live",
                 "snapshots_imported": done.written.get(hour, 0),
             }
-            history.report_partition(instance, "raw_snapshots", hour_key(hour.date(), hour.hour), figures)
+            report.report_hour(instance, "raw_snapshots", hour, facts)
             progress.update(bar, advance=1, now=str(hour))

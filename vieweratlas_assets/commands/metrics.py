@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vieweratlas_assets import terminal
+from vieweratlas_assets.commands import display
 from vieweratlas_assets.commands.signals import until_signalled
 
 if TYPE_CHECKING:
-    from vieweratlas_assets.monitoring.metrics import Measurement
+    from vieweratlas_assets.monitoring.measurements import Measurement
     from vieweratlas_assets.settings import Settings
 
 LATELY = dt.timedelta(hours=1)
@@ -56,7 +56,7 @@ def metrics(settings: "Settings", form: str, namespace: str, every: int | None, 
         if port is not None:
             registry = prometheus_registry(lambda: _measure(settings))
             server, serving = start_http_server(port, host, registry)
-            terminal.console.print(f"Prometheus finds metrics on http://{host}:{port}/metrics")
+            display.console.print(f"Prometheus finds metrics on http://{host}:{port}/metrics")
             ended.wait()
             server.shutdown()
             serving.join()
@@ -85,11 +85,12 @@ def _tell(settings: "Settings", form: str, namespace: str, *, goes_on: bool) -> 
 
 def _measure(settings: "Settings") -> Iterator["Measurement"]:
     """Ask the queue, Dagster, and the collector where there is one on this machine."""
-    from vieweratlas_assets import history, partitions
-    from vieweratlas_assets.collecting import spool_folder
-    from vieweratlas_assets.collector.metrics import HEALTH_FILE, read_health
-    from vieweratlas_assets.fetching import open_queue
-    from vieweratlas_assets.monitoring import metrics as measured
+    from vieweratlas_assets.collector.health import HEALTH_FILE, read_health
+    from vieweratlas_assets.domain.days import partition_end
+    from vieweratlas_assets.monitoring import measurements as measured
+    from vieweratlas_assets.runs import history
+    from vieweratlas_assets.wiring.collector import spool_folder
+    from vieweratlas_assets.wiring.vod_workers import open_queue
 
     now = dt.datetime.now(dt.UTC)
     with open_queue(settings) as queue:
@@ -97,7 +98,7 @@ def _measure(settings: "Settings") -> Iterator["Measurement"]:
     with history.open_instance() as instance:
         yield from measured.of_runs(history.run_counts(instance), history.failed_runs(instance, now - LATELY))
         newest = history.newest_partitions(instance)
-    ends = {asset: end for asset, key in newest.items() if (end := partitions.end_of(key)) is not None}
+    ends = {asset: end for asset, key in newest.items() if (end := partition_end(key)) is not None}
     yield from measured.of_assets(ends, now)
     folder = spool_folder(settings)
     if (folder / HEALTH_FILE).exists():

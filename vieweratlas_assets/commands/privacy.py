@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vieweratlas_assets import terminal
-from vieweratlas_assets.commands.analysis import fail_for
+from vieweratlas_assets.commands import display
+from vieweratlas_assets.commands.analyze import fail_for
+from vieweratlas_assets.domain.days import range_text, ranges
 from vieweratlas_assets.settings import Settings
 
 if TYPE_CHECKING:
-    from vieweratlas_assets.defs.io_managers import LakeIOManager
     from vieweratlas_assets.storage.erasure import Erasure
+    from vieweratlas_assets.storage.lake import Lake
     from vieweratlas_assets.storage.retention import Pruning
 
 # Commands import what they run inside: loading Dagster takes seconds, and `--help` must not.
@@ -35,12 +36,10 @@ def new_key(settings: Settings, file: Path) -> None:
 
     Keep a copy: under another key every viewer gets another pseudonym.
     """
-    from vieweratlas_assets.privacy import write_new_key
+    from vieweratlas_assets.wiring.viewer_names import write_new_key
 
     write_new_key(file, root=settings.root)
-    terminal.console.print(
-        f"Key written to {file}; use it by VIEWERATLAS_PRIVACY__PSEUDONYM_KEY_FILE", soft_wrap=True
-    )
+    display.console.print(f"Key written to {file}; use it by VIEWERATLAS_PRIVACY__PSEUDONYM_KEY_FILE", soft_wrap=True)
 
 
 @privacy_group.command("names")
@@ -52,7 +51,7 @@ def names(settings: Settings, logins: tuple[str, ...]) -> None:
     For who asks what is stored of them. With a key (privacy.viewer_names is pseudonymous) that is the pseudonym, and
     the login under which older presence may stand.
     """
-    from vieweratlas_assets.privacy import viewer_names
+    from vieweratlas_assets.wiring.viewer_names import viewer_names
 
     for name in sorted(viewer_names(settings).forms(logins)):
         click.echo(name)
@@ -70,18 +69,16 @@ def erase(settings: Settings, viewers: tuple[str, ...], opted_out: bool, dry_run
     Ends with the days whose atlas counts them still, and the command that makes those anew. Stop collectors first;
     an erasure that was cut off can be run again.
     """
-    from vieweratlas_assets.privacy import viewer_names
     from vieweratlas_assets.storage import erasure
+    from vieweratlas_assets.wiring.lake import open_lake
 
-    names = viewer_names(settings)
+    lake = open_lake(settings)
+    names = lake.names
     asked = [*viewers, *(sorted(names.opted_out_viewers) if opted_out else ())]
     forms = names.forms(asked)
     if not forms:
         raise click.UsageError("name a viewer by --viewer, or --opted-out for a list that has some")
-    from vieweratlas_assets.defs.io_managers import lake_of
-
-    lake = lake_of(settings)
-    with terminal.progress_bar() as progress:
+    with display.progress_bar() as progress:
         total = len(erasure.files_with_names(lake.store))
         bar = progress.add_task("looking" if dry_run else "erasing", total=total, now="")
         done = erasure.erase(
@@ -95,41 +92,40 @@ def erase(settings: Settings, viewers: tuple[str, ...], opted_out: bool, dry_run
     if not dry_run and done.presence:
         _report_presence(done)
     if not forms <= names.forms(names.opted_out_viewers):
-        terminal.console.print(
+        display.console.print(
             "Who writes again is stored again: add `viewer NAME` to the opt-out list (privacy.opt_out_file)"
         )
     fail_for(done.left)
 
 
-def _print_erasure(lake: "LakeIOManager", done: "Erasure", *, dry_run: bool) -> None:
-    from vieweratlas_assets import runs
+def _print_erasure(lake: "Lake", done: "Erasure", *, dry_run: bool) -> None:
     from vieweratlas_assets.storage.erasure import atlas_days
 
     rows: list[dict[str, str | float | int | None]] = [
         {"table": table, "files": files, "rows": done.rows[table], "names": done.names[table]}
         for table, files in done.files.items()
     ]
-    terminal.print_table("Would be erased" if dry_run else "Erased", rows)
+    display.print_table("Would be erased" if dry_run else "Erased", rows)
     if done.days:
-        named = ", ".join(_range(*days) for days in runs.ranges(done.days))
-        terminal.console.print(f"{len(done.days)} day(s) affected: {named}", highlight=False)
+        named = ", ".join(range_text(*days) for days in ranges(done.days))
+        display.console.print(f"{len(done.days)} day(s) affected: {named}", highlight=False)
     if atlas := atlas_days(lake.sealed, done.days):
-        terminal.console.print(
+        display.console.print(
             f"{len(atlas)} day(s) of the atlas count them still; make those anew by", highlight=False
         )
-        for first, last in runs.ranges(atlas):
-            terminal.console.print(f"  vieweratlas analyze --from {first} --to {last}", highlight=False)
-        terminal.console.print("or, with all else that is out of date, by")
-        terminal.console.print("  vieweratlas analyze --outdated", highlight=False)
+        for first, last in ranges(atlas):
+            display.console.print(f"  vieweratlas analyze --from {first} --to {last}", highlight=False)
+        display.console.print("or, with all else that is out of date, by")
+        display.console.print("  vieweratlas analyze --outdated", highlight=False)
 
 
 def _report_presence(done: "Erasure") -> None:
-    """Tell Dagster that presence has changed: what was made of it shows as out of date in the UI."""
-    from vieweratlas_assets import history
+    """Report changed presence to Dagster: what was made of it shows as out of date in the UI."""
+    from vieweratlas_assets.runs import history, report
 
+    changed = [(asset, day, rows) for (asset, day), rows in sorted(done.presence.items())]
     with history.open_instance() as instance:
-        for (asset, day), rows in sorted(done.presence.items()):
-            history.report_partition(instance, asset, day, {"origin": "erase", "rows_changed": rows})
+        report.report_erasures(instance, changed)
 
 
 @click.command()
@@ -146,13 +142,13 @@ def prune(settings: Settings, dry_run: bool) -> None:
 
     Audiences and the atlas stay; an audience whose presence is gone is never made anew.
     """
-    from vieweratlas_assets.defs.io_managers import lake_of
     from vieweratlas_assets.storage import retention
+    from vieweratlas_assets.wiring.lake import open_lake
 
     privacy = settings.privacy
     kept = retention.Retention(privacy.raw_snapshots_days, privacy.raw_vod_chat_days, privacy.presence_days)
-    lake = lake_of(settings)
-    with terminal.progress_bar() as progress:
+    lake = open_lake(settings)
+    with display.progress_bar() as progress:
         bar = progress.add_task("looking" if dry_run else "pruning", total=None, now="")
         expired, unknown = retention.find_expired(lake.store, kept, now=dt.datetime.now(dt.UTC))
         progress.update(bar, total=len(expired))
@@ -160,23 +156,18 @@ def prune(settings: Settings, dry_run: bool) -> None:
             lake.store, expired, dry_run=dry_run, on_object=lambda old: progress.update(bar, advance=1, now=old.kind)
         )
     _print_pruning(done, dry_run=dry_run)
-    terminal.print_lines("kept, of unknown age", unknown)
+    display.print_lines("kept, of unknown age", unknown)
 
 
 def _print_pruning(done: "Pruning", *, dry_run: bool) -> None:
-    from vieweratlas_assets import runs
 
     rows: list[dict[str, str | float | int | None]] = [
         {"kind": kind, "files": files, "bytes": done.size_bytes[kind]} for kind, files in done.files.items()
     ]
-    terminal.print_table("Would be removed" if dry_run else "Removed", rows)
+    display.print_table("Would be removed" if dry_run else "Removed", rows)
     if done.days:
-        named = ", ".join(_range(*days) for days in runs.ranges(done.days))
-        terminal.console.print(f"Presence of {len(done.days)} day(s): {named}", highlight=False)
+        named = ", ".join(range_text(*days) for days in ranges(done.days))
+        display.console.print(f"Presence of {len(done.days)} day(s): {named}", highlight=False)
     if done.without_audience:
-        named = ", ".join(_range(*days) for days in runs.ranges(done.without_audience))
-        terminal.console.print(f"Of these had no audience, so that nothing is left: {named}", highlight=False)
-
-
-def _range(first: dt.date, last: dt.date) -> str:
-    return str(first) if first == last else f"{first} to {last}"
+        named = ", ".join(range_text(*days) for days in ranges(done.without_audience))
+        display.console.print(f"Of these had no audience, so that nothing is left: {named}", highlight=False)

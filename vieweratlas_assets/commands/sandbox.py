@@ -7,7 +7,7 @@ import datetime as dt
 
 import click
 
-from vieweratlas_assets import terminal
+from vieweratlas_assets.commands import display
 from vieweratlas_assets.sandbox.vocabulary import LANGUAGES
 from vieweratlas_assets.sandbox.world import WorldSpec
 
@@ -74,7 +74,7 @@ def up(
         # From the eve on, so that broadcasts are under way.
         eve = moment.date() - dt.timedelta(days=1)
         spec = WorldSpec(seed=seed, channels=channels, viewers=viewers, languages=languages, days=days, start=eve)
-        with terminal.console.status("making up a Twitch"):
+        with display.console.status("making up a Twitch"):
             world, clock = build_world(spec), SandboxClock(moment, speed)
             helix = SandboxHelix(world, clock, client_id=CLIENT_ID, client_secret=CLIENT_SECRET)
             chat = SandboxChat(WorldFeed(world), clock, knows=helix.knows)
@@ -95,8 +95,8 @@ def up(
         "TWITCH_CLIENT_ID": CLIENT_ID,
         "TWITCH_CLIENT_SECRET": CLIENT_SECRET,
     }.items():
-        terminal.console.print(f"export {name}={value}", highlight=False, soft_wrap=True)
-    terminal.console.print(
+        display.console.print(f"export {name}={value}", highlight=False, soft_wrap=True)
+    display.console.print(
         f"# for chat_account token and chat_source eventsub: export TWITCH_OAUTH_TOKEN={helix.user_token()}",
         highlight=False,
         soft_wrap=True,

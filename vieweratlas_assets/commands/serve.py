@@ -5,7 +5,7 @@ Belongs here: options, and what is printed. Not here: the server (serving).
 
 import click
 
-from vieweratlas_assets import terminal
+from vieweratlas_assets.commands import display
 from vieweratlas_assets.settings import Settings
 
 # Commands import what they run inside, so that `--help` is quick.
@@ -26,12 +26,12 @@ def serve(settings: Settings, port: int, host: str, opens: bool) -> None:
 
     The same files can be served from a bucket or any web server: they lie in site/ of the lake.
     """
-    from vieweratlas_assets.defs.io_managers import lake_of
+    from vieweratlas_assets.commands.site_server import site_server
     from vieweratlas_assets.domain import lake
     from vieweratlas_assets.domain.atlas import site
-    from vieweratlas_assets.serving import site_server
+    from vieweratlas_assets.wiring.lake import open_lake
 
-    store = lake_of(settings).store
+    store = open_lake(settings).store
     if not store.exists(lake.site_file(site.MANIFEST)):
         raise click.ClickException(f"there is no site in {store.root} yet: `vieweratlas analyze` makes it")
     try:
@@ -39,7 +39,7 @@ def serve(settings: Settings, port: int, host: str, opens: bool) -> None:
     except OSError as error:
         raise click.ClickException(f"cannot listen on {host}:{port}: {error}") from error
     address = f"http://{host}:{server.server_address[1]}/"
-    terminal.console.print(f"The site of {store.root} on {address}; stop it with Ctrl-C")
+    display.console.print(f"The site of {store.root} on {address}; stop it with Ctrl-C")
     if opens:
         click.launch(address)
     with server:

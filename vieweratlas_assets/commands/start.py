@@ -5,8 +5,8 @@ Belongs here: how the options of the command line become settings. Not here: the
 """
 
 from vieweratlas_assets.logs import start_log
-from vieweratlas_assets.plugins import load_plugins
 from vieweratlas_assets.settings import Resolved, Settings, resolve_settings
+from vieweratlas_assets.wiring.plugins import load_plugins
 
 
 def resolve(root: str | None, config: str | None = None) -> Resolved:

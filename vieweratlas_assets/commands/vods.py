@@ -1,6 +1,6 @@
 """The commands of `vieweratlas vods`, and `preprocess-vods`: the chat of past broadcasts.
 
-Belongs here: options, telling Dagster what was written, what is printed. Not here: finding VODs (cataloguing),
+Belongs here: options, telling Dagster what was written, what is printed. Not here: finding VODs (cataloging),
 fetching them (fetching, vods).
 """
 
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from vieweratlas_assets import terminal
+from vieweratlas_assets.commands import display
 from vieweratlas_assets.commands.signals import until_signalled
 from vieweratlas_assets.commands.start import start
 from vieweratlas_assets.settings import Settings
@@ -46,11 +46,11 @@ def add(settings: Settings, vod_ids: tuple[str, ...], channel: str | None, creat
     Twitch is asked when each was created, which decides its day. Without credentials, or where Twitch does not have
     it any more, --channel and --created-at tell.
     """
-    from vieweratlas_assets.cataloguing import add_to_catalogues, as_queued
     from vieweratlas_assets.domain.presence.helix_values import time
     from vieweratlas_assets.domain.presence.vod_catalog import catalog_of, whole, whole_at
-    from vieweratlas_assets.fetching import open_queue
     from vieweratlas_assets.vods.queue import QueuedVod
+    from vieweratlas_assets.wiring.vod_discovery import add_to_catalogs, as_queued
+    from vieweratlas_assets.wiring.vod_workers import open_queue
 
     began = None if created_at is None else time(created_at)
     if created_at is not None and began is None:
@@ -75,9 +75,9 @@ def add(settings: Settings, vod_ids: tuple[str, ...], channel: str | None, creat
         vods += [QueuedVod(vod_id, login, began, due_at=whole_at(began)) for vod_id in missing]
     with open_queue(settings) as queue:
         if not found.is_empty():
-            add_to_catalogues(queue, _store(settings), [found], found["created_at"].dt.date().unique().to_list())
+            add_to_catalogs(queue, _store(settings), [found], found["created_at"].dt.date().unique().to_list())
         added = queue.add(vods)
-    terminal.console.print(f"{added} of {len(vods)} VOD(s) are new in the queue")
+    display.console.print(f"{added} of {len(vods)} VOD(s) are new in the queue")
 
 
 @vods_group.command("discover")
@@ -97,33 +97,33 @@ def discover(settings: Settings, channels_file: Path | None, vod_limit: int | No
     """
     from dataclasses import replace
 
-    from vieweratlas_assets import cataloguing
-    from vieweratlas_assets.fetching import open_queue
-    from vieweratlas_assets.privacy import viewer_names
-    from vieweratlas_assets.twitch import helix_client, watch_list
+    from vieweratlas_assets.wiring import vod_discovery
+    from vieweratlas_assets.wiring.twitch import helix_client, watch_list
+    from vieweratlas_assets.wiring.viewer_names import viewer_names
+    from vieweratlas_assets.wiring.vod_workers import open_queue
 
     if channels_file is not None:
         chosen = settings.collection.model_copy(update={"channels": (), "channels_file": channels_file})
         settings = settings.model_copy(update={"collection": chosen})
     client, store, now = helix_client(settings), _store(settings), dt.datetime.now(dt.UTC)
-    limits = cataloguing.discovery_limits(settings)
+    limits = vod_discovery.discovery_limits(settings)
     limits = limits if vod_limit is None else replace(limits, most=vod_limit)
     watched = watch_list(settings)
-    with terminal.console.status("asking Twitch for channels"):
-        channels = cataloguing.tracked_channels(settings, store, client, watched, viewer_names(settings))
+    with display.console.status("asking Twitch for channels"):
+        channels = vod_discovery.tracked_channels(settings, store, client, watched, viewer_names(settings))
     if channels_file is not None:
         channels = {login: user_id for login, user_id in channels.items() if login in set(watched)}
     listed = added = 0
-    with open_queue(settings) as queue, terminal.progress_bar() as progress:
+    with open_queue(settings) as queue, display.progress_bar() as progress:
         bar = progress.add_task("looking for VODs", total=len(channels), now="")
         for login, user_id in channels.items():
-            found = cataloguing.discover(client, user_id, limits, now)
+            found = vod_discovery.discover(client, user_id, limits, now)
             listed += found.height
-            added += queue.add(cataloguing.as_queued(found))
+            added += queue.add(vod_discovery.as_queued(found))
             progress.update(bar, advance=1, now=login)
     missing = [] if channels_file is None else sorted(set(watched) - channels.keys())
-    terminal.print_lines("not found", [f"Twitch has no channel {login}" for login in missing])
-    terminal.console.print(f"{len(channels):,} channels, {listed:,} VODs, {added:,} of them new in the queue")
+    display.print_lines("not found", [f"Twitch has no channel {login}" for login in missing])
+    display.console.print(f"{len(channels):,} channels, {listed:,} VODs, {added:,} of them new in the queue")
 
 
 @vods_group.command("process")
@@ -151,24 +151,24 @@ def process(settings: Settings, max_vods: int | None, every: int | None) -> None
 @click.pass_obj
 def stats(settings: Settings, as_json: bool) -> None:
     """Say how the queue is: VODs by state, attempts, how fast it goes."""
-    from vieweratlas_assets.fetching import open_queue
+    from vieweratlas_assets.wiring.vod_workers import open_queue
 
     with open_queue(settings) as queue:
         found = queue.stats()
     if as_json:
         click.echo(json.dumps(found.as_json(), indent=2))
         return
-    terminal.print_table("VODs by state", [{"state": state, "VODs": count} for state, count in found.states.items()])
+    display.print_table("VODs by state", [{"state": state, "VODs": count} for state, count in found.states.items()])
     tried: list[dict[str, Any]] = [{"attempts": str(tries), "VODs": count} for tries, count in found.attempts.items()]
-    terminal.print_table("Attempts", tried)
+    display.print_table("Attempts", tried)
     if found.reasons:
         told: list[dict[str, Any]] = [{"reason": reason, "VODs": count} for reason, count in found.reasons.items()]
-        terminal.print_table("Why VODs failed or were skipped", told)
+        display.print_table("Why VODs failed or were skipped", told)
     waited = (
         "nothing waits" if found.oldest_pending is None else f"oldest waits since {found.oldest_pending:%F %H:%M}"
     )
     speed = "" if found.seconds_a_vod is None else f", {found.seconds_a_vod:.1f} s a VOD"
-    terminal.console.print(f"{waited}; {found.completed_last_hour:,} completed in the last hour{speed}")
+    display.console.print(f"{waited}; {found.completed_last_hour:,} completed in the last hour{speed}")
 
 
 @vods_group.command("import-queue")
@@ -179,14 +179,14 @@ def import_queue(settings: Settings, file: Path) -> None:
 
     Entries have vod_id, channel_login, status, attempt_count and vod_created_at; what was being processed is pending.
     """
-    from vieweratlas_assets.fetching import open_queue
     from vieweratlas_assets.vods.older_queue import read_older_queue
+    from vieweratlas_assets.wiring.vod_workers import open_queue
 
     entries, rejected = read_older_queue(file)
     with open_queue(settings) as queue:
         added = queue.add_older(entries)
-    terminal.print_lines("rejected", rejected)
-    terminal.console.print(f"{added} of {len(entries)} VOD(s) are new in the queue, {len(rejected)} rejected")
+    display.print_lines("rejected", rejected)
+    display.console.print(f"{added} of {len(entries)} VOD(s) are new in the queue, {len(rejected)} rejected")
 
 
 @vods_group.command("retry")
@@ -195,13 +195,13 @@ def import_queue(settings: Settings, file: Path) -> None:
 @click.pass_obj
 def retry(settings: Settings, vod_ids: tuple[str, ...], all_failed: bool) -> None:
     """Try VODs again that failed or were skipped, with all their attempts."""
-    from vieweratlas_assets.fetching import open_queue
+    from vieweratlas_assets.wiring.vod_workers import open_queue
 
     if bool(vod_ids) == all_failed:
         raise click.UsageError("name VODs, or give --all-failed")
     with open_queue(settings) as queue:
         changed = queue.retry(None if all_failed else vod_ids)
-    terminal.console.print(f"{changed} VOD(s) are pending again")
+    display.console.print(f"{changed} VOD(s) are pending again")
 
 
 @vods_group.command("skip")
@@ -210,11 +210,11 @@ def retry(settings: Settings, vod_ids: tuple[str, ...], all_failed: bool) -> Non
 @click.pass_obj
 def skip(settings: Settings, vod_ids: tuple[str, ...], reason: str) -> None:
     """Leave VODs alone; one that is being fetched is given up. What the lake has stays."""
-    from vieweratlas_assets.fetching import open_queue
+    from vieweratlas_assets.wiring.vod_workers import open_queue
 
     with open_queue(settings) as queue:
         changed = queue.skip_vods(vod_ids, reason)
-    terminal.console.print(f"{changed} VOD(s) are skipped")
+    display.console.print(f"{changed} VOD(s) are skipped")
 
 
 @click.command("preprocess-vods")
@@ -238,65 +238,61 @@ def _exit(went_well: bool) -> None:
 def _process_or_tell(settings: Settings, most: int | None, ended: threading.Event) -> None:
     """Fetch what is due; what may pass by itself is told alone."""
     from vieweratlas_assets.clients.helix import HelixError
-    from vieweratlas_assets.clients.http import NoAnswer
-    from vieweratlas_assets.storage.objects import StorageError
-    from vieweratlas_assets.vods.database import QueueUnavailable
-    from vieweratlas_assets.vods.limits import BudgetSpent
+    from vieweratlas_assets.clients.http import NoAnswerError
+    from vieweratlas_assets.errors import StorageError
+    from vieweratlas_assets.vods.limits import BudgetSpentError
 
     try:
         _process(settings, most, ended)
-    except BudgetSpent as error:
+    except BudgetSpentError as error:
         LOG.warning("%s", error)
-    except (HelixError, NoAnswer, QueueUnavailable, StorageError) as error:
+    except (HelixError, NoAnswerError, StorageError) as error:
         LOG.error("%s", error)
 
 
 def _process(settings: Settings, most: int | None, ended: threading.Event) -> bool:
-    """Fetch what is due; False where nothing was fetched of it, and nobody ended it."""
-    from vieweratlas_assets.cataloguing import catalogue_queue
-    from vieweratlas_assets.fetching import fetching
-    from vieweratlas_assets.privacy import viewer_names
+    """Fetch what is due; False where VODs were due, none could be fetched, and nobody stopped the command."""
     from vieweratlas_assets.vods.tables import State
+    from vieweratlas_assets.wiring.lake import open_lake
+    from vieweratlas_assets.wiring.vod_discovery import catalog_queue
+    from vieweratlas_assets.wiring.vod_workers import vod_workers
 
-    store = _store(settings)
-    with fetching(settings, store, viewer_names(settings)) as work, terminal.progress_bar() as progress:
-        due, client = work.queue.due(), _helix(settings)
-
-        def catalogue(vods: Iterable["QueuedVod"]) -> None:
-            catalogue_queue(work.queue, store, client, {vod.day for vod in vods}, dt.datetime.now(dt.UTC))
-
-        catalogue(due)
-        total = len(due) if most is None else min(most, len(due))
-        bar = progress.add_task("fetching VODs", total=total, now="")
-        outcomes: list[Outcome] = []
+    lake = open_lake(settings)
+    outcomes: list[Outcome] = []
+    with display.progress_bar() as progress:
+        bar = progress.add_task("fetching VODs", total=None, now="")
 
         def on_outcome(outcome: "Outcome") -> None:
             outcomes.append(outcome)
             progress.update(bar, advance=1, now=f"{outcome.vod.channel} {outcome.vod.vod_id} {outcome.state}")
 
-        work.on_outcome, work.stop = on_outcome, ended
-        try:
-            work.run(at_once=settings.vod.downloads_at_once, most=most)
-        finally:
-            # What came into the queue meanwhile may have been fetched too.
-            catalogue(each.vod for each in outcomes)
-            _report(settings, store, work.queue, {each.vod.day for each in outcomes if each.figures})
-            _print(outcomes)
+        with vod_workers(settings, lake.store, lake.names, on_outcome=on_outcome, stop=ended) as workers:
+            due, client = workers.queue.due(), _helix(settings)
+
+            def catalog(vods: Iterable["QueuedVod"]) -> None:
+                days = {vod.day for vod in vods}
+                catalog_queue(workers.queue, lake.store, client, days, dt.datetime.now(dt.UTC))
+
+            catalog(due)
+            progress.update(bar, total=len(due) if most is None else min(most, len(due)))
+            try:
+                workers.run(at_once=settings.vod.downloads_at_once, most=most)
+            finally:
+                # VODs that entered the queue meanwhile may have been fetched too.
+                catalog(each.vod for each in outcomes)
+                _report(lake.store, workers.queue, {each.vod.day for each in outcomes if each.figures}, settings.root)
+                _print(outcomes)
     return not outcomes or ended.is_set() or any(each.state in (State.COMPLETED, State.SKIPPED) for each in outcomes)
 
 
-def _report(settings: Settings, store: "ObjectStore", queue: "VodQueue", days: Iterable[dt.date]) -> None:
-    """Tell Dagster of the days that have new presence."""
-    from vieweratlas_assets import history
-    from vieweratlas_assets.domain import lake as paths
+def _report(store: "ObjectStore", queue: "VodQueue", days: Iterable[dt.date], root: str) -> None:
+    """Report the days that have new presence to Dagster."""
+    from vieweratlas_assets.runs import history, report
 
     with history.open_instance() as instance:
         for day, counts in queue.counts(sorted(days)).items():
-            told: dict[str, Any] = {f"vods_{state}": count for state, count in counts.items()}
-            told |= {"origin": "vods process", "queue_of": settings.root}
-            uri = {"dagster/uri": store.uri(paths.vod_catalog(day)), "origin": "vods process"}
-            history.report_partition(instance, "vod_catalog", day, uri)
-            history.report_partition(instance, "vod_presence", day, told)
+            presence = {**{f"vods_{state}": count for state, count in counts.items()}, "queue_of": root}
+            report.report_vods(instance, store, day, origin="vods process", presence=presence)
 
 
 def _print(outcomes: Sequence["Outcome"]) -> None:
@@ -305,21 +301,21 @@ def _print(outcomes: Sequence["Outcome"]) -> None:
     states = Counter(each.state.value for each in outcomes)
     comments = sum(each.figures.comments or 0 for each in outcomes if each.figures)
     told = ", ".join(f"{count:,} {state}" for state, count in sorted(states.items())) or "nothing was due"
-    terminal.console.print(f"VODs: {told}; {comments:,} comments")
+    display.console.print(f"VODs: {told}; {comments:,} comments")
     unhappy = [each for each in outcomes if each.figures is None]
-    terminal.print_lines(
+    display.print_lines(
         "not completed", [f"{each.vod.channel} {each.vod.vod_id}, {each.state}: {each.reason}" for each in unhappy]
     )
 
 
 def _store(settings: Settings) -> "ObjectStore":
-    from vieweratlas_assets.storage.opening import open_store
+    from vieweratlas_assets.wiring.lake import open_lake
 
-    return open_store(settings.root, region=settings.storage.region)
+    return open_lake(settings).store
 
 
 def _helix(settings: Settings) -> "HelixClient | None":
     """The client of Helix, where there are credentials."""
-    from vieweratlas_assets.twitch import helix_client
+    from vieweratlas_assets.wiring.twitch import helix_client
 
     return helix_client(settings) if settings.twitch.has_helix_credentials else None

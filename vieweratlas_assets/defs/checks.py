@@ -1,7 +1,7 @@
-"""Asset checks: their specs, generated from the table contract where they can be, and their verdicts.
+"""Asset checks: their specs, generated from the table contract where possible, and their results.
 
-Belongs here: names, severity, and folding the verdicts of many days into one result a run.
-Not here: the figures that are judged (domain).
+Belongs here: names, severity, and folding the verdicts of many days into one result per run.
+Not here: the figures that are judged (steps, domain).
 """
 
 import datetime as dt
@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import dagster as dg
 
 from vieweratlas_assets.domain.tables import SchemaError, Table
-from vieweratlas_assets.storage.objects import StorageError
+from vieweratlas_assets.errors import StorageError
+from vieweratlas_assets.steps.results import Verdict
 from vieweratlas_assets.storage.sealed import PartitionRecord, SealedPartitions
 
 
@@ -32,14 +33,6 @@ class Check:
         return dg.AssetCheckSpec(self.name, asset=asset, description=self.description, blocking=self.blocking)
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """Whether a day passes a check, and what was seen."""
-
-    passed: bool
-    seen: str
-
-
 def schema_check(tables: Iterable[Table]) -> Check:
     """The check that the stored tables of an asset keep to their contract."""
     names = ", ".join(table.name for table in tables)
@@ -47,7 +40,7 @@ def schema_check(tables: Iterable[Table]) -> Check:
 
 
 def schema_verdict(sealed: SealedPartitions, record: PartitionRecord, tables: Iterable[Table]) -> Verdict:
-    """Read the tables of a partition back and hold them against their contract."""
+    """Read the tables of a partition back and compare them with their contract."""
     rows = []
     for table in tables:
         try:
@@ -68,15 +61,15 @@ def _checked_rows(sealed: SealedPartitions, record: PartitionRecord, table: Tabl
 
 
 def results(checks: Iterable[Check], verdicts: Mapping[dt.date, Mapping[str, Verdict]]) -> list[dg.AssetCheckResult]:
-    """One result a check over all days of a run; it passes when every day does."""
+    """One result per check over all days of a run; it passes when every day does."""
     return [_result(check, verdicts) for check in checks]
 
 
 def _result(check: Check, verdicts: Mapping[dt.date, Mapping[str, Verdict]]) -> dg.AssetCheckResult:
     seen = {day: of_day[check.name] for day, of_day in verdicts.items() if check.name in of_day}
     failed = {day: verdict for day, verdict in seen.items() if not verdict.passed}
-    told = failed or seen
-    metadata = {str(day): dg.MetadataValue.text(verdict.seen) for day, verdict in sorted(told.items())[-20:]}
+    shown = failed or seen
+    metadata = {str(day): dg.MetadataValue.text(verdict.seen) for day, verdict in sorted(shown.items())[-20:]}
     return dg.AssetCheckResult(
         check_name=check.name,
         passed=not failed,

@@ -12,7 +12,6 @@ import dagster as dg
 import polars as pl
 
 from vieweratlas_assets.domain import lake
-from vieweratlas_assets.settings import Settings
 from vieweratlas_assets.storage import parquet
 from vieweratlas_assets.storage.objects import ObjectStore
 from vieweratlas_assets.storage.opening import open_store
@@ -22,14 +21,14 @@ from vieweratlas_assets.storage.sealed import AssetDays, SealedPartitions
 class LakeIOManager(dg.ConfigurableIOManager):
     """Daily assets in the lake.
 
-    An input arrives as `AssetDays`: the days that exist among those that the step asks for, be it one day, a range
-    or a trailing window. Our own assets write day by day through `sealed` (see `days.each_day`), so that a long
-    range never waits in memory. An asset of yours may simply return a Polars frame, or for a range a dictionary of
-    frames by partition key: each lands sealed in `atlas/date=…/<asset>.parquet`.
+    An input arrives as `AssetDays`: the days that exist among those that the step asks for (one day, a range or a
+    trailing window). Our own assets write day by day through `sealed` (see `days.each_day`), so that a long range
+    never waits in memory. An asset of yours may return a Polars frame, or for a range a dictionary of frames by
+    partition key: each is sealed as `atlas/date=…/<asset>.parquet`.
     """
 
     root: str
-    # Of an S3 bucket; None leaves it to AWS_DEFAULT_REGION and the AWS profile.
+    # Region of an S3 bucket; None leaves it to AWS_DEFAULT_REGION and the AWS profile.
     region: str | None = None
 
     @cached_property
@@ -63,8 +62,3 @@ class LakeIOManager(dg.ConfigurableIOManager):
             day = dt.date.fromisoformat(key)
             files = {lake.table_file(asset, day): parquet.encode(frame)}
             self.sealed.seal(asset, day, files, facts={"rows": frame.height})
-
-
-def lake_of(settings: Settings) -> LakeIOManager:
-    """The lake that the settings name."""
-    return LakeIOManager(root=settings.root, region=settings.storage.region)

@@ -5,14 +5,14 @@ Belongs here: selections with names. Not here: when they run (schedules).
 
 import dagster as dg
 
-# Sizes of Fargate, for whom runs on ECS: others pass them over. Derived in DEPLOYMENT.md.
+# Fargate sizes for runs on ECS; other launchers ignore them. DEPLOYMENT.md derives them.
 LIGHT = {"ecs/cpu": "512", "ecs/memory": "2048"}
 HEAVY = {"ecs/cpu": "2048", "ecs/memory": "8192"}
 
 _LIVE = dg.AssetSelection.assets("live_presence")
 _AUDIENCE = dg.AssetSelection.assets("channel_audience")
 _GRAPH = dg.AssetSelection.assets("overlap_graph")
-_BELOW_GRAPH = _GRAPH.downstream(include_self=False)
+_ATLAS = _GRAPH.downstream(include_self=False)
 
 ROSTER_JOB = dg.define_asset_job(
     "roster",
@@ -27,7 +27,7 @@ COLLECTION_JOB = dg.define_asset_job(
     description="Listen to live chat until the running hour is over.",
 )
 LIVE_JOB = dg.define_asset_job(
-    "live", selection=_LIVE, tags=LIGHT, description="Make the live presence of each day of its raw snapshots."
+    "live", selection=_LIVE, tags=LIGHT, description="Build the live presence of each day from its raw snapshots."
 )
 VODS_JOB = dg.define_asset_job(
     "vods",
@@ -38,22 +38,31 @@ VODS_JOB = dg.define_asset_job(
 AUDIENCE_JOB = dg.define_asset_job(
     "audience", selection=_AUDIENCE, tags=HEAVY, description="Reduce presence to the audience of each day."
 )
+OVERLAP_AND_ATLAS_JOB = dg.define_asset_job(
+    "overlap_and_atlas",
+    selection=_GRAPH | _ATLAS,
+    tags=HEAVY,
+    description="From existing audiences: graph, communities, labels, positions, products.",
+)
 ATLAS_JOB = dg.define_asset_job(
     "atlas",
-    selection=_GRAPH | _BELOW_GRAPH,
+    selection=_ATLAS,
     tags=HEAVY,
-    description="From audiences that exist: graph, communities, labels, positions, products.",
-)
-BELOW_GRAPH_JOB = dg.define_asset_job(
-    "below_graph",
-    selection=_BELOW_GRAPH,
-    tags=HEAVY,
-    description="From a graph that exists, such as an imported one: communities, labels, positions, products.",
+    description="From an existing graph, such as an imported one: communities, labels, positions, products.",
 )
 DAILY_JOB = dg.define_asset_job(
     "daily_atlas",
-    selection=_LIVE | _AUDIENCE | _GRAPH | _BELOW_GRAPH,
+    selection=_LIVE | _AUDIENCE | _GRAPH | _ATLAS,
     tags=HEAVY,
-    description="A day's live presence, its audience and all that follows from it.",
+    description="A day's live presence, its audience and everything that follows from it.",
 )
-JOBS = (ROSTER_JOB, COLLECTION_JOB, VODS_JOB, LIVE_JOB, AUDIENCE_JOB, ATLAS_JOB, BELOW_GRAPH_JOB, DAILY_JOB)
+JOBS = (
+    ROSTER_JOB,
+    COLLECTION_JOB,
+    VODS_JOB,
+    LIVE_JOB,
+    AUDIENCE_JOB,
+    OVERLAP_AND_ATLAS_JOB,
+    ATLAS_JOB,
+    DAILY_JOB,
+)

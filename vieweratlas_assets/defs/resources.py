@@ -10,27 +10,11 @@ from typing import Any
 import dagster as dg
 from pydantic import create_model
 
-from vieweratlas_assets.domain.presence.filters import AudienceFilters
 from vieweratlas_assets.settings import AnalysisSettings
 
 
 class Analysis(dg.ConfigurableResource, AnalysisSettings):
     """How an audience is cleaned, joined, clustered and named; each field can be changed for one run."""
-
-    def filters(self) -> AudienceFilters:
-        """The settings that say who counts as a viewer."""
-        return AudienceFilters(
-            drop_known_bots=self.drop_known_bots,
-            drop_broadcaster=self.drop_broadcaster,
-            min_buckets_per_viewer=self.min_buckets_per_viewer,
-            min_channels_per_viewer=self.min_channels_per_viewer,
-            max_channels_per_viewer=self.max_channels_per_viewer,
-            drop_viewers_over_max=self.drop_viewers_over_max,
-        )
-
-    def used(self, *names: str) -> dict[str, str | int | float | bool]:
-        """Settings by name as JSON, for the record of what a partition was made with."""
-        return {name: getattr(self, name) for name in names}
 
 
 def analysis_resource(settings: AnalysisSettings) -> Analysis:

@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 
 from vieweratlas_assets.defs.jobs import COLLECTION_JOB, DAILY_JOB, ROSTER_JOB
-from vieweratlas_assets.partitions import hour_key
+from vieweratlas_assets.domain.days import hour_key
 
 DAILY, ROSTER, COLLECTION = "daily_atlas_schedule", "channel_roster_schedule", "live_collection_schedule"
 

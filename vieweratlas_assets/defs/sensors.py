@@ -1,6 +1,6 @@
 """Sensors: what asks for runs as there is work.
 
-Belongs here: `vod_discovery_sensor`. Not here: finding VODs (cataloguing), fetching them (fetching, vods).
+Belongs here: `vod_discovery_sensor`. Not here: finding VODs (cataloging), fetching them (fetching, vods).
 """
 
 import datetime as dt
@@ -14,17 +14,17 @@ from functools import partial
 
 import dagster as dg
 
-from vieweratlas_assets import cataloguing
-from vieweratlas_assets.clients.helix import HelixClient, HelixError, PointsSpent
-from vieweratlas_assets.clients.http import NoAnswer
-from vieweratlas_assets.clients.twitch_token import TokenRefused
+from vieweratlas_assets.clients.helix import HelixClient, HelixError, PointsSpentError
+from vieweratlas_assets.clients.http import NoAnswerError
+from vieweratlas_assets.clients.twitch_token import TokenRefusedError
 from vieweratlas_assets.defs.io_managers import LakeIOManager
 from vieweratlas_assets.defs.jobs import VODS_JOB
 from vieweratlas_assets.domain.presence.names import ViewerNames
 from vieweratlas_assets.domain.schemas import VOD_CATALOG
-from vieweratlas_assets.settings import Settings, SettingsError
-from vieweratlas_assets.storage.objects import StorageError
+from vieweratlas_assets.errors import SettingsError, StorageError
+from vieweratlas_assets.settings import Settings
 from vieweratlas_assets.vods.queue import QueuedVod, VodQueue
+from vieweratlas_assets.wiring import vod_discovery
 
 # Dagster ends a tick after 60 s.
 TICK_S = 35.0
@@ -167,11 +167,11 @@ def _discover(
     if rests(sweep, now, settings.vod.discovery_interval):
         return "the last sweep is recent; ", False
     try:
-        client = helix(hurried=True)
-        channels = cataloguing.tracked_channels(settings, lake.store, client, resources.watch_list(), names)
-    except PointsSpent as error:
+        client = helix(fail_fast=True)
+        channels = vod_discovery.tracked_channels(settings, lake.store, client, resources.watch_list(), names)
+    except PointsSpentError as error:
         return f"{error}; ", False
-    except (HelixError, NoAnswer, SettingsError, StorageError, TokenRefused) as error:
+    except (HelixError, NoAnswerError, SettingsError, StorageError, TokenRefusedError) as error:
         context.log.error("no VOD can be found: %s", error)
         return f"no VOD can be found: {error}; ", True
     sweep, waiting = next_channels(sweep, channels, now)
@@ -202,8 +202,8 @@ def _page(
     deadline: float,
 ) -> tuple[list[str], int, dict[str, str]]:
     """Page channels until the time is over: which were paged, how many VODs are new, and why some failed."""
-    limits, moment = cataloguing.discovery_limits(settings), dt.datetime.fromtimestamp(now, dt.UTC)
-    discover = partial(cataloguing.discover, client, limits=limits, now=moment)
+    limits, moment = vod_discovery.discovery_limits(settings), dt.datetime.fromtimestamp(now, dt.UTC)
+    discover = partial(vod_discovery.discover, client, limits=limits, now=moment)
     paged: list[str] = []
     trouble: dict[str, str] = {}
     added = 0
@@ -213,13 +213,13 @@ def _page(
         try:
             # A channel that is tracked no more has nothing to find.
             found = discover(channels[login]) if login in channels else VOD_CATALOG.empty()
-        except PointsSpent:
+        except PointsSpentError:
             # The rest has its turn in a later tick.
             break
-        except (HelixError, NoAnswer) as error:
+        except (HelixError, NoAnswerError) as error:
             trouble[login] = str(error)
         else:
-            added += queue.add(cataloguing.as_queued(found))
+            added += queue.add(vod_discovery.as_queued(found))
         paged.append(login)
     return paged, added, trouble
 

@@ -9,10 +9,12 @@ from typing import Any
 
 import polars as pl
 
+from vieweratlas_assets.errors import InputError
+
 TIMESTAMP = pl.Datetime("us", "UTC")
 
 
-class SchemaError(ValueError):
+class SchemaError(InputError):
     """A frame does not keep to its table's contract; the message names the table and the columns."""
 
 
@@ -36,7 +38,7 @@ class Table:
     """One table of the lake.
 
     Attributes:
-        name: as used in the catalogue and in error messages.
+        name: as used in the catalog and in error messages.
         columns: in the order in which they are stored.
         key: columns that identify a row.
         order: columns by which stored tables are sorted; the key where there are none.

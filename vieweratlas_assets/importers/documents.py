@@ -13,13 +13,13 @@ from typing import IO, Any
 
 import ijson  # type: ignore[import-untyped]
 
-from vieweratlas_assets.faults import Mendable
+from vieweratlas_assets.errors import InputError
 
 _GZIP = b"\x1f\x8b"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
-class DocumentError(Mendable, ValueError):
+class DocumentError(InputError):
     """A file as a whole cannot be used; the message says what is wrong, and where in the file."""
 
 

@@ -15,7 +15,8 @@ import polars as pl
 from vieweratlas_assets.domain import lake
 from vieweratlas_assets.domain.schemas import IMPORTED_FILES
 from vieweratlas_assets.importers.report import ImportReport
-from vieweratlas_assets.storage.objects import CorruptObject, ObjectStore
+from vieweratlas_assets.storage.errors import CorruptObjectError
+from vieweratlas_assets.storage.objects import ObjectStore
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class ImportedFiles:
         for piece in pieces:
             try:
                 rows = store.download_parquet(piece, IMPORTED_FILES)
-            except CorruptObject as error:
+            except CorruptObjectError as error:
                 report.reject(piece, f"its files are read again, as it cannot be read: {error}")
                 continue
             for row in rows.iter_rows(named=True):

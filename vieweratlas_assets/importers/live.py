@@ -15,8 +15,8 @@ from typing import Any
 
 import polars as pl
 
+from vieweratlas_assets.domain.presence.live_merge import SNAPSHOTS, complete_raw_snapshots
 from vieweratlas_assets.domain.presence.names import ViewerNames
-from vieweratlas_assets.domain.presence.raw import SNAPSHOTS, complete_raw_snapshots
 from vieweratlas_assets.domain.schemas import RAW_SNAPSHOTS
 from vieweratlas_assets.importers.imported_files import FileHistory, FileTaken, ImportedFiles
 from vieweratlas_assets.importers.local_time import LocalTimes
@@ -25,7 +25,7 @@ from vieweratlas_assets.importers.snapshot_csv import read_csv
 from vieweratlas_assets.importers.snapshot_json import read_json
 from vieweratlas_assets.importers.snapshots import Snapshot, SnapshotFile
 from vieweratlas_assets.storage.objects import ObjectStore
-from vieweratlas_assets.storage.raw import add_to_hour
+from vieweratlas_assets.storage.raw_snapshots import add_to_hour
 
 IMPORTER = "import-live"
 SUFFIXES = (".json", ".csv")

@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+from vieweratlas_assets.errors import InputError
+
 _SHOWN = 40
 _STAMP = re.compile(r"\d{8}_\d{6}")
 _CLOCK = re.compile(r"(\d{1,4}):([0-5]\d)(?::([0-5]\d))?(?:\.\d+)?")
 _SPOKEN = re.compile(r"(?=\d)(?:(\d{1,9})\s*d)?\s*(?:(\d{1,9})\s*h)?\s*(?:(\d{1,9})\s*m)?\s*(?:(\d{1,9})\s*s)?")
 
 
-class UnclearTime(ValueError):
+class UnclearTimeError(InputError):
     """A text is no moment; the message says why and what is allowed."""
 
 
@@ -49,10 +51,10 @@ class LocalTimes:
         """Read a time in ISO 8601, or as YYYYMMDD_HHMMSS.
 
         Raises:
-            UnclearTime: it is none, has no time of day, or the local clock never showed it.
+            UnclearTimeError: it is none, has no time of day, or the local clock never showed it.
         """
         if not isinstance(written, str):
-            raise UnclearTime(f"{written!r} is not a time as text (ISO 8601)")
+            raise UnclearTimeError(f"{written!r} is not a time as text (ISO 8601)")
         return _moment(written.strip(), self.zone)
 
     def started_at(self, written: object, observed_at: dt.datetime) -> Moment:
@@ -61,7 +63,7 @@ class LocalTimes:
         A running time is a number of seconds, H:MM:SS or H:MM, or as Twitch writes it, 3h21m33s.
 
         Raises:
-            UnclearTime: it is neither.
+            UnclearTimeError: it is neither.
         """
         lasted = _running_time(written)
         if lasted is None:
@@ -69,7 +71,7 @@ class LocalTimes:
         try:
             return Moment(observed_at - lasted)
         except OverflowError as error:
-            raise UnclearTime(f"{written!r} is longer than time goes back") from error
+            raise UnclearTimeError(f"{written!r} is longer than time goes back") from error
 
 
 @lru_cache(maxsize=4096)
@@ -78,19 +80,19 @@ def _moment(text: str, zone: ZoneInfo) -> Moment:
         stamped = _STAMP.fullmatch(text)
         time = dt.datetime.strptime(text, "%Y%m%d_%H%M%S") if stamped else dt.datetime.fromisoformat(text)
     except ValueError as error:
-        raise UnclearTime(f"{text[:_SHOWN]!r} is not a time in ISO 8601") from error
+        raise UnclearTimeError(f"{text[:_SHOWN]!r} is not a time in ISO 8601") from error
     if not stamped and "T" not in text.upper() and ":" not in text:
-        raise UnclearTime(f"{text!r} is a day without a time")
+        raise UnclearTimeError(f"{text!r} is a day without a time")
     try:
         return Moment(time.astimezone(dt.UTC)) if time.tzinfo else _of_zone(time, zone)
     except OverflowError as error:
-        raise UnclearTime(f"{text!r} lies outside the calendar") from error
+        raise UnclearTimeError(f"{text!r} lies outside the calendar") from error
 
 
 def _of_zone(time: dt.datetime, zone: ZoneInfo) -> Moment:
     first, second = (time.replace(tzinfo=zone, fold=fold).astimezone(dt.UTC) for fold in (0, 1))
     if first.astimezone(zone).replace(tzinfo=None) != time:
-        raise UnclearTime(f"{time.isoformat(' ')} was never shown in {zone.key}, where clocks went forward")
+        raise UnclearTimeError(f"{time.isoformat(' ')} was never shown in {zone.key}, where clocks went forward")
     return Moment(first, local=True, ambiguous=first != second)
 
 
@@ -109,5 +111,5 @@ def _running_time(written: object) -> dt.timedelta | None:
             days, hours, minutes, seconds = (int(part or 0) for part in spoken.groups())
             return dt.timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
     except OverflowError as error:
-        raise UnclearTime(f"{text[:_SHOWN]!r} is longer than time goes back") from error
+        raise UnclearTimeError(f"{text[:_SHOWN]!r} is longer than time goes back") from error
     return None

@@ -19,7 +19,7 @@ from typing import BinaryIO
 import polars as pl
 
 from vieweratlas_assets.domain.tables import TIMESTAMP, SchemaError
-from vieweratlas_assets.importers.vods import VODS_CSV, KnownVod, Vod, VodKey, VodRows, utc_time
+from vieweratlas_assets.importers.vod_import import VODS_CSV, KnownVod, Vod, VodKey, VodRows, utc_time
 from vieweratlas_assets.storage.parquet import decode, encode
 
 PLACEHOLDERS = ("", "unknown", "unavailable")

@@ -6,7 +6,7 @@ Belongs here: the columns, and joining the rows of one snapshot. Not here: readi
 
 from collections.abc import Iterator
 
-from vieweratlas_assets.importers.snapshots import BadSnapshot, Snapshot, SnapshotFile
+from vieweratlas_assets.importers.snapshots import Snapshot, SnapshotError, SnapshotFile
 from vieweratlas_assets.importers.tabular import TableError, read_rows
 
 COLUMNS = {
@@ -68,11 +68,11 @@ def _usable(file: SnapshotFile, joined: list[Row]) -> Iterator[Snapshot]:
     fields = joined[0][1]
     try:
         if not fields["channel"]:
-            raise BadSnapshot("channel is empty")
+            raise SnapshotError("channel is empty")
         if not fields["timestamp"]:
-            raise BadSnapshot("timestamp is empty")
+            raise SnapshotError("timestamp is empty")
         snapshot = file.snapshot(fields, _chatters(file, joined))
-    except BadSnapshot as error:
+    except SnapshotError as error:
         for line, _ in joined:
             file.reject(str(error), row=line)
         return
@@ -83,7 +83,7 @@ def _chatters(file: SnapshotFile, joined: list[Row]) -> list[str]:
     fields = joined[0][1]
     if "chatters" not in fields:
         if fields[BEYOND]:
-            raise BadSnapshot("has more fields than the header; is a comma in a title not quoted?")
+            raise SnapshotError("has more fields than the header; is a comma in a title not quoted?")
         return [row["chatter"] for _, row in joined]
     # A list that nobody quoted runs on beyond the last column; only its count can tell it from other stray commas.
     listed = ",".join(filter(None, (fields["chatters"], fields[BEYOND])))
@@ -91,7 +91,7 @@ def _chatters(file: SnapshotFile, joined: list[Row]) -> list[str]:
     told = {str(len(chatters)), str(len({name.strip().lower() for name in chatters}))}
     count = fields.get("chatters_count", "")
     if fields[BEYOND] and count not in told:
-        raise BadSnapshot("has more fields than the header, and its chatters_count is not that of the list")
+        raise SnapshotError("has more fields than the header, and its chatters_count is not that of the list")
     if count and count not in told:
         file.count("rows whose chatters_count is not that of the list (the list is taken)")
     return chatters

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 import ijson  # type: ignore[import-untyped]
 
-from vieweratlas_assets.importers.snapshots import BadSnapshot, Snapshot, SnapshotFile
+from vieweratlas_assets.importers.snapshots import Snapshot, SnapshotError, SnapshotFile
 
 # Our name of a field -> the names it may bear; the first that is there and not null is taken.
 FIELDS = {
@@ -79,15 +79,15 @@ def _of_array(file: SnapshotFile, handle: BinaryIO) -> Iterator[Snapshot]:
 def _usable(file: SnapshotFile, found: Any, row: int | None) -> Iterator[Snapshot]:
     try:
         yield _snapshot(file, found)
-    except BadSnapshot as error:
+    except SnapshotError as error:
         file.reject(str(error), row=row)
 
 
 def _snapshot(file: SnapshotFile, found: Any) -> Snapshot:
     if not isinstance(found, dict):
-        raise BadSnapshot(f"is a JSON {type(found).__name__}, not an object")
+        raise SnapshotError(f"is a JSON {type(found).__name__}, not an object")
     if "chatters" not in found:
-        raise BadSnapshot(f"has no chatters; it has {', '.join(list(found)[:10]) or 'nothing'}")
+        raise SnapshotError(f"has no chatters; it has {', '.join(list(found)[:10]) or 'nothing'}")
     fields = {name: _first_of(found, aliases) for name, aliases in FIELDS.items()}
     return file.snapshot(fields, file.names(found["chatters"]))
 

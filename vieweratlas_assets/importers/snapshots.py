@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vieweratlas_assets.importers.local_time import LocalTimes, Moment, UnclearTime
+from vieweratlas_assets.errors import InputError
+from vieweratlas_assets.importers.local_time import LocalTimes, Moment, UnclearTimeError
 from vieweratlas_assets.importers.report import ImportReport
 
 # Beyond, rejected rows of one file are counted; a wrong file of a million rows would say the same a million times.
@@ -28,7 +29,7 @@ _MARKS = tuple("'\"[](){}")
 _SHOWN = 60
 
 
-class BadSnapshot(ValueError):
+class SnapshotError(InputError):
     """A snapshot cannot be used; the message says why."""
 
 
@@ -102,7 +103,7 @@ class SnapshotFile:
         goes for the time. What is told of the broadcast and cannot be understood is left empty and counted.
 
         Raises:
-            BadSnapshot: channel or time are missing or wrong, or the day is out of bounds.
+            SnapshotError: channel or time are missing or wrong, or the day is out of bounds.
         """
         channel = self._channel(fields.get("channel"))
         observed_at = self._observed_at(fields.get("timestamp"))
@@ -122,9 +123,9 @@ class SnapshotFile:
     def _channel(self, written: Any) -> str:
         channel = _login(written)
         if channel is None and _is_given(written):
-            raise BadSnapshot(f"channel is {_shown(written)}, not a login")
+            raise SnapshotError(f"channel is {_shown(written)}, not a login")
         if channel is None and self.named_channel is None:
-            raise BadSnapshot("names no channel, nor does the file (<channel>_<YYYYMMDD_HHMMSS>)")
+            raise SnapshotError("names no channel, nor does the file (<channel>_<YYYYMMDD_HHMMSS>)")
         if channel and self.named_channel and channel != self.named_channel:
             self.count("snapshots of another channel than the file's name says (theirs is taken)")
         return channel or str(self.named_channel)
@@ -132,15 +133,15 @@ class SnapshotFile:
     def _observed_at(self, written: Any) -> dt.datetime:
         told = written if _is_given(written) else self.named_time
         if told is None:
-            raise BadSnapshot("has no timestamp, nor has the file's name (<channel>_<YYYYMMDD_HHMMSS>)")
+            raise SnapshotError("has no timestamp, nor has the file's name (<channel>_<YYYYMMDD_HHMMSS>)")
         try:
             utc = self._accepted(self.times.moment(told))
-        except UnclearTime as error:
-            raise BadSnapshot(f"timestamp {error}") from error
+        except UnclearTimeError as error:
+            raise SnapshotError(f"timestamp {error}") from error
         if utc.date() < self.first_day:
-            raise BadSnapshot(f"is of {utc.date()}, before daily_start {self.first_day}")
+            raise SnapshotError(f"is of {utc.date()}, before daily_start {self.first_day}")
         if utc.date() > self.last_day:
-            raise BadSnapshot(f"is of {utc.date()}, which is to come")
+            raise SnapshotError(f"is of {utc.date()}, which is to come")
         return utc
 
     def _started_at(self, written: Any, observed_at: dt.datetime) -> dt.datetime | None:
@@ -148,7 +149,7 @@ class SnapshotFile:
             return None
         try:
             return self._accepted(self.times.started_at(written, observed_at))
-        except UnclearTime:
+        except UnclearTimeError:
             self.count("starts of broadcasts that cannot be understood (left empty)")
             return None
 
@@ -176,12 +177,12 @@ class SnapshotFile:
         Elements that are no text are left out and counted.
 
         Raises:
-            BadSnapshot: it is neither.
+            SnapshotError: it is neither.
         """
         if isinstance(written, str):
             return names_in_text(written)
         if not isinstance(written, list):
-            raise BadSnapshot(f"chatters is {_shown(written)}, not a list of names")
+            raise SnapshotError(f"chatters is {_shown(written)}, not a list of names")
         if all(type(name) is str and name.isascii() for name in written):
             return written
         # A login may be all digits, and so come as a number.
@@ -198,7 +199,7 @@ def names_in_text(text: str) -> list[str]:
     are none, names stand between `;`, `|`, `,` or blanks, which no login holds, and None, null and nan are nobody.
 
     Raises:
-        BadSnapshot: brackets or quotes do not fit together.
+        SnapshotError: brackets or quotes do not fit together.
     """
     text = text.strip()
     if not text or text.lower() in _NOBODY:
@@ -206,7 +207,7 @@ def names_in_text(text: str) -> list[str]:
     if text[0] not in _BRACKETS:
         return _between(text)
     if len(text) < 2 or not text.endswith(_BRACKETS[text[0]]):
-        raise BadSnapshot(f"chatters is {_shown(text)}, a list that does not end")
+        raise SnapshotError(f"chatters is {_shown(text)}, a list that does not end")
     listed = _json_list(text)
     return _quoted(text[1:-1]) if listed is None else listed
 
@@ -217,7 +218,7 @@ def _json_list(text: str) -> list[str] | None:
     except (ValueError, RecursionError):
         return None
     if not isinstance(listed, list) or not all(name is None or type(name) in (str, int) for name in listed):
-        raise BadSnapshot(f"chatters is {_shown(text)}, not a list of names")
+        raise SnapshotError(f"chatters is {_shown(text)}, not a list of names")
     return _storable([str(name) for name in listed if name is not None], text)
 
 
@@ -231,12 +232,14 @@ def _quoted(inner: str) -> list[str]:
             mark == "" or _BETWEEN_NAMES.fullmatch(mark)
             for mark in (inner[max(start - 1, 0) : start], inner[end : end + 1])
         ):
-            raise BadSnapshot(f"chatters is {_shown(inner)}, in which quotes do not fit together")
+            raise SnapshotError(f"chatters is {_shown(inner)}, in which quotes do not fit together")
         names += _between(inner[place:start])
         try:
             names.append(str(ast.literal_eval(quoted.group())))
         except (ValueError, SyntaxError) as error:
-            raise BadSnapshot(f"chatters is {_shown(inner)}, in which {_shown(quoted.group())} is no name") from error
+            raise SnapshotError(
+                f"chatters is {_shown(inner)}, in which {_shown(quoted.group())} is no name"
+            ) from error
         place = end
     return _storable(names + _between(inner[place:]), inner)
 
@@ -248,13 +251,13 @@ def _between(text: str) -> list[str]:
         piece[1:-1] if len(piece) > 1 and piece[0] == piece[-1] and piece[0] in "'\"" else piece for piece in pieces
     ]
     if any(name[:1] in _MARKS or name[-1:] in _MARKS for name in names):
-        raise BadSnapshot(f"chatters is {_shown(text)}, in which brackets or quotes do not fit together")
+        raise SnapshotError(f"chatters is {_shown(text)}, in which brackets or quotes do not fit together")
     return names
 
 
 def _storable(names: list[str], text: str) -> list[str]:
     if not all(map(_encodes, names)):
-        raise BadSnapshot(f"chatters is {_shown(text)}, in which a name is not Unicode")
+        raise SnapshotError(f"chatters is {_shown(text)}, in which a name is not Unicode")
     return names
 
 

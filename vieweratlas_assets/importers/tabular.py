@@ -7,13 +7,13 @@ import csv
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from vieweratlas_assets.faults import Mendable
+from vieweratlas_assets.errors import InputError
 
 # One field of a CSV file; a name or a title is far shorter, a stray quote swallows the rest of the file.
 FIELD_LIMIT = 1_000_000
 
 
-class TableError(Mendable, ValueError):
+class TableError(InputError):
     """A CSV file as a whole cannot be used; the message names the file and what is wrong."""
 
 

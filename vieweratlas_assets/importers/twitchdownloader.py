@@ -32,7 +32,7 @@ from vieweratlas_assets.importers.documents import (
 )
 from vieweratlas_assets.importers.logins import as_login
 from vieweratlas_assets.importers.report import ImportReport
-from vieweratlas_assets.importers.vods import (
+from vieweratlas_assets.importers.vod_import import (
     VODS_CSV,
     KnownVod,
     Vod,

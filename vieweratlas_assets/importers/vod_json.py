@@ -30,7 +30,15 @@ from vieweratlas_assets.importers.presence_rows import (
     with_prefix,
 )
 from vieweratlas_assets.importers.report import ImportReport
-from vieweratlas_assets.importers.vods import VODS_CSV, Vod, VodImport, VodKey, place_by_day, read_vods_csv, utc_time
+from vieweratlas_assets.importers.vod_import import (
+    VODS_CSV,
+    Vod,
+    VodImport,
+    VodKey,
+    place_by_day,
+    read_vods_csv,
+    utc_time,
+)
 
 SUFFIXES = (".json", ".jsonl", ".ndjson")
 LINES = (".jsonl", ".ndjson")
@@ -45,7 +53,7 @@ ROW = pl.Schema(
 Record = Mapping[str, Any]
 
 
-class _BadRecord(ValueError):
+class _RecordError(ValueError):
     """A record cannot be used; the message says why. `vod` is the VOD that it is part of, where it tells."""
 
     def __init__(self, reason: str, vod: VodKey | None = None) -> None:
@@ -104,7 +112,7 @@ def _sort_file(name: str, file: Path, sorter: VodSorter, report: ImportReport) -
                 report.counts["records read"] += 1
                 try:
                     rows.append(_row(record, told))
-                except _BadRecord as error:
+                except _RecordError as error:
                     report.reject(name, str(error), row=number)
                     if error.vod is not None:
                         sorter.spoil(error.vod, name, f"left out, its record {number} cannot be used")
@@ -171,9 +179,9 @@ def _row(record: Any, told: Mapping[str, str]) -> Record:
             record = json.loads(record)
         except (ValueError, RecursionError) as error:
             reason = getattr(error, "msg", "nested too deep or not UTF-8")
-            raise _BadRecord(f"the line is not JSON: {reason}") from None
+            raise _RecordError(f"the line is not JSON: {reason}") from None
     if not isinstance(record, dict):
-        raise _BadRecord(f"is no record but {_shown(record)}")
+        raise _RecordError(f"is no record but {_shown(record)}")
     vod = _vod(record, told)
     try:
         row = {
@@ -186,7 +194,7 @@ def _row(record: Any, told: Mapping[str, str]) -> Record:
         row |= {name: _text(name, _field(record, name)) for name in TEXTS}
         row |= {name: _time(name, _field(record, name)) for name in TIMES}
     except ValueError as error:
-        raise _BadRecord(str(error), vod) from None
+        raise _RecordError(str(error), vod) from None
     return row
 
 
@@ -204,15 +212,15 @@ def _vod(record: Record, told: Mapping[str, str]) -> VodKey:
     channel = _field(record, "channel") or told.get("channel")
     content_id = _field(record, "content_id") or _field(record, "vod_id") or told.get("content_id")
     if not isinstance(channel, str) or not channel.strip():
-        raise _BadRecord(f"channel is {_shown(channel)}, not a login")
+        raise _RecordError(f"channel is {_shown(channel)}, not a login")
     if isinstance(content_id, int) and not isinstance(content_id, bool):
         content_id = str(content_id)
     if not isinstance(content_id, str) or not (content_id.startswith("vod:") or content_id.isdecimal()):
-        raise _BadRecord(f"content_id is {_shown(content_id)}, not that of a VOD, such as 'vod:123'")
+        raise _RecordError(f"content_id is {_shown(content_id)}, not that of a VOD, such as 'vod:123'")
     try:
         return _encodable(channel.strip().lower()), _encodable(content_id.removeprefix("vod:"))
     except ValueError as error:
-        raise _BadRecord(str(error)) from None
+        raise _RecordError(str(error)) from None
 
 
 def _offset(value: Any) -> int:

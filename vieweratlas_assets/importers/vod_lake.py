@@ -16,7 +16,7 @@ from vieweratlas_assets.domain.tables import SchemaError
 from vieweratlas_assets.importers.documents import find_documents
 from vieweratlas_assets.importers.presence_rows import VodSorter, clean_rows, creation_and_title
 from vieweratlas_assets.importers.report import ImportReport
-from vieweratlas_assets.importers.vods import (
+from vieweratlas_assets.importers.vod_import import (
     VODS_CSV,
     KnownVod,
     Vod,
@@ -26,7 +26,7 @@ from vieweratlas_assets.importers.vods import (
     place_by_day,
     read_vods_csv,
 )
-from vieweratlas_assets.storage.objects import CorruptObject
+from vieweratlas_assets.storage.errors import CorruptObjectError
 from vieweratlas_assets.storage.parquet import decode
 
 
@@ -62,7 +62,7 @@ def plan_import(folder: Path, scratch: BinaryIO, *, first_day: dt.date, last_day
                 report.reject(name, f"a second file of the VOD in {placed[key]}; join them to one")
                 continue
             vod = _hive_vod(name, path, key, known)
-        except (CorruptObject, SchemaError, OSError) as error:
+        except (CorruptObjectError, SchemaError, OSError) as error:
             report.reject(name, str(error))
             continue
         placed[key] = name

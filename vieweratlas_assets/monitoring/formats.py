@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from vieweratlas_assets.monitoring.metrics import Measurement, Metric
+from vieweratlas_assets.monitoring.measurements import Measurement, Metric
 
 
 def prometheus_name(name: str) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from vieweratlas_assets.sandbox.helix import LOGIN, USER_ID, BadRequest, Refused
+from vieweratlas_assets.sandbox.helix import LOGIN, USER_ID, BadRequestError, RefusedError
 from vieweratlas_assets.sandbox.irc import NOTICES, SandboxChat, Session
 from vieweratlas_assets.sandbox.wire import WebSocketWire
 
@@ -153,7 +153,7 @@ class SandboxEventSub:
         """Answer a request for a subscription.
 
         Raises:
-            BadRequest, Refused: it cannot be had.
+            BadRequestError, RefusedError: it cannot be had.
         """
         try:
             asked = await request.json()
@@ -163,28 +163,28 @@ class SandboxEventSub:
                 for each in (condition["broadcaster_user_id"], condition["user_id"], transport["session_id"])
             )
         except (ValueError, KeyError, TypeError) as error:
-            raise BadRequest("a subscription has a type, a version, a condition and a transport") from error
+            raise BadRequestError("a subscription has a type, a version, a condition and a transport") from error
         if (asked.get("type"), asked.get("version"), transport.get("method")) != (TYPE, "1", "websocket"):
-            raise BadRequest(f"this sandbox knows {TYPE}, version 1, over websocket")
+            raise BadRequestError(f"this sandbox knows {TYPE}, version 1, over websocket")
         if user_id != USER_ID:
-            raise Refused(403, "subscription missing proper authorization")
+            raise RefusedError(403, "subscription missing proper authorization")
         session = self._sessions.get(session_id)
         channel = next((login for login, number in self._chat.feed.room_ids.items() if number == channel_id), None)
         if session is None or channel is None:
-            raise BadRequest("websocket transport session or broadcaster does not exist")
+            raise BadRequestError("websocket transport session or broadcaster does not exist")
         return self._subscribed(session, channel, condition)
 
     def _subscribed(self, session: EventSubSession, channel: str, condition: dict[str, str]) -> dict[str, Any]:
         chat = self._chat
         if channel in session.subscriptions:
-            raise Refused(409, "subscription already exists")
+            raise RefusedError(409, "subscription already exists")
         if channel in chat.faults.refused:
-            raise Refused(403, NOTICES[chat.faults.refused[channel]].format(channel))
+            raise RefusedError(403, NOTICES[chat.faults.refused[channel]].format(channel))
         held = chat.channels_of(LOGIN)
         if len(session.subscriptions) >= MOST_SUBSCRIPTIONS:
-            raise Refused(429, "number of subscriptions limit exceeded")
+            raise RefusedError(429, "number of subscriptions limit exceeded")
         if channel not in held and len(held) >= chat.limits.channels:
-            raise Refused(429, "number of channels that a user may be in exceeded")
+            raise RefusedError(429, "number of channels that a user may be in exceeded")
         made = {
             "id": f"{session.id}-{channel}",
             "status": "enabled",
@@ -204,7 +204,7 @@ class SandboxEventSub:
         """Answer a request to end a subscription.
 
         Raises:
-            Refused: there is none.
+            RefusedError: there is none.
         """
         asked = request.query_params.get("id", "")
         for session in self._sessions.values():
@@ -214,7 +214,7 @@ class SandboxEventSub:
                     del session.subscriptions[channel]
                     self._chat.leave(session, channel)
                     return None
-        raise Refused(404, "subscription not found")
+        raise RefusedError(404, "subscription not found")
 
 
 async def _keep_alive(session: EventSubSession) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 
 from vieweratlas_assets.sandbox.chat import stream_chat
-from vieweratlas_assets.sandbox.presence import live_between
+from vieweratlas_assets.sandbox.planted_presence import live_between
 from vieweratlas_assets.sandbox.vocabulary import RARE_BOTS
 from vieweratlas_assets.sandbox.world import World
 

@@ -23,7 +23,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from vieweratlas_assets.sandbox.clock import Clock
-from vieweratlas_assets.sandbox.presence import live_streams
+from vieweratlas_assets.sandbox.planted_presence import live_streams
 from vieweratlas_assets.sandbox.world import World
 
 Answer = Callable[[Request], dict[str, Any] | Awaitable[dict[str, Any] | None]]
@@ -188,7 +188,7 @@ class SandboxHelix:
             try:
                 told = answer(request)
                 found = await told if isinstance(told, Awaitable) else told
-            except Refused as error:
+            except RefusedError as error:
                 return _refusal(error.status, str(error), self._points.headers())
             if found is None:
                 return Response(status_code=status, headers=self._points.headers())
@@ -215,7 +215,7 @@ class SandboxHelix:
     def _users(self, request: Request) -> dict[str, Any]:
         ids, logins = _several(request, "id"), _several(request, "login")
         if not 1 <= len(ids) + len(logins) <= MOST_FIRST:
-            raise BadRequest('The parameter "id" or "login" must have 1 to 100 values.')
+            raise BadRequestError('The parameter "id" or "login" must have 1 to 100 values.')
         found = self._world.channels.filter(
             pl.col("channel_id").is_in(ids) | pl.col("channel").is_in([login.lower() for login in logins])
         )
@@ -224,19 +224,19 @@ class SandboxHelix:
     def _videos(self, request: Request) -> dict[str, Any]:
         users, ids = _several(request, "user_id"), _several(request, "id")
         if len(users) + bool(ids) != 1:
-            raise BadRequest("Give one user_id, or ids.")
+            raise BadRequestError("Give one user_id, or ids.")
         now = self._clock.now()
         channels = self._world.channels.drop("game_name").with_row_index("channel_no")
         there = (pl.col("started_at") <= now) & ~pl.col("vod_id").is_in(sorted(self.deleted))
         known = self._world.streams.join(channels, on="channel_no").filter(there)
         chosen = known.filter(pl.col("channel_id").is_in(users) | pl.col("vod_id").is_in(ids))
         if ids and chosen.is_empty():
-            raise Refused(404, "Not Found")
+            raise RefusedError(404, "Not Found")
         newest_first = chosen.sort("started_at", "vod_id", descending=True)
         return _page(request, [_video(row, now) for row in newest_first.iter_rows(named=True)])
 
 
-class Refused(ValueError):
+class RefusedError(ValueError):
     """A request that Helix refuses, with an HTTP status."""
 
     def __init__(self, status: int, message: str) -> None:
@@ -244,7 +244,7 @@ class Refused(ValueError):
         self.status = status
 
 
-class BadRequest(Refused):
+class BadRequestError(RefusedError):
     """A request that Helix answers with 400."""
 
     def __init__(self, message: str) -> None:
@@ -254,7 +254,7 @@ class BadRequest(Refused):
 def _several(request: Request, parameter: str) -> list[str]:
     values = request.query_params.getlist(parameter)
     if len(values) > MOST_FIRST:
-        raise BadRequest(f'The parameter "{parameter}" has more than {MOST_FIRST} values.')
+        raise BadRequestError(f'The parameter "{parameter}" has more than {MOST_FIRST} values.')
     return values
 
 
@@ -262,7 +262,7 @@ def _page(request: Request, rows: list[dict[str, Any]], *, repeated: int = 0) ->
     """A page of rows; one that follows another begins with the last `repeated` of that one."""
     first = request.query_params.get("first", "20")
     if not first.isdecimal() or not 1 <= int(first) <= MOST_FIRST:
-        raise BadRequest('The parameter "first" must be 1 to 100.')
+        raise BadRequestError('The parameter "first" must be 1 to 100.')
     begin = _offset(request.query_params.get("after", ""))
     begin = max(begin - min(repeated, int(first) - 1), 0)
     stop = begin + int(first)
@@ -279,7 +279,7 @@ def _offset(cursor: str) -> int:
     try:
         return int(json.loads(base64.urlsafe_b64decode(cursor))["a"]["Offset"])
     except (binascii.Error, ValueError, KeyError, TypeError, OverflowError):
-        raise BadRequest('The cursor specified in the query parameter "after" is not valid.') from None
+        raise BadRequestError('The cursor specified in the query parameter "after" is not valid.') from None
 
 
 def _stream(row: dict[str, Any]) -> dict[str, Any]:

@@ -260,7 +260,7 @@ class SandboxChat:
         self._recent: dict[tuple[str, str], deque[float]] = {}
 
     async def play(self) -> None:
-        """Send what is written, as time goes on, until cancelled."""
+        """Send what is written, as time goes on, until canceled."""
         self._played_until = self._clock.now()
         last_ping = time.monotonic()
         while True:

@@ -126,7 +126,7 @@ class SandboxVodChat:
             asked = json.loads(await request.body())
             # Several operations at once are answered by a list.
             answer = [self._operation(each) for each in asked] if isinstance(asked, list) else self._operation(asked)
-        except _Refused as refused:
+        except _RefusedError as refused:
             return refused.answer
         except (ValueError, KeyError, TypeError):
             return JSONResponse({"error": "Bad Request", "message": "no operation"}, 400)
@@ -174,7 +174,7 @@ class SandboxVodChat:
         return {"data": {"video": _video(vod_id, {"edges": edges, "pageInfo": page})}}
 
 
-class _Refused(ValueError):
+class _RefusedError(ValueError):
     """A request that is not answered with comments."""
 
     def __init__(self, answer: Response) -> None:
@@ -185,9 +185,9 @@ class _Refused(ValueError):
 def _refuse_strangers(request: Request) -> None:
     if request.headers.get("Client-ID") not in (CLIENT_ID, OTHER_CLIENT_ID):
         message = 'The "Client-ID" header is invalid.'
-        raise _Refused(JSONResponse({"error": "Bad Request", "message": message}, 400))
+        raise _RefusedError(JSONResponse({"error": "Bad Request", "message": message}, 400))
     if "Authorization" in request.headers:
-        raise _Refused(JSONResponse({"error": "Unauthorized", "message": "The token is invalid."}, 401))
+        raise _RefusedError(JSONResponse({"error": "Unauthorized", "message": "The token is invalid."}, 401))
 
 
 def _video(vod_id: str, comments: dict[str, Any] | None) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Settings: every knob of ViewerAtlas, typed and checked, from defaults, presets, files and the environment."""
 
+from vieweratlas_assets.errors import SettingsError
 from vieweratlas_assets.settings.community_names import read_community_names
 from vieweratlas_assets.settings.sections import (
     AnalysisSettings,
@@ -23,13 +24,12 @@ from vieweratlas_assets.settings.sources import (
     LEGACY_VARIABLES,
     PRESETS,
     Resolved,
-    SettingsError,
     load_config_from_yaml,
     load_settings,
     resolve_settings,
     variable_of,
 )
-from vieweratlas_assets.settings.vods import VodSettings
+from vieweratlas_assets.settings.vod_section import VodSettings
 
 __all__ = [
     "CONFIG_VARIABLE",

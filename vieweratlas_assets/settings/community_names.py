@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml  # type: ignore[import-untyped]
 
-from vieweratlas_assets.settings.sources import SettingsError
+from vieweratlas_assets.errors import SettingsError
 
 LONGEST_NAME = 60
 EXAMPLE = "3: Speedrunners"

@@ -9,10 +9,11 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 
+from vieweratlas_assets.errors import SettingsError
 from vieweratlas_assets.settings.sections import sections
 
 
-class NotSettings(ValueError):
+class SettingsFileError(SettingsError):
     """A YAML file holds something else than keys and values."""
 
 
@@ -30,7 +31,7 @@ def read_entries(text: str) -> list[Entry]:
 
     Raises:
         yaml.YAMLError: it is not YAML, or makes objects of Python.
-        NotSettings: it is a list or a single value.
+        SettingsFileError: it is a list or a single value.
     """
     loader = yaml.SafeLoader(text)
     try:
@@ -38,7 +39,7 @@ def read_entries(text: str) -> list[Entry]:
         if node is None:
             return []
         if not isinstance(node, yaml.MappingNode):
-            raise NotSettings("it holds no settings; write a section and below it its keys")
+            raise SettingsFileError("it holds no settings; write a section and below it its keys")
         return list(_entries_of(loader, node))
     finally:
         loader.dispose()

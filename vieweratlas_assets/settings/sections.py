@@ -35,7 +35,7 @@ from vieweratlas_assets.settings.values import (
     WebSocketAddress,
     size_bytes,
 )
-from vieweratlas_assets.settings.vods import VodSettings
+from vieweratlas_assets.settings.vod_section import VodSettings
 
 DEFAULT_ROOT = "./data"
 
@@ -281,7 +281,7 @@ class PluginSettings(Section):
 
     storage_backends: Targets = Field({}, description="Stores, by the scheme of their roots: name://….")
     community_detectors: Targets = Field({}, description="Community detectors, by the name that algorithm takes.")
-    visualisers: Targets = Field({}, description="Visualisers; each becomes the asset atlas_<name>.")
+    visualizers: Targets = Field({}, description="Visualizers; each becomes the asset atlas_<name>.")
 
 
 class Settings(Section):

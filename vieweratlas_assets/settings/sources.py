@@ -19,8 +19,8 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]
 from pydantic import BaseModel, ValidationError
 
-from vieweratlas_assets.faults import Mendable
-from vieweratlas_assets.settings.files import NotSettings, read_entries
+from vieweratlas_assets.errors import SettingsError
+from vieweratlas_assets.settings.files import SettingsFileError, read_entries
 from vieweratlas_assets.settings.sections import (
     DEFAULT_ROOT,
     Settings,
@@ -54,17 +54,6 @@ LONGEST_VALUE = 120
 
 _CREDENTIALS = re.compile(r"://[^/@\s]*@")
 _SECRET_NAME = re.compile("secret|token|key|pass|credential", re.IGNORECASE)
-
-
-class SettingsError(Mendable, ValueError):
-    """Settings are unknown or impossible; the message names each with its value, its origin and what is allowed.
-
-    Attributes:
-        args: one text a fault.
-    """
-
-    def __str__(self) -> str:
-        return "\n".join(map(str, self.args))
 
 
 @dataclass(frozen=True)
@@ -197,7 +186,7 @@ def _take_preset(layers: Layers, name: str) -> None:
 def _take_file(layers: Layers, text: str, origin: str) -> None:
     try:
         entries = read_entries(text)
-    except (yaml.YAMLError, NotSettings) as error:
+    except (yaml.YAMLError, SettingsFileError) as error:
         # Only where and what: YAML's own text shows the line, which may hold a secret.
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""

@@ -17,7 +17,7 @@ from vieweratlas_assets.domain.presence.quality import audience_figures
 from vieweratlas_assets.domain.presence.viewer_counts import count_viewers, pair_digests
 from vieweratlas_assets.domain.schemas import CHANNEL_ACTIVITY, CHANNEL_AUDIENCE
 from vieweratlas_assets.storage import parquet, row_groups
-from vieweratlas_assets.storage.objects import CorruptObject, ObjectNotFound
+from vieweratlas_assets.storage.errors import CorruptObjectError, ObjectNotFoundError
 from vieweratlas_assets.storage.sealed import PartitionRecord, SealedPartitions, encoded, record_of
 
 ASSET = "channel_audience"
@@ -33,7 +33,7 @@ def is_pruned(sealed: SealedPartitions, day: dt.date) -> bool:
     """
     try:
         record = sealed.record(ASSET, day)
-    except CorruptObject:
+    except CorruptObjectError:
         return False
     return record is not None and record.made_from == PRUNED
 
@@ -43,7 +43,7 @@ def mark_pruned(sealed: SealedPartitions, day: dt.date) -> bool:
     record = sealed.record(ASSET, day)
     if record is None:
         return False
-    sealed.remark(record, made_from=PRUNED)
+    sealed.set_fingerprint(record, made_from=PRUNED)
     return True
 
 
@@ -62,13 +62,13 @@ def erase_from_audience(
         Pairs that held one of the names.
 
     Raises:
-        CorruptObject: the audience or the record cannot be read.
+        CorruptObjectError: the audience or the record cannot be read.
     """
     store, copy = sealed.store, lake.erasing_record(day)
     key = lake.channel_audience(day)
     try:
         data = store.download_bytes(key)
-    except ObjectNotFound:
+    except ObjectNotFoundError:
         return 0
     audience = parquet.decode_table(data, CHANNEL_AUDIENCE, uri=store.uri(key))
     pairs = audience.filter(pl.col("viewer").is_in(sorted(viewers))).height

@@ -6,13 +6,9 @@ Belongs here: the questions. Not here: the promises themselves (objects.ObjectSt
 from collections.abc import Callable
 from typing import Any
 
-from vieweratlas_assets.storage.objects import (
-    ObjectNotFound,
-    ObjectStore,
-    StorageError,
-    StoredObject,
-    is_key,
-)
+from vieweratlas_assets.errors import StorageError
+from vieweratlas_assets.storage.errors import ObjectNotFoundError
+from vieweratlas_assets.storage.objects import ObjectStore, StoredObject, is_key
 
 # A store under trial may take any key as a path. Keys that could lead out of its root, or mean all of it, are only
 # read, never written or deleted, and name nothing that any machine has.
@@ -106,14 +102,14 @@ def _a_listing_tells_when(store: ObjectStore) -> str:
 
 
 def _what_is_not_there_is_said(store: ObjectStore) -> str:
-    """What is not there raises ObjectNotFound with its uri; a folder is no object."""
+    """What is not there raises ObjectNotFoundError with its uri; a folder is no object."""
     store.upload_bytes("folder/file", b"x")
     for key in ("nothing", "folder", "folder/file/below"):
         if store.exists(key):
             return f"{key!r} exists"
         try:
             store.download_bytes(key)
-        except ObjectNotFound as error:
+        except ObjectNotFoundError as error:
             if store.uri(key) not in str(error):
                 return f"the message {str(error)!r} lacks {store.uri(key)}"
         else:

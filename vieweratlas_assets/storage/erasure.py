@@ -24,7 +24,8 @@ from vieweratlas_assets.domain.presence.names import folded
 from vieweratlas_assets.domain.schemas import VOD_CATALOG
 from vieweratlas_assets.storage import parquet
 from vieweratlas_assets.storage.audiences import erase_from_audience
-from vieweratlas_assets.storage.objects import CorruptObject, ObjectStore
+from vieweratlas_assets.storage.errors import CorruptObjectError
+from vieweratlas_assets.storage.objects import ObjectStore
 from vieweratlas_assets.storage.sealed import SealedPartitions, dates_of, replace_file
 
 # A process writes one file in seconds; what lies longer in `.incoming/` was left by one that was killed.
@@ -97,7 +98,7 @@ def erase(
                 _from_table(store, key, viewers, found, days_of_vods, dry_run)
             else:
                 _from_raw_text(store, key, viewers, found, dry_run)
-        except CorruptObject as error:
+        except CorruptObjectError as error:
             found.left.append(f"{error}; or delete it: nobody can tell whether a name is in it")
         on_file(key)
     _fragments(store, now, found, dry_run)
@@ -215,24 +216,24 @@ def _fragments(store: ObjectStore, now: dt.datetime, found: Erasure, dry_run: bo
 
 
 class _DaysOfVods:
-    """The day on which each VOD was created, from the catalogues, which are read when the first is asked for."""
+    """The day on which each VOD was created, from the catalogs, which are read when the first is asked for."""
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
         self._days: dict[str, dt.date] | None = None
 
     def day_of(self, key: str) -> dt.date | None:
-        """The day of a VOD's presence file, or None where no catalogue names the VOD."""
+        """The day of a VOD's presence file, or None where no catalog names the VOD."""
         if self._days is None:
             self._days = days_of_vods(self._store)
         return self._days.get(key)
 
 
 def days_of_vods(store: ObjectStore) -> dict[str, dt.date]:
-    """The day of every VOD that a catalogue names, by the key of its presence.
+    """The day of every VOD that a catalog names, by the key of its presence.
 
     Raises:
-        CorruptObject: a catalogue cannot be read.
+        CorruptObjectError: a catalog cannot be read.
     """
     days = {}
     for day in dates_of(store.folders(f"{lake.VOD_CATALOG}/")):

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
+from vieweratlas_assets.errors import StorageError
+from vieweratlas_assets.storage.errors import ObjectNotFoundError
 from vieweratlas_assets.storage.objects import (
     INCOMING,
-    ObjectNotFound,
     ObjectStore,
-    StorageError,
     StoredObject,
     check_folder,
     check_key,
@@ -81,7 +81,7 @@ class FsspecStore(ObjectStore):
             try:
                 data: bytes = self._fs.cat_file(path)
             except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
-                raise ObjectNotFound(f"{uri} does not exist: write it first, or check the root") from error
+                raise ObjectNotFoundError(f"{uri} does not exist: write it first, or check the root") from error
         return data
 
     def delete(self, key: str) -> None:

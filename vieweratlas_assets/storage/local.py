@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
+from vieweratlas_assets.errors import StorageError
+from vieweratlas_assets.storage.errors import ObjectNotFoundError
 from vieweratlas_assets.storage.objects import (
     INCOMING,
-    ObjectNotFound,
     ObjectStore,
-    StorageError,
     StoredObject,
     check_folder,
     check_key,
@@ -77,7 +77,7 @@ class LocalStore(ObjectStore):
         try:
             return path.read_bytes()
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
-            raise ObjectNotFound(f"{path} does not exist: write it first, or check the root") from error
+            raise ObjectNotFoundError(f"{path} does not exist: write it first, or check the root") from error
         except OSError as error:
             raise _failure("read", path, error) from error
 

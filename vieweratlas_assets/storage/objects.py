@@ -14,22 +14,11 @@ from typing import Any, NoReturn
 import polars as pl
 
 from vieweratlas_assets.domain.tables import Table
-from vieweratlas_assets.faults import Mendable
+from vieweratlas_assets.errors import StorageError
+from vieweratlas_assets.storage.errors import CorruptObjectError
 
 # Holds half-written files where a backend needs them; reserved in every store, so that a lake can be copied.
 INCOMING = ".incoming"
-
-
-class StorageError(Mendable, RuntimeError):
-    """A store could not do what it was asked; the message names the uri, the reason and the remedy."""
-
-
-class ObjectNotFound(StorageError):
-    """There is no object under this key."""
-
-
-class CorruptObject(StorageError):
-    """An object is there but cannot be what its reader expects: cut off, another format, other columns."""
 
 
 @dataclass(frozen=True)
@@ -175,7 +164,7 @@ class ObjectStore(ABC):
         """Read an object whole.
 
         Raises:
-            ObjectNotFound: there is none.
+            ObjectNotFoundError: there is none.
         """
 
     @abstractmethod
@@ -227,16 +216,16 @@ class ObjectStore(ABC):
         """Read a JSON object.
 
         Raises:
-            ObjectNotFound: there is none.
-            CorruptObject: it is not UTF-8, not JSON, or not an object at its top.
+            ObjectNotFoundError: there is none.
+            CorruptObjectError: it is not UTF-8, not JSON, or not an object at its top.
         """
         data = self.download_bytes(key)
         try:
             found = json.loads(data.decode(), parse_constant=_refuse_constant)
         except ValueError as error:
-            raise CorruptObject(f"{self.uri(key)} is not JSON: {error}") from error
+            raise CorruptObjectError(f"{self.uri(key)} is not JSON: {error}") from error
         if not isinstance(found, dict):
-            raise CorruptObject(f"{self.uri(key)} holds a JSON {type(found).__name__}, not an object")
+            raise CorruptObjectError(f"{self.uri(key)} holds a JSON {type(found).__name__}, not an object")
         return found
 
     def upload_parquet(self, key: str, frame: pl.DataFrame, table: Table) -> str:
@@ -253,8 +242,8 @@ class ObjectStore(ABC):
         """Read a Parquet object that has the table's columns and types (see `parquet.decode_table`).
 
         Raises:
-            ObjectNotFound: there is none.
-            CorruptObject: it is cut off, not Parquet, or has other columns.
+            ObjectNotFoundError: there is none.
+            CorruptObjectError: it is cut off, not Parquet, or has other columns.
         """
         from vieweratlas_assets.storage import parquet
 

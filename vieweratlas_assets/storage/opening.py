@@ -7,8 +7,9 @@ import re
 from collections.abc import Callable
 from urllib.parse import unquote, urlsplit
 
+from vieweratlas_assets.errors import StorageError
 from vieweratlas_assets.storage.local import LocalStore
-from vieweratlas_assets.storage.objects import ObjectStore, StorageError, refuse_credentials
+from vieweratlas_assets.storage.objects import ObjectStore, refuse_credentials
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(/+)")
 

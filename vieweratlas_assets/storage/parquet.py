@@ -12,7 +12,7 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from vieweratlas_assets.domain.tables import Table
-from vieweratlas_assets.storage.objects import CorruptObject
+from vieweratlas_assets.storage.errors import CorruptObjectError
 
 _MAGIC = b"PAR1"
 _REASON_CHARACTERS = 200
@@ -34,7 +34,7 @@ def decode(data: bytes, *, uri: str) -> pl.DataFrame:
         uri: where it came from, for the error.
 
     Raises:
-        CorruptObject: no bytes, not Parquet, or cut off or damaged where it shows.
+        CorruptObjectError: no bytes, not Parquet, or cut off or damaged where it shows.
     """
     refuse_other_formats(data, uri)
     with telling_damage(uri):
@@ -51,19 +51,19 @@ def refuse_other_formats(data: bytes, uri: str) -> None:
     """Look at a file's first and last bytes.
 
     Raises:
-        CorruptObject: they are not Parquet's.
+        CorruptObjectError: they are not Parquet's.
     """
     if not data:
-        raise CorruptObject(f"{uri} is empty, not a Parquet file: write it again")
+        raise CorruptObjectError(f"{uri} is empty, not a Parquet file: write it again")
     if not data.startswith(_MAGIC):
-        raise CorruptObject(f"{uri} is not a Parquet file: it does not begin with PAR1")
+        raise CorruptObjectError(f"{uri} is not a Parquet file: it does not begin with PAR1")
     if len(data) < 12 or not data.endswith(_MAGIC):
-        raise CorruptObject(f"{uri} is cut off after {len(data)} bytes: write it again")
+        raise CorruptObjectError(f"{uri} is cut off after {len(data)} bytes: write it again")
 
 
 @contextmanager
 def telling_damage(uri: str) -> Iterator[None]:
-    """Tell of damage that a reader meets as CorruptObject."""
+    """Tell of damage that a reader meets as CorruptObjectError."""
     try:
         yield
     # A damaged page can make Polars panic, which is no Exception and would pass every other handler.
@@ -71,10 +71,10 @@ def telling_damage(uri: str) -> Iterator[None]:
         raise damaged(uri, error) from error
 
 
-def damaged(uri: str, error: BaseException) -> CorruptObject:
+def damaged(uri: str, error: BaseException) -> CorruptObjectError:
     """What is told of a file that a reader gave up on."""
     reason = str(error).partition("\n")[0][:_REASON_CHARACTERS]
-    return CorruptObject(f"{uri} is a damaged Parquet file, write it again: {reason}")
+    return CorruptObjectError(f"{uri} is a damaged Parquet file, write it again: {reason}")
 
 
 def decode_table(data: bytes, table: Table, *, uri: str) -> pl.DataFrame:
@@ -83,9 +83,9 @@ def decode_table(data: bytes, table: Table, *, uri: str) -> pl.DataFrame:
     Nulls and unique keys are checked when writing only: on a large read they cost more than the read.
 
     Raises:
-        CorruptObject: as `decode`, or other columns.
+        CorruptObjectError: as `decode`, or other columns.
     """
     frame = table.upgraded(decode(data, uri=uri))
     if differences := table.differences(frame.schema):
-        raise CorruptObject(f"{uri} is not a {table.name} table: {'; '.join(differences)}")
+        raise CorruptObjectError(f"{uri} is not a {table.name} table: {'; '.join(differences)}")
     return frame

@@ -21,7 +21,7 @@ def copy_products(sealed: SealedPartitions, day: dt.date, folder: Path) -> int:
         The number of files copied.
 
     Raises:
-        CorruptObject: a file is not the one that was sealed.
+        CorruptObjectError: a file is not the one that was sealed.
         StorageError: the folder cannot be written.
     """
     place = lake.atlas_file(day, "")

@@ -74,7 +74,7 @@ def find_expired(store: ObjectStore, retention: Retention, *, now: dt.datetime) 
         What is too old, and the addresses of objects whose age decides and is not known: they stay.
 
     Raises:
-        CorruptObject: presence is to be pruned and a VOD catalogue cannot be read, so that days are not known.
+        CorruptObjectError: presence is to be pruned and a VOD catalog cannot be read, so that days are not known.
     """
     unknown_age: list[str] = []
     expired = [
@@ -118,7 +118,7 @@ def _old_presence(
     for item in store.list_objects(f"{lake.PRESENCE}/"):
         day = lake.day_of(item.key) or vods.get(item.key)
         if day is None and item.modified is not None:
-            # A VOD that no catalogue names belongs to no day, so its own age decides.
+            # A VOD that no catalog names belongs to no day, so its own age decides.
             day = item.modified.date()
         if day is None:
             unknown_age.append(store.uri(item.key))

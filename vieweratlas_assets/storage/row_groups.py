@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from vieweratlas_assets.domain.tables import Table
 from vieweratlas_assets.storage import parquet
-from vieweratlas_assets.storage.objects import CorruptObject
+from vieweratlas_assets.storage.errors import CorruptObjectError
 
 # Few enough that a row group is small beside any limit of memory.
 ROWS_A_GROUP = 1 << 18
@@ -64,7 +64,7 @@ def decode_row_groups(data: bytes, table: Table, columns: Sequence[str], *, uri:
     """Decode columns of a Parquet file of a table one row group after another, so that only one is in memory.
 
     Raises:
-        CorruptObject: as `decode_table`; damage shows when its row group is reached.
+        CorruptObjectError: as `decode_table`; damage shows when its row group is reached.
     """
     parquet.refuse_other_formats(data, uri)
     try:
@@ -74,7 +74,7 @@ def decode_row_groups(data: bytes, table: Table, columns: Sequence[str], *, uri:
     with parquet.telling_damage(uri):
         schema = pl.read_parquet_schema(io.BytesIO(data))
     if differences := table.differences(pl.Schema(schema)):
-        raise CorruptObject(f"{uri} is not a {table.name} table: {'; '.join(differences)}")
+        raise CorruptObjectError(f"{uri} is not a {table.name} table: {'; '.join(differences)}")
     rows = pl.scan_parquet(io.BytesIO(data), hive_partitioning=False).select(columns)
     begin = 0
     for number in range(metadata.num_row_groups):

@@ -31,10 +31,10 @@ from botocore.exceptions import (
 from urllib3.exceptions import HTTPError
 
 from vieweratlas_assets.domain.lake import cache_control
+from vieweratlas_assets.errors import StorageError
+from vieweratlas_assets.storage.errors import ObjectNotFoundError
 from vieweratlas_assets.storage.objects import (
-    ObjectNotFound,
     ObjectStore,
-    StorageError,
     StoredObject,
     check_folder,
     check_key,
@@ -76,7 +76,7 @@ _REMEDIES = {
 Answer = TypeVar("Answer")
 
 
-class _BrokenOff(Exception):
+class _BrokenOffError(Exception):
     """An answer began and did not end."""
 
 
@@ -146,7 +146,7 @@ class S3Store(ObjectStore):
             if self._ask("write", uri, put):
                 return True
             # It may be ours all the same: of an attempt whose answer was lost.
-            with contextlib.suppress(ObjectNotFound):
+            with contextlib.suppress(ObjectNotFoundError):
                 return self.download_bytes(key) == data
         raise StorageError(f"could not write {uri}: others write and delete it at the same time; run this again")
 
@@ -159,9 +159,9 @@ class S3Store(ObjectStore):
                 with contextlib.closing(response["Body"]) as body:
                     data: bytes = body.read()
             except (IncompleteReadError, ResponseStreamingError, ReadTimeoutError, FlexibleChecksumError) as error:
-                raise _BrokenOff from error
+                raise _BrokenOffError from error
             if len(data) != response["ContentLength"]:
-                raise _BrokenOff(f"{len(data)} of {response['ContentLength']} bytes came")
+                raise _BrokenOffError(f"{len(data)} of {response['ContentLength']} bytes came")
             return data
 
         return self._ask("read", uri, get)
@@ -216,7 +216,7 @@ class S3Store(ObjectStore):
             try:
                 with self._reporting(what, uri):
                     return request()
-            except _BrokenOff as error:
+            except _BrokenOffError as error:
                 problem = error.__cause__ or error
         raise StorageError(
             f"could not {what} {uri}: the answer of bucket {self._bucket!r} broke off {tries} times ({problem}); "
@@ -241,10 +241,10 @@ class S3Store(ObjectStore):
         except ClientError as error:
             code = error.response.get("Error", {}).get("Code", "unknown error")
             if code == "NoSuchKey":
-                raise ObjectNotFound(f"{uri} does not exist: write it first, or check the root") from error
+                raise ObjectNotFoundError(f"{uri} does not exist: write it first, or check the root") from error
             if code.isdigit():
                 # No code of S3 but the status: what explains it was cut off, or it is not S3 that answers.
-                raise _BrokenOff from error
+                raise _BrokenOffError from error
             remedy = _REMEDIES.get(code, "look the code up in the S3 documentation")
             raise StorageError(
                 f"could not {what} {uri}: bucket {self._bucket!r} answered {code}; {remedy}"
@@ -259,7 +259,7 @@ class S3Store(ObjectStore):
                 "AWS_ENDPOINT_URL, AWS_DEFAULT_REGION and the network"
             ) from error
         except HTTPError as error:
-            raise _BrokenOff from error
+            raise _BrokenOffError from error
 
 
 def _headers(key: str) -> dict[str, str]:

@@ -18,13 +18,10 @@ import polars as pl
 from vieweratlas_assets.domain import lake
 from vieweratlas_assets.domain.tables import Table
 from vieweratlas_assets.storage import parquet, row_groups
-from vieweratlas_assets.storage.objects import CorruptObject, ObjectNotFound, ObjectStore, to_json
+from vieweratlas_assets.storage.errors import CorruptObjectError, MissingPartitionError, ObjectNotFoundError
+from vieweratlas_assets.storage.objects import ObjectStore, to_json
 
 COMPUTED = "computed"
-
-
-class MissingPartition(LookupError):
-    """A partition that a step needs is not there, or not whole; the message names it."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +80,7 @@ def record_of(asset: str, day: dt.date, document: dict[str, Any], *, uri: str) -
     """The record that a stored document holds.
 
     Raises:
-        CorruptObject: it is none.
+        CorruptObjectError: it is none.
     """
     expected = {"origin": str, "facts": dict, "files": dict, "made_from": str}
     # Records of earlier versions tell nothing of it: what they seal is whole, and out of date.
@@ -91,7 +88,7 @@ def record_of(asset: str, day: dt.date, document: dict[str, Any], *, uri: str) -
     wrong = [name for name, kind in expected.items() if not isinstance(found.get(name), kind)]
     if wrong:
         told = f"{uri} is not the record of a partition: {', '.join(wrong)} missing or wrong"
-        raise CorruptObject(f"{told}; {_mend(asset, day)}")
+        raise CorruptObjectError(f"{told}; {_mend(asset, day)}")
     return PartitionRecord(asset, day, *(found[name] for name in expected))
 
 
@@ -149,7 +146,7 @@ class SealedPartitions:
         """The record of a partition; None also where it is damaged."""
         try:
             return self.record(asset, day)
-        except CorruptObject:
+        except CorruptObjectError:
             return None
 
     def newest_before(self, asset: str, day: dt.date) -> PartitionRecord | None:
@@ -168,18 +165,18 @@ class SealedPartitions:
         """The record of a partition, or None where it is absent or was never finished.
 
         Raises:
-            CorruptObject: the record is there but is none.
+            CorruptObjectError: the record is there but is none.
         """
         key = lake.partition_record(asset, day)
         try:
             found = self.store.download_json(key)
-        except ObjectNotFound:
+        except ObjectNotFoundError:
             return None
-        except CorruptObject as error:
-            raise CorruptObject(f"{error}; {_mend(asset, day)}") from error
+        except CorruptObjectError as error:
+            raise CorruptObjectError(f"{error}; {_mend(asset, day)}") from error
         return record_of(asset, day, found, uri=self.store.uri(key))
 
-    def remark(self, record: PartitionRecord, *, made_from: str) -> None:
+    def set_fingerprint(self, record: PartitionRecord, *, made_from: str) -> None:
         """Say otherwise what a whole partition was made of; its files stay as they are."""
         changed = replace(record, made_from=made_from)
         self.store.upload_bytes(lake.partition_record(record.asset, record.day), encoded(changed))
@@ -188,8 +185,8 @@ class SealedPartitions:
         """Read a table of a sealed partition.
 
         Raises:
-            ObjectNotFound: the partition has no such table.
-            CorruptObject: the file is not the one that was sealed, or not of this table.
+            ObjectNotFoundError: the partition has no such table.
+            CorruptObjectError: the file is not the one that was sealed, or not of this table.
         """
         key = lake.table_file(table.name, record.day)
         return parquet.decode_table(self.file(record, key), table, uri=self.store.uri(key))
@@ -202,11 +199,11 @@ class SealedPartitions:
     def file(self, record: PartitionRecord, key: str) -> bytes:
         """Read a file of a sealed partition; raises as `table`."""
         if key not in record.files:
-            raise ObjectNotFound(f"{record.asset} of {record.day} has no file {self.store.uri(key)}")
+            raise ObjectNotFoundError(f"{record.asset} of {record.day} has no file {self.store.uri(key)}")
         data = self.store.download_bytes(key)
         if hashlib.sha256(data).hexdigest() != record.files[key]:
-            remedy = f"materialise {record.asset} of {record.day} again"
-            raise CorruptObject(f"{self.store.uri(key)} is not the file that was sealed: {remedy}")
+            remedy = f"materialize {record.asset} of {record.day} again"
+            raise CorruptObjectError(f"{self.store.uri(key)} is not the file that was sealed: {remedy}")
         return data
 
     def records(self, asset: str) -> dict[dt.date, PartitionRecord]:
@@ -240,7 +237,7 @@ def _latest_of(files: Iterable[str]) -> dict[str, str]:
 
 
 def _mend(asset: str, day: dt.date) -> str:
-    return f"delete it and materialise {asset} of {day} again"
+    return f"delete it and materialize {asset} of {day} again"
 
 
 def dates_of(folders: Iterable[str]) -> list[dt.date]:
@@ -283,7 +280,7 @@ class AssetDays:
         """Read a table of one day.
 
         Raises:
-            MissingPartition: there is no whole partition of that day.
+            MissingPartitionError: there is no whole partition of that day.
         """
         return self._sealed.table(self._sure(day), table)
 
@@ -298,5 +295,5 @@ class AssetDays:
     def _sure(self, day: dt.date) -> PartitionRecord:
         record = self.record(day)
         if record is None:
-            raise MissingPartition(f"{self.asset} of {day} is not there: materialise it first")
+            raise MissingPartitionError(f"{self.asset} of {day} is not there: materialize it first")
         return record

@@ -13,7 +13,7 @@ from vieweratlas_assets.domain import lake
 from vieweratlas_assets.domain.atlas import site
 from vieweratlas_assets.domain.atlas.day_data import DayBlock, read_day
 from vieweratlas_assets.domain.atlas.explorer import draw_site_page
-from vieweratlas_assets.storage.objects import StorageError
+from vieweratlas_assets.errors import StorageError
 from vieweratlas_assets.storage.sealed import PartitionRecord, SealedPartitions
 
 ASSET = "atlas_site"
@@ -59,7 +59,7 @@ def _blocks(sealed: SealedPartitions, records: Iterable[PartitionRecord]) -> Ite
         try:
             data = sealed.file(record, lake.site_file(_entry(record)["bin"]))
         except StorageError as error:
-            LOG.warning("the site's channels do without %s: %s; materialise atlas_site again", record.day, error)
+            LOG.warning("the site's channels do without %s: %s; materialize atlas_site again", record.day, error)
         else:
             yield read_day(data)
 

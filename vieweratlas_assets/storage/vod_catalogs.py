@@ -1,7 +1,7 @@
-"""The catalogue of a day's VODs, read from the lake.
+"""The catalog of a day's VODs, read from the lake.
 
 Belongs here: reading it where it may not be there. Not here: what is in it (domain.presence.vod_catalog), finding
-VODs (cataloguing). Apart from presence, which takes long to load.
+VODs (cataloging). Apart from presence, which takes long to load.
 """
 
 import datetime as dt
@@ -14,10 +14,10 @@ from vieweratlas_assets.storage.objects import ObjectStore
 
 
 def read_vod_catalog(store: ObjectStore, day: dt.date) -> pl.DataFrame:
-    """The VODs of a day: schema VOD_CATALOG, empty where there is no catalogue.
+    """The VODs of a day: schema VOD_CATALOG, empty where there is no catalog.
 
     Raises:
-        CorruptObject: it cannot be read.
+        CorruptObjectError: it cannot be read.
     """
     key = lake.vod_catalog(day)
     return store.download_parquet(key, VOD_CATALOG) if store.exists(key) else VOD_CATALOG.empty()

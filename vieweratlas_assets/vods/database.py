@@ -20,20 +20,20 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from vieweratlas_assets.faults import Mendable
+from vieweratlas_assets.errors import StorageError
 
 PATIENCE_S = 90.0
 LONGEST_PAUSE_S = 5.0
 BUSY_S = 30.0
 # Any numbers that nobody else locks by.
-MIGRATION_LOCK, CATALOGUE_LOCK = 5_184_320_971, 5_184_320_972
+MIGRATION_LOCK, CATALOG_LOCK = 5_184_320_971, 5_184_320_972
 CONNECTIONS = 80
 LOG = logging.getLogger("vieweratlas.vods")
 Result = TypeVar("Result")
 
 
-class QueueUnavailable(Mendable, RuntimeError):
-    """The queue's database cannot be used; the message holds no password."""
+class QueueUnavailableError(StorageError):
+    """The queue's database does not answer or refuses; the message holds no password."""
 
 
 class Database:
@@ -52,7 +52,7 @@ class Database:
             patience_s: how long a database that does not answer is waited for.
 
         Raises:
-            QueueUnavailable: the URL is none, its driver is not installed, or the database does not answer.
+            QueueUnavailableError: the URL is none, its driver is not installed, or the database does not answer.
         """
         self._patience_s, self._sleep = patience_s, sleep
         try:
@@ -62,11 +62,11 @@ class Database:
             self._engine = _engine(found, is_sqlite=self.is_sqlite)
         except (ArgumentError, NoSuchModuleError, ValueError):
             # SQLAlchemy's own text repeats the URL, password included.
-            raise QueueUnavailable(
+            raise QueueUnavailableError(
                 "vod.queue_url is no sqlite:///… or postgresql://… URL; in a password, @ is written %40"
             ) from None
         except ImportError as error:
-            raise QueueUnavailable(
+            raise QueueUnavailableError(
                 f"the driver of vod.queue_url is not installed ({error.name}); for Postgres: "
                 "pip install 'vieweratlas[postgres]'"
             ) from error
@@ -87,7 +87,7 @@ class Database:
                 lost.
 
         Raises:
-            QueueUnavailable: the database does not come back.
+            QueueUnavailableError: the database does not come back.
         """
         deadline = time.monotonic() + self._patience_s
         pause_s = 0.1
@@ -101,7 +101,7 @@ class Database:
                 told = error.orig if isinstance(error, DBAPIError) else "no connection is free"
                 reason = str(told).strip().partition("\n")[0]
                 if time.monotonic() >= deadline:
-                    raise QueueUnavailable(f"{self!r} does not answer: {reason}") from error
+                    raise QueueUnavailableError(f"{self!r} does not answer: {reason}") from error
                 LOG.warning("%r: %s; trying again", self, reason)
                 self._sleep(random.uniform(pause_s / 2, pause_s))
                 pause_s = min(2 * pause_s, LONGEST_PAUSE_S)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import sqlalchemy as sa
 
-from vieweratlas_assets.faults import Mendable
+from vieweratlas_assets.errors import TwitchError
 from vieweratlas_assets.vods.database import Database
 from vieweratlas_assets.vods.tables import VOD_REQUESTS
 
@@ -17,8 +17,8 @@ NAME = "vod_chat"
 _SHARED = VOD_REQUESTS.c
 
 
-class BudgetSpent(Mendable, RuntimeError):
-    """No more may be asked today."""
+class BudgetSpentError(TwitchError):
+    """Today's requests are used up."""
 
 
 class SharedRequests:
@@ -29,7 +29,7 @@ class SharedRequests:
         database: Database,
         *,
         per_s: float,
-        a_day: int | None,
+        per_day: int | None,
         clock: Callable[[], float] | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -37,17 +37,17 @@ class SharedRequests:
 
         Args:
             per_s: requests a second.
-            a_day: requests a day, UTC; None for any number.
+            per_day: requests a day, UTC; None for any number.
             clock: s since 1970; None takes the database's.
         """
-        self._database, self._every_s, self._a_day = database, 1 / per_s, a_day
+        self._database, self._every_s, self._a_day = database, 1 / per_s, per_day
         self._clock, self._sleep = clock, sleep
 
     def turn(self) -> None:
         """Wait until it is our turn.
 
         Raises:
-            BudgetSpent: the day's requests are used up.
+            BudgetSpentError: the day's requests are used up.
         """
         pause = self._database.transaction(self._take)
         if pause > 0:
@@ -62,7 +62,9 @@ class SharedRequests:
         found = connection.execute(sa.select(VOD_REQUESTS).where(_SHARED.name == NAME).with_for_update()).one()
         asked = found.asked if found.day == day else 0
         if self._a_day is not None and asked >= self._a_day:
-            raise BudgetSpent(f"{asked} requests for VOD chat were made on {day}; vod.requests_a_day allows no more")
+            raise BudgetSpentError(
+                f"{asked} requests for VOD chat were made on {day}; vod.requests_a_day allows no more"
+            )
         # A turn far ahead is of a clock that was set back.
         at = found.next_at if now < found.next_at < now + 3600 else now
         told = {"day": day, "asked": asked + 1, "next_at": at + self._every_s}

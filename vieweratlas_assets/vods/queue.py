@@ -14,7 +14,8 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from vieweratlas_assets.vods.database import CATALOGUE_LOCK, Database
+from vieweratlas_assets.errors import VieweratlasError
+from vieweratlas_assets.vods.database import CATALOG_LOCK, Database
 from vieweratlas_assets.vods.stats import QueueStats, read_stats
 from vieweratlas_assets.vods.tables import VOD_QUEUE, State
 
@@ -35,8 +36,8 @@ _QUEUE = VOD_QUEUE.c
 Result = TypeVar("Result")
 
 
-class LeaseLost(RuntimeError):
-    """A VOD is no longer this worker's: its lease ran out, and another took it up or somebody skipped it."""
+class LeaseLostError(VieweratlasError):
+    """This worker no longer holds the VOD: its lease ran out and another worker took it, or somebody skipped it."""
 
 
 @dataclass(frozen=True)
@@ -163,7 +164,7 @@ class VodQueue:
         """Hold a VOD for another 15 minutes.
 
         Raises:
-            LeaseLost: it is no longer this worker's.
+            LeaseLostError: it is no longer this worker's.
         """
         self._end(claim, lambda now: {"lease_expires_at": now + dt.timedelta(seconds=LEASE_S)})
 
@@ -171,7 +172,7 @@ class VodQueue:
         """Note that the lake has a VOD, whole.
 
         Raises:
-            LeaseLost: it is no longer this worker's.
+            LeaseLostError: it is no longer this worker's.
         """
         told = {name: getattr(figures, name) for name in ("comments", "buckets", "chatters", "seconds", "sampled")}
         self._end(claim, lambda now: told | {"state": State.COMPLETED, "completed_at": now, "reason": None})
@@ -180,7 +181,7 @@ class VodQueue:
         """Note a failed attempt: the VOD rests, or has failed where it was the last one.
 
         Raises:
-            LeaseLost: it is no longer this worker's.
+            LeaseLostError: it is no longer this worker's.
         """
         state = State.FAILED if claim.attempt >= MOST_ATTEMPTS else State.PENDING
         rest = dt.timedelta(seconds=backoff_s(claim.attempt))
@@ -194,7 +195,7 @@ class VodQueue:
         """Note that a VOD never can be fetched.
 
         Raises:
-            LeaseLost: it is no longer this worker's.
+            LeaseLostError: it is no longer this worker's.
         """
         self._end(claim, lambda _: {"state": State.SKIPPED, "reason": storable(reason)})
 
@@ -202,7 +203,7 @@ class VodQueue:
         """Give a VOD back as if it had not been taken up.
 
         Raises:
-            LeaseLost: it is no longer this worker's.
+            LeaseLostError: it is no longer this worker's.
         """
         self._end(
             claim,
@@ -237,7 +238,7 @@ class VodQueue:
         """
 
         def locked(connection: sa.Connection) -> Result:
-            self._database.lock(connection, CATALOGUE_LOCK)
+            self._database.lock(connection, CATALOG_LOCK)
             return do()
 
         return self._database.transaction(locked)
@@ -343,7 +344,7 @@ class VodQueue:
             return int(connection.scalar(done) or 0)
 
         if not self._database.transaction(end):
-            raise LeaseLost(f"VOD {claim.vod.vod_id} of {claim.vod.channel} is no longer held by {claim.worker}")
+            raise LeaseLostError(f"VOD {claim.vod.vod_id} of {claim.vod.channel} is no longer held by {claim.worker}")
 
     def _set(self, chosen: sa.ColumnElement[bool], change: Callable[[dt.datetime], dict[str, Any]]) -> int:
         def change_all(connection: sa.Connection) -> int:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from vieweratlas_assets.clients.vod_chat import Comment, GraphqlVodChat, VodChatFailed, VodChatMisconfigured
+from vieweratlas_assets.clients.vod_chat import Comment, GraphqlVodChat, VodChatError, VodChatMisconfiguredError
 from vieweratlas_assets.domain.presence.vod_minutes import Chapter
 from vieweratlas_assets.importers.documents import DocumentError
 from vieweratlas_assets.importers.twitchdownloader import read_comments, read_head
@@ -53,10 +53,10 @@ class VodChatSource(Protocol):
     """Reads the chat of VODs.
 
     Raises, in `chat` and while pages are read:
-        VodGone: there is no such VOD any more.
-        VodChatFailed: not now; later perhaps.
-        VodChatMisconfigured: not before a setting is changed.
-        BudgetSpent: not today.
+        VodGoneError: there is no such VOD any more.
+        VodChatError: not now; later perhaps.
+        VodChatMisconfiguredError: not before a setting is changed.
+        BudgetSpentError: not today.
 
     Attributes:
         is_sample: only some of the comments are read.
@@ -95,7 +95,7 @@ class SampledSource:
     def chat(self, request: ChatRequest) -> Iterator[VodChat]:
         """As VodChatSource."""
         if request.duration_s is None:
-            raise VodChatFailed("the VOD's length is not known, which sampling needs: materialise vod_catalog first")
+            raise VodChatError("the VOD's length is not known, which sampling needs: materialize vod_catalog first")
         yield VodChat(self._client.sampled_pages(request.vod.vod_id, request.duration_s, request.start_s))
 
 
@@ -112,11 +112,11 @@ class FileSource:
         """As VodChatSource."""
         vod = request.vod
         if not self._folder.is_dir():
-            raise VodChatMisconfigured(f"vod.files_dir is {self._folder}, which is no folder")
+            raise VodChatMisconfiguredError(f"vod.files_dir is {self._folder}, which is no folder")
         named = re.compile(rf"(?:.*\D)?{re.escape(vod.vod_id)}(?:\D.*)?\.json(?:\.gz)?", re.IGNORECASE)
         found = sorted(path for path in self._folder.rglob("*") if named.fullmatch(path.name))
         if not found:
-            raise VodChatFailed(f"no file in {self._folder} has {vod.vod_id} in its name")
+            raise VodChatError(f"no file in {self._folder} has {vod.vod_id} in its name")
         with chat_of_file(found[0], vod) as chat:
             yield chat
 
@@ -126,14 +126,14 @@ def chat_of_file(path: Path, vod: QueuedVod) -> Iterator[VodChat]:
     """Read a file of TwitchDownloader as the chat of a VOD.
 
     Raises:
-        VodChatFailed: it cannot be read, or is of another VOD; also while pages are read.
+        VodChatError: it cannot be read, or is of another VOD; also while pages are read.
     """
     try:
         head = read_head(path)
     except DocumentError as error:
-        raise VodChatFailed(f"{path.name} {error}") from error
+        raise VodChatError(f"{path.name} {error}") from error
     if head.vod_id != vod.vod_id:
-        raise VodChatFailed(f"{path.name} holds VOD {head.vod_id}")
+        raise VodChatError(f"{path.name} holds VOD {head.vod_id}")
     yield VodChat(_pages(path), head.chapters)
 
 
@@ -146,5 +146,5 @@ def _pages(path: Path) -> Iterator[Sequence[Comment]]:
                 yield page
                 page = []
     except DocumentError as error:
-        raise VodChatFailed(f"{path.name} {error}") from error
+        raise VodChatError(f"{path.name} {error}") from error
     yield page

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from vieweratlas_assets.clients.vod_chat import VodChatFailed, VodChatMisconfigured, VodGone
+from vieweratlas_assets.clients.vod_chat import VodChatError, VodChatMisconfiguredError, VodGoneError
 from vieweratlas_assets.vods.sources import ChatRequest, VodChat, chat_of_file
 
 POLL_S = 0.05
@@ -50,7 +50,7 @@ class TwitchDownloaderSource:
             target = Path(folder) / f"{request.vod.vod_id}.json"
             try:
                 self._download(request, target)
-            except VodChatFailed as error:
+            except VodChatError as error:
                 if FEWER_THREADS not in str(error):
                     raise
                 self._download(request, target, threads=1)
@@ -70,7 +70,7 @@ class TwitchDownloaderSource:
                 start_new_session=True,
             )  # fmt: skip
         except OSError as error:
-            raise VodChatMisconfigured(
+            raise VodChatMisconfiguredError(
                 f"vod.cli_path is {self._cli_path}, which cannot be started: {error.strerror}. Install "
                 "TwitchDownloaderCLI and name it there, or set vod.chat_source to graphql"
             ) from error
@@ -83,7 +83,7 @@ class TwitchDownloaderSource:
             process.wait()
         told = said.end()
         if trouble:
-            raise VodChatFailed(f"TwitchDownloaderCLI {trouble}")
+            raise VodChatError(f"TwitchDownloaderCLI {trouble}")
         if process.returncode != 0 or not target.exists():
             raise _failure(process.returncode, told)
 
@@ -145,9 +145,9 @@ def _failure(code: int, said: str) -> Exception:
     unhandled = [line for line in lines if line.startswith("Unhandled exception")]
     told = (unhandled or lines or ["said nothing"])[0 if unhandled else -1][:300]
     if any(word in told.lower() for word in GONE):
-        return VodGone("Twitch has no such VOD: it was deleted, or has expired")
+        return VodGoneError("Twitch has no such VOD: it was deleted, or has expired")
     if code == BAD_ARGUMENTS and not unhandled:
-        return VodChatMisconfigured(
+        return VodChatMisconfiguredError(
             f"TwitchDownloaderCLI does not take our arguments: see vod.cli_path. It says: {told}"
         )
-    return VodChatFailed(f"TwitchDownloaderCLI ended with {code}: {told}")
+    return VodChatError(f"TwitchDownloaderCLI ended with {code}: {told}")

@@ -17,17 +17,19 @@ from socket import gethostname
 
 import polars as pl
 
-from vieweratlas_assets.clients.vod_chat import VodChatFailed, VodChatMisconfigured, VodGone
+from vieweratlas_assets.clients.vod_chat import VodChatError, VodChatMisconfiguredError, VodGoneError
 from vieweratlas_assets.domain import lake
 from vieweratlas_assets.domain.presence.names import ViewerNames
 from vieweratlas_assets.domain.presence.records import BUCKET_LEN_S, complete_vod_presence
 from vieweratlas_assets.domain.presence.vod_minutes import VodMinutes
 from vieweratlas_assets.domain.schemas import PRESENCE, VOD_PROGRESS
-from vieweratlas_assets.storage.objects import CorruptObject, ObjectNotFound, ObjectStore, StorageError
+from vieweratlas_assets.errors import StorageError
+from vieweratlas_assets.storage.errors import CorruptObjectError, ObjectNotFoundError
+from vieweratlas_assets.storage.objects import ObjectStore
 from vieweratlas_assets.storage.row_groups import EncodedTable
-from vieweratlas_assets.vods.database import QueueUnavailable
-from vieweratlas_assets.vods.limits import BudgetSpent
-from vieweratlas_assets.vods.queue import LEASE_S, Claim, Figures, LeaseLost, QueuedVod, VodQueue, storable
+from vieweratlas_assets.vods.database import QueueUnavailableError
+from vieweratlas_assets.vods.limits import BudgetSpentError
+from vieweratlas_assets.vods.queue import LEASE_S, Claim, Figures, LeaseLostError, QueuedVod, VodQueue, storable
 from vieweratlas_assets.vods.raw_chat import raw_chat
 from vieweratlas_assets.vods.sources import ChatRequest, VodChatSource
 from vieweratlas_assets.vods.tables import State
@@ -39,7 +41,7 @@ LOG = logging.getLogger("vieweratlas.vods")
 
 @dataclass(frozen=True)
 class KnownVod:
-    """What the catalogue tells of a VOD; None where it does not."""
+    """What the catalog tells of a VOD; None where it does not."""
 
     channel_id: str | None = None
     duration_s: int | None = None
@@ -62,19 +64,19 @@ class Outcome:
     reason: str | None = None
 
 
-class _Stopped(Exception):
+class _StoppedError(Exception):
     """Somebody wants the work to end."""
 
 
 @dataclass
-class Fetching:
-    """What all workers of a run share.
+class VodWorkers:
+    """Workers that fetch the VODs of a queue.
 
     Attributes:
-        known: tells what the catalogue has of a VOD.
+        known: what the catalog knows of a VOD.
         on_outcome: called after each attempt, by one worker at a time.
-        keep_raw: also keep who wrote when; attempts then begin anew each time.
-        stop: set it to end the work: VODs that are being fetched are given back.
+        keep_raw: also store who wrote when; every attempt then starts from the beginning.
+        stop: set it to end the work: VODs in progress go back to the queue.
     """
 
     queue: VodQueue
@@ -89,7 +91,7 @@ class Fetching:
     save_every_s: float = SAVE_EVERY_S
 
     def __post_init__(self) -> None:
-        self._telling = threading.Lock()
+        self._reporting = threading.Lock()
         self._broken = threading.Event()
         self._left: int | None = None
 
@@ -104,8 +106,8 @@ class Fetching:
             most: attempts in all.
 
         Raises:
-            VodChatMisconfigured, BudgetSpent: nothing more can be fetched; VODs in work are given back.
-            QueueUnavailable, StorageError: the queue or the lake is in trouble; likewise.
+            VodChatMisconfiguredError, BudgetSpentError: nothing more can be fetched; VODs in work are given back.
+            QueueUnavailableError, StorageError: the queue or the lake is in trouble; likewise.
         """
         outcomes: list[Outcome] = []
         self._left = most
@@ -128,7 +130,7 @@ class Fetching:
         try:
             while self._may_begin() and (claim := self.queue.claim(worker, days)) is not None:
                 outcome = self._attempt(claim)
-                with self._telling:
+                with self._reporting:
                     outcomes.append(outcome)
                     self.on_outcome(outcome)
         except BaseException:
@@ -136,7 +138,7 @@ class Fetching:
             raise
 
     def _may_begin(self) -> bool:
-        with self._telling:
+        with self._reporting:
             if self._is_ending() or self._left == 0:
                 return False
             if self._left is not None:
@@ -146,7 +148,7 @@ class Fetching:
     def _attempt(self, claim: Claim) -> Outcome:
         try:
             return self._attempted(claim)
-        except LeaseLost as error:
+        except LeaseLostError as error:
             LOG.warning("%s", error)
             return Outcome(claim.vod, claim.attempt, State.PROCESSING, reason=str(error))
 
@@ -154,35 +156,35 @@ class Fetching:
         vod = claim.vod
         try:
             if not self.names.keeps_channel(vod.channel):
-                raise VodGone("the channel opted out")
+                raise VodGoneError("the channel opted out")
             with self._held(claim) as lost:
                 figures = self._fetch(claim, lost)
             self.queue.complete(claim, figures)
             for sampled in (False, True):
                 self.store.delete(lake.vod_progress(vod.channel, vod.vod_id, sampled=sampled))
             return Outcome(vod, claim.attempt, State.COMPLETED, figures)
-        except LeaseLost:
+        except LeaseLostError:
             raise
-        except (VodChatMisconfigured, BudgetSpent, StorageError):
+        except QueueUnavailableError:
+            # The lease runs out by itself.
+            raise
+        except (VodChatMisconfiguredError, BudgetSpentError, StorageError):
             self._give_back(claim)
             raise
-        except QueueUnavailable:
-            # Its lease runs out by itself.
-            raise
-        except VodGone as error:
+        except VodGoneError as error:
             self.queue.skip(claim, str(error))
             return Outcome(vod, claim.attempt, State.SKIPPED, reason=str(error))
         except Exception as error:
             if self._is_ending():
                 self._give_back(claim)
                 return Outcome(vod, claim.attempt, State.PENDING, reason="stopped")
-            expected = isinstance(error, VodChatFailed)
+            expected = isinstance(error, VodChatError)
             reason = storable(str(error) if expected else f"{type(error).__name__}: {error}")
             LOG.warning("VOD %s of %s: %s", vod.vod_id, vod.channel, reason, exc_info=not expected)
             return Outcome(vod, claim.attempt, self.queue.fail(claim, reason), reason=reason)
 
     def _give_back(self, claim: Claim) -> None:
-        with contextlib.suppress(LeaseLost):
+        with contextlib.suppress(LeaseLostError):
             self.queue.release(claim)
 
     @contextlib.contextmanager
@@ -195,7 +197,7 @@ class Fetching:
                 try:
                     self.queue.renew(claim)
                 except Exception as error:
-                    LOG.warning("%s", error, exc_info=not isinstance(error, LeaseLost | QueueUnavailable))
+                    LOG.warning("%s", error, exc_info=not isinstance(error, LeaseLostError | QueueUnavailableError))
                     lost.set()
                     return
 
@@ -222,9 +224,9 @@ class Fetching:
             try:
                 for page in chat.pages:
                     if lost.is_set():
-                        raise LeaseLost(f"VOD {vod.vod_id} of {vod.channel}: its lease could not be renewed")
+                        raise LeaseLostError(f"VOD {vod.vod_id} of {vod.channel}: its lease could not be renewed")
                     if self._is_ending():
-                        raise _Stopped
+                        raise _StoppedError
                     if self.keep_raw:
                         raw.add(page)
                     for comment in page:
@@ -234,7 +236,7 @@ class Fetching:
                     if time.monotonic() - saved >= self.save_every_s:
                         self._save(vod, minutes, last_s)
                         saved = time.monotonic()
-            except (VodChatFailed, VodChatMisconfigured, BudgetSpent, _Stopped):
+            except (VodChatError, VodChatMisconfiguredError, BudgetSpentError, _StoppedError):
                 self._save(vod, minutes, last_s)
                 raise
             if self.keep_raw:
@@ -245,9 +247,9 @@ class Fetching:
         """What an attempt before has fetched; None where there was none, or nothing that can be gone on with."""
         try:
             found = self.store.download_parquet(self._progress_key(vod), VOD_PROGRESS)
-        except ObjectNotFound:
+        except ObjectNotFoundError:
             return None
-        except CorruptObject as error:
+        except CorruptObjectError as error:
             LOG.warning("%s; it is fetched from its beginning", error)
             return None
         return None if found.is_empty() else found

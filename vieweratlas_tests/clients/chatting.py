@@ -15,8 +15,8 @@ from vieweratlas_assets.clients.eventsub.reader import EventSubReader
 from vieweratlas_assets.clients.irc.connection import Account, Address, anonymous
 from vieweratlas_assets.clients.irc.pacing import Profile
 from vieweratlas_assets.clients.irc.reader import IrcReader
+from vieweratlas_assets.clients.retry import RetryPolicy
 from vieweratlas_assets.clients.twitch_token import READ_CHAT_SCOPE, UserToken
-from vieweratlas_assets.clients.waiting import Patience
 from vieweratlas_assets.sandbox.clock import SandboxClock
 from vieweratlas_assets.sandbox.feed import FedMessage
 from vieweratlas_assets.sandbox.helix import SandboxHelix
@@ -28,7 +28,7 @@ START = dt.datetime(2026, 10, 6, 18, tzinfo=dt.UTC)
 START_MS = round(START.timestamp() * 1000)
 HASTE = Profile(joins_a_connection=2000, joins_in_all=2000, connect_every_s=0.01)
 NO_LIMITS = ChatLimits(joins=10_000, logins=10_000)
-QUICK = Patience(
+QUICK = RetryPolicy(
     register_s=2.0,
     answer_s=0.5,
     first_retry_s=0.2,
@@ -102,7 +102,7 @@ class Chatting:
     def eventsub_reader(self, token: str | None = None, **settings: Any) -> EventSubReader:
         """A hasty reader of it over EventSub."""
         user = UserToken(token or self.helix.user_token(), None, url=f"{self.server.url}/oauth2")
-        settings = {"url": self.server.eventsub_url, "patience": QUICK, "clock": self.now} | settings
+        settings = {"url": self.server.eventsub_url, "retry_policy": QUICK, "clock": self.now} | settings
         helix_url = f"{self.server.url}/helix"
         return EventSubReader(lambda: user.user(READ_CHAT_SCOPE), helix_url=helix_url, **settings)
 
@@ -112,7 +112,7 @@ class Chatting:
         url: str | None = None,
         account: Callable[[], Account] = anonymous,
         profile: Profile = HASTE,
-        patience: Patience = QUICK,
+        retry_policy: RetryPolicy = QUICK,
         channels_a_connection: int = 5,
         trusted: ssl.SSLContext | None = None,
         clock: Callable[[], float] | None = None,
@@ -122,7 +122,7 @@ class Chatting:
             Address(url or self.server.chat_url, trusted),
             account=account,
             profile=profile,
-            patience=patience,
+            retry_policy=retry_policy,
             clock=clock or self.now,
             channels_a_connection=channels_a_connection,
         )

@@ -12,11 +12,11 @@ from unittest.mock import patch
 import pytest
 
 from vieweratlas_assets.clients import chat as told
-from vieweratlas_assets.clients.eventsub.listener import Listener, NotSubscribed
+from vieweratlas_assets.clients.eventsub.listener import Listener, NotSubscribedError
 from vieweratlas_assets.clients.eventsub.reader import EventSubReader
+from vieweratlas_assets.clients.retry import wait_until
 from vieweratlas_assets.clients.rotation import Rotation, Turns
 from vieweratlas_assets.clients.twitch_token import TwitchUser, UserToken
-from vieweratlas_assets.clients.waiting import wait_until
 from vieweratlas_assets.sandbox.feed import FedMessage
 from vieweratlas_tests.clients.chatting import (
     NO_LIMITS,
@@ -304,7 +304,7 @@ async def an_answer_that_is_lost(heard: Heard, reader: EventSubReader, twitch: C
         told = await subscribe(listener, room_id)
         if lost and room_id == CHANNELS[lost[0]]:
             lost.pop()
-            raise NotSubscribed(None, "TimeoutError")
+            raise NotSubscribedError(None, "TimeoutError")
         return told
 
     reader.watch(NAMES[1:])
@@ -348,7 +348,7 @@ def test_a_channel_that_goes_while_its_id_is_asked_for_stays_gone(talking: Chatt
 
             async def failed(_: Listener, logins: Sequence[str]) -> dict[str, str]:
                 reader.watch([])
-                raise NotSubscribed(500, f"{len(logins)} logins")
+                raise NotSubscribedError(500, f"{len(logins)} logins")
 
             async def noted(wake: asyncio.Event, deadline: float) -> None:
                 waited.append(deadline)

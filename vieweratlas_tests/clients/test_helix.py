@@ -9,8 +9,13 @@ import pytest
 import requests
 
 from vieweratlas_assets.clients.helix import HelixClient, HelixError
-from vieweratlas_assets.clients.http import NoAnswer, PatientSession
-from vieweratlas_assets.clients.twitch_token import ApplicationToken, TokenRefused, UserToken, token_of
+from vieweratlas_assets.clients.http import NoAnswerError, RetryingSession
+from vieweratlas_assets.clients.twitch_token import (
+    ApplicationToken,
+    TokenRefusedError,
+    UserToken,
+    token_from_credentials,
+)
 from vieweratlas_assets.sandbox.world import World
 from vieweratlas_tests.clients.twitch import SECRET, Twitch, twitch
 
@@ -45,7 +50,7 @@ def test_trouble_is_tried_again_after_1_2_and_4_seconds(running: Twitch, status:
     assert logins(running.client().top_streams(5)) == running.live()[:5]
     assert running.waits == [1, 2, 4]
     running.helix.faults.extend([status] * 4)
-    with pytest.raises(NoAnswer, match=rf"/helix/streams: HTTP {status}, 4 times"):
+    with pytest.raises(NoAnswerError, match=rf"/helix/streams: HTTP {status}, 4 times"):
         running.client().top_streams(5)
     assert running.waits == [1, 2, 4] * 2
 
@@ -79,7 +84,7 @@ def test_a_token_that_ran_out_between_two_pages_is_renewed(running: Twitch) -> N
 
 def test_a_new_token_that_is_refused_too_is_no_endless_loop(running: Twitch) -> None:
     running.helix.faults.extend([401, 401])
-    with pytest.raises(TokenRefused, match="HTTP 401 asked for; a new token is refused too"):
+    with pytest.raises(TokenRefusedError, match="HTTP 401 asked for; a new token is refused too"):
         running.client().top_streams(1)
 
 
@@ -100,7 +105,7 @@ def test_a_user_s_token_that_ran_out_is_for_the_user_to_renew(running: Twitch, c
     token = UserToken(mine, client_id, url=f"{running.url}/oauth2", http=running.http())
     if client_id != "another":
         running.helix.expire_tokens()
-    with pytest.raises(TokenRefused, match=r"twitch\.oauth_token.*make a new one") as raised:
+    with pytest.raises(TokenRefusedError, match=r"twitch\.oauth_token.*make a new one") as raised:
         running.client(token).top_streams(3)
     assert mine not in "".join(traceback.format_exception(raised.value))
 
@@ -108,7 +113,7 @@ def test_a_user_s_token_that_ran_out_is_for_the_user_to_renew(running: Twitch, c
 def test_wrong_credentials_are_told_without_being_shown(running: Twitch, caplog) -> None:
     for identity, secret in (("sandbox", "not-the-secret-49f"), ("not-the-id-49f", SECRET)):
         token = ApplicationToken(identity, secret, url=f"{running.url}/oauth2", http=running.http())
-        with pytest.raises(TokenRefused, match=r"check both") as raised:
+        with pytest.raises(TokenRefusedError, match=r"check both") as raised:
             running.client(token).top_streams(1)
         told = "".join(traceback.format_exception(raised.value)) + repr(token) + caplog.text
         assert "49f" not in told and SECRET not in told
@@ -116,7 +121,7 @@ def test_wrong_credentials_are_told_without_being_shown(running: Twitch, caplog)
 
 @pytest.mark.parametrize("token", ["", "oauth:", "abc…", "two words", "two\nlines", "ä"])
 def test_a_token_that_no_header_can_hold_is_refused_at_once_and_not_shown(token: str) -> None:
-    with pytest.raises(TokenRefused, match="copy it again") as raised:
+    with pytest.raises(TokenRefusedError, match="copy it again") as raised:
         UserToken(token, None, url=NOWHERE)
     assert len(token) < 3 or token not in str(raised.value)
 
@@ -141,7 +146,7 @@ def test_no_secret_leaves_with_an_error_a_log_or_a_repr(running: Twitch, caplog)
         UserToken(hidden, "an-id", url=url, http=running.http()),
     ):
         client = HelixClient(token, url=url, http=running.http())
-        with pytest.raises(NoAnswer, match="ConnectionError, 4 times") as raised:
+        with pytest.raises(NoAnswerError, match="ConnectionError, 4 times") as raised:
             client.top_streams(1)
         told = "".join(traceback.format_exception(raised.value))
         assert hidden not in told + repr(client) + repr(token) + caplog.text
@@ -169,7 +174,7 @@ class _Granted:
 
 
 def asked(*bodies: bytes) -> list[str]:
-    return logins(HelixClient(_Granted(), url=NOWHERE, http=PatientSession(_Answers(*bodies))).top_streams(10))
+    return logins(HelixClient(_Granted(), url=NOWHERE, http=RetryingSession(_Answers(*bodies))).top_streams(10))
 
 
 def test_a_record_without_what_it_needs_costs_only_itself(caplog) -> None:
@@ -196,12 +201,16 @@ def test_an_answer_of_another_shape_is_an_error(body: bytes) -> None:
 
 
 def test_the_settings_choose_the_token() -> None:
-    assert isinstance(token_of(client_id="a", client_secret="b", oauth_token=None, url=NOWHERE), ApplicationToken)
-    assert isinstance(token_of(client_id="a", client_secret="b", oauth_token="c", url=NOWHERE), UserToken)
+    assert isinstance(
+        token_from_credentials(client_id="a", client_secret="b", oauth_token=None, url=NOWHERE), ApplicationToken
+    )
+    assert isinstance(
+        token_from_credentials(client_id="a", client_secret="b", oauth_token="c", url=NOWHERE), UserToken
+    )
     for client_id, client_secret, missing in (
         (None, None, r"twitch\.client_id and twitch\.client_secret"),
         ("a", None, r"set twitch\.client_secret \("),
         (None, "b", r"set twitch\.client_id \("),
     ):
-        with pytest.raises(TokenRefused, match=missing):
-            token_of(client_id=client_id, client_secret=client_secret, oauth_token=None, url=NOWHERE)
+        with pytest.raises(TokenRefusedError, match=missing):
+            token_from_credentials(client_id=client_id, client_secret=client_secret, oauth_token=None, url=NOWHERE)

@@ -16,7 +16,7 @@ from vieweratlas_assets.clients import chat as told
 from vieweratlas_assets.clients.irc.connection import Account
 from vieweratlas_assets.clients.irc.pacing import Pacing, Profile
 from vieweratlas_assets.clients.irc.reader import IrcReader
-from vieweratlas_assets.clients.waiting import wait_until
+from vieweratlas_assets.clients.retry import wait_until
 from vieweratlas_assets.sandbox.irc import ChatLimits
 from vieweratlas_tests.clients.chatting import Chatting, Heard, chatting, heard_from, until
 

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vieweratlas_assets.clients.http import PatientSession
+from vieweratlas_assets.clients.http import RetryingSession
 from vieweratlas_assets.clients.vod_chat import (
     Comment,
     GraphqlVodChat,
-    VodChatFailed,
-    VodChatMisconfigured,
-    VodGone,
+    VodChatError,
+    VodChatMisconfiguredError,
+    VodGoneError,
 )
 from vieweratlas_assets.sandbox.vod_chat import CLIENT_ID, PAGE, QUERY_HASH, VodComments
 from vieweratlas_tests.vods.replay import VOD, Replay, replaying
@@ -57,7 +57,7 @@ def test_comments_that_are_denser_than_a_page_are_read_or_the_reading_fails() ->
         replay.chats.vods[VOD] = VodComments(seconds, logins)
         exactly(replay, read(replay))
         replay.vod_chat.faults.refuses_cursors = True
-        with pytest.raises(VodChatFailed, match="cannot be reached"):
+        with pytest.raises(VodChatError, match="cannot be reached"):
             read(replay)
 
 
@@ -82,7 +82,7 @@ def test_storms_of_5xx_and_answers_that_are_cut_off_are_waited_out() -> None:
 def test_trouble_that_does_not_end_is_told_and_what_was_read_stands() -> None:
     with replaying() as replay:
         found: list[Comment] = []
-        with pytest.raises(VodChatFailed, match="service error, 6 times"):
+        with pytest.raises(VodChatError, match="service error, 6 times"):
             for page in replay.client().pages(VOD):
                 found += page
                 if len(found) > 300:
@@ -98,16 +98,16 @@ def test_trouble_that_does_not_end_is_told_and_what_was_read_stands() -> None:
 def test_a_server_that_is_down_is_told() -> None:
     with replaying() as replay:
         replay.vod_chat.faults.statuses = deque([503] * 6)
-        with pytest.raises(VodChatFailed, match="HTTP 503, 6 times"):
+        with pytest.raises(VodChatError, match="HTTP 503, 6 times"):
             read(replay)
 
 
 def test_a_vod_that_is_gone_is_told_apart_from_trouble() -> None:
     with replaying() as replay:
-        with pytest.raises(VodGone):
+        with pytest.raises(VodGoneError):
             read(replay, "2599999999")
         replay.vod_chat.faults.deleted.add(VOD)
-        with pytest.raises(VodGone):
+        with pytest.raises(VodGoneError):
             read(replay)
         assert not replay.waits
 
@@ -125,8 +125,8 @@ def test_a_chat_in_which_nobody_wrote_is_read() -> None:
 def test_what_only_a_setting_can_mend_names_it(wrong: dict[str, str], setting: str) -> None:
     with replaying() as replay:
         told = {"client_id": CLIENT_ID, "query_hash": QUERY_HASH} | wrong
-        client = GraphqlVodChat(url=f"{replay.server.url}/gql", turn=lambda: None, http=PatientSession(), **told)
-        with pytest.raises(VodChatMisconfigured, match=setting):
+        client = GraphqlVodChat(url=f"{replay.server.url}/gql", turn=lambda: None, http=RetryingSession(), **told)
+        with pytest.raises(VodChatMisconfiguredError, match=setting):
             next(client.pages(VOD))
 
 
@@ -146,7 +146,7 @@ def test_pages_that_bring_nothing_new_come_to_an_end(monkeypatch: Any) -> None:
         monkeypatch.setattr(
             replay.vod_chat, "_answer", lambda asked: answer(asked | {"contentOffsetSeconds": 0, "cursor": _first()})
         )
-        with pytest.raises(VodChatFailed, match="nothing new"):
+        with pytest.raises(VodChatError, match="nothing new"):
             read(replay)
 
 
@@ -161,7 +161,7 @@ def test_a_sample_ends_where_nobody_wrote_any_more() -> None:
         found = [each for page in replay.client().sampled_pages(VOD, 1200) for each in page]
         assert {each.offset_s // 60 for each in found} == {10}
         replay.vod_chat.faults.service_error_every = 1
-        with pytest.raises(VodChatFailed):
+        with pytest.raises(VodChatError):
             list(replay.client().sampled_pages(VOD, 1200))
 
 

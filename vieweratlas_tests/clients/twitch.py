@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from vieweratlas_assets.clients.helix import HelixClient
-from vieweratlas_assets.clients.http import PatientSession
+from vieweratlas_assets.clients.http import RetryingSession
 from vieweratlas_assets.clients.twitch_token import ApplicationToken, Token
 from vieweratlas_assets.sandbox.clock import SandboxClock
 from vieweratlas_assets.sandbox.helix import SandboxHelix
-from vieweratlas_assets.sandbox.presence import live_streams
+from vieweratlas_assets.sandbox.planted_presence import live_streams
 from vieweratlas_assets.sandbox.server import SandboxServer
 from vieweratlas_assets.sandbox.world import World
 
@@ -34,9 +34,9 @@ class Twitch:
     time: list[float] = field(default_factory=lambda: [1_000_000.0])
     waits: list[float] = field(default_factory=list)
 
-    def http(self) -> PatientSession:
+    def http(self) -> RetryingSession:
         """A session that waits in this time, without jitter."""
-        return PatientSession(sleep=self._wait, jitter=lambda: 0.0)
+        return RetryingSession(sleep=self._wait, jitter=lambda: 0.0)
 
     def client(self, token: Token | None = None) -> HelixClient:
         """A client with its own token."""

@@ -7,11 +7,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from vieweratlas_assets.clients.twitch_token import TokenRefused
+from vieweratlas_assets.clients.twitch_token import TokenRefusedError
 from vieweratlas_assets.domain.presence.coverage import chat_coverage_of
 from vieweratlas_assets.sandbox import helix
 from vieweratlas_assets.settings import CollectionSettings, Settings, TwitchSettings
-from vieweratlas_assets.twitch import chat_source
+from vieweratlas_assets.wiring.twitch import chat_source
 from vieweratlas_tests.clients.chatting import QUICK, START, Chatting, SteadyFeed, chatting, of_world, until
 from vieweratlas_tests.collector.test_collector import collecting, through
 
@@ -44,7 +44,7 @@ def test_what_an_account_hears_is_in_the_lake(tmp_path: Path, collection: dict[s
 
         async def collect() -> None:
             settings = settings_for(at_work.twitch, **collection)
-            at_work.source = chat_source(settings, clock=at_work.clock, patience=QUICK)
+            at_work.source = chat_source(settings, clock=at_work.clock, retry_policy=QUICK)
             await through(at_work.collector(), wait())
 
         asyncio.run(collect())
@@ -58,11 +58,11 @@ def test_what_an_account_hears_is_in_the_lake(tmp_path: Path, collection: dict[s
 
 @pytest.mark.parametrize("collection", [{"chat_source": "eventsub"}, {"chat_account": "token"}], ids=str)
 def test_an_account_needs_a_token(collection: dict[str, str]) -> None:
-    with pytest.raises(TokenRefused, match=f"collection.{next(iter(collection))} .* set twitch.oauth_token"):
+    with pytest.raises(TokenRefusedError, match=f"collection.{next(iter(collection))} .* set twitch.oauth_token"):
         chat_source(Settings(collection=CollectionSettings.model_validate(collection)))
 
 
 def test_eventsub_needs_a_token_that_may_read_chat(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(helix, "SCOPES", ["chat:read"])
-    with chatting(1) as twitch, pytest.raises(TokenRefused, match="lacks the scope user:read:chat"):
+    with chatting(1) as twitch, pytest.raises(TokenRefusedError, match="lacks the scope user:read:chat"):
         chat_source(settings_for(twitch, chat_source="eventsub"))

@@ -16,15 +16,16 @@ import pytest
 
 from vieweratlas_assets.clients.chat import CONNECTION_LOST, CONNECTION_SILENT, ChatSource
 from vieweratlas_assets.collector.collector import Collector, Hours, Listeners, Pace
-from vieweratlas_assets.collector.metrics import Metrics, write_health
+from vieweratlas_assets.collector.health import Metrics, write_health
 from vieweratlas_assets.collector.minutes import NOT_WANTED, MinuteBook
 from vieweratlas_assets.collector.spool import Spool
-from vieweratlas_assets.collector.wanted import RosterUnknown, Wanted
+from vieweratlas_assets.collector.wanted import RosterUnavailableError, Wanted
 from vieweratlas_assets.domain.presence.coverage import chat_coverage_of
 from vieweratlas_assets.domain.presence.names import ViewerNames
+from vieweratlas_assets.errors import StorageError
 from vieweratlas_assets.storage.local import LocalStore
-from vieweratlas_assets.storage.objects import ObjectStore, StorageError
-from vieweratlas_assets.storage.raw import find_raw_day, read_raw_hours
+from vieweratlas_assets.storage.objects import ObjectStore
+from vieweratlas_assets.storage.raw_snapshots import find_raw_day, read_raw_hours
 from vieweratlas_tests.clients.chatting import START, Chatting, SteadyFeed, chatting, numbered, until
 
 SPEED = 30.0
@@ -318,7 +319,7 @@ def test_channels_come_and_go_as_the_roster_does(tmp_path: Path) -> None:
 
         def wanted() -> Wanted:
             if fails.is_set():
-                raise RosterUnknown("Twitch does not tell")
+                raise RosterUnavailableError("Twitch does not tell")
             return answers["now"]
 
         at_work.wanted = wanted
@@ -350,10 +351,10 @@ def test_nobody_is_collected_where_it_is_not_known_whom(tmp_path: Path) -> None:
     with collecting(tmp_path) as at_work:
 
         def unknown() -> Wanted:
-            raise RosterUnknown("Twitch does not tell")
+            raise RosterUnavailableError("Twitch does not tell")
 
         at_work.wanted = unknown
-        with pytest.raises(RosterUnknown, match="does not tell"):
+        with pytest.raises(RosterUnavailableError, match="does not tell"):
             asyncio.run(at_work.collector().run())
 
 

@@ -11,10 +11,10 @@ import polars as pl
 import pytest
 
 from vieweratlas_assets.clients.chat import CONNECTION_LOST
-from vieweratlas_assets.collecting import Roster
-from vieweratlas_assets.collector.wanted import RosterUnknown, Wanted
+from vieweratlas_assets.collector.wanted import RosterUnavailableError, Wanted
 from vieweratlas_assets.domain.presence.names import ViewerNames
 from vieweratlas_assets.settings import CollectionSettings, Settings, TwitchSettings
+from vieweratlas_assets.wiring.collector import Roster
 from vieweratlas_tests.clients.chatting import until
 from vieweratlas_tests.collector.test_collector import SPEED, Collecting, account_for, collecting, through
 
@@ -38,7 +38,7 @@ class Asked:
     def __call__(self) -> Wanted:
         try:
             wanted = self._roster()
-        except RosterUnknown as error:
+        except RosterUnavailableError as error:
             self.unanswered.append(str(error))
             raise
         self.answered += 1

@@ -23,8 +23,8 @@ from vieweratlas_assets.clients.chat import (
 )
 from vieweratlas_assets.collector.minutes import NOT_WANTED, MinuteBook
 from vieweratlas_assets.domain.presence.coverage import chat_coverage_of
+from vieweratlas_assets.domain.presence.live_merge import live_presence_of
 from vieweratlas_assets.domain.presence.names import ViewerNames
-from vieweratlas_assets.domain.presence.raw import live_presence_of
 from vieweratlas_assets.domain.presence.roster import roster_of
 from vieweratlas_assets.domain.schemas import CHANNEL_ROSTER, RAW_SNAPSHOTS
 

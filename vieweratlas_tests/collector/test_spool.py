@@ -10,7 +10,7 @@ from vieweratlas_assets.domain.presence.coverage import chat_coverage_of
 from vieweratlas_assets.domain.schemas import RAW_SNAPSHOTS
 from vieweratlas_assets.domain.tables import Table
 from vieweratlas_assets.storage.local import LocalStore
-from vieweratlas_assets.storage.raw import find_raw_day, read_raw_hours
+from vieweratlas_assets.storage.raw_snapshots import find_raw_day, read_raw_hours
 
 MINUTE = dt.datetime(2026, 10, 6, 18, 59, tzinfo=dt.UTC)
 

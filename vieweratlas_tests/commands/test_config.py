@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from vieweratlas_assets import terminal
 from vieweratlas_assets.cli import cli
-from vieweratlas_assets.settings import SettingsError, keys
-from vieweratlas_assets.storage.objects import StorageError
+from vieweratlas_assets.commands import display
+from vieweratlas_assets.errors import SettingsError, StorageError
+from vieweratlas_assets.settings import keys
 
 SECRET = "hunter2-is-no-secret"
 
@@ -21,7 +21,7 @@ def _bare(bare_environment: pytest.MonkeyPatch) -> None:
 
 
 def config(*arguments: str, **environment: str) -> Result:
-    with terminal.console.capture() as printed:
+    with display.console.capture() as printed:
         result = CliRunner().invoke(cli, ["config", *arguments], env=environment, standalone_mode=False)
     if result.exception is not None and not isinstance(result.exception, SettingsError | StorageError):
         raise result.exception

@@ -36,7 +36,7 @@ SETTINGS = {
 }
 
 
-class Unanswered(AssertionError):
+class NoReplyError(AssertionError):
     """Dagster answered with an error, as it does while its database is away."""
 
 
@@ -106,11 +106,11 @@ class Stack:
         """Ask Dagster through the proxy.
 
         Raises:
-            Unanswered: it, or the proxy before it, told of an error.
+            NoReplyError: it, or the proxy before it, told of an error.
         """
         status, body = self.request("/graphql", {"query": query, "variables": variables})
         if status != 200 or "errors" in json.loads(body):
-            raise Unanswered(body[-2000:])
+            raise NoReplyError(body[-2000:])
         found: dict[str, Any] = json.loads(body)["data"]
         return found
 
@@ -123,7 +123,7 @@ def wait(reached: Callable[[], Any], what: str, seconds: float = 300) -> Any:
         try:
             if found := reached():
                 return found
-        except Unanswered as error:
+        except NoReplyError as error:
             told = f": {error}"
         assert time.monotonic() < deadline, f"{what} did not come in {seconds} s{told}"
         time.sleep(2)

@@ -15,13 +15,13 @@ from typing import Any
 import pytest
 
 from vieweratlas_tests.containers.engine import Engine
-from vieweratlas_tests.containers.stack import METRICS_PORT, PROJECT, SETTINGS, Stack, Unanswered, wait
+from vieweratlas_tests.containers.stack import METRICS_PORT, PROJECT, SETTINGS, NoReplyError, Stack, wait
 from vieweratlas_tests.integration.test_dagster_dev import LAUNCH, STATUS, TERMINAL, computed_assets
 
 DAYS = ["2026-10-05", "2026-10-06", "2026-10-07"]
 WRITE_WORLD = """
 from vieweratlas_assets.api import get_storage
-from vieweratlas_assets.sandbox.presence import write_world
+from vieweratlas_assets.sandbox.planted_presence import write_world
 from vieweratlas_assets.sandbox.world import WorldSpec, build_world
 write_world(get_storage(), build_world(WorldSpec(channels=72, viewers=4_000, days=3)))
 """
@@ -121,7 +121,7 @@ def launch(stack: Stack) -> str:
 def status(stack: Stack, backfill: str) -> dict[str, Any]:
     found: dict[str, Any] = stack.graphql(STATUS, id=backfill)["partitionBackfillOrError"]
     if "status" not in found:
-        raise Unanswered(str(found))
+        raise NoReplyError(str(found))
     return found
 
 

@@ -24,7 +24,7 @@ from vieweratlas_assets.domain.schemas import (
 from vieweratlas_assets.settings import StorageSettings
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.sealed import SealedPartitions, table_files
-from vieweratlas_tests.lakes import DAY, live_rows, put_live, put_roster, run, settings_for, two_groups
+from vieweratlas_tests.lake_factories import DAY, live_rows, put_live, put_roster, run, settings_for, two_groups
 
 NEXT = DAY + dt.timedelta(days=1)
 PRODUCTS = {
@@ -345,7 +345,7 @@ def test_an_imported_graph_is_kept_unless_forced(store, tmp_path, instance) -> N
 
 
 def test_settings_can_be_changed_for_one_run_in_the_launchpad(store, tmp_path, instance) -> None:
-    from vieweratlas_assets.build import build_defs
+    from vieweratlas_assets.defs.build import build_defs
 
     put_live(store, DAY, two_groups())
     job = build_defs(settings_for(tmp_path)).resolve_job_def("daily_atlas")

@@ -8,20 +8,20 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from vieweratlas_assets.build import build_defs
+from vieweratlas_assets.defs.build import build_defs
 from vieweratlas_assets.domain import lake
+from vieweratlas_assets.domain.days import hour_key
 from vieweratlas_assets.domain.schemas import CHANNEL_ROSTER
-from vieweratlas_assets.partitions import hour_key
 from vieweratlas_assets.sandbox.clock import SandboxClock
 from vieweratlas_assets.sandbox.helix import SandboxHelix
-from vieweratlas_assets.sandbox.presence import live_streams
+from vieweratlas_assets.sandbox.planted_presence import live_streams
 from vieweratlas_assets.sandbox.server import SandboxServer
 from vieweratlas_assets.sandbox.world import WorldSpec, build_world
 from vieweratlas_assets.settings import Settings, resolve_settings
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_tests.clients.twitch import EVENING, SECRET
 from vieweratlas_tests.defs.test_assets import failure_of
-from vieweratlas_tests.lakes import away_from_the_hour_s_end, put_roster
+from vieweratlas_tests.lake_factories import away_from_the_hour_s_end, put_roster
 
 
 class Live:

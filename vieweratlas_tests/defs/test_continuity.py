@@ -14,7 +14,7 @@ from vieweratlas_assets.domain.tables import Table
 from vieweratlas_assets.settings import Settings
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.sealed import SealedPartitions, table_files
-from vieweratlas_tests.lakes import DAY, put_live, run, settings_for, two_groups
+from vieweratlas_tests.lake_factories import DAY, put_live, run, settings_for, two_groups
 
 DAYS = [DAY + dt.timedelta(days=number) for number in (0, 1, 3)]
 

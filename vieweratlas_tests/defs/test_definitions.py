@@ -8,7 +8,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from vieweratlas_assets.build import build_defs
+from vieweratlas_assets.defs.build import build_defs
 from vieweratlas_assets.settings import PartitionSettings, Settings
 
 SNAPSHOT = Path(__file__).with_name("definitions.json")

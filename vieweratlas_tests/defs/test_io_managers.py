@@ -10,9 +10,10 @@ import pytest
 
 from vieweratlas_assets.defs.io_managers import LakeIOManager
 from vieweratlas_assets.domain import lake
+from vieweratlas_assets.storage.errors import MissingPartitionError
 from vieweratlas_assets.storage.local import LocalStore
-from vieweratlas_assets.storage.sealed import AssetDays, MissingPartition, SealedPartitions
-from vieweratlas_tests.lakes import DAY
+from vieweratlas_assets.storage.sealed import AssetDays, SealedPartitions
+from vieweratlas_tests.lake_factories import DAY
 
 DAILY = dg.DailyPartitionsDefinition("2026-03-01")
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -91,7 +92,7 @@ def window_reader(seen: dict, window_days: int) -> dg.AssetsDefinition:
         for key in context.partition_keys:
             day = dt.date.fromisoformat(key)
             seen[day] = [record.day for record in numbers.window(day, window_days)]
-        with pytest.raises(MissingPartition, match="numbers of 2026-03-11 is not there"):
+        with pytest.raises(MissingPartitionError, match="numbers of 2026-03-11 is not there"):
             numbers.record(DAYS[1])
             numbers.table(DAYS[1], None)
 

@@ -8,9 +8,9 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from vieweratlas_assets.build import build_defs
+from vieweratlas_assets.defs.build import build_defs
+from vieweratlas_assets.domain.days import hour_key
 from vieweratlas_assets.domain.presence.coverage import chat_coverage_of
-from vieweratlas_assets.partitions import hour_key
 from vieweratlas_assets.sandbox.clock import SandboxClock
 from vieweratlas_assets.sandbox.helix import SandboxHelix
 from vieweratlas_assets.sandbox.irc import SandboxChat
@@ -18,11 +18,11 @@ from vieweratlas_assets.sandbox.server import SandboxServer
 from vieweratlas_assets.sandbox.world import build_world
 from vieweratlas_assets.settings import resolve_settings
 from vieweratlas_assets.storage.local import LocalStore
-from vieweratlas_assets.storage.raw import find_raw_day, read_raw_hours
+from vieweratlas_assets.storage.raw_snapshots import find_raw_day, read_raw_hours
 from vieweratlas_tests.clients.chatting import SMALL, SteadyFeed, numbered
 from vieweratlas_tests.clients.twitch import SECRET
 from vieweratlas_tests.defs.test_assets import failure_of
-from vieweratlas_tests.lakes import away_from_the_hour_s_end, put_raw
+from vieweratlas_tests.lake_factories import away_from_the_hour_s_end, put_raw
 
 NOON = dt.datetime(2026, 3, 10, 12, tzinfo=dt.UTC)
 CHANNELS = ["channel_0000", "channel_0001", "channel_0002"]

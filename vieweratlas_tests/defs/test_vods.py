@@ -12,16 +12,16 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from vieweratlas_assets import cataloguing
-from vieweratlas_assets.build import build_defs
+from vieweratlas_assets.defs.build import build_defs
 from vieweratlas_assets.defs.sensors import Sweep, due_days, next_channels, rests, run_key, vod_discovery_sensor
 from vieweratlas_assets.domain import lake
 from vieweratlas_assets.domain.schemas import VOD_CATALOG
-from vieweratlas_assets.fetching import open_queue
 from vieweratlas_assets.vods.queue import QueuedVod
 from vieweratlas_assets.vods.tables import State
+from vieweratlas_assets.wiring import vod_discovery
+from vieweratlas_assets.wiring.vod_workers import open_queue
 from vieweratlas_tests.defs.test_assets import failure_of
-from vieweratlas_tests.lakes import run
+from vieweratlas_tests.lake_factories import run
 from vieweratlas_tests.vods.made_up import MadeUpTwitch, made_up_twitch
 
 FIRST, LAST = dt.date(2026, 10, 5), dt.date(2026, 10, 6)
@@ -225,8 +225,8 @@ def test_a_renamed_channel_keeps_the_login_and_the_day_under_which_its_presence_
     assert twitch.store.exists(lake.vod_presence("older_name", vod["vod_id"]))
 
 
-def test_catalogues_lose_nothing_where_several_write_to_them(twitch: MadeUpTwitch) -> None:
-    found = cataloguing.vod_catalog.catalog_of(
+def test_catalogs_lose_nothing_where_several_write_to_them(twitch: MadeUpTwitch) -> None:
+    found = vod_discovery.vod_catalog.catalog_of(
         [
             {"id": str(n), "user_id": "1", "user_login": "ann", "type": "archive", "created_at": f"{FIRST}T00:00:00Z"}
             for n in range(40)
@@ -236,7 +236,7 @@ def test_catalogues_lose_nothing_where_several_write_to_them(twitch: MadeUpTwitc
 
     def add(number: int) -> None:
         with open_queue(twitch.settings()) as queue:
-            cataloguing.add_to_catalogues(queue, twitch.store, [found[number : number + 1]], [FIRST])
+            vod_discovery.add_to_catalogs(queue, twitch.store, [found[number : number + 1]], [FIRST])
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(add, range(40)))

@@ -21,7 +21,7 @@ from sqlglot.optimizer.qualify import qualify
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_tests.conftest import REPOSITORY
 from vieweratlas_tests.integration.command import Command
-from vieweratlas_tests.lakes import put_live, put_roster, run, settings_for, two_groups
+from vieweratlas_tests.lake_factories import put_live, put_roster, run, settings_for, two_groups
 
 ATHENA = REPOSITORY / "deploy/aws/athena"
 QUERIES = {path.stem: path.read_text() for path in sorted((ATHENA / "queries").glob("*.sql"))}

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from vieweratlas_assets.domain.lake import CHANNEL_AUDIENCE
-from vieweratlas_assets.sandbox.presence import write_world
+from vieweratlas_assets.sandbox.planted_presence import write_world
 from vieweratlas_assets.sandbox.world import WorldSpec, build_world
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_tests.integration.command import Command

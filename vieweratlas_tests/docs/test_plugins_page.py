@@ -17,7 +17,7 @@ from vieweratlas_assets.domain.schemas import COMMUNITIES
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.sealed import SealedPartitions
 from vieweratlas_tests.integration.command import Command
-from vieweratlas_tests.lakes import DAY, put_live, two_groups
+from vieweratlas_tests.lake_factories import DAY, put_live, two_groups
 from vieweratlas_tests.packages import leave_package
 from vieweratlas_tests.pages import blocks, write_modules
 
@@ -86,7 +86,7 @@ def test_the_page_s_label_propagation_finds_what_is_planted(command: Command) ->
 
 
 @pytest.mark.slow
-def test_a_detector_and_a_visualiser_by_settings_file(command: Command) -> None:
+def test_a_detector_and_a_visualizer_by_settings_file(command: Command) -> None:
     put_live(LocalStore(command.root), DAY, two_groups())
 
     printed = command.run("analyze", "atlas.yaml", "--date", str(DAY), **with_modules(command))
@@ -155,8 +155,8 @@ def test_an_installed_package_shows_in_the_asset_graph(command: Command) -> None
 
 def test_help_imports_no_plugin(command: Command) -> None:
     (command.folder / "loud.py").write_text("raise SystemExit('imported')\n")
-    leave_package(command.folder, "loud", "[vieweratlas.visualisers]\nother = loud:draw\n")
-    named = with_modules(command, VIEWERATLAS_PLUGINS__VISUALISERS='{"loud": "loud:draw"}')
+    leave_package(command.folder, "loud", "[vieweratlas.visualizers]\nother = loud:draw\n")
+    named = with_modules(command, VIEWERATLAS_PLUGINS__VISUALIZERS='{"loud": "loud:draw"}')
     assert "analyze" in command.run("--help", **named)
     assert "CONFIG" in command.run("analyze", "--help", **named)
 
@@ -164,7 +164,7 @@ def test_help_imports_no_plugin(command: Command) -> None:
 @pytest.mark.parametrize(
     ("arguments", "named", "told"),
     [
-        (["analyze"], {"VISUALISERS": '{"mine": "gone:draw"}'}, "plugins.visualisers.mine = gone:draw cannot be"),
+        (["analyze"], {"VISUALIZERS": '{"mine": "gone:draw"}'}, "plugins.visualizers.mine = gone:draw cannot be"),
         (
             ["config", "validate"],
             {"STORAGE_BACKENDS": '{"s3": "my_atlas.sqlite_lake:SqliteLake"}'},

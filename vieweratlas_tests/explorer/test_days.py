@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 from playwright.sync_api import Browser
 
+from vieweratlas_assets.commands.site_server import site_server
 from vieweratlas_assets.domain import lake
 from vieweratlas_assets.domain.atlas.changes import ranks
 from vieweratlas_assets.domain.atlas.day_data import day_data
@@ -18,7 +19,6 @@ from vieweratlas_assets.domain.atlas.explorer import draw_explorer
 from vieweratlas_assets.domain.atlas.site import channel_file
 from vieweratlas_assets.domain.schemas import GRAPH_EDGES, GRAPH_NODES
 from vieweratlas_assets.importers.atlas import read_atlas
-from vieweratlas_assets.serving import site_server
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.sealed import SealedPartitions
 from vieweratlas_tests.domain.atlas.week import DayMade, days_of

@@ -11,7 +11,7 @@ from typing import Any
 from vieweratlas_assets.domain.presence.names import PLAIN
 from vieweratlas_assets.importers import twitchdownloader, vod_json, vod_lake
 from vieweratlas_assets.importers.report import ImportReport
-from vieweratlas_assets.importers.vods import DayImported, VodImport, run_import
+from vieweratlas_assets.importers.vod_import import DayImported, VodImport, run_import
 from vieweratlas_assets.storage.objects import ObjectStore
 from vieweratlas_tests.importers.samples import FIRST_DAY, LAST_DAY
 

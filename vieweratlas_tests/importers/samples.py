@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 
 from vieweratlas_assets.domain.presence.names import PLAIN
 from vieweratlas_assets.importers.report import ImportReport
+from vieweratlas_assets.importers.vod_import import DayImported, Vod, VodImport, run_import
 from vieweratlas_assets.importers.vod_lake import plan_import
-from vieweratlas_assets.importers.vods import DayImported, Vod, VodImport, run_import
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.objects import ObjectStore
 

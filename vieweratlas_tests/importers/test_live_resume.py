@@ -38,7 +38,7 @@ TOLD = [
 ]
 
 
-class CutOff(Exception):
+class CutOffError(Exception):
     """The import is stopped here."""
 
 
@@ -94,7 +94,7 @@ class StopsAfter(LocalStore):
 
     def upload_bytes(self, key: str, data: bytes) -> str:
         if self.left == 0:
-            raise CutOff
+            raise CutOffError
         self.left -= 1
         return super().upload_bytes(key, data)
 
@@ -107,7 +107,7 @@ def test_cut_off_at_any_write_and_run_again_it_is_as_if_it_went_through(
         store = StopsAfter(tmp_path / f"cut{writes}", writes)
         try:
             take_in(folder, store, limits=SMALL)
-        except CutOff:
+        except CutOffError:
             cuts += 1
         else:
             break
@@ -191,7 +191,7 @@ def test_a_replacement_that_is_cut_off_is_completed_by_the_next_import(tmp_path:
     store = StopsAfter(tmp_path / "lake", -1)
     take_in(folder, store)
     store.left = writes
-    with pytest.raises(CutOff):
+    with pytest.raises(CutOffError):
         take_in(folder, store, zone="Asia/Tokyo", replace=True, limits=BatchLimits(files=1))
     store.left = -1
 

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from vieweratlas_assets.importers.local_time import LocalTimes, Moment, UnclearTime
+from vieweratlas_assets.importers.local_time import LocalTimes, Moment, UnclearTimeError
 
 BERLIN = LocalTimes(ZoneInfo("Europe/Berlin"))
 NOON = dt.datetime(2024, 7, 1, 12, tzinfo=dt.UTC)
@@ -44,7 +44,7 @@ def test_the_hours_beside_a_change_are_clear(written: str, hour: int) -> None:
 
 @pytest.mark.parametrize("written", ["2024-03-31 02:00:00", "20240331_025959"])
 def test_an_hour_that_was_never_shown_is_refused_with_the_zone(written: str) -> None:
-    with pytest.raises(UnclearTime, match="was never shown in Europe/Berlin, where clocks went forward"):
+    with pytest.raises(UnclearTimeError, match="was never shown in Europe/Berlin, where clocks went forward"):
         BERLIN.moment(written)
     assert LocalTimes(ZoneInfo("UTC")).moment(written).utc.hour == 2
 
@@ -81,7 +81,7 @@ def test_a_day_of_local_times_is_told_apart_minute_by_minute_whatever_its_length
     ],
 )
 def test_what_is_no_time_is_refused_with_a_short_word(written: object, told: str) -> None:
-    with pytest.raises(UnclearTime, match=told) as raised:
+    with pytest.raises(UnclearTimeError, match=told) as raised:
         BERLIN.moment(written)
     assert len(str(raised.value)) < 120
 
@@ -113,5 +113,5 @@ def test_a_start_may_be_a_time_as_any_other() -> None:
 
 @pytest.mark.parametrize("written", ["soon", True, "9" * 400, 10**20, {"h": 3}, "1:99", "3x", "2024-03-31 02:30"])
 def test_what_is_neither_is_refused(written: object) -> None:
-    with pytest.raises(UnclearTime):
+    with pytest.raises(UnclearTimeError):
         BERLIN.started_at(written, NOON)

@@ -9,8 +9,8 @@ import pytest
 from vieweratlas_assets.domain import lake
 from vieweratlas_assets.domain.presence.names import ViewerNames
 from vieweratlas_assets.importers.atlas import read_atlas, tables_of, without_opted_out
+from vieweratlas_assets.importers.vod_import import run_import
 from vieweratlas_assets.importers.vod_lake import plan_import
-from vieweratlas_assets.importers.vods import run_import
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_tests.importers.samples import FIRST_DAY, LAST_DAY, presence_of, three_days, write_csv, write_vod
 

@@ -13,7 +13,7 @@ import pytest
 from vieweratlas_assets.domain import lake
 from vieweratlas_assets.domain.schemas import PRESENCE, VOD_CATALOG
 from vieweratlas_assets.importers.documents import DocumentError
-from vieweratlas_assets.importers.vods import DayImported
+from vieweratlas_assets.importers.vod_import import DayImported
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_tests.importers.chats import (
     SECRET,

@@ -11,7 +11,7 @@ import pytest
 from vieweratlas_assets.domain import lake
 from vieweratlas_assets.domain.schemas import PRESENCE, VOD_CATALOG
 from vieweratlas_assets.importers.tabular import TableError
-from vieweratlas_assets.importers.vods import DayImported
+from vieweratlas_assets.importers.vod_import import DayImported
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_tests.importers.samples import (
     plan_for,
@@ -334,7 +334,7 @@ def test_a_vod_from_the_future_is_rejected(folder: Path, store: LocalStore) -> N
     assert [rejection.reason for rejection in report.rejections] == ["created on 2099-01-01, which is to come"]
 
 
-def test_a_damaged_catalogue_is_named_and_made_anew(folder: Path, store: LocalStore) -> None:
+def test_a_damaged_catalog_is_named_and_made_anew(folder: Path, store: LocalStore) -> None:
     write_vod(folder, "alpha", "1", {0: ["ann"]})
     write_csv(folder, [("alpha", "1", "2020-03-01T00:00:00Z")])
     take_in(folder, store)

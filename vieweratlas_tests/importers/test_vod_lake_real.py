@@ -13,7 +13,7 @@ import pytest
 from vieweratlas_assets.domain import lake
 from vieweratlas_assets.domain.schemas import PRESENCE
 from vieweratlas_assets.importers.report import ImportReport
-from vieweratlas_assets.importers.vods import DayImported
+from vieweratlas_assets.importers.vod_import import DayImported
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_tests.importers.chats import take_in_json, take_in_parquet
 from vieweratlas_tests.importers.samples import contents, presence_of, take_in

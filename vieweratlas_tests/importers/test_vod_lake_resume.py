@@ -9,7 +9,7 @@ import pytest
 from vieweratlas_assets.domain import lake
 from vieweratlas_assets.domain.presence.names import PLAIN
 from vieweratlas_assets.domain.schemas import VOD_CATALOG
-from vieweratlas_assets.importers.vods import DayImported, Vod, run_import
+from vieweratlas_assets.importers.vod_import import DayImported, Vod, run_import
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_tests.importers.samples import (
     contents,
@@ -25,7 +25,7 @@ from vieweratlas_tests.importers.samples import (
 DAYS = [dt.date(2020, 3, day) for day in (1, 2, 3)]
 
 
-class CutOff(Exception):
+class CutOffError(Exception):
     """The import is stopped here."""
 
 
@@ -76,9 +76,9 @@ def test_cut_off_after_any_vod_and_run_again_it_is_as_if_it_went_through(
     def stop(vod: Vod) -> None:
         seen.append(vod)
         if len(seen) == after:
-            raise CutOff
+            raise CutOffError
 
-    with pytest.raises(CutOff), plan_for(folder) as plan:
+    with pytest.raises(CutOffError), plan_for(folder) as plan:
         run_import(plan, store, names=PLAIN, on_vod=stop, on_day=lambda day: None)
     assert len(store.list_files(lake.VOD_PRESENCE)) == after
     assert len(contents(store)) < len(whole)
@@ -87,12 +87,12 @@ def test_cut_off_after_any_vod_and_run_again_it_is_as_if_it_went_through(
 
     assert contents(store) == whole
     assert report.counts["VODs accepted"] + report.counts["VODs already there"] == 6
-    # Only a day whose catalogue was written counts as done.
+    # Only a day whose catalog was written counts as done.
     assert report.counts["VODs already there"] == {1: 0, 2: 0, 3: 0, 4: 3, 5: 4, 6: 4}[after]
     assert [day.catalog_rows for day in days] == [3, 1, 2]
 
 
-def test_what_others_find_meanwhile_stays_in_the_catalogue(folder: Path, store: LocalStore) -> None:
+def test_what_others_find_meanwhile_stays_in_the_catalog(folder: Path, store: LocalStore) -> None:
     told = {"vod_id": ["999"], "channel": ["zoe"], "created_at": [dt.datetime(2020, 3, 1, 9, tzinfo=dt.UTC)]}
     found = pl.concat([VOD_CATALOG.empty(), pl.DataFrame(told)], how="diagonal_relaxed")
 
@@ -107,13 +107,13 @@ def test_what_others_find_meanwhile_stays_in_the_catalogue(folder: Path, store: 
     assert sorted(listed["vod_id"]) == ["500", "501", "502", "999"]
 
 
-def test_cut_off_between_catalogue_and_report_the_day_is_told_again(
+def test_cut_off_between_catalog_and_report_the_day_is_told_again(
     folder: Path, store: LocalStore, whole: dict[str, bytes]
 ) -> None:
     def stop(day: DayImported) -> None:
-        raise CutOff
+        raise CutOffError
 
-    with pytest.raises(CutOff), plan_for(folder) as plan:
+    with pytest.raises(CutOffError), plan_for(folder) as plan:
         run_import(plan, store, names=PLAIN, on_vod=lambda vod: None, on_day=stop)
 
     _, days, _ = take_in(folder, store)
@@ -191,7 +191,7 @@ def test_replacing_by_a_broken_file_keeps_what_the_lake_has(
     assert contents(store) == whole
 
 
-def test_the_catalogue_keeps_what_it_knows_of_other_vods_and_more_of_these(folder: Path, store: LocalStore) -> None:
+def test_the_catalog_keeps_what_it_knows_of_other_vods_and_more_of_these(folder: Path, store: LocalStore) -> None:
     known = pl.DataFrame(
         {
             "channel": ["alpha", "zulu"],

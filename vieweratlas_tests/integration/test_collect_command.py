@@ -17,13 +17,13 @@ import pytest
 import requests
 from dagster._core.scheduler.instigation import InstigatorStatus
 
-from vieweratlas_assets.partitions import hour_key
+from vieweratlas_assets.domain.days import hour_key
 from vieweratlas_assets.settings import LEGACY_VARIABLES
 from vieweratlas_assets.storage.local import LocalStore
-from vieweratlas_assets.storage.raw import find_raw_day, read_raw_hours
+from vieweratlas_assets.storage.raw_snapshots import find_raw_day, read_raw_hours
 from vieweratlas_tests.integration.command import Command
 from vieweratlas_tests.integration.dagster_dev import DagsterDev, dagster_dev
-from vieweratlas_tests.lakes import away_from_the_hour_s_end
+from vieweratlas_tests.lake_factories import away_from_the_hour_s_end
 
 WORLD = ("--channels", "2000", "--viewers", "40000", "--days", "3")
 DEADLINE_S = 120.0

@@ -13,7 +13,7 @@ from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.sealed import SealedPartitions
 from vieweratlas_tests.importers.samples import three_days, vod_path
 from vieweratlas_tests.integration.command import Command
-from vieweratlas_tests.lakes import DAY, put_live, two_groups
+from vieweratlas_tests.lake_factories import DAY, put_live, two_groups
 
 SMALL = {"VIEWERATLAS_ANALYSIS__MIN_CHANNEL_VIEWERS": "1", "VIEWERATLAS_PARTITIONS__WINDOW_DAYS": "3"}
 
@@ -177,7 +177,7 @@ def test_an_imported_atlas_is_told_to_dagster(command: Command) -> None:
 
 @pytest.mark.slow
 @pytest.mark.long
-def test_an_atlas_imported_over_an_analysed_day_takes_the_products_with_it(command: Command) -> None:
+def test_an_atlas_imported_over_an_analyzed_day_takes_the_products_with_it(command: Command) -> None:
     put_live(LocalStore(command.root), DAY, two_groups())
     command.run("analyze", **SMALL)
     edges = command.folder / "edges.csv"

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from vieweratlas_assets.build import ASSETS, PRODUCTS, build_defs
+from vieweratlas_assets.defs.build import ASSETS, PRODUCTS, build_defs
+from vieweratlas_assets.domain.days import days_between
 from vieweratlas_assets.domain.lake import live_presence
-from vieweratlas_assets.partitions import days_between
-from vieweratlas_assets.sandbox.presence import write_world
+from vieweratlas_assets.sandbox.planted_presence import write_world
 from vieweratlas_assets.sandbox.world import WorldSpec, build_world
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.sealed import SealedPartitions

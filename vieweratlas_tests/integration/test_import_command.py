@@ -60,7 +60,7 @@ def test_a_corrected_day_is_told_to_dagster(command: Command) -> None:
 
 
 @pytest.mark.slow
-def test_presence_as_json_goes_in_and_can_be_analysed(command: Command) -> None:
+def test_presence_as_json_goes_in_and_can_be_analyzed(command: Command) -> None:
     path = command.folder / "presence.jsonl"
     rows = [
         record(offset, names, channel=channel, content_id=f"vod:{number}")

@@ -20,15 +20,15 @@ from vieweratlas_assets.domain.schemas import (
     PRESENCE,
 )
 from vieweratlas_assets.domain.tables import Table
-from vieweratlas_assets.privacy import viewer_names
-from vieweratlas_assets.runs import outdated_days, plan_analysis
+from vieweratlas_assets.runs.plan import outdated_days, plan_analysis
 from vieweratlas_assets.settings import PrivacySettings, Settings
 from vieweratlas_assets.storage.audiences import mark_pruned
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.sealed import SealedPartitions
+from vieweratlas_assets.wiring.viewer_names import viewer_names
 from vieweratlas_tests.importers.samples import three_days
 from vieweratlas_tests.integration.command import Command
-from vieweratlas_tests.lakes import DAY, live_rows, put_live, run, settings_for, two_groups
+from vieweratlas_tests.lake_factories import DAY, live_rows, put_live, run, settings_for, two_groups
 
 SECRET = "7d" * 32
 NEXT = DAY + dt.timedelta(days=1)

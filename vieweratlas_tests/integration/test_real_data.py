@@ -86,7 +86,7 @@ def test_two_months_make_61_partitions_equal_to_a_brute_force(imported: Command,
     assert len(expected) >= 10 and max(expected.values()) > 100
 
 
-def test_the_published_atlas_is_analysed_below_its_imported_graph(shared_data: Path, tmp_path: Path) -> None:
+def test_the_published_atlas_is_analyzed_below_its_imported_graph(shared_data: Path, tmp_path: Path) -> None:
     command = Command(tmp_path)
     atlas = shared_data / "atlas"
     printed = command.run(

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import sync_playwright
 
-from vieweratlas_assets.fetching import open_queue
-from vieweratlas_assets.partitions import days_between
+from vieweratlas_assets.domain.days import days_between
 from vieweratlas_assets.settings import LEGACY_VARIABLES
 from vieweratlas_assets.vods.tables import State
+from vieweratlas_assets.wiring.vod_workers import open_queue
 from vieweratlas_tests.integration.dagster_dev import dagster_dev
 from vieweratlas_tests.integration.test_dagster_dev import LAUNCH, TERMINAL, wait_for_backfill
 from vieweratlas_tests.vods.made_up import MadeUpTwitch, made_up_twitch

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from vieweratlas_assets.settings import SettingsError, read_community_names
+from vieweratlas_assets.errors import SettingsError
+from vieweratlas_assets.settings import read_community_names
 
 
 def test_names_stand_by_id(tmp_path: Path) -> None:

@@ -18,27 +18,26 @@ import numpy as np
 import pytest
 import requests
 from click.testing import CliRunner
+from vieweratlas_assets.steps.local_overlap import count_here
 
-from vieweratlas_assets import logs, plugins
-from vieweratlas_assets.build import build_defs
+from vieweratlas_assets import logs
 from vieweratlas_assets.clients.eventsub.reader import EventSubReader
 from vieweratlas_assets.clients.irc.reader import IrcReader
 from vieweratlas_assets.clients.rotation import Rotation
-from vieweratlas_assets.collecting import collector_of, spool_folder
-from vieweratlas_assets.commands.analysis import analyze
+from vieweratlas_assets.commands.analyze import analyze
 from vieweratlas_assets.commands.import_live import import_live
 from vieweratlas_assets.commands.privacy import prune
 from vieweratlas_assets.commands.vods import vods_group
 from vieweratlas_assets.defs.assets import raw
 from vieweratlas_assets.defs.assets.atlas import communities_of_day, graph_of_day
-from vieweratlas_assets.defs.assets.presence import audience_of_day
-from vieweratlas_assets.defs.days import DayResult
+from vieweratlas_assets.defs.assets.channel_audience import audience_of_day
+from vieweratlas_assets.defs.build import build_defs
 from vieweratlas_assets.defs.io_managers import LakeIOManager
-from vieweratlas_assets.defs.local_overlap import count_here
 from vieweratlas_assets.defs.resources import Analysis
 from vieweratlas_assets.defs.sensors import Sweep
-from vieweratlas_assets.defs.spark_overlap import spark_launcher
+from vieweratlas_assets.defs.spark.door import spark_launcher
 from vieweratlas_assets.domain.communities import detectors
+from vieweratlas_assets.domain.days import hour_key
 from vieweratlas_assets.domain.overlap.pairs import WindowPairs
 from vieweratlas_assets.domain.presence.names import ViewerNames
 from vieweratlas_assets.domain.schemas import (
@@ -52,25 +51,21 @@ from vieweratlas_assets.domain.schemas import (
     LAYOUT,
     RAW_SNAPSHOTS,
 )
-from vieweratlas_assets.fetching import fetching, open_queue, queue_url
-from vieweratlas_assets.partitions import hour_key
-from vieweratlas_assets.plugins import load_plugins
-from vieweratlas_assets.privacy import viewer_names
-from vieweratlas_assets.settings import (
-    Settings,
-    SettingsError,
-    keys,
-    resolve_settings,
-    value_of,
-    variable_of,
-)
+from vieweratlas_assets.errors import SettingsError, StorageError
+from vieweratlas_assets.settings import Settings, keys, resolve_settings, value_of, variable_of
+from vieweratlas_assets.steps.results import DayResult
 from vieweratlas_assets.storage import opening
 from vieweratlas_assets.storage.local import LocalStore
-from vieweratlas_assets.storage.objects import ObjectStore, StorageError
+from vieweratlas_assets.storage.objects import ObjectStore
 from vieweratlas_assets.storage.opening import open_store
 from vieweratlas_assets.storage.sealed import AssetDays, SealedPartitions, table_files
-from vieweratlas_assets.vods.worker import Fetching
-from vieweratlas_tests.lakes import DAY, away_from_the_hour_s_end, put_live, put_raw, put_roster, run
+from vieweratlas_assets.vods.worker import VodWorkers
+from vieweratlas_assets.wiring import plugins
+from vieweratlas_assets.wiring.collector import collector_from_settings, spool_folder
+from vieweratlas_assets.wiring.plugins import load_plugins
+from vieweratlas_assets.wiring.viewer_names import viewer_names
+from vieweratlas_assets.wiring.vod_workers import open_queue, queue_url, vod_workers
+from vieweratlas_tests.lake_factories import DAY, away_from_the_hour_s_end, put_live, put_raw, put_roster, run
 
 # Only one value is possible; any other is refused.
 REFUSED = {"vod.bucket_len_s"}
@@ -197,7 +192,7 @@ def collector(settings: Settings) -> Any:
     mine = {"login": "me", "client_id": "id", "user_id": "1", "scopes": ["user:read:chat"]}
     given.status_code, given._content = 200, json.dumps(mine).encode()
     with patch.object(requests.Session, "request", lambda *_, **__: given):
-        made = collector_of(settings, LocalStore(settings.root), ViewerNames())
+        made = collector_from_settings(settings, LocalStore(settings.root), ViewerNames())
     source = made._source
     turns = source._turns if isinstance(source, Rotation) else None
     reader = source._source if isinstance(source, Rotation) else source
@@ -227,14 +222,14 @@ def minutes_of_a_run(settings: Settings) -> Any:
 
 def fetcher(settings: Settings) -> Any:
     """What fetches the chat of VODs, how fast, and where its queue is."""
-    with fetching(settings, LocalStore(settings.root), ViewerNames()) as work:
+    with vod_workers(settings, LocalStore(settings.root), ViewerNames()) as work:
         source = work.source
         client = getattr(source, "_client", None)
         told = {name: value for name, value in vars(source).items() if isinstance(value, Path | int | float)}
         if client is not None:
             shared = client._turn.__self__
             told |= {name: value for name, value in vars(client).items() if isinstance(value, str)}
-            told |= {"every_s": shared._every_s, "a_day": shared._a_day}
+            told |= {"every_s": shared._every_s, "per_day": shared._a_day}
         return type(source).__name__, told, repr(work.queue._database), work.keep_raw
 
 
@@ -242,11 +237,11 @@ def fetched_at_once(settings: Settings) -> Any:
     """How many VODs a run fetches at a time."""
     asked: list[int] = []
 
-    def note(_: Fetching, days: Any = None, *, at_once: int, most: int | None = None) -> list[Any]:
+    def note(_: VodWorkers, days: Any = None, *, at_once: int, most: int | None = None) -> list[Any]:
         asked.append(at_once)
         return []
 
-    with patch.object(Fetching, "run", note):
+    with patch.object(VodWorkers, "run", note):
         result = CliRunner().invoke(vods_group, ["process"], obj=settings, catch_exceptions=False)
     assert result.exit_code == 0, result.output
     return asked
@@ -375,7 +370,7 @@ def detectors_by_name(settings: Settings) -> Any:
     return [name for name in detectors.detector_names() if name in settings.plugins.community_detectors]
 
 
-def assets_of_visualisers(settings: Settings) -> Any:
+def assets_of_visualizers(settings: Settings) -> Any:
     """The assets that the code location has beyond those of no plug-in."""
     specs = build_defs(settings).resolve_all_asset_specs()
     return sorted(spec.key.to_user_string() for spec in specs if "plugin" in spec.kinds)
@@ -421,7 +416,7 @@ class Effect:
     beside: dict[str, str] = field(default_factory=dict)
 
 
-BROUGHT = "vieweratlas_tests.brought"
+BROUGHT = "vieweratlas_tests.sample_plugins"
 S3 = {"root": "s3://b/p/"}
 OF_STORAGE = {"storage.storage_type": "s3", "storage.s3_bucket": "b"}
 SMALL = {"analysis.min_channel_viewers": "1"}
@@ -535,7 +530,7 @@ EFFECTS = {
     "schedules.running": Effect("daily_atlas_schedule, channel_roster_schedule", schedules),
     "plugins.storage_backends": Effect(f'{{"kept": "{BROUGHT}:open_lake"}}', lake_of_a_plugin),
     "plugins.community_detectors": Effect(f'{{"halves": "{BROUGHT}:halves"}}', detectors_by_name),
-    "plugins.visualisers": Effect(f'{{"names": "{BROUGHT}:draw_names"}}', assets_of_visualisers),
+    "plugins.visualizers": Effect(f'{{"names": "{BROUGHT}:draw_names"}}', assets_of_visualizers),
 }
 
 

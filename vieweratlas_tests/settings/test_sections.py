@@ -10,18 +10,18 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from vieweratlas_assets.domain.presence.records import BUCKET_LEN_S
+from vieweratlas_assets.errors import SettingsError
 from vieweratlas_assets.settings import (
     CollectionSettings,
     EngineSettings,
     Settings,
-    SettingsError,
     is_secret,
     keys,
     resolve_settings,
     value_of,
     variable_of,
 )
-from vieweratlas_assets.settings.vods import LIVE_BUCKET_S
+from vieweratlas_assets.settings.vod_section import LIVE_BUCKET_S
 
 # A text that is no default, for every setting.
 OTHER_TEXT = {
@@ -115,7 +115,7 @@ OTHER_TEXT = {
     "engine.emr_serverless_role_arn": "arn:aws:iam::123456789012:role/spark",
     "plugins.storage_backends": '{"mine": "a.b:c"}',
     "plugins.community_detectors": '{"mine": "a:b.c"}',
-    "plugins.visualisers": '{"mine": "a:b"}',
+    "plugins.visualizers": '{"mine": "a:b"}',
 }
 
 

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vieweratlas_assets.errors import SettingsError
 from vieweratlas_assets.settings import (
     LEGACY_VARIABLES,
     PRESETS,
     PartitionSettings,
     Resolved,
     Settings,
-    SettingsError,
     StorageSettings,
     is_secret,
     keys,

@@ -6,10 +6,12 @@ from uuid import uuid4
 
 import pytest
 
+from vieweratlas_assets.errors import StorageError
 from vieweratlas_assets.storage.contract import check_store
+from vieweratlas_assets.storage.errors import ObjectNotFoundError
 from vieweratlas_assets.storage.local import LocalStore
-from vieweratlas_assets.storage.objects import ObjectNotFound, ObjectStore, StorageError, StoredObject, check_key
-from vieweratlas_tests.brought import KeptLake
+from vieweratlas_assets.storage.objects import ObjectStore, StoredObject, check_key
+from vieweratlas_tests.sample_plugins import KeptLake
 
 
 def test_our_stores_keep_their_promises(store: ObjectStore) -> None:
@@ -43,7 +45,7 @@ def first_wins(store: ObjectStore, key: str, data: bytes) -> str:
 def empty_for_nothing(store: ObjectStore, key: str) -> bytes:
     try:
         return LocalStore.download_bytes(store, key)
-    except ObjectNotFound:
+    except ObjectNotFoundError:
         return b""
 
 
@@ -90,7 +92,7 @@ def whole_paths(store: ObjectStore, prefix: str) -> list[str]:
     [
         ("upload_bytes", truncate, "An object of 20 MB survives: found 1000000, expected 20000000"),
         ("upload_bytes", first_wins, "Writing again replaces the object, and no other: found (b'a longer"),
-        ("download_bytes", empty_for_nothing, "What is not there raises ObjectNotFound"),
+        ("download_bytes", empty_for_nothing, "What is not there raises ObjectNotFoundError"),
         ("list_objects", unsorted, "A listing takes prefix and suffix as plain text, and is sorted"),
         ("list_objects", by_folder, "A listing takes prefix and suffix as plain text"),
         ("list_objects", without_time, "A listing tells when an object was written"),

@@ -13,7 +13,8 @@ import pytest
 from vieweratlas_assets.domain.schemas import LAYOUT, PRESENCE
 from vieweratlas_assets.domain.tables import SchemaError
 from vieweratlas_assets.storage import parquet
-from vieweratlas_assets.storage.objects import CorruptObject, ObjectNotFound, ObjectStore, StoredObject
+from vieweratlas_assets.storage.errors import CorruptObjectError, ObjectNotFoundError
+from vieweratlas_assets.storage.objects import ObjectStore, StoredObject
 
 ODD_NAMES = [
     "a/it's here.txt",
@@ -60,7 +61,7 @@ def test_what_is_not_there_is_said_with_its_uri(store: ObjectStore) -> None:
 
     for key in ("nothing", "folder", "folder/file/below", "no/folder/at/all"):
         assert not store.exists(key)
-        with pytest.raises(ObjectNotFound) as raised:
+        with pytest.raises(ObjectNotFoundError) as raised:
             store.download_bytes(key)
         assert store.uri(key) in str(raised.value)
 
@@ -206,7 +207,7 @@ def test_json_has_no_nan(store: ObjectStore, number: float) -> None:
 def test_broken_json_is_named(store: ObjectStore, data: bytes) -> None:
     store.upload_bytes("broken.json", data)
 
-    with pytest.raises(CorruptObject) as raised:
+    with pytest.raises(CorruptObjectError) as raised:
         store.download_json("broken.json")
     assert store.uri("broken.json") in str(raised.value)
 
@@ -236,7 +237,7 @@ def test_a_frame_off_its_contract_is_not_written(store: ObjectStore) -> None:
 def test_a_table_of_other_columns_is_named(store: ObjectStore) -> None:
     store.upload_bytes("layout.parquet", parquet.encode(PLACES.select("channel", pl.col("x").cast(pl.Int64))))
 
-    with pytest.raises(CorruptObject) as raised:
+    with pytest.raises(CorruptObjectError) as raised:
         store.download_parquet("layout.parquet", LAYOUT)
 
     for words in (store.uri("layout.parquet"), "layout", "missing column y", "column x is Int64, not Float64"):
@@ -247,7 +248,7 @@ def test_a_table_of_other_columns_is_named(store: ObjectStore) -> None:
 def test_a_table_that_is_cut_off_is_named(store: ObjectStore, keep: int) -> None:
     store.upload_bytes("layout.parquet", parquet.encode(PLACES)[:keep])
 
-    with pytest.raises(CorruptObject) as raised:
+    with pytest.raises(CorruptObjectError) as raised:
         store.download_parquet("layout.parquet", LAYOUT)
     assert store.uri("layout.parquet") in str(raised.value)
 

@@ -25,7 +25,7 @@ from vieweratlas_assets.storage.erasure import Erasure, atlas_days, erase, files
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.objects import ObjectStore
 from vieweratlas_assets.storage.sealed import SealedPartitions
-from vieweratlas_tests.lakes import DAY, live_rows, make_audience, put_live
+from vieweratlas_tests.lake_factories import DAY, live_rows, make_audience, put_live
 
 NOW = dt.datetime(2026, 6, 1, tzinfo=dt.UTC)
 NEXT = DAY + dt.timedelta(days=1)

@@ -8,9 +8,10 @@ import pytest
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 
+from vieweratlas_assets.errors import StorageError
+from vieweratlas_assets.storage.errors import ObjectNotFoundError
 from vieweratlas_assets.storage.fsspec_store import FsspecStore
 from vieweratlas_assets.storage.local import LocalStore
-from vieweratlas_assets.storage.objects import ObjectNotFound, StorageError
 
 
 def test_a_failed_move_leaves_the_old_object_and_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,5 +95,5 @@ def test_a_backends_own_error_becomes_ours_without_its_words(monkeypatch: pytest
     for use in (*uses, lambda key: store.upload_bytes(key, b"x")):
         with pytest.raises(StorageError, match=r"could not .*RuntimeError") as raised:
             use("one")
-        assert not isinstance(raised.value, ObjectNotFound)
+        assert not isinstance(raised.value, ObjectNotFoundError)
         assert "hunter2" not in str(raised.value)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from vieweratlas_assets.errors import StorageError
 from vieweratlas_assets.storage.local import LocalStore
-from vieweratlas_assets.storage.objects import StorageError
 
 SIZE = 16_000_000
 NOBODY = 65_534

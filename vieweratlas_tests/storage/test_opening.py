@@ -7,9 +7,9 @@ from uuid import uuid4
 
 import pytest
 
+from vieweratlas_assets.errors import StorageError
 from vieweratlas_assets.storage.fsspec_store import FsspecStore
 from vieweratlas_assets.storage.local import LocalStore
-from vieweratlas_assets.storage.objects import StorageError
 from vieweratlas_assets.storage.opening import open_store
 
 

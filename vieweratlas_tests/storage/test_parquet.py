@@ -9,7 +9,7 @@ import pytest
 from vieweratlas_assets.domain.schemas import CHANNEL_AUDIENCE
 from vieweratlas_assets.domain.tables import SchemaError
 from vieweratlas_assets.storage import parquet, row_groups
-from vieweratlas_assets.storage.objects import CorruptObject
+from vieweratlas_assets.storage.errors import CorruptObjectError
 from vieweratlas_tests.domain.atlas.samples import table
 
 FRAME = pl.DataFrame(
@@ -96,7 +96,7 @@ def test_pieces_out_of_order_are_no_table(second: pl.DataFrame) -> None:
 
 @pytest.mark.parametrize("data", [b"", b"PAR1", b"PAR1PAR1", b"PAR1PAR1PAR1", b"{}" * 50, b"PK\x03\x04" * 20])
 def test_what_is_not_parquet_is_named(data: bytes) -> None:
-    with pytest.raises(CorruptObject, match="s3://lake/x"):
+    with pytest.raises(CorruptObjectError, match="s3://lake/x"):
         parquet.decode(data, uri="s3://lake/x")
 
 
@@ -104,7 +104,7 @@ def test_every_truncation_is_found() -> None:
     data = parquet.encode(FRAME)
 
     for length in range(0, len(data), 37):
-        with pytest.raises(CorruptObject, match="here"):
+        with pytest.raises(CorruptObjectError, match="here"):
             parquet.decode(data[:length], uri="here")
 
 
@@ -119,7 +119,7 @@ def test_a_damaged_file_raises_nothing_else() -> None:
             damaged[chance.randrange(4, len(data) - 4)] = chance.randrange(256)
         try:
             parquet.decode(bytes(damaged), uri="here")
-        except CorruptObject as error:
+        except CorruptObjectError as error:
             refused += 1
             assert "here" in str(error)
 
@@ -132,5 +132,5 @@ def test_a_panic_of_polars_is_a_corrupt_object(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(pl, "read_parquet", panic)
 
-    with pytest.raises(CorruptObject, match=r"here.*index out of bounds$"):
+    with pytest.raises(CorruptObjectError, match=r"here.*index out of bounds$"):
         parquet.decode(parquet.encode(FRAME), uri="here")

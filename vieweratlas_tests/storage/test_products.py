@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from vieweratlas_assets.domain import lake
+from vieweratlas_assets.storage.errors import CorruptObjectError
 from vieweratlas_assets.storage.local import LocalStore
-from vieweratlas_assets.storage.objects import CorruptObject
 from vieweratlas_assets.storage.products import copy_products
 from vieweratlas_assets.storage.sealed import SealedPartitions
 
@@ -58,5 +58,5 @@ def test_a_day_with_nothing_but_an_audience_makes_no_copies(tmp_path: Path) -> N
 
 def test_a_changed_file_is_not_passed_on(sealed: SealedPartitions, tmp_path: Path) -> None:
     sealed.store.upload_bytes(lake.atlas_file(DAY, "community_graph.png"), b"other")
-    with pytest.raises(CorruptObject, match="not the file that was sealed"):
+    with pytest.raises(CorruptObjectError, match="not the file that was sealed"):
         copy_products(sealed, DAY, tmp_path / "out")

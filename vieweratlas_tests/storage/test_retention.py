@@ -17,7 +17,7 @@ from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.objects import ObjectStore, StoredObject
 from vieweratlas_assets.storage.retention import Pruning, Retention, find_expired, prune
 from vieweratlas_assets.storage.sealed import SealedPartitions
-from vieweratlas_tests.lakes import live_rows
+from vieweratlas_tests.lake_factories import live_rows
 
 NOW = dt.datetime(2026, 6, 30, 15, tzinfo=dt.UTC)
 TODAY = NOW.date()
@@ -122,7 +122,7 @@ def test_presence_goes_by_the_day_of_the_minute_or_of_the_vod_s_creation(tmp_pat
     put(store, lake.live_presence(old).replace("part-0000.parquet", "_live_presence.json"))
     put_vod(store, old, "1")
     kept = [put_vod(store, new, "2"), lake.live_presence(new)]
-    # No catalogue names these two: their own age decides.
+    # No catalog names these two: their own age decides.
     put(store, lake.vod_presence("a", "3"), age=dt.timedelta(days=10))
     kept.append(put(store, lake.vod_presence("a", "4"), age=dt.timedelta(days=9)))
     seal_audience(store, old)

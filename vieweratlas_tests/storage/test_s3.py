@@ -11,7 +11,9 @@ from uuid import uuid4
 import boto3
 import pytest
 
-from vieweratlas_assets.storage.objects import ObjectNotFound, ObjectStore, StorageError
+from vieweratlas_assets.errors import StorageError
+from vieweratlas_assets.storage.errors import ObjectNotFoundError
+from vieweratlas_assets.storage.objects import ObjectStore
 from vieweratlas_assets.storage.opening import open_store
 from vieweratlas_assets.storage.s3 import S3Store
 from vieweratlas_tests.storage.conftest import BUCKET, S3Server
@@ -165,7 +167,7 @@ def test_a_missing_bucket_is_not_a_missing_object(s3_environment: pytest.MonkeyP
     for use in (store.exists, store.download_bytes, store.list_files, lambda key: store.folders("")):
         with pytest.raises(StorageError, match="'no-such-bucket' answered NoSuchBucket; create it") as raised:
             use("a")
-        assert not isinstance(raised.value, ObjectNotFound)
+        assert not isinstance(raised.value, ObjectNotFoundError)
 
 
 @pytest.mark.slow

@@ -9,14 +9,15 @@ import pytest
 
 from vieweratlas_assets.collector.spool import Spool
 from vieweratlas_assets.domain.schemas import RAW_SNAPSHOTS
+from vieweratlas_assets.errors import StorageError
 from vieweratlas_assets.storage import s3
 from vieweratlas_assets.storage.local import LocalStore
-from vieweratlas_assets.storage.objects import ObjectStore, StorageError
+from vieweratlas_assets.storage.objects import ObjectStore
 from vieweratlas_assets.storage.opening import open_store
-from vieweratlas_tests.lakes import at, raw_rows
+from vieweratlas_tests.lake_factories import at, raw_rows
 from vieweratlas_tests.storage.conftest import BUCKET, S3Server
 from vieweratlas_tests.storage.faulty_s3 import FAULTS, every, faulty_s3
-from vieweratlas_tests.storage.test_s3_chain import analysed
+from vieweratlas_tests.storage.test_s3_chain import analyzed
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -36,10 +37,10 @@ def lake_behind(proxy_url: str, environment: pytest.MonkeyPatch) -> ObjectStore:
 def test_an_atlas_made_through_faults_is_the_atlas_made_without(
     impatient: pytest.MonkeyPatch, s3_server: S3Server, tmp_path: Path
 ) -> None:
-    expected = analysed(LocalStore(tmp_path), str(tmp_path))
+    expected = analyzed(LocalStore(tmp_path), str(tmp_path))
     with faulty_s3(s3_server.url, every(13)) as proxy:
         store = lake_behind(proxy.url, impatient)
-        found = analysed(store, store.root)
+        found = analyzed(store, store.root)
         assert min(proxy.done[fault] for fault in FAULTS) >= 4, proxy.done
     assert found == expected
 

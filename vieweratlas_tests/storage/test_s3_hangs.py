@@ -7,8 +7,9 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
+from vieweratlas_assets.errors import StorageError
 from vieweratlas_assets.storage import s3
-from vieweratlas_assets.storage.objects import ObjectStore, StorageError
+from vieweratlas_assets.storage.objects import ObjectStore
 from vieweratlas_assets.storage.s3 import S3Store
 from vieweratlas_tests.storage.conftest import BUCKET, S3Server
 from vieweratlas_tests.storage.faulty_s3 import every, faulty_s3

@@ -12,7 +12,7 @@ import boto3
 import pytest
 import yaml
 
-from vieweratlas_assets.sandbox.presence import write_world
+from vieweratlas_assets.sandbox.planted_presence import write_world
 from vieweratlas_assets.sandbox.world import WorldSpec, build_world
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.objects import ObjectStore
@@ -76,7 +76,7 @@ def contents(store: ObjectStore) -> dict[str, bytes]:
 
 
 def made_in_folder(folder: Path) -> dict[str, bytes]:
-    """What the lake of the same world holds where the command analyses it in a folder."""
+    """What the lake of the same world holds where the command analyzes it in a folder."""
     command = Command(folder)
     folder.mkdir()
     store = LocalStore(command.root)

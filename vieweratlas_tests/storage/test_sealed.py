@@ -10,16 +10,10 @@ import pytest
 from vieweratlas_assets.domain import lake
 from vieweratlas_assets.domain.schemas import COMMUNITIES, LAYOUT
 from vieweratlas_assets.domain.tables import SchemaError
+from vieweratlas_assets.errors import StorageError
+from vieweratlas_assets.storage.errors import CorruptObjectError, MissingPartitionError, ObjectNotFoundError
 from vieweratlas_assets.storage.local import LocalStore
-from vieweratlas_assets.storage.objects import CorruptObject, ObjectNotFound, StorageError
-from vieweratlas_assets.storage.sealed import (
-    COMPUTED,
-    AssetDays,
-    MissingPartition,
-    SealedPartitions,
-    dates_of,
-    table_files,
-)
+from vieweratlas_assets.storage.sealed import COMPUTED, AssetDays, SealedPartitions, dates_of, table_files
 
 DAY = dt.date(2020, 3, 10)
 NEXT = DAY + dt.timedelta(days=1)
@@ -92,7 +86,7 @@ def test_what_was_never_sealed_is_none_or_named(sealed: SealedPartitions) -> Non
 
     assert sealed.record("atlas_layout", NEXT) is None
     assert sealed.record("communities", DAY) is None
-    with pytest.raises(ObjectNotFound, match=r"atlas_layout of 2020-03-10 has no file .*communities\.parquet"):
+    with pytest.raises(ObjectNotFoundError, match=r"atlas_layout of 2020-03-10 has no file .*communities\.parquet"):
         sealed.table(record, COMMUNITIES)
 
 
@@ -174,11 +168,11 @@ def test_a_file_that_was_changed_is_not_read_and_the_remedy_is_named(sealed: Sea
     key = lake.atlas_file(DAY, "a")
     sealed.store.upload_bytes(key, change)
 
-    with pytest.raises(CorruptObject) as raised:
+    with pytest.raises(CorruptObjectError) as raised:
         sealed.file(record, key)
 
     assert str(raised.value) == (
-        f"{sealed.store.uri(key)} is not the file that was sealed: materialise atlas_layout of {DAY} again"
+        f"{sealed.store.uri(key)} is not the file that was sealed: materialize atlas_layout of {DAY} again"
     )
     assert sealed.file(record, lake.atlas_file(DAY, "b")) == b"old b"
     sealed.seal("atlas_layout", DAY, _files("old", "a", "b"), facts={})
@@ -189,7 +183,7 @@ def test_a_file_that_was_removed_is_named(sealed: SealedPartitions) -> None:
     record = sealed.seal("atlas_layout", DAY, _files("old", "a"), facts={})
     sealed.store.delete(lake.atlas_file(DAY, "a"))
 
-    with pytest.raises(ObjectNotFound, match=f"date={DAY}/a"):
+    with pytest.raises(ObjectNotFoundError, match=f"date={DAY}/a"):
         sealed.file(record, lake.atlas_file(DAY, "a"))
 
 
@@ -197,7 +191,7 @@ def test_a_sealed_file_of_other_columns_is_no_table(sealed: SealedPartitions) ->
     (communities,) = table_files(DAY, {COMMUNITIES: COMMUNITIES.empty()}).values()
     record = sealed.seal("atlas_layout", DAY, {lake.table_file("layout", DAY): communities}, facts={})
 
-    with pytest.raises(CorruptObject, match=r"layout\.parquet is not a layout table: missing column x"):
+    with pytest.raises(CorruptObjectError, match=r"layout\.parquet is not a layout table: missing column x"):
         sealed.table(record, LAYOUT)
 
 
@@ -221,10 +215,10 @@ def test_a_damaged_record_is_named_with_what_to_do_and_sealing_again_mends_it(
     sealed.seal("atlas_layout", DAY, _files("old", "a"), facts={})
     sealed.store.upload_bytes(RECORD, damaged)
 
-    with pytest.raises(CorruptObject) as raised:
+    with pytest.raises(CorruptObjectError) as raised:
         sealed.record("atlas_layout", DAY)
     assert sealed.store.uri(RECORD) in str(raised.value)
-    assert f"materialise atlas_layout of {DAY} again" in str(raised.value)
+    assert f"materialize atlas_layout of {DAY} again" in str(raised.value)
 
     sealed.seal("atlas_layout", DAY, _files("new", "a"), facts={})
     assert _read(sealed) == _files("new", "a")
@@ -332,7 +326,7 @@ def test_a_window_takes_the_days_that_exist_oldest_first(
 def test_a_day_is_read_missed_or_refused(some_days: AssetDays) -> None:
     assert some_days.table(DAY, LAYOUT)["channel"].to_list() == ["c10"]
     assert some_days.record(dt.date(2020, 3, 9)) is None
-    with pytest.raises(MissingPartition, match="atlas_layout of 2020-03-09 is not there: materialise it first"):
+    with pytest.raises(MissingPartitionError, match="atlas_layout of 2020-03-09 is not there: materialize it first"):
         some_days.table(dt.date(2020, 3, 9), LAYOUT)
     with pytest.raises(LookupError, match="atlas_layout of 2020-03-07 is not an input of this step"):
         some_days.record(dt.date(2020, 3, 7))

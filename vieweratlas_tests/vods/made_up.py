@@ -74,7 +74,7 @@ class MadeUpTwitch:
         return dict(minutes)
 
     def exact(self, vods: pl.DataFrame) -> None:
-        """See that the lake has the presence of these VODs, row for row what was written, and their catalogue."""
+        """See that the lake has the presence of these VODs, row for row what was written, and their catalog."""
         for vod in vods.iter_rows(named=True):
             rows = self.store.download_parquet(lake.vod_presence(vod["channel"], vod["vod_id"]), PRESENCE)
             found = dict(zip(rows["offset_s"], map(set, rows["chatters"]), strict=True))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from vieweratlas_assets.clients.http import PatientSession
+from vieweratlas_assets.clients.http import RetryingSession
 from vieweratlas_assets.clients.vod_chat import GraphqlVodChat
 from vieweratlas_assets.sandbox.clock import SandboxClock
 from vieweratlas_assets.sandbox.helix import SandboxHelix
@@ -66,7 +66,7 @@ class Replay:
             client_id=CLIENT_ID,
             query_hash=QUERY_HASH,
             turn=turn,
-            http=PatientSession(retries=0, sleep=self.waits.append, jitter=lambda: 0.0),
+            http=RetryingSession(retries=0, sleep=self.waits.append, jitter=lambda: 0.0),
         )
 
 

@@ -13,14 +13,14 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vieweratlas_assets.vods.database import Database, QueueUnavailable
-from vieweratlas_assets.vods.limits import BudgetSpent, SharedRequests
+from vieweratlas_assets.vods.database import Database, QueueUnavailableError
+from vieweratlas_assets.vods.limits import BudgetSpentError, SharedRequests
 from vieweratlas_assets.vods.queue import (
     DIED,
     LEASE_S,
     MOST_ATTEMPTS,
     Figures,
-    LeaseLost,
+    LeaseLostError,
     QueuedVod,
     VodQueue,
     backoff_s,
@@ -105,7 +105,7 @@ def test_a_vod_is_completed_by_who_holds_it_with_what_came_of_it(queue: VodQueue
     (row,) = queue.rows()
     assert (row["state"], row["comments"], row["chatters"], row["attempts"]) == (State.COMPLETED, 100, 20, 1)
     assert row["completed_at"] is not None and row["vod_created_at"] == CREATED
-    with pytest.raises(LeaseLost):
+    with pytest.raises(LeaseLostError):
         queue.fail(claim, "too late")
     assert queue.claim("two") is None
 
@@ -150,7 +150,7 @@ def test_the_vod_of_a_dead_worker_is_taken_up_by_another_and_the_dead_one_change
         lambda: queue.release(dead),
         lambda: queue.renew(dead),
     ):
-        with pytest.raises(LeaseLost, match="no longer held by dead"):
+        with pytest.raises(LeaseLostError, match="no longer held by dead"):
             end()
     queue.complete(other, FIGURES)
     assert states(queue) == {"1000": State.COMPLETED}
@@ -241,7 +241,7 @@ def test_a_vod_that_somebody_skips_is_given_up_by_its_worker(queue: VodQueue) ->
     held = queue.claim("one")
     assert held is not None
     assert queue.skip_vods(["1000", "1001", "1002", "9999"], "by hand") == 2
-    with pytest.raises(LeaseLost):
+    with pytest.raises(LeaseLostError):
         queue.complete(held, FIGURES)
     assert states(queue) == {"1000": "completed", "1001": "skipped", "1002": "skipped"}
     assert queue.retry(["1001"]) == 1 and queue.retry() == 0
@@ -279,7 +279,7 @@ def test_databases_made_at_once_are_migrated_once(url: str) -> None:
 
 @pytest.mark.parametrize("url", ["", "nonsense", "mongodb://user:secret@host/name", "sqlite:"])
 def test_a_url_that_is_none_is_refused_without_its_password(url: str) -> None:
-    with pytest.raises(QueueUnavailable) as told:
+    with pytest.raises(QueueUnavailableError) as told:
         Database(url, patience_s=0)
     assert "vod.queue_url" in str(told.value) and "secret" not in str(told.value)
 
@@ -294,7 +294,7 @@ def test_a_url_that_is_none_is_refused_without_its_password(url: str) -> None:
     ],
 )
 def test_a_password_is_shown_wherever_it_stands_to_nobody(url: str, tmp_path: Path) -> None:
-    with pytest.raises(QueueUnavailable) as told:
+    with pytest.raises(QueueUnavailableError) as told:
         Database(url.format(tmp_path), patience_s=0)
     assert "s3cret" not in str(told.value) and "bob" not in str(told.value) and "@cret" not in str(told.value)
 
@@ -324,15 +324,15 @@ def test_turns_are_given_one_after_another_from_the_first_on(url: str) -> None:
 
     def ask(_: int) -> None:
         # A turn each 50 s, of which none is waited for: no machine is as slow as that.
-        shared = SharedRequests(database, per_s=0.02, a_day=40, sleep=waits.append)
+        shared = SharedRequests(database, per_s=0.02, per_day=40, sleep=waits.append)
         begin.wait()
         for _ in range(10):
             shared.turn()
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(ask, range(4)))
-    with pytest.raises(BudgetSpent):
-        SharedRequests(database, per_s=0.02, a_day=40).turn()
+    with pytest.raises(BudgetSpentError):
+        SharedRequests(database, per_s=0.02, per_day=40).turn()
     assert len(waits) == 39
     database.close()
 
@@ -358,7 +358,7 @@ def test_nobody_does_two_exclusive_things_at_once(url: str) -> None:
 
 
 def test_a_password_is_never_shown() -> None:
-    with pytest.raises(QueueUnavailable) as told:
+    with pytest.raises(QueueUnavailableError) as told:
         Database("postgresql://user:secret@127.0.0.1:1/name", patience_s=0)
     assert "secret" not in str(told.value) and "secret" not in repr(told.value.__cause__)
 
@@ -392,7 +392,7 @@ def test_a_database_that_is_restarted_loses_nothing() -> None:
         assert len(set(taken)) == 300 and len(taken) <= 309
         assert {row["attempts"] for row in queue.rows()} <= {1, 2}
         server.stop()
-        with pytest.raises(QueueUnavailable) as told:
+        with pytest.raises(QueueUnavailableError) as told:
             Database(server.url, patience_s=0)
         assert PASSWORD not in str(told.value) and "does not answer" in str(told.value)
         server.start()
@@ -430,7 +430,7 @@ def test_whatever_happens_each_vod_is_in_one_state_and_completed_by_one(
                         queue.skip(claim, "gone")
                     case _:
                         queue.release(claim)
-            except LeaseLost:
+            except LeaseLostError:
                 pass
     found = states(queue)
     assert found.keys() == {"1000", "1001", "1002"}

@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 import pytest
 
-from vieweratlas_assets.clients.vod_chat import VodChatFailed, VodChatMisconfigured, VodGone
+from vieweratlas_assets.clients.vod_chat import VodChatError, VodChatMisconfiguredError, VodGoneError
 from vieweratlas_assets.domain import lake
 from vieweratlas_assets.domain.presence.names import PLAIN
 from vieweratlas_assets.domain.schemas import PRESENCE
@@ -26,7 +26,7 @@ from vieweratlas_assets.vods.queue import QueuedVod, VodQueue
 from vieweratlas_assets.vods.sources import ChatRequest, FileSource
 from vieweratlas_assets.vods.tables import State
 from vieweratlas_assets.vods.twitchdownloader import TwitchDownloaderSource
-from vieweratlas_assets.vods.worker import Fetching
+from vieweratlas_assets.vods.worker import VodWorkers
 
 CREATED = dt.datetime(2026, 10, 5, 18, tzinfo=dt.UTC)
 VOD = QueuedVod("77", "ann", CREATED)
@@ -85,11 +85,11 @@ def test_it_is_asked_as_its_readme_says_and_its_file_is_read(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("says", "code", "error", "told"),
     [
-        (UNHANDLED.format("Invalid VOD, deleted/expired VOD possibly?"), 134, VodGone, "deleted"),
-        (UNHANDLED.format("Object reference not set to an instance of an object."), 134, VodChatFailed, "reference"),
-        (UNHANDLED.format("Response status code does not indicate success: 503"), 134, VodChatFailed, "503"),
-        ("Option 'id' is unknown.", 1, VodChatMisconfigured, "vod.cli_path"),
-        ("", 0, VodChatFailed, "ended with 0"),
+        (UNHANDLED.format("Invalid VOD, deleted/expired VOD possibly?"), 134, VodGoneError, "deleted"),
+        (UNHANDLED.format("Object reference not set to an instance of an object."), 134, VodChatError, "reference"),
+        (UNHANDLED.format("Response status code does not indicate success: 503"), 134, VodChatError, "503"),
+        ("Option 'id' is unknown.", 1, VodChatMisconfiguredError, "vod.cli_path"),
+        ("", 0, VodChatError, "ended with 0"),
     ],
 )
 def test_failures_mean_what_their_message_says(
@@ -113,7 +113,7 @@ def test_too_many_threads_are_tried_again_with_one(tmp_path: Path) -> None:
 def test_one_that_hangs_is_killed_with_its_children(tmp_path: Path) -> None:
     body = f"child = subprocess.Popen(['sleep', '600']); open({str(tmp_path / 'child')!r}, 'w').write(str(child.pid))"
     made = source(tmp_path, f"{body}\ntime.sleep(600)", timeout_s=1.5)
-    with pytest.raises(VodChatFailed, match=r"vod\.cli_timeout"):
+    with pytest.raises(VodChatError, match=r"vod\.cli_timeout"):
         read(made)
     child = int((tmp_path / "child").read_text())
     assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
@@ -133,7 +133,7 @@ def test_what_a_process_that_was_killed_left_is_removed(tmp_path: Path) -> None:
 
 def test_one_that_writes_without_end_is_killed(tmp_path: Path) -> None:
     made = source(tmp_path, "with open(target, 'w') as out:\n  while True: out.write('x' * 100000); out.flush()")
-    with pytest.raises(VodChatFailed, match=r"vod\.cli_output_limit"):
+    with pytest.raises(VodChatError, match=r"vod\.cli_output_limit"):
         read(made)
 
 
@@ -146,7 +146,7 @@ def test_one_that_talks_without_end_takes_no_memory(tmp_path: Path) -> None:
 
 def test_a_command_that_is_not_there_names_the_setting(tmp_path: Path) -> None:
     made = TwitchDownloaderSource(tmp_path / "nowhere", timeout_s=1, output_limit_bytes=1)
-    with pytest.raises(VodChatMisconfigured, match=r"vod\.cli_path is .*nowhere.*vod\.chat_source"):
+    with pytest.raises(VodChatMisconfiguredError, match=r"vod\.cli_path is .*nowhere.*vod\.chat_source"):
         read(made)
 
 
@@ -154,7 +154,7 @@ def fetch(folder: Path, vod: QueuedVod, **settings: Any) -> tuple[VodQueue, Loca
     database = Database(f"sqlite:///{folder}/queue.db")
     queue, store = VodQueue(database), LocalStore(folder / "lake")
     queue.add([vod])
-    Fetching(queue=queue, store=store, names=PLAIN, **settings).run()
+    VodWorkers(queue=queue, store=store, names=PLAIN, **settings).run()
     return queue, store
 
 
@@ -208,9 +208,9 @@ def test_every_file_that_it_wrote_becomes_presence(tmp_path: Path, shared_data: 
 def test_a_file_of_another_vod_or_none_is_told(tmp_path: Path) -> None:
     (tmp_path / "chat").mkdir()
     made = FileSource(tmp_path / "chat")
-    with pytest.raises(VodChatFailed, match="no file in"), made.chat(ChatRequest(VOD)):
+    with pytest.raises(VodChatError, match="no file in"), made.chat(ChatRequest(VOD)):
         pass
     (tmp_path / "chat/ann_77.json").write_text(json.dumps(CHAT | {"video": {"id": "78"}}))
     (tmp_path / "chat/ann_177.json").write_text(json.dumps(CHAT))
-    with pytest.raises(VodChatFailed, match=r"ann_77\.json holds VOD 78"), made.chat(ChatRequest(VOD)):
+    with pytest.raises(VodChatError, match=r"ann_77\.json holds VOD 78"), made.chat(ChatRequest(VOD)):
         pass

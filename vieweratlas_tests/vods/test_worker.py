@@ -15,18 +15,18 @@ from typing import Any
 import polars as pl
 import pytest
 
-from vieweratlas_assets.clients.vod_chat import VodChatFailed, VodChatMisconfigured, VodGone
+from vieweratlas_assets.clients.vod_chat import VodChatError, VodChatMisconfiguredError, VodGoneError
 from vieweratlas_assets.domain import lake
 from vieweratlas_assets.domain.presence.names import PLAIN, ViewerNames
 from vieweratlas_assets.domain.schemas import PRESENCE, VOD_PROGRESS
+from vieweratlas_assets.errors import StorageError
 from vieweratlas_assets.storage.local import LocalStore
-from vieweratlas_assets.storage.objects import StorageError
 from vieweratlas_assets.vods.database import Database
-from vieweratlas_assets.vods.limits import BudgetSpent, SharedRequests
+from vieweratlas_assets.vods.limits import BudgetSpentError, SharedRequests
 from vieweratlas_assets.vods.queue import LEASE_S, MOST_ATTEMPTS, QueuedVod, VodQueue, backoff_s
 from vieweratlas_assets.vods.sources import ChatRequest, FileSource, GraphqlSource, SampledSource, VodChat
 from vieweratlas_assets.vods.tables import State
-from vieweratlas_assets.vods.worker import Fetching, KnownVod, Outcome
+from vieweratlas_assets.vods.worker import KnownVod, Outcome, VodWorkers
 from vieweratlas_tests.vods.postgres import postgres
 from vieweratlas_tests.vods.replay import VOD, Replay, replaying
 
@@ -43,9 +43,9 @@ class AtWork:
     store: LocalStore
     clock: list[float]
 
-    def fetching(self, **settings: Any) -> Fetching:
+    def workers(self, **settings: Any) -> VodWorkers:
         told = {"source": GraphqlSource(self.replay.client()), "names": PLAIN} | settings
-        return Fetching(queue=self.queue, store=self.store, **told)
+        return VodWorkers(queue=self.queue, store=self.store, **told)
 
     def presence(self, vod_id: str = VOD) -> pl.DataFrame:
         return self.store.download_parquet(lake.vod_presence("forsen", vod_id), PRESENCE)
@@ -79,7 +79,7 @@ def at_work(folder: Path, vods: dict[str, int] | None = None, *, url: str | None
 def test_presence_is_what_was_written_and_the_queue_knows_it(tmp_path: Path) -> None:
     with at_work(tmp_path, {VOD: 1000, "2580000002": 0, "2580000003": 7}) as work:
         told: list[Outcome] = []
-        outcomes = work.fetching(known=lambda _: KnownVod("22484632", 3600), on_outcome=told.append).run([DAY])
+        outcomes = work.workers(known=lambda _: KnownVod("22484632", 3600), on_outcome=told.append).run([DAY])
         assert outcomes == told and {each.state for each in outcomes} == {State.COMPLETED}
         for vod_id in (VOD, "2580000003"):
             work.exact(vod_id)
@@ -98,7 +98,7 @@ def test_the_same_vod_gives_the_same_bytes_however_it_was_read(tmp_path: Path) -
     for refuses in (False, True):
         with at_work(tmp_path / str(refuses)) as work:
             work.replay.vod_chat.faults.refuses_cursors = refuses
-            work.fetching().run()
+            work.workers().run()
             found.append(work.store.download_bytes(lake.vod_presence("forsen", VOD)))
     assert found[0] == found[1]
 
@@ -107,15 +107,15 @@ def test_an_attempt_that_breaks_off_is_gone_on_with_and_nothing_is_stored_meanwh
     with at_work(tmp_path) as work:
         faults = work.replay.vod_chat.faults
         faults.statuses = deque([200] * 10 + [503] * 6)
-        (outcome,) = work.fetching().run()
+        (outcome,) = work.workers().run()
         assert outcome.state == State.PENDING and "HTTP 503" in (outcome.reason or "")
         assert not work.store.exists(lake.vod_presence("forsen", VOD))
         saved = work.store.download_parquet(lake.vod_progress("forsen", VOD), VOD_PROGRESS)
         assert 400 < saved["comments"].sum() < 590
-        assert work.fetching().run() == []
+        assert work.workers().run() == []
         work.clock[0] += 30
         asked = work.replay.vod_chat.requests
-        (outcome,) = work.fetching().run()
+        (outcome,) = work.workers().run()
         assert outcome.state == State.COMPLETED and outcome.attempt == 2
         assert work.replay.vod_chat.requests - asked < 10
         assert outcome.figures is not None and outcome.figures.comments == 1000
@@ -126,14 +126,14 @@ def test_an_attempt_that_breaks_off_is_gone_on_with_and_nothing_is_stored_meanwh
 def test_what_was_saved_and_cannot_be_read_is_fetched_again(tmp_path: Path) -> None:
     with at_work(tmp_path) as work:
         work.store.upload_bytes(lake.vod_progress("forsen", VOD), b"PAR1 broken")
-        work.fetching().run()
+        work.workers().run()
         work.exact()
 
 
 def test_a_vod_that_was_deleted_is_skipped_with_the_reason(tmp_path: Path) -> None:
     with at_work(tmp_path, {VOD: 1000, "2580000002": 10}) as work:
         work.replay.vod_chat.faults.deleted.add(VOD)
-        work.fetching().run()
+        work.workers().run()
         assert work.states() == {VOD: State.SKIPPED, "2580000002": State.COMPLETED}
         assert "deleted" in work.queue.rows()[0]["reason"]
 
@@ -144,7 +144,7 @@ def test_one_vod_that_fails_for_good_does_not_stop_the_others(tmp_path: Path) ->
         broken = work.replay.chats.vods["2580000005"]
         broken.logins[7] = 12  # type: ignore[call-overload]
         for _ in range(6):
-            work.fetching().run(at_once=3)
+            work.workers().run(at_once=3)
             work.clock[0] += 500
         states = work.states()
         assert states.pop("2580000005") == State.FAILED
@@ -156,8 +156,8 @@ def test_one_vod_that_fails_for_good_does_not_stop_the_others(tmp_path: Path) ->
 def test_a_misconfigured_source_ends_the_run_and_costs_no_attempt(tmp_path: Path) -> None:
     with at_work(tmp_path, {f"25800000{number:02d}": 10 for number in range(1, 9)}) as work:
         source = FileSource(tmp_path / "nowhere")
-        with pytest.raises(VodChatMisconfigured, match=r"vod\.files_dir"):
-            work.fetching(source=source).run(at_once=2)
+        with pytest.raises(VodChatMisconfiguredError, match=r"vod\.files_dir"):
+            work.workers(source=source).run(at_once=2)
         assert {(row["state"], row["attempts"]) for row in work.queue.rows()} == {(State.PENDING, 0)}
 
 
@@ -169,7 +169,7 @@ def test_a_lake_that_is_down_ends_the_run_and_costs_no_attempt(tmp_path: Path) -
     with at_work(tmp_path) as work:
         work.store = Down(tmp_path / "lake")
         with pytest.raises(StorageError):
-            work.fetching().run()
+            work.workers().run()
         assert [(row["state"], row["attempts"]) for row in work.queue.rows()] == [(State.PENDING, 0)]
 
 
@@ -179,18 +179,18 @@ def test_the_days_requests_are_shared_and_what_they_do_not_reach_waits(tmp_path:
         database = Database(f"sqlite:///{tmp_path}/queue.db")
 
         def client() -> GraphqlSource:
-            shared = SharedRequests(database, per_s=10, a_day=25, clock=lambda: work.clock[0], sleep=waits.append)
+            shared = SharedRequests(database, per_s=10, per_day=25, clock=lambda: work.clock[0], sleep=waits.append)
             made = work.replay.client()
             made._turn = shared.turn
             return GraphqlSource(made)
 
-        with pytest.raises(BudgetSpent, match=r"25 requests.*vod\.requests_a_day"):
-            work.fetching(source=client()).run()
+        with pytest.raises(BudgetSpentError, match=r"25 requests.*vod\.requests_a_day"):
+            work.workers(source=client()).run()
         assert sorted(work.states().values()) == [State.COMPLETED, State.PENDING]
         assert work.replay.vod_chat.requests == 25 == len(waits) + 1
         assert waits == pytest.approx([number / 10 for number in range(1, 25)])
         work.clock[0] += 86_400
-        work.fetching(source=client()).run()
+        work.workers(source=client()).run()
         assert set(work.states().values()) == {State.COMPLETED}
         assert work.replay.vod_chat.requests < 40
         work.exact()
@@ -198,20 +198,20 @@ def test_the_days_requests_are_shared_and_what_they_do_not_reach_waits(tmp_path:
         database.close()
 
 
-@pytest.mark.parametrize("ends", [VodGone("deleted"), VodChatFailed("later"), VodChatFailed("\0 and \ud800")])
+@pytest.mark.parametrize("ends", [VodGoneError("deleted"), VodChatError("later"), VodChatError("\0 and \ud800")])
 def test_a_vod_that_somebody_skips_while_it_fails_ends_no_other(tmp_path: Path, ends: Exception) -> None:
     class Skipped(GraphqlSource):
         @contextmanager
         def chat(self, request: ChatRequest) -> Iterator[VodChat]:
             if request.vod.vod_id == VOD:
-                if "later" in str(ends) or isinstance(ends, VodGone):
+                if "later" in str(ends) or isinstance(ends, VodGoneError):
                     work.queue.skip_vods([VOD], "by hand")
                 raise ends
             with super().chat(request) as chat:
                 yield chat
 
     with at_work(tmp_path, {VOD: 100, "2580000002": 100}) as work:
-        outcomes = work.fetching(source=Skipped(work.replay.client())).run()
+        outcomes = work.workers(source=Skipped(work.replay.client())).run()
         assert len(outcomes) == 2
         assert work.states()["2580000002"] == State.COMPLETED
         assert work.states()[VOD] in (State.SKIPPED, State.PENDING)
@@ -221,10 +221,10 @@ def test_a_sample_is_not_gone_on_with_as_a_whole(tmp_path: Path) -> None:
     with at_work(tmp_path, {VOD: 20_000}) as work:
         work.replay.vod_chat.faults.statuses = deque([200] * 30 + [503] * 6)
         known = {"known": lambda _: KnownVod(None, 3600)}
-        work.fetching(source=SampledSource(work.replay.client()), **known).run()
+        work.workers(source=SampledSource(work.replay.client()), **known).run()
         assert work.store.list_files("raw/vod_chat/")
         work.clock[0] += 30
-        (outcome,) = work.fetching(**known).run()
+        (outcome,) = work.workers(**known).run()
         assert outcome.figures is not None and outcome.figures.comments == 20_000
         work.exact()
         assert not work.store.list_files("raw/vod_chat/")
@@ -232,16 +232,16 @@ def test_a_sample_is_not_gone_on_with_as_a_whole(tmp_path: Path) -> None:
 
 def test_work_that_is_stopped_gives_its_vods_back(tmp_path: Path) -> None:
     with at_work(tmp_path, {VOD: 3000, "2580000002": 3000}) as work:
-        fetching = work.fetching()
+        workers = work.workers()
         asked = work.replay.vod_chat
-        stopping = threading.Thread(target=lambda: _when(lambda: asked.requests > 20, fetching.stop.set))
+        stopping = threading.Thread(target=lambda: _when(lambda: asked.requests > 20, workers.stop.set))
         stopping.start()
-        outcomes = fetching.run(at_once=2)
+        outcomes = workers.run(at_once=2)
         stopping.join()
         assert {each.state for each in outcomes} == {State.PENDING}
         assert {(row["state"], row["attempts"]) for row in work.queue.rows()} == {(State.PENDING, 0)}
         assert len(work.store.list_files("raw/vod_chat/")) == 2
-        work.fetching().run(at_once=2)
+        work.workers().run(at_once=2)
         assert asked.requests < 2 * 3000 / 59 + 10
         work.exact()
         work.exact("2580000002")
@@ -268,7 +268,7 @@ def test_a_worker_whose_lease_is_lost_gives_up_and_the_other_one_counts(tmp_path
 
         other = threading.Thread(target=lambda: _when(lambda: asked.requests > 5, meanwhile))
         other.start()
-        (outcome,) = work.fetching(renew_every_s=renew_every_s).run(most=1)
+        (outcome,) = work.workers(renew_every_s=renew_every_s).run(most=1)
         other.join()
         assert outcome.state == State.PROCESSING
         assert [(row["state"], row["attempts"]) for row in work.queue.rows()] == [(State.PROCESSING, 2)]
@@ -282,7 +282,7 @@ def test_200_000_comments_are_each_counted_once_whatever_breaks(tmp_path: Path, 
         faults.refuses_cursors, faults.service_error_every, faults.to_cut = refuses_cursors, 3, 3
         faults.statuses = deque([200] * 500 + [503] * 6 + [200] * 500 + [502, 200] * 20)
         for _ in range(MOST_ATTEMPTS):
-            work.fetching().run()
+            work.workers().run()
             work.clock[0] += backoff_s(MOST_ATTEMPTS)
         (row,) = work.queue.rows()
         assert (row["state"], row["attempts"]) == (State.COMPLETED, 2)
@@ -296,7 +296,7 @@ def test_workers_go_on_while_the_queues_database_is_restarted(tmp_path: Path) ->
     vods = {f"25800{number:05d}": 300 for number in range(60)}
     done: list[Outcome] = []
     with postgres() as server, at_work(tmp_path, vods, url=server.url) as work, ThreadPoolExecutor(2) as pool:
-        runs = [pool.submit(work.fetching(on_outcome=done.append).run, at_once=2) for _ in range(2)]
+        runs = [pool.submit(work.workers(on_outcome=done.append).run, at_once=2) for _ in range(2)]
         for reached in (10, 25, 40):
             _when(lambda reached=reached: len(done) >= reached, server.stop)
             server.start()
@@ -314,10 +314,10 @@ def test_names_become_what_the_settings_say_also_in_what_is_saved(tmp_path: Path
     names = ViewerNames(pseudonymous=True, key=b"k" * 32, opted_out_viewers=["viewer_1"])
     with at_work(tmp_path) as work:
         work.replay.vod_chat.faults.statuses = deque([200] * 10 + [503] * 6)
-        work.fetching(names=names).run()
+        work.workers(names=names).run()
         saved = work.store.download_bytes(lake.vod_progress("forsen", VOD))
         work.clock[0] += 30
-        (outcome,) = work.fetching(names=names).run()
+        (outcome,) = work.workers(names=names).run()
         rows = work.presence()
         for data in (saved, work.store.download_bytes(lake.vod_presence("forsen", VOD))):
             assert b"viewer_" not in data.replace(b"viewer_count", b"")
@@ -329,7 +329,7 @@ def test_names_become_what_the_settings_say_also_in_what_is_saved(tmp_path: Path
 
 def test_a_channel_that_opted_out_is_skipped_without_asking(tmp_path: Path) -> None:
     with at_work(tmp_path) as work:
-        work.fetching(names=ViewerNames(opted_out_channels=["forsen"])).run()
+        work.workers(names=ViewerNames(opted_out_channels=["forsen"])).run()
         assert work.states() == {VOD: State.SKIPPED}
         assert not work.replay.vod_chat.requests and not work.store.list_files("")
 
@@ -338,10 +338,10 @@ def test_who_wrote_when_is_kept_on_request_without_text(tmp_path: Path) -> None:
     names = ViewerNames(pseudonymous=True, key=b"k" * 32)
     with at_work(tmp_path) as work:
         work.replay.vod_chat.faults.statuses = deque([200] * 10 + [503] * 6)
-        work.fetching(names=names, keep_raw=True).run()
+        work.workers(names=names, keep_raw=True).run()
         assert not work.store.exists(lake.raw_vod_chat("forsen", VOD))
         work.clock[0] += 30
-        work.fetching(names=names, keep_raw=True).run()
+        work.workers(names=names, keep_raw=True).run()
         data = work.store.download_bytes(lake.raw_vod_chat("forsen", VOD))
         told = [json.loads(line) for line in gzip.decompress(data).splitlines()]
         seconds, logins = work.replay.chats.vods[VOD]
@@ -355,10 +355,10 @@ def test_who_wrote_when_is_kept_on_request_without_text(tmp_path: Path) -> None:
 def test_a_sample_needs_the_length_and_finds_who_wrote_in_every_minute(tmp_path: Path) -> None:
     with at_work(tmp_path, {VOD: 20_000}) as work:
         source = SampledSource(work.replay.client())
-        (outcome,) = work.fetching(source=source).run()
+        (outcome,) = work.workers(source=source).run()
         assert outcome.state == State.PENDING and "length" in (outcome.reason or "")
         work.clock[0] += 30
-        (outcome,) = work.fetching(source=source, known=lambda _: KnownVod(None, 3600)).run()
+        (outcome,) = work.workers(source=source, known=lambda _: KnownVod(None, 3600)).run()
         assert outcome.figures is not None and outcome.figures.buckets == 60
         assert work.queue.rows()[0]["sampled"] is True
         assert work.replay.vod_chat.requests == 60

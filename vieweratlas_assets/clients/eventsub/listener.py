@@ -25,7 +25,7 @@ BOT_BADGE = "bot-badge"
 logging.getLogger("twitchio").setLevel(logging.WARNING)
 
 
-class NotConnected(Exception):
+class NotConnectedError(Exception):
     """There is no connection."""
 
 
@@ -33,7 +33,7 @@ THERE_ALREADY = 409
 """Status of an answer to who asks for a subscription that there is."""
 
 
-class NotSubscribed(Exception):
+class NotSubscribedError(Exception):
     """A channel's chat is not told.
 
     Attributes:
@@ -111,7 +111,7 @@ class Listener(twitchio.Client):
         """Connect.
 
         Raises:
-            NotConnected: see there.
+            NotConnectedError: see there.
         """
         # As the application's: of a user's own token it wants to make another an hour before it runs out.
         await self.login(token=self._account.token, load_tokens=False, save_tokens=False)
@@ -125,7 +125,7 @@ class Listener(twitchio.Client):
                 async with asyncio.timeout(self._within_s):
                     await socket.connect(fail_once=True)
             except (twitchio.TwitchioException, TimeoutError) as error:
-                raise NotConnected(type(error.__cause__ or error).__name__) from None
+                raise NotConnectedError(type(error.__cause__ or error).__name__) from None
             undone.pop_all()
         assert socket.session_id is not None
         self._socket = self._websockets[self._account.user_id][socket.session_id] = socket
@@ -145,7 +145,7 @@ class Listener(twitchio.Client):
         """The ids of up to 100 channels by their logins; of those that there are.
 
         Raises:
-            NotSubscribed: Twitch does not tell.
+            NotSubscribedError: Twitch does not tell.
         """
         try:
             async with asyncio.timeout(self._answer_s):
@@ -161,7 +161,7 @@ class Listener(twitchio.Client):
             The id of the subscription.
 
         Raises:
-            NotSubscribed: see there.
+            NotSubscribedError: see there.
         """
         asked = ChatMessageSubscription(broadcaster_user_id=room_id, user_id=self._account.user_id)
         session = None if self._socket is None else self._socket.session_id
@@ -171,14 +171,14 @@ class Listener(twitchio.Client):
         except _TROUBLES as error:
             raise _not_subscribed(error) from None
         if answer is None:
-            raise NotSubscribed(THERE_ALREADY, "there is such a subscription")
+            raise NotSubscribedError(THERE_ALREADY, "there is such a subscription")
         return answer["data"][0]["id"]
 
     async def unsubscribe(self, subscription: str) -> None:
         """Have it told no more.
 
         Raises:
-            NotSubscribed: Twitch does not tell that it is so.
+            NotSubscribedError: Twitch does not tell that it is so.
         """
         # The client's own method closes the connection with the last one, and the next may be about to be made.
         if self._socket is not None:
@@ -237,7 +237,7 @@ class Listener(twitchio.Client):
 _TROUBLES = (twitchio.HTTPException, aiohttp.ClientError, TimeoutError, KeyError, IndexError)
 
 
-def _not_subscribed(error: Exception) -> NotSubscribed:
+def _not_subscribed(error: Exception) -> NotSubscribedError:
     if isinstance(error, twitchio.HTTPException):
-        return NotSubscribed(error.status, str(error.extra.get("message") or error.status)[:200])
-    return NotSubscribed(401 if isinstance(error, IndexError) else None, type(error).__name__)
+        return NotSubscribedError(error.status, str(error.extra.get("message") or error.status)[:200])
+    return NotSubscribedError(401 if isinstance(error, IndexError) else None, type(error).__name__)

@@ -26,11 +26,16 @@ from vieweratlas_assets.clients.chat import (
     ChatEvent,
     ChatMessage,
 )
-from vieweratlas_assets.clients.eventsub.listener import THERE_ALREADY, Listener, NotConnected, NotSubscribed
-from vieweratlas_assets.clients.http import NoAnswer
-from vieweratlas_assets.clients.telling import EventQueue, Watching
-from vieweratlas_assets.clients.twitch_token import TokenRefused, TwitchUser
-from vieweratlas_assets.clients.waiting import PATIENCE, Patience, doubled, wait_until
+from vieweratlas_assets.clients.event_queue import EventQueue, Watching
+from vieweratlas_assets.clients.eventsub.listener import (
+    THERE_ALREADY,
+    Listener,
+    NotConnectedError,
+    NotSubscribedError,
+)
+from vieweratlas_assets.clients.http import NoAnswerError
+from vieweratlas_assets.clients.retry import RETRY_POLICY, RetryPolicy, doubled, wait_until
+from vieweratlas_assets.clients.twitch_token import TokenRefusedError, TwitchUser
 
 CHANNELS_A_CALL = 100
 KEEPALIVE_S = 10.0
@@ -52,19 +57,19 @@ class EventSubReader:
         *,
         url: str,
         helix_url: str,
-        patience: Patience = PATIENCE,
+        retry_policy: RetryPolicy = RETRY_POLICY,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Read as an account; nothing is connected yet.
 
         Args:
-            account: asked in a thread for every connection; may raise TokenRefused and NoAnswer.
+            account: asked in a thread for every connection; may raise TokenRefusedError and NoAnswerError.
             url: of EventSub.
             clock: s since 1970, as events tell it.
         """
         self.connections_made = self.reconnects = 0
         self._account, self._url, self._helix_url = account, url, helix_url
-        self._patience, self._clock = patience, clock
+        self._retry_policy, self._clock = retry_policy, clock
         self._queue = EventQueue()
         self._watching = Watching(self._queue.put)
         self._wanted: dict[str, None] = {}
@@ -119,7 +124,7 @@ class EventSubReader:
 
     async def prove(self) -> None:
         """Wait for a sign of life: nothing may be asked for over EventSub."""
-        asked, deadline = self._clock(), time.monotonic() + self._patience.pong_s
+        asked, deadline = self._clock(), time.monotonic() + self._retry_policy.pong_s
         while (listener := self._listener) is not None and self._subscriptions:
             if listener.alive_at >= asked or time.monotonic() >= deadline:
                 return
@@ -134,7 +139,7 @@ class EventSubReader:
         """Hand on a message, once: EventSub may tell it several times."""
         now = time.monotonic()
         if now >= self._seen_until:
-            self._seen, self._seen_until = (set(), self._seen[0]), now + self._patience.overlap_s
+            self._seen, self._seen_until = (set(), self._seen[0]), now + self._retry_policy.overlap_s
         if not any(message.id in each for each in self._seen):
             self._seen[0].add(message.id)
             self._queue.put([message])
@@ -172,12 +177,14 @@ class EventSubReader:
                 self._wake.clear()
                 await wait_until(self._wake, self._next_deadline())
             if failures:
-                longest = doubled(self._patience.first_reconnect_s, failures - 1, self._patience.longest_reconnect_s)
+                longest = doubled(
+                    self._retry_policy.first_reconnect_s, failures - 1, self._retry_policy.longest_reconnect_s
+                )
                 await asyncio.sleep(random.uniform(longest / 2, longest))
             began = loop.time()
             await self._listen()
             # Without anything to ask for, it is no failure that it has ended.
-            ended_well = loop.time() - began >= self._patience.lasted_s or self._next() is None
+            ended_well = loop.time() - began >= self._retry_policy.lasted_s or self._next() is None
             failures = 0 if ended_well else failures + 1
 
     async def _listen(self) -> None:
@@ -190,8 +197,8 @@ class EventSubReader:
                 self,
                 url=self._url,
                 helix_url=self._helix_url,
-                within_s=self._patience.register_s,
-                answer_s=self._patience.answer_s,
+                within_s=self._retry_policy.register_s,
+                answer_s=self._retry_policy.answer_s,
                 clock=self._clock,
             )
             async with listener:
@@ -201,11 +208,11 @@ class EventSubReader:
                     await self._keep_subscribed(listener)
                 finally:
                     self._listener = None
-        except TokenRefused as error:
+        except TokenRefusedError as error:
             LOG.error("%s; it is tried again", error)
             self._watching.note_all(WAITING, LOGIN_REFUSED, self._clock())
-            await asyncio.sleep(self._patience.login_s)
-        except (NotConnected, NoAnswer) as error:
+            await asyncio.sleep(self._retry_policy.login_s)
+        except (NotConnectedError, NoAnswerError) as error:
             LOG.warning("no connection to %s: %s", self._url, error)
             self._watching.note_all(WAITING, CONNECTING, self._clock())
         else:
@@ -244,7 +251,7 @@ class EventSubReader:
         """Subscribe to a channel; returns whether the connection still is of use."""
         try:
             subscription = await listener.subscribe(self._room_ids[channel])
-        except NotSubscribed as error:
+        except NotSubscribedError as error:
             LOG.warning("no subscription to %s: %s", channel, error)
             if error.status == THERE_ALREADY and not self._to_end and channel not in self._renewed_for:
                 # One whose id nobody told us, as an answer was lost: it goes with its connection.
@@ -268,17 +275,17 @@ class EventSubReader:
     async def _end(self, listener: Listener, subscription: str) -> None:
         try:
             await listener.unsubscribe(subscription)
-        except NotSubscribed as error:
+        except NotSubscribedError as error:
             LOG.warning("a subscription could not be ended, it is tried again: %s", error)
             self._to_end.insert(0, subscription)
-            self._ends_after = asyncio.get_running_loop().time() + self._patience.first_retry_s
+            self._ends_after = asyncio.get_running_loop().time() + self._retry_policy.first_retry_s
 
     async def _look_up(self, listener: Listener) -> None:
         """Learn the ids of channels that are not known yet."""
         unknown = [name for name in self._wanted if name not in self._room_ids][:CHANNELS_A_CALL]
         try:
             found = await listener.room_ids(unknown)
-        except NotSubscribed as error:
+        except NotSubscribedError as error:
             LOG.warning("the ids of %d channels are not told: %s", len(unknown), error)
             for channel in unknown:
                 # It may not be wanted any more.
@@ -292,12 +299,12 @@ class EventSubReader:
 
     def _refused(self, channel: str, reason: str) -> None:
         """Note why a channel is not read, and when to ask again."""
-        patience = self._patience
+        retry_policy = self._retry_policy
         if reason in (JOIN_UNANSWERED, LOGIN_REFUSED):
             times = self._unanswered[channel] = self._unanswered.get(channel, 0) + 1
-            wait_s = doubled(patience.first_retry_s, times - 1, patience.longest_retry_s)
+            wait_s = doubled(retry_policy.first_retry_s, times - 1, retry_policy.longest_retry_s)
         else:
-            wait_s = patience.limit_s if reason == CHANNEL_LIMIT else patience.refused_s
+            wait_s = retry_policy.limit_s if reason == CHANNEL_LIMIT else retry_policy.refused_s
         self._not_before[channel] = asyncio.get_running_loop().time() + wait_s
         self._watching.note(channel, reason, self._clock())
 
@@ -312,7 +319,7 @@ class EventSubReader:
         return min([*waits, *([self._ends_after] if self._to_end else [])], default=float("inf"))
 
 
-def _reason(error: NotSubscribed) -> str:
+def _reason(error: NotSubscribedError) -> str:
     """Why a channel is not read, out of chat.GAP_REASONS."""
     match error.status:
         case 401:

@@ -9,11 +9,11 @@ import time
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 
 from vieweratlas_assets.clients.chat import ChatEvent
+from vieweratlas_assets.clients.event_queue import EventQueue
 from vieweratlas_assets.clients.irc.connection import Account, Address, anonymous
 from vieweratlas_assets.clients.irc.pacing import PROFILES, Pacing, Profile
 from vieweratlas_assets.clients.irc.shard import Hub, Shard
-from vieweratlas_assets.clients.telling import EventQueue
-from vieweratlas_assets.clients.waiting import PATIENCE, Patience
+from vieweratlas_assets.clients.retry import RETRY_POLICY, RetryPolicy
 
 CHANNELS_A_CONNECTION = 90
 """What readers in production have on one; Twitch is silent about it."""
@@ -34,7 +34,7 @@ class IrcReader:
         *,
         account: Callable[[], Account] = anonymous,
         profile: Profile = PROFILES["default"],
-        patience: Patience = PATIENCE,
+        retry_policy: RetryPolicy = RETRY_POLICY,
         clock: Callable[[], float] = time.time,
         channels_a_connection: int = CHANNELS_A_CONNECTION,
     ) -> None:
@@ -46,7 +46,7 @@ class IrcReader:
         """
         self._queue = EventQueue()
         self._pacing = Pacing(profile, now=time.monotonic)
-        self._hub = Hub(address, account, self._pacing, patience, clock, self._queue.put)
+        self._hub = Hub(address, account, self._pacing, retry_policy, clock, self._queue.put)
         self._channels_a_connection = channels_a_connection
         self._shards: dict[Shard, asyncio.Task[None]] = {}
         self._shard_of: dict[str, Shard] = {}
@@ -93,7 +93,7 @@ class IrcReader:
 
     async def prove(self) -> None:
         """Ask all connections for a sign of life, and wait for it; those that give none are closed."""
-        within_s = self._hub.patience.pong_s
+        within_s = self._hub.retry_policy.pong_s
         asked = [connection.ping(within_s) for shard in self._shards for connection in shard.connections]
         await asyncio.gather(*asked)
 

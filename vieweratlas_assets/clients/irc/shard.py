@@ -22,10 +22,10 @@ from vieweratlas_assets.clients.chat import (
     ChatMessage,
     UnreadableLine,
 )
+from vieweratlas_assets.clients.event_queue import Watching
 from vieweratlas_assets.clients.irc.connection import LEAVE_S, Account, Address, Connection
 from vieweratlas_assets.clients.irc.pacing import Pacing
-from vieweratlas_assets.clients.telling import Watching
-from vieweratlas_assets.clients.waiting import Patience, doubled, first_done, wait_until
+from vieweratlas_assets.clients.retry import RetryPolicy, doubled, first_done, wait_until
 
 PACE_IS_TO_BLAME = 2
 """JOINs of a channel that are not answered for which the pace may be too fast."""
@@ -46,7 +46,7 @@ class Hub:
     address: Address
     account: Callable[[], Account]
     pacing: Pacing
-    patience: Patience
+    retry_policy: RetryPolicy
     clock: Callable[[], float]
     tell: Callable[[Sequence[ChatEvent]], None]
     connections_made: int = 0
@@ -121,7 +121,7 @@ class Shard:
         return max((each.connection.alive_at for each in self._holdings if channel in each.held), default=0.0)
 
     async def run(self) -> None:
-        """Stay connected and joined until cancelled."""
+        """Stay connected and joined until canceled."""
         tended: set[asyncio.Task[None]] = set()
         try:
             while True:
@@ -137,7 +137,7 @@ class Shard:
                 finally:
                     announced.cancel()
                 self._hub.reconnects += 1
-                lasted = asyncio.get_running_loop().time() - began >= self._hub.patience.lasted_s
+                lasted = asyncio.get_running_loop().time() - began >= self._hub.retry_policy.lasted_s
                 self._failures = 0 if lasted else self._failures + 1
                 for done in [each for each in tended if each.done()]:
                     tended.remove(done)
@@ -150,7 +150,7 @@ class Shard:
     def received(self, messages: list[ChatMessage]) -> None:
         """Hand on messages, each once."""
         if len(self._holdings) > 1:
-            self._seen_until = asyncio.get_running_loop().time() + self._hub.patience.overlap_s
+            self._seen_until = asyncio.get_running_loop().time() + self._hub.retry_policy.overlap_s
         elif self._seen and asyncio.get_running_loop().time() >= self._seen_until:
             self._seen.clear()
             self._seen_until = 0.0
@@ -184,11 +184,11 @@ class Shard:
             return
         holding.asked.pop(channel, None)
         holding.held.discard(channel)
-        patience = self._hub.patience
-        wait_s = patience.refused_s
+        retry_policy = self._hub.retry_policy
+        wait_s = retry_policy.refused_s
         if reason == CHANNEL_LIMIT:
             self._hub.pacing.trouble()
-            wait_s = patience.limit_s
+            wait_s = retry_policy.limit_s
         self._not_before[channel] = asyncio.get_running_loop().time() + wait_s
         if not any(channel in each.held for each in self._holdings):
             self._watching.note(channel, reason, self._hub.clock())
@@ -209,10 +209,12 @@ class Shard:
 
     async def _connected(self) -> Connection:
         """A new connection, registered; tried until there is one."""
-        patience = self._hub.patience
+        retry_policy = self._hub.retry_policy
         while True:
             if self._failures:
-                longest = doubled(patience.first_reconnect_s, self._failures - 1, patience.longest_reconnect_s)
+                longest = doubled(
+                    retry_policy.first_reconnect_s, self._failures - 1, retry_policy.longest_reconnect_s
+                )
                 await asyncio.sleep(random.uniform(longest / 2, longest))
             await self._hub.pacing.turn_to_connect()
             connection = self._hub.connection(self)
@@ -224,13 +226,13 @@ class Shard:
             if reason == LOGIN_REFUSED:
                 LOG.error("%s refuses the account's token; it is tried again", self._hub.address.url)
                 self._tell_waiting(LOGIN_REFUSED)
-                await asyncio.sleep(patience.login_s)
+                await asyncio.sleep(retry_policy.login_s)
 
     async def _registered(self, connection: Connection) -> str | None:
         """Make a connection and register; returns why not, or None."""
         made = False
         try:
-            async with asyncio.timeout(self._hub.patience.register_s):
+            async with asyncio.timeout(self._hub.retry_policy.register_s):
                 await self._hub.address.connect(connection)
                 made = await connection.registered
                 return None if made else await connection.closed
@@ -270,10 +272,10 @@ class Shard:
         self._wake()
 
     async def _keep_alive(self, holding: _Holding) -> None:
-        patience = self._hub.patience
+        retry_policy = self._hub.retry_policy
         while True:
-            await asyncio.sleep(patience.ping_every_s)
-            await holding.connection.ping(patience.pong_s)
+            await asyncio.sleep(retry_policy.ping_every_s)
+            await holding.connection.ping(retry_policy.pong_s)
 
     async def _keep_joined(self, holding: _Holding) -> None:
         """Send JOINs, each at its turn, for what is wanted and neither joined nor asked for."""
@@ -290,7 +292,7 @@ class Shard:
             if channel in self.channels and channel not in holding.held:
                 holding.connection.join(channel)
                 self._not_before.pop(channel, None)
-                holding.asked[channel] = loop.time() + self._hub.patience.answer_s
+                holding.asked[channel] = loop.time() + self._hub.retry_policy.answer_s
 
     def _next_to_join(self, holding: _Holding) -> str | None:
         if holding is not self._holdings[-1]:
@@ -314,14 +316,16 @@ class Shard:
 
     def _give_up_waiting(self, holding: _Holding) -> None:
         """Take JOINs that nobody answered for lost: they are asked for again, later each time."""
-        now, patience = asyncio.get_running_loop().time(), self._hub.patience
+        now, retry_policy = asyncio.get_running_loop().time(), self._hub.retry_policy
         for channel in [name for name, until in holding.asked.items() if until <= now]:
             del holding.asked[channel]
             times = self._unanswered[channel] = self._unanswered.get(channel, 0) + 1
             # One that never answers, as a renamed channel, says nothing about the pace.
             if times <= PACE_IS_TO_BLAME:
                 self._hub.pacing.trouble()
-            self._not_before[channel] = now + doubled(patience.first_retry_s, times - 1, patience.longest_retry_s)
+            self._not_before[channel] = now + doubled(
+                retry_policy.first_retry_s, times - 1, retry_policy.longest_retry_s
+            )
             if not any(channel in each.held for each in self._holdings):
                 self._watching.note(channel, JOIN_UNANSWERED, self._hub.clock())
 

@@ -1,6 +1,6 @@
 """VODs of a day: which there are, and their chat.
 
-Belongs here: the assets `vod_catalog` and `vod_presence`. Not here: finding VODs (cataloguing), fetching their chat
+Belongs here: the assets `vod_catalog` and `vod_presence`. Not here: finding VODs (cataloging), fetching their chat
 (fetching, vods).
 """
 
@@ -8,38 +8,46 @@ import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import dagster as dg
 from pydantic import Field
 
-from vieweratlas_assets import cataloguing
-from vieweratlas_assets.clients.helix import HelixClient, HelixError
-from vieweratlas_assets.clients.http import NoAnswer
-from vieweratlas_assets.clients.twitch_token import TokenRefused
-from vieweratlas_assets.clients.vod_chat import VodChatMisconfigured
+from vieweratlas_assets.clients.helix import HelixClient
+from vieweratlas_assets.clients.twitch_token import TokenRefusedError
 from vieweratlas_assets.defs import metadata
-from vieweratlas_assets.defs.checks import Check, Verdict, results
+from vieweratlas_assets.defs.checks import Check, results
+from vieweratlas_assets.defs.failures import as_failure
 from vieweratlas_assets.defs.io_managers import LakeIOManager
 from vieweratlas_assets.defs.metadata import OWNERS
+from vieweratlas_assets.defs.partitions import RANGE, Partitions
 from vieweratlas_assets.domain import lake as paths
 from vieweratlas_assets.domain.presence.names import ViewerNames
 from vieweratlas_assets.domain.schemas import PRESENCE, VOD_CATALOG
-from vieweratlas_assets.partitions import RANGE, Partitions
-from vieweratlas_assets.settings import Settings, SettingsError
-from vieweratlas_assets.storage.objects import ObjectStore, StorageError
-from vieweratlas_assets.vods.database import QueueUnavailable
-from vieweratlas_assets.vods.limits import BudgetSpent
+from vieweratlas_assets.settings import Settings
+from vieweratlas_assets.steps.results import Verdict
+from vieweratlas_assets.storage.objects import ObjectStore
 from vieweratlas_assets.vods.queue import VodQueue
 from vieweratlas_assets.vods.tables import State
-from vieweratlas_assets.vods.worker import Fetching, Outcome
+from vieweratlas_assets.vods.worker import Outcome, VodWorkers
+from vieweratlas_assets.wiring import vod_discovery
 
-# Where Twitch is down for longer than the client's own patience.
+# Where Twitch is down for longer than the client's own retry_policy.
 RETRIES = dg.RetryPolicy(max_retries=2, delay=60)
 POOL = "vod_chat"
 MOST_ROWS = 500
 OpenQueue = Callable[[], AbstractContextManager[VodQueue]]
-Fetch = Callable[[ObjectStore, ViewerNames], AbstractContextManager[Fetching]]
+
+
+class MakeWorkers(Protocol):
+    """Opens workers of the queue; see wiring.vod_workers."""
+
+    def __call__(
+        self, store: ObjectStore, names: ViewerNames, /, *, on_outcome: Callable[[Outcome], None]
+    ) -> AbstractContextManager[VodWorkers]:
+        """The workers, which end with the block."""
+
+
 FINISHED = Check("vods_finished", "No VOD of the day waits, is being fetched, or has failed.")
 
 
@@ -65,7 +73,7 @@ def vod_catalog_asset(partitions: Partitions, settings: Settings) -> dg.AssetsDe
         metadata=metadata.column_schemas([VOD_CATALOG]),
         retry_policy=RETRIES,
         backfill_policy=RANGE,
-        # Two runs that write the catalogue of one day at once would lose what one of them found.
+        # Two runs that write the catalog of one day at once would lose what one of them found.
         pool="vod_catalog",
     )
     def vod_catalog(
@@ -78,23 +86,18 @@ def vod_catalog_asset(partitions: Partitions, settings: Settings) -> dg.AssetsDe
         vod_queue: dg.ResourceParam[OpenQueue],
     ) -> dg.MaterializeResult:
         days = [dt.date.fromisoformat(key) for key in context.partition_keys]
-        tracked = partial(cataloguing.tracked_channels, settings, lake.store, names=viewer_names, days=days)
+        tracked = partial(vod_discovery.tracked_channels, settings, lake.store, names=viewer_names, days=days)
         now = dt.datetime.now(dt.UTC)
-        try:
-            with vod_queue() as queue:
-                found, asked = [], 0
-                client = helix() if config.ask_for_channels else _helix_or_none(helix)
-                if config.ask_for_channels and client is not None:
-                    channels = tracked(client, watched=watch_list())
-                    asked = len(channels)
-                    context.log.info("paging the archives of %d channels for %d days", asked, len(days))
-                    found = list(cataloguing.archives_of_days(client, channels, days, now))
-                found.append(cataloguing.queued_only(queue, lake.store, client, days, now))
-                counts = cataloguing.add_to_catalogues(queue, lake.store, found, days)
-        except (HelixError, QueueUnavailable, SettingsError, StorageError, TokenRefused) as error:
-            raise dg.Failure(f"vod_catalog of {context.partition_keys[0]}: {error}", allow_retries=False) from error
-        except NoAnswer as error:
-            raise dg.Failure(f"vod_catalog of {context.partition_keys[0]}: {error}") from error
+        with as_failure(f"vod_catalog of {context.partition_keys[0]}"), vod_queue() as queue:
+            archives, asked = [], 0
+            client = helix() if config.ask_for_channels else _helix_or_none(helix)
+            if config.ask_for_channels and client is not None:
+                channels = tracked(client, watched=watch_list())
+                asked = len(channels)
+                context.log.info("paging the archives of %d channels for %d days", asked, len(days))
+                archives = list(vod_discovery.archives_of_days(client, channels, days, now))
+            archives.append(vod_discovery.queued_only(queue, lake.store, client, days, now))
+            counts = vod_discovery.add_to_catalogs(queue, lake.store, archives, days)
         for day, (vods, new) in counts.items():
             facts: dict[str, Any] = {"dagster/row_count": vods, "vods_new": new, "channels_asked": asked}
             facts["dagster/uri"] = lake.store.uri(paths.vod_catalog(day))
@@ -127,27 +130,33 @@ def vod_presence_asset(partitions: Partitions, downloads_at_once: int) -> dg.Ass
         context: dg.AssetExecutionContext,
         lake: dg.ResourceParam[LakeIOManager],
         viewer_names: dg.ResourceParam[ViewerNames],
-        fetching: dg.ResourceParam[Fetch],
+        vod_workers: dg.ResourceParam[MakeWorkers],
     ) -> dg.MaterializeResult:
         days = [dt.date.fromisoformat(key) for key in context.partition_keys]
-        told: dict[dt.date, dict[str, dg.MetadataValue]] = {}
+        shown: dict[dt.date, dict[str, dg.MetadataValue]] = {}
         verdicts: dict[dt.date, dict[str, Verdict]] = {}
+
+        def on_outcome(outcome: Outcome) -> None:
+            context.log.info("%s", _outcome_line(outcome))
+
         try:
-            with fetching(lake.store, viewer_names) as work:
-                cataloguing.sync(work.queue, lake.store, days, dt.datetime.now(dt.UTC))
-                work.on_outcome = lambda outcome: context.log.info("%s", _told(outcome))
+            with (
+                as_failure("vod_presence"),
+                vod_workers(lake.store, viewer_names, on_outcome=on_outcome) as workers,
+            ):
+                vod_discovery.sync(workers.queue, lake.store, days, dt.datetime.now(dt.UTC))
                 try:
-                    work.run(days, at_once=downloads_at_once)
+                    workers.run(days, at_once=downloads_at_once)
                 finally:
                     for day in days:
-                        told[day], verdicts[day] = _day(lake.store, day, work.queue.rows([day]))
-        except (BudgetSpent, QueueUnavailable, StorageError, VodChatMisconfigured) as error:
-            # Dagster drops the events of a failed step; what is done is done.
-            for day, shown in told.items():
-                context.log_event(dg.AssetMaterialization(context.asset_key, partition=str(day), metadata=shown))
-            raise dg.Failure(f"vod_presence: {error}", allow_retries=False) from error
-        for day, shown in told.items():
-            context.add_asset_metadata(shown, partition_key=str(day))
+                        shown[day], verdicts[day] = _day(lake.store, day, workers.queue.rows([day]))
+        except dg.Failure:
+            # Dagster drops the events of a failed step, but the fetched VODs are in the lake.
+            for day, facts in shown.items():
+                context.log_event(dg.AssetMaterialization(context.asset_key, partition=str(day), metadata=facts))
+            raise
+        for day, facts in shown.items():
+            context.add_asset_metadata(facts, partition_key=str(day))
         return dg.MaterializeResult(check_results=results([FINISHED], verdicts))
 
     return vod_presence
@@ -157,7 +166,7 @@ def _helix_or_none(helix: Callable[[], HelixClient]) -> HelixClient | None:
     """The client, where there are credentials."""
     try:
         return helix()
-    except TokenRefused:
+    except TokenRefusedError:
         return None
 
 
@@ -194,10 +203,10 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> dg.MetadataValue:
     )
 
 
-def _told(outcome: Outcome) -> str:
+def _outcome_line(outcome: Outcome) -> str:
     """An attempt in one line of the run's log."""
     vod, figures = outcome.vod, outcome.figures
-    told = f"VOD {vod.vod_id} of {vod.channel}, {vod.day}, attempt {outcome.attempt}: {outcome.state}"
+    line = f"VOD {vod.vod_id} of {vod.channel}, {vod.day}, attempt {outcome.attempt}: {outcome.state}"
     if figures is None:
-        return f"{told}: {outcome.reason}"
-    return f"{told}, {figures.comments:,} comments, {figures.buckets} minutes, {figures.chatters:,} chatters"
+        return f"{line}: {outcome.reason}"
+    return f"{line}, {figures.comments:,} comments, {figures.buckets} minutes, {figures.chatters:,} chatters"

@@ -3,7 +3,7 @@
 Belongs here: from positions to borders. Not here: positions (map_layout), colours (palette), drawing.
 
 Every channel spreads a Gaussian of its community; a place belongs to the community that is densest there, and to the
-sea where nothing is dense. So borders are smooth, without gaps between neighbours, and nothing overlaps.
+sea where nothing is dense. So borders are smooth, without gaps between neighbors, and nothing overlaps.
 """
 
 import math

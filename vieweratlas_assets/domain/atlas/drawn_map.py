@@ -24,7 +24,7 @@ SMALLEST_DISC = 2.0
 GLOW = ((26.0, 0.035), (14.0, 0.05), (6.0, 0.08))
 """Width and opacity of the strokes around the coast, at scale 1."""
 COAST_BENDS = 0.65
-"""How far a link between two countries bends towards their middles."""
+"""How far a link between two countries bends toward their middles."""
 
 
 @dataclass(frozen=True)

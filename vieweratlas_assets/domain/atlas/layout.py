@@ -44,7 +44,7 @@ def force_layout(nodes: pl.DataFrame, edges: pl.DataFrame, *, weight: str, seed:
     links = backbone(edges, weight=weight, per_channel=LINKS_PER_CHANNEL)
     a, b = edge_ends(nodes["channel"], links)
     place = _simulate(nodes.height, a, b, links["strength"].to_numpy(), seed)
-    place = _unit(_pack(lie_down(place), _parts(nodes.height, a, b)))
+    place = _unit(_pack(rotate_to_landscape(place), _parts(nodes.height, a, b)))
     place = _unit(_spread(place, disc_radii(nodes["viewers"])))
     return LAYOUT.conform(pl.DataFrame({"channel": nodes["channel"], "x": place[:, 0], "y": place[:, 1]}))
 
@@ -106,7 +106,7 @@ def _spread(place: Floats, radii: Floats) -> Floats:
     return place
 
 
-def lie_down(place: Floats) -> Floats:
+def rotate_to_landscape(place: Floats) -> Floats:
     """Turn the longest direction to the horizontal, since pictures and screens are wider than high."""
     x, y = (place - place.mean(axis=0)).T if len(place) else place.T
     angle = 0.5 * math.atan2(2 * float((x * y).sum()), float((x * x - y * y).sum()))

@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 
 from vieweratlas_assets.domain.atlas.graph import Floats, Indices, backbone, disc_radii, edge_ends
-from vieweratlas_assets.domain.atlas.layout import lie_down
+from vieweratlas_assets.domain.atlas.layout import rotate_to_landscape
 from vieweratlas_assets.domain.atlas.layout_kernels import pack_discs, push_apart, settle_springs
 from vieweratlas_assets.domain.schemas import LAYOUT
 
@@ -102,7 +102,7 @@ def map_layout(graph: MapGraph, *, seed: int = 0) -> pl.DataFrame:
     areas = np.bincount(graph.home[graph.home >= 0], ((graph.radius + PAD) ** 2)[graph.home >= 0], graph.countries)
     sizes = np.sqrt(areas / DENSITY)
     shared = _shared(graph)
-    middles = lie_down(_pack_countries(sizes, shared, generator))
+    middles = rotate_to_landscape(_pack_countries(sizes, shared, generator))
     place = np.zeros((len(graph.channels), 2))
     for country in range(graph.countries):
         members = np.flatnonzero(graph.home == country)
@@ -203,7 +203,7 @@ def _links_within(graph: MapGraph, members: Indices) -> tuple[Indices, Indices, 
 
 
 def _turned(graph: MapGraph, country: int, members: Indices, inside: Floats, middles: Floats) -> Floats:
-    """Turn and mirror a country so that its channels stand towards the countries that they are linked with."""
+    """Turn and mirror a country so that its channels stand toward the countries that they are linked with."""
     of_all, others, strengths = graph.across
     leaving = graph.home[of_all] == country
     if not leaving.any():
@@ -211,11 +211,11 @@ def _turned(graph: MapGraph, country: int, members: Indices, inside: Floats, mid
     one, other, strength = of_all[leaving], others[leaving], strengths[leaving]
     number = np.zeros(len(graph.channels), np.int64)
     number[members] = np.arange(len(members))
-    towards = middles[graph.home[other]] - middles[country]
-    towards = towards / np.maximum(np.hypot(towards[:, 0], towards[:, 1]), 1e-9)[:, None]
+    toward = middles[graph.home[other]] - middles[country]
+    toward = toward / np.maximum(np.hypot(toward[:, 0], toward[:, 1]), 1e-9)[:, None]
     pulled = np.zeros_like(inside)
     for axis in (0, 1):
-        pulled[:, axis] = np.bincount(number[one], strength * towards[:, axis], minlength=len(members))
+        pulled[:, axis] = np.bincount(number[one], strength * toward[:, axis], minlength=len(members))
     best, best_gain = inside, -math.inf
     for mirror in (1.0, -1.0):
         for turn in np.linspace(0, 2 * np.pi, TURNS, endpoint=False):
@@ -233,12 +233,12 @@ def _drifted(graph: MapGraph, place: Floats, middles: Floats) -> Floats:
     one, other, strength = graph.across
     of_all = np.bincount(np.concatenate([graph.a, graph.b]), np.tile(graph.strength, 2), count)
     outward = np.bincount(one, strength, count)
-    towards = np.empty_like(place)
+    toward = np.empty_like(place)
     for axis in (0, 1):
-        towards[:, axis] = np.bincount(one, strength * middles[graph.home[other], axis], count)
+        toward[:, axis] = np.bincount(one, strength * middles[graph.home[other], axis], count)
     share = np.divide(outward, of_all, out=np.zeros(count), where=of_all > 0)
-    towards = np.divide(towards, outward[:, None], out=place.copy(), where=outward[:, None] > 0)
-    return place + (towards - place) * (DRIFT * share)[:, None]
+    toward = np.divide(toward, outward[:, None], out=place.copy(), where=outward[:, None] > 0)
+    return place + (toward - place) * (DRIFT * share)[:, None]
 
 
 def _with_homeless(graph: MapGraph, place: Floats, middles: Floats, sizes: Floats) -> Floats:

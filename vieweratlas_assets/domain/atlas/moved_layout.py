@@ -16,7 +16,7 @@ from vieweratlas_assets.domain.atlas.map_layout import COLLISION_ROUNDS, PAD, Ma
 
 LEAST_KNOWN = 0.5
 """With a smaller share of known channels a map is better laid out anew."""
-NEIGHBOURS = 10
+NEIGHBORS = 10
 AT_HOME = 0.3
 """A channel among whose nearest fewer are of its community has moved to another country."""
 ROUNDS = 40
@@ -25,9 +25,9 @@ HELD = 0.15
 """Of the way back to its place that a known channel goes in a round. Nothing pulls it: day by day, countries would
 shrink."""
 HELD_NEW, PULLED_NEW = 0.015, 0.06
-"""The same of a newcomer, and of the way to the middle of its neighbours."""
+"""The same of a newcomer, and of the way to the middle of its neighbors."""
 FEWEST = 4
-"""Of a smaller country it cannot be told by its neighbours whether a channel stands there."""
+"""Of a smaller country it cannot be told by its neighbors whether a channel stands there."""
 
 
 def moved_layout(graph: MapGraph, before: pl.DataFrame, *, seed: int = 0) -> pl.DataFrame | None:
@@ -40,7 +40,7 @@ def moved_layout(graph: MapGraph, before: pl.DataFrame, *, seed: int = 0) -> pl.
     Returns:
         Schema LAYOUT; None where too few channels are known.
 
-    Newcomers, and channels that stand in another country than their own, go to the weighted mean of their neighbours
+    Newcomers, and channels that stand in another country than their own, go to the weighted mean of their neighbors
     at home; then all settle, the known ones held to their places, and discs are moved off one another.
     """
     places = pl.DataFrame({"channel": graph.channels}).join(before, on="channel", how="left", maintain_order="left")
@@ -68,13 +68,13 @@ def _abroad(graph: MapGraph, place: Floats, known: np.ndarray) -> np.ndarray:
     """Which known channels stand among those of other countries."""
     settled = np.flatnonzero(known & (graph.home >= 0))
     abroad = np.zeros(len(known), bool)
-    if len(settled) <= NEIGHBOURS:
+    if len(settled) <= NEIGHBORS:
         return abroad
-    _, nearest = cKDTree(place[settled]).query(place[settled], k=NEIGHBOURS + 1)
+    _, nearest = cKDTree(place[settled]).query(place[settled], k=NEIGHBORS + 1)
     same = graph.home[settled[nearest[:, 1:]]] == graph.home[settled][:, None]
     # Of a small country there cannot be many.
     members = np.bincount(graph.home[settled])
-    most = np.minimum(NEIGHBOURS, members[graph.home[settled]] - 1)
+    most = np.minimum(NEIGHBORS, members[graph.home[settled]] - 1)
     away = (most >= FEWEST - 1) & (same.sum(axis=1) < AT_HOME * most)
     # Where a whole country stands apart, that is where it is.
     at_home = np.bincount(graph.home[settled][~away], minlength=len(members))
@@ -85,13 +85,13 @@ def _abroad(graph: MapGraph, place: Floats, known: np.ndarray) -> np.ndarray:
 def _arrive(
     graph: MapGraph, place: Floats, known: np.ndarray, within: csr_array, generator: np.random.Generator
 ) -> Floats:
-    """Put those without a place near their known neighbours at home, or else into their country, or anywhere."""
+    """Put those without a place near their known neighbors at home, or else into their country, or anywhere."""
     there = np.where(known[:, None], place, 0.0)
     weight = within @ known.astype(float)
-    of_neighbours = np.divide(
+    of_neighbors = np.divide(
         within @ there, weight[:, None], out=np.full_like(place, np.nan), where=weight[:, None] > 0
     )
-    arrived = of_neighbours
+    arrived = of_neighbors
     for country in np.unique(graph.home):
         members = graph.home == country
         lost = members & ~np.isfinite(arrived[:, 0])
@@ -118,7 +118,7 @@ def _among_linked(graph: MapGraph, place: Floats, known: np.ndarray, members: np
 
 
 def _settle(graph: MapGraph, place: Floats, known: np.ndarray, within: csr_array) -> Floats:
-    """Let all settle between their own place and their neighbours at home."""
+    """Let all settle between their own place and their neighbors at home."""
     anchor = place.copy()
     strength = np.asarray(within.sum(axis=1)).ravel()
     held = np.where(known, HELD, HELD_NEW)[:, None]

@@ -15,12 +15,12 @@ FEWEST = 3
 
 
 @dataclass(frozen=True)
-class NeighboursKept:
+class NeighborsKept:
     """How many of the nearest channels on one map are among the nearest on the other.
 
     Attributes:
         nearest: how many of each channel are looked at.
-        share: mean share of them, 0 to 1; 1 = the same neighbours everywhere.
+        share: mean share of them, 0 to 1; 1 = the same neighbors everywhere.
         by_chance: the share that a shuffled map would have.
         channels: on both maps.
     """
@@ -31,7 +31,7 @@ class NeighboursKept:
     channels: int
 
 
-def neighbours_kept(found: pl.DataFrame, reference: pl.DataFrame, nearest: int = NEAREST) -> NeighboursKept:
+def neighbors_kept(found: pl.DataFrame, reference: pl.DataFrame, nearest: int = NEAREST) -> NeighborsKept:
     """Compare two maps with the columns channel, x and y over the channels that both place.
 
     Of channels at the same distance either may count as nearer.
@@ -47,11 +47,11 @@ def neighbours_kept(found: pl.DataFrame, reference: pl.DataFrame, nearest: int =
         _nearest(both.select(f"x{suffix}", f"y{suffix}").to_numpy(), nearest) for suffix in ("", "_reference")
     )
     kept = np.mean([np.intersect1d(a, b).size / nearest for a, b in zip(ours, theirs, strict=True)])
-    return NeighboursKept(nearest, float(kept), nearest / (both.height - 1), both.height)
+    return NeighborsKept(nearest, float(kept), nearest / (both.height - 1), both.height)
 
 
 def _nearest(places: np.ndarray, nearest: int) -> list[np.ndarray]:
     """Of each place the rows of the nearest others."""
     _, found = cKDTree(places).query(places, k=nearest + 1)
-    # Where several stand on one spot, a place need not be the first of its own neighbours.
+    # Where several stand on one spot, a place need not be the first of its own neighbors.
     return [row[row != number][:nearest] for number, row in enumerate(found)]

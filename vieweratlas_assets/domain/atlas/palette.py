@@ -81,8 +81,8 @@ def choose_colours(
         sizes: of the communities; the largest choose first.
         kept: colours by place, of communities that have one already.
 
-    As many communities as there are colours have one each; of more, each takes the colour that none of its neighbours
-    has and the fewest others have. Where the neighbours have them all, it takes that of the shortest border.
+    As many communities as there are colours have one each; of more, each takes the colour that none of its neighbors
+    has and the fewest others have. Where the neighbors have them all, it takes that of the shortest border.
     """
     colours = dict(kept or {})
     number = len(LIGHT_COLOURS)

@@ -19,12 +19,12 @@ class Agreement:
 
     Attributes:
         adjusted_rand_index: Hubert and Arabie 1985; 1 = the same, about 0 = chance.
-        normalised_mutual_information: arithmetic mean of the entropies as the norm; 1 = the same.
+        normalized_mutual_information: arithmetic mean of the entropies as the norm; 1 = the same.
         channels: number of channels compared.
     """
 
     adjusted_rand_index: float
-    normalised_mutual_information: float
+    normalized_mutual_information: float
     channels: int
 
 

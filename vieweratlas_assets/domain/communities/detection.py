@@ -204,7 +204,7 @@ def compare_resolutions(
 
     Yields:
         algorithm, resolution (or "natural" and what it came to), communities, modularity, stability,
-        adjusted_rand_index, normalised_mutual_information, channels (compared), one dictionary a trial.
+        adjusted_rand_index, normalized_mutual_information, channels (compared), one dictionary a trial.
     """
     steps: list[tuple[ResolutionMode, float]] = [("absolute", each) for each in resolutions]
     if natural:
@@ -228,6 +228,6 @@ def compare_resolutions(
                 "modularity": found.modularity,
                 "stability": found.stability,
                 "adjusted_rand_index": same.adjusted_rand_index,
-                "normalised_mutual_information": same.normalised_mutual_information,
+                "normalized_mutual_information": same.normalized_mutual_information,
                 "channels": same.channels,
             }

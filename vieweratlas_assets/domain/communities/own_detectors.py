@@ -13,7 +13,7 @@ import numpy as np
 from scipy import sparse
 
 from vieweratlas_assets.domain.communities.detectors import CommunityDetector, WeightedGraph
-from vieweratlas_assets.faults import Mendable
+from vieweratlas_assets.errors import InputError
 
 OlderDetector = Callable[[nx.Graph], tuple[Mapping[str, Any], Any]]
 """`detect_communities(graph) -> (partition, modularity)`."""
@@ -25,7 +25,7 @@ EXPECTED = (
 MOST_NAMED = 3
 
 
-class DetectorError(Mendable, ValueError):
+class DetectorError(InputError):
     """A community detector gave no answer, or one that is none; the message names it and what is expected."""
 
 

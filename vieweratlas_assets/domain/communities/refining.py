@@ -62,7 +62,7 @@ def quality(graph: WeightedGraph, labels: np.ndarray, resolution: float) -> floa
 
 
 @nb.njit(cache=True, nogil=True)
-def _move(begins: Any, neighbours: Any, weights: Any, degrees: Any, labels: Any, resolution: float) -> None:
+def _move(begins: Any, neighbors: Any, weights: Any, degrees: Any, labels: Any, resolution: float) -> None:
     """Move each node to the community where modularity gains most, until none gains; labels are changed."""
     count = labels.shape[0]
     doubled = degrees.sum()
@@ -75,17 +75,17 @@ def _move(begins: Any, neighbours: Any, weights: Any, degrees: Any, labels: Any,
         for node in range(count):
             own = labels[node]
             for at in range(begins[node], begins[node + 1]):
-                linked[labels[neighbours[at]]] += weights[at]
+                linked[labels[neighbors[at]]] += weights[at]
             of_community[own] -= degrees[node]
             share = resolution * degrees[node] / doubled
             best, best_gain = own, linked[own] - share * of_community[own]
             for at in range(begins[node], begins[node + 1]):
-                other = labels[neighbours[at]]
+                other = labels[neighbors[at]]
                 gain = linked[other] - share * of_community[other]
                 if gain > best_gain + LEAST_GAIN * doubled:
                     best, best_gain = other, gain
             for at in range(begins[node], begins[node + 1]):
-                linked[labels[neighbours[at]]] = 0.0
+                linked[labels[neighbors[at]]] = 0.0
             of_community[best] += degrees[node]
             labels[node] = best
             moved |= best != own

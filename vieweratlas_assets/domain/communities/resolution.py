@@ -78,7 +78,7 @@ def backbone(graph: WeightedGraph, per_channel: int) -> WeightedGraph:
 def matching_resolution(graph: WeightedGraph, labels: np.ndarray) -> float | None:
     """The resolution at which a partition would be the most likely one, if channels joined as it says they do.
 
-    Newman 2016 (Physical Review E 94, 052315): to maximise modularity at gamma is to fit a degree-corrected model
+    Newman 2016 (Physical Review E 94, 052315): to maximize modularity at gamma is to fit a degree-corrected model
     in which two channels join at w_in times what their degrees make expected inside a community, and at w_out times
     that across, with gamma = (w_in - w_out) / (ln w_in - ln w_out).
 

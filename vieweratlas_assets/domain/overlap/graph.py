@@ -14,11 +14,12 @@ import polars as pl
 from vieweratlas_assets.domain.overlap.counting import Overlap
 from vieweratlas_assets.domain.overlap.measures import with_measures
 from vieweratlas_assets.domain.schemas import GRAPH_NODES
+from vieweratlas_assets.errors import LakeStateError
 
 DENSITY_RANGE = (0.01, 0.10)
 
 
-class EmptyWindow(ValueError):
+class EmptyWindowError(LakeStateError):
     """No day of a window has presence, so that there is nothing to join."""
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from vieweratlas_assets.domain.presence.raw import COUNTS
+from vieweratlas_assets.domain.presence.live_merge import COUNTS
 from vieweratlas_assets.domain.presence.records import BUCKET_LEN_S
 from vieweratlas_assets.domain.schemas import RAW_SNAPSHOTS
 
@@ -119,7 +119,7 @@ class CoverageTotals:
         """Share of the time in which nothing went wrong; None where nothing is known."""
         return 1 - self.faulty_s / (BUCKET_LEN_S * self.channel_minutes) if self.channel_minutes else None
 
-    def told_gaps(self) -> list[str]:
+    def gap_texts(self) -> list[str]:
         """The longest gaps, a line each."""
         return [
             f"{channel} from {begin:%Y-%m-%dT%H:%M}: {missing_s} s of {minutes} min ({reasons})"
@@ -133,5 +133,5 @@ class CoverageTotals:
             "coverage": None if self.share is None else round(self.share, 4),
             **{name: self.counts[name] for name in COUNTS},
             "missing_s_by_reason": dict(sorted(self.by_reason.items())),
-            "longest_gaps": self.told_gaps(),
+            "longest_gaps": self.gap_texts(),
         }

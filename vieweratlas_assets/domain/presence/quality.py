@@ -25,7 +25,7 @@ class RejectedFile:
     reason: str
 
 
-def told_reasons(rejected: Sequence[RejectedFile]) -> str:
+def rejection_summary(rejected: Sequence[RejectedFile]) -> str:
     """The reasons of the first few; all stand in the report."""
     reasons = [file.reason for file in rejected[:MOST_REASONS]]
     more = [f"and {len(rejected) - MOST_REASONS} more"] if len(rejected) > MOST_REASONS else []

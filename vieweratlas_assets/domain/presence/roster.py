@@ -13,12 +13,13 @@ import polars as pl
 
 from vieweratlas_assets.domain.presence.helix_values import count, text, texts, time
 from vieweratlas_assets.domain.schemas import CHANNEL_ROSTER
+from vieweratlas_assets.errors import InputError
 
 MOST_LINES_TOLD = 5
 _LOGIN = re.compile(r"[a-z0-9_]{1,25}")
 
 
-class WatchListError(ValueError):
+class WatchListError(InputError):
     """A list of channels has lines that are no login; the message numbers them."""
 
 

@@ -1,7 +1,7 @@
-"""The catalogue: the archives of past broadcasts that Twitch lists.
+"""The catalog: the archives of past broadcasts that Twitch lists.
 
 Belongs here: records of Helix to the table, merging what is known, which VODs are to be fetched. Not here: asking
-(clients.helix), where catalogues lie (domain.lake).
+(clients.helix), where catalogs lie (domain.lake).
 """
 
 import datetime as dt
@@ -20,7 +20,7 @@ LONGEST = dt.timedelta(hours=48)
 
 
 def catalog_of(videos: Iterable[Mapping[str, Any]], now: dt.datetime) -> pl.DataFrame:
-    """The catalogue that records of Get Videos make.
+    """The catalog that records of Get Videos make.
 
     Args:
         videos: each with `user_id` and `user_login`; those without an id or a time of creation, and those that are

@@ -1,4 +1,4 @@
-"""Borders: every land is of one community, and neighbours are known."""
+"""Borders: every land is of one community, and neighbors are known."""
 
 import numpy as np
 import polars as pl

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from vieweratlas_assets.domain.atlas.nearness import neighbours_kept
+from vieweratlas_assets.domain.atlas.nearness import neighbors_kept
 
 
 def _map(places: np.ndarray) -> pl.DataFrame:
@@ -24,10 +24,10 @@ def _by_hand(mine: np.ndarray, theirs: np.ndarray, nearest: int) -> float:
 
 
 @pytest.mark.parametrize(("channels", "nearest"), [(3, 1), (12, 4), (60, 10)])
-def test_neighbours_are_those_counted_by_hand(channels: int, nearest: int) -> None:
+def test_neighbors_are_those_counted_by_hand(channels: int, nearest: int) -> None:
     draw = np.random.default_rng(5)
     mine, theirs = draw.random((channels, 2)), draw.random((channels, 2))
-    found = neighbours_kept(_map(mine), _map(theirs).sample(fraction=1, shuffle=True, seed=1), nearest)
+    found = neighbors_kept(_map(mine), _map(theirs).sample(fraction=1, shuffle=True, seed=1), nearest)
     assert found.share == pytest.approx(_by_hand(mine, theirs, nearest))
     assert (found.nearest, found.channels) == (nearest, channels)
     assert found.by_chance == nearest / (channels - 1)
@@ -36,13 +36,13 @@ def test_neighbours_are_those_counted_by_hand(channels: int, nearest: int) -> No
 def test_a_map_that_is_turned_and_stretched_is_the_same_map_and_a_shuffled_one_is_not() -> None:
     places = np.random.default_rng(6).random((400, 2))
     turned = 7 * places @ np.array([[0.6, -0.8], [0.8, 0.6]]) + 3
-    assert neighbours_kept(_map(places), _map(turned)).share == 1.0
-    shuffled = neighbours_kept(_map(places), _map(np.random.default_rng(7).permutation(places)))
+    assert neighbors_kept(_map(places), _map(turned)).share == 1.0
+    shuffled = neighbors_kept(_map(places), _map(np.random.default_rng(7).permutation(places)))
     assert shuffled.share == pytest.approx(shuffled.by_chance, abs=0.01)
 
 
-def test_few_channels_have_few_neighbours_and_channels_on_one_spot_are_no_trouble() -> None:
-    found = neighbours_kept(_map(np.zeros((5, 2))), _map(np.random.default_rng(8).random((5, 2))))
+def test_few_channels_have_few_neighbors_and_channels_on_one_spot_are_no_trouble() -> None:
+    found = neighbors_kept(_map(np.zeros((5, 2))), _map(np.random.default_rng(8).random((5, 2))))
     assert (found.nearest, found.channels) == (3, 5) and 0 < found.share <= 1
     with pytest.raises(ValueError, match="2 channel"):
-        neighbours_kept(_map(np.zeros((2, 2))), _map(np.zeros((9, 2))))
+        neighbors_kept(_map(np.zeros((2, 2))), _map(np.zeros((9, 2))))

@@ -38,7 +38,7 @@ class DayMade:
 def next_day(
     nodes: pl.DataFrame, edges: pl.DataFrame, generator: np.random.Generator, number: int
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """4 % of the channels go, as many come with neighbours of one that is there, and all numbers change a little."""
+    """4 % of the channels go, as many come with neighbors of one that is there, and all numbers change a little."""
     nodes = nodes.filter(pl.Series(generator.random(nodes.height) > CHURN))
     viewers = nodes["viewers"].fill_null(1000) * pl.Series(generator.lognormal(0, 0.15, nodes.height))
     nodes = nodes.with_columns(viewers=viewers.round().cast(pl.Int64) + 1)

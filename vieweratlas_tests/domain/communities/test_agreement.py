@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from vieweratlas_assets.domain.communities.agreement import Agreement, agreement, mean_pairwise_rand_index
 
-labellings = st.integers(2, 14).flatmap(
+labelings = st.integers(2, 14).flatmap(
     lambda size: st.tuples(*[st.lists(st.integers(0, 4), min_size=size, max_size=size)] * 2)
 )
 
@@ -42,12 +42,12 @@ def _information_by_hand(left: list[int], right: list[int]) -> float:
     return 1.0 if mine == theirs == 0 else 2 * (mine + theirs - joint) / (mine + theirs)
 
 
-@given(labellings)
+@given(labelings)
 def test_indices_are_those_counted_by_hand(pair: tuple[list[int], list[int]]) -> None:
     found = agreement(*_frames(*pair))
     assert found.channels == len(pair[0])
     assert found.adjusted_rand_index == pytest.approx(_rand_by_hand(*pair), abs=1e-9)
-    assert found.normalised_mutual_information == pytest.approx(_information_by_hand(*pair), abs=1e-9)
+    assert found.normalized_mutual_information == pytest.approx(_information_by_hand(*pair), abs=1e-9)
 
 
 def test_only_channels_that_both_know_are_compared() -> None:

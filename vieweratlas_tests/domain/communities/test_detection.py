@@ -180,7 +180,7 @@ def test_every_trial_of_algorithm_and_resolution_is_compared() -> None:
         assert trial["channels"] == 72
         best = trial["resolution"] == 3.0
         assert (trial["adjusted_rand_index"] == pytest.approx(1)) is best
-        assert (trial["normalised_mutual_information"] == pytest.approx(1)) is best
+        assert (trial["normalized_mutual_information"] == pytest.approx(1)) is best
 
 
 def test_a_comparison_without_the_natural_resolution_has_only_what_was_asked_for() -> None:

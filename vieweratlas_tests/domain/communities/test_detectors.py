@@ -64,7 +64,7 @@ def test_communities_grow_in_number_with_resolution(algorithm: str, make: Callab
 
 @pytest.mark.parametrize("gamma", [0.4, 0.7, 1.5, 2.5, 4.0])
 @pytest.mark.parametrize("make", [graphs.noisy, graphs.nested, graphs.blocks])
-def test_each_detector_optimises_modularity_at_our_gamma(make: Callable[[], nx.Graph], gamma: float) -> None:
+def test_each_detector_optimizes_modularity_at_our_gamma(make: Callable[[], nx.Graph], gamma: float) -> None:
     network = make()
 
     def quality(partition: set[frozenset[str]]) -> float:

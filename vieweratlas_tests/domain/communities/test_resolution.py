@@ -259,7 +259,7 @@ def test_without_edges_there_is_no_profile_and_the_natural_resolution_is_plain(
 
 @given(weighted_edges, st.randoms(use_true_random=False), st.sampled_from(["leiden", "louvain_fast"]))
 @settings(max_examples=40, deadline=None)
-def test_any_graph_is_labelled_whole_and_whatever_the_order_of_its_edges(
+def test_any_graph_is_labeled_whole_and_whatever_the_order_of_its_edges(
     weights: dict[tuple[int, int], int], random, algorithm: str
 ) -> None:
     network = network_of(weights)

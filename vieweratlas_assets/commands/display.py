@@ -1,0 +1,171 @@
+"""What a person at the terminal sees: progress while it runs, tables when it is done.
+
+Belongs here: displays. Not here: what they tell of (runs, importers).
+"""
+
+import datetime as dt
+import logging
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from vieweratlas_assets.domain.lake import atlas_file
+from vieweratlas_assets.importers.report import ImportReport
+
+if TYPE_CHECKING:
+    from vieweratlas_assets.defs.days import StepProgress
+    from vieweratlas_assets.storage.sealed import SealedPartitions
+
+# The logger on which defs.days tells how far it is; named here, so that `--help` need not load Dagster.
+PROGRESS = logging.getLogger("vieweratlas.progress")
+MOST_REJECTIONS = 20
+
+# In a log or a pipe there is no width to keep to, and a table cut to 80 columns says little.
+console = Console(width=None if sys.stdout.isatty() else 120)
+
+
+def progress_bar() -> Progress:
+    """A bar with the step, how far it is, and what it works on."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[now]}"),
+        console=console,
+    )
+
+
+class _StepBars(logging.Handler):
+    """One bar for each asset of a run, fed by the days that it finishes."""
+
+    def __init__(self, progress: Progress) -> None:
+        super().__init__()
+        self.progress = progress
+        self.bars: dict[str, TaskID] = {}
+
+    def emit(self, record: logging.LogRecord) -> None:
+        step: StepProgress = record.step_progress  # type: ignore[attr-defined]
+        if step.finished == 0:
+            self.bars[step.asset] = self.progress.add_task(step.asset, total=step.of, now="")
+        self.progress.update(self.bars[step.asset], completed=step.finished, now=str(step.day))
+
+
+@contextmanager
+def step_bars() -> Iterator[None]:
+    """Show a bar for each asset that runs."""
+    with progress_bar() as progress:
+        handler = _StepBars(progress)
+        PROGRESS.addHandler(handler)
+        PROGRESS.setLevel(logging.INFO)
+        PROGRESS.propagate = False
+        try:
+            yield
+        finally:
+            PROGRESS.removeHandler(handler)
+
+
+def print_days(sealed: "SealedPartitions", days: Sequence[dt.date]) -> None:
+    """Print a row of figures for each day that was analyzed."""
+    table = Table(title="Atlas by day", title_justify="left")
+    for heading in (
+        "day",
+        "days in window",
+        "channels",
+        "edges",
+        "density",
+        "communities",
+        "modularity",
+        "stability",
+    ):
+        table.add_column(heading, justify="left" if heading == "day" else "right", no_wrap=heading == "day")
+    without: list[str] = []
+    for day in days:
+        graph, found = (sealed.record(asset, day) for asset in ("overlap_graph", "communities"))
+        if graph is None or found is None:
+            table.add_row(str(day), "failed")
+            continue
+        window = "imported" if graph.imported else f"{graph.facts['days_present']}/{graph.facts['window_days']}"
+        if not graph.imported and str(day) not in graph.facts["days"]:
+            without.append(str(day))
+        figures = (graph.facts["nodes"], graph.facts["edges"], graph.facts["density"], found.facts["communities"])
+        table.add_row(
+            str(day), window, *map(_figure, (*figures, found.facts["modularity"], found.facts["stability"]))
+        )
+    console.print(table)
+    if without:
+        console.print(f"[yellow]{len(without)} day(s) without presence of their own:[/yellow] {', '.join(without)}")
+
+
+def print_products(sealed: "SealedPartitions", day: dt.date) -> None:
+    """Print where the products of a day lie, if it has any."""
+    keys = [key for key in sealed.store.list_files(atlas_file(day, "")) if "/_" not in key]
+    if keys:
+        console.print(f"[bold]Products of {day}[/bold]")
+    print_uris(sealed, keys)
+
+
+def print_uris(sealed: "SealedPartitions", keys: Iterable[str]) -> None:
+    """Print where files lie, one a line and never broken, so that they can be copied."""
+    for key in keys:
+        console.print(f"  {sealed.store.uri(key)}", soft_wrap=True, highlight=False, markup=False)
+
+
+def print_import(title: str, report: ImportReport) -> None:
+    """Print what an import took in, and what it rejected with file, row and reason."""
+    table = Table(title=title, title_justify="left", show_header=False)
+    for what, count in report.counts.items():
+        table.add_row(escape(what), f"{count:,}")
+    table.add_row("rejected", f"{len(report.rejections):,}")
+    console.print(table)
+    print_lines("rejected", [str(rejection) for rejection in report.rejections])
+
+
+def print_lines(heading: str, lines: Sequence[str]) -> None:
+    """Print lines in red, the first ones where there are many."""
+    for line in lines[:MOST_REJECTIONS]:
+        console.print(f"[red]{heading}[/red] {escape(line)}", soft_wrap=True, highlight=False)
+    if len(lines) > MOST_REJECTIONS:
+        console.print(f"[red]{heading}[/red] … and {len(lines) - MOST_REJECTIONS} more")
+
+
+def print_rows(title: str, rows: Iterable[dict[str, str | float | int | None]], *, of: int) -> None:
+    """Print dictionaries with the same keys as a table, with a bar while the `of` rows are being computed."""
+    listed = []
+    with progress_bar() as progress:
+        bar = progress.add_task("trials", total=of, now="")
+        for row in rows:
+            listed.append(row)
+            progress.update(bar, advance=1)
+    print_table(title, listed)
+
+
+def print_table(title: str, rows: Sequence[dict[str, str | float | int | None]]) -> None:
+    """Print dictionaries with the same keys as a table, the first column being names; one line without rows."""
+    if not rows:
+        console.print(f"{title}: nothing")
+        return
+    table = Table(title=title, title_justify="left")
+    for number, heading in enumerate(rows[0]):
+        table.add_column(heading.replace("_", " "), justify="right" if number else "left")
+    for row in rows:
+        table.add_row(*map(_figure, row.values()))
+    console.print(table)
+
+
+def _figure(value: str | float | int | None) -> str:
+    match value:
+        case None:
+            return "-"
+        case int():
+            return f"{value:,}"
+        case float():
+            return f"{value:.4f}"
+        case _:
+            return escape(value)

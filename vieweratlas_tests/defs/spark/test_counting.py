@@ -1,0 +1,207 @@
+"""The overlap graph by a real Spark job through Dagster Pipes, beside the one that this machine counts."""
+
+import datetime as dt
+import importlib.util
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from vieweratlas_assets.defs.build import build_defs
+from vieweratlas_assets.defs.spark.door import spark_launcher
+from vieweratlas_assets.defs.spark.launching import SparkError
+from vieweratlas_assets.defs.spark.local import LocalSpark
+from vieweratlas_assets.domain import lake
+from vieweratlas_assets.errors import SettingsError
+from vieweratlas_assets.sandbox.planted_presence import write_world
+from vieweratlas_assets.sandbox.world import WorldSpec, build_world
+from vieweratlas_assets.settings import EngineSettings, Settings
+from vieweratlas_assets.storage.local import LocalStore
+from vieweratlas_assets.storage.opening import open_store
+from vieweratlas_assets.storage.sealed import SealedPartitions
+from vieweratlas_tests.lake_factories import DAY, put_live, run, settings_for, two_groups
+
+SMALL_SPARK = (
+    "--master local[2] --driver-memory 1g --conf spark.driver.host=127.0.0.1 "
+    "--conf spark.driver.bindAddress=127.0.0.1 --conf spark.ui.enabled=false "
+    "--conf spark.ui.showConsoleProgress=false --conf spark.sql.shuffle.partitions=4"
+)
+EMR = EngineSettings(
+    overlap_engine="spark",
+    spark_launcher="emr_serverless",
+    spark_submit_parameters="--conf spark.executor.memory=8g",
+    emr_serverless_application_id="00fabc",
+    emr_serverless_role_arn="arn:aws:iam::123456789012:role/vieweratlas-spark",
+)
+GRAPH = ("graph_nodes.parquet", "graph_edges.parquet")
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as ephemeral:
+        yield ephemeral
+
+
+def on_spark(settings: Settings, **engine: str) -> Settings:
+    chosen = {"overlap_engine": "spark", "spark_submit_parameters": SMALL_SPARK} | engine
+    return settings.model_copy(update={"engine": EngineSettings(**chosen)})
+
+
+def graph_bytes(store: LocalStore, day: dt.date) -> list[bytes]:
+    return [store.download_bytes(lake.atlas_file(day, name)) for name in GRAPH]
+
+
+def graph_facts(store: LocalStore, day: dt.date) -> dict[str, Any]:
+    record = SealedPartitions(store).record("overlap_graph", day)
+    assert record is not None
+    return dict(record.facts)
+
+
+def failure_of(result: dg.ExecuteInProcessResult) -> str:
+    failed = [event for event in result.all_events if event.is_step_failure]
+    return str(failed[0].step_failure_data.user_failure_data or failed[0].step_failure_data.error)
+
+
+def logged(instance: dg.DagsterInstance, result: dg.ExecuteInProcessResult) -> str:
+    return "\n".join(entry.user_message for entry in instance.all_logs(result.run_id))
+
+
+@pytest.mark.slow
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_spark_makes_the_same_graph_of_the_demo_byte_for_byte(tmp_path, instance) -> None:
+    # A root as awkward as folders may be: Spark takes paths for patterns and URIs.
+    root = tmp_path / "a lake [x] 50%20 {é}"
+    store = LocalStore(root)
+    spec = WorldSpec(channels=72, viewers=1_500, days=3, seed=5)
+    write_world(store, build_world(spec))
+    days = spec.dates[1:]
+    settings = settings_for(root, overlap_threshold=2, min_channel_viewers=5)
+    assert run(settings, "audience", spec.dates[0], days[-1], instance=instance).success
+    assert run(settings, "atlas", *days, instance=instance).success
+    local = {day: (graph_bytes(store, day), graph_facts(store, day)) for day in days}
+    for key in [lake.atlas_file(day, name) for day in days for name in GRAPH]:
+        store.delete(key)
+
+    result = run(on_spark(settings), "atlas", *days, instance=instance)
+
+    assert result.success, failure_of(result)
+    told = logged(instance, result)
+    for day, (tables, facts) in local.items():
+        assert graph_bytes(store, day) == tables
+        found = graph_facts(store, day)
+        figures, here = found.pop("engine"), facts.pop("engine")
+        assert found == facts
+        assert (figures["engine"], here["engine"]) == ("spark", "local")
+        assert figures["total_viewers"] == facts["total_viewers"]
+        assert figures["rows_read"] > figures["distinct_pairs"] > figures["total_viewers"]
+        assert f"{figures['rows_read']} rows" in told and "Spark 4" in told
+        assert facts["edges"] > 50 and facts["channels_below_minimum"] > 0
+    assert [facts["days_present"] for _, facts in local.values()] == [2, 3]
+    assert not store.list_files("work/") and not list(root.glob("work/overlap_graph/*/*"))
+
+
+@pytest.fixture
+def audience(tmp_path: Path, instance: dg.DagsterInstance) -> Settings:
+    """A lake of one day, up to its audience, with Spark to count it."""
+    put_live(LocalStore(tmp_path), DAY, two_groups())
+    settings = on_spark(settings_for(tmp_path))
+    assert run(settings, "audience", DAY, instance=instance).success
+    return settings
+
+
+@pytest.mark.slow
+@pytest.mark.long
+@pytest.mark.timeout(600)
+def test_a_job_that_fails_says_why_and_leaves_nothing_behind(audience, tmp_path, instance) -> None:
+    (tmp_path / lake.channel_audience(DAY)).write_bytes(b"no Parquet at all")
+
+    result = run(audience, "atlas", DAY, instance=instance)
+
+    told = failure_of(result)
+    assert "the Spark job failed: " in told and "part-0000.parquet is not a Parquet file" in told
+    assert "engine.spark_submit_parameters" in told
+    assert SealedPartitions(LocalStore(tmp_path)).record("overlap_graph", DAY) is None
+    assert not list(tmp_path.glob("work/overlap_graph/*/*"))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_an_audience_that_is_not_the_sealed_one_is_refused(audience, tmp_path, instance) -> None:
+    other = LocalStore(tmp_path / "other")
+    put_live(other, DAY, {"a1": [["ann", "bob"]], "a2": [["bob"]]})
+    assert run(settings_for(other.root), "audience", DAY, instance=instance).success
+    key = lake.channel_audience(DAY)
+    LocalStore(tmp_path).upload_bytes(key, other.download_bytes(key))
+
+    told = failure_of(run(audience, "atlas", DAY, instance=instance))
+
+    assert "Spark read 3 rows of audience and 37 were sealed: materialize channel_audience" in told
+
+
+def test_without_java_the_step_says_how_to_get_it(audience, tmp_path, instance, monkeypatch) -> None:
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    told = failure_of(run(audience, "atlas", DAY, instance=instance))
+    assert f"JAVA_HOME={tmp_path} has no bin/java" in told and "openjdk-17-jre-headless" in told
+
+    monkeypatch.delenv("JAVA_HOME")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "there is no java on the PATH" in failure_of(run(audience, "atlas", DAY, instance=instance))
+
+
+def without(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == package else found(name))
+
+
+def test_without_pyspark_the_step_says_what_to_install(audience, instance, monkeypatch) -> None:
+    without(monkeypatch, "pyspark")
+    assert "pip install 'vieweratlas[spark]'" in failure_of(run(audience, "atlas", DAY, instance=instance))
+
+
+def test_without_dagster_aws_the_code_location_says_what_to_install(monkeypatch) -> None:
+    without(monkeypatch, "dagster_aws")
+    with pytest.raises(SettingsError, match=r"needs dagster-aws, .*: pip install 'vieweratlas\[spark\]'"):
+        build_defs(Settings(engine=EMR))
+
+
+def test_a_lake_that_spark_cannot_read_is_named(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    emr = spark_launcher(EMR)
+    assert emr is not None
+    folder, bucket, other = (open_store(root) for root in (str(tmp_path), "s3://b/p/", "memory://lake"))
+    assert LocalSpark().root_of(folder) == f"file://{tmp_path}"
+    assert LocalSpark().root_of(bucket) == "s3a://b/p"
+    assert emr.root_of(bucket) == "s3://b/p"
+    with pytest.raises(SparkError, match="cannot read the lake at memory://lake: it takes a folder or s3://"):
+        LocalSpark().root_of(other)
+    for store in (folder, other):
+        with pytest.raises(SparkError, match=f"cannot read the lake at {store.root}: put it on s3://"):
+            emr.root_of(store)
+
+
+def test_the_code_location_loads_neither_spark_nor_aws(tmp_path) -> None:
+    code = (
+        "import sys\n"
+        "from vieweratlas_assets.defs.build import build_defs\n"
+        "from vieweratlas_assets.settings import EngineSettings, Settings\n"
+        "build_defs(Settings(root='.'))\n"
+        "build_defs(Settings(root='.', engine=EngineSettings(overlap_engine='spark')))\n"
+        "print(sorted({'pyspark', 'py4j', 'dagster_aws', 'boto3'} & set(sys.modules)))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=tmp_path)
+    assert found.stdout == "[]\n"
+
+
+def test_the_graph_says_which_engine_counts_it(tmp_path) -> None:
+    def kinds(settings: Settings) -> set[str]:
+        specs = build_defs(settings).resolve_all_asset_specs()
+        return next(set(spec.kinds) for spec in specs if spec.key == dg.AssetKey("overlap_graph"))
+
+    settings = settings_for(tmp_path)
+    assert "spark" in kinds(on_spark(settings))
+    assert "spark" not in kinds(settings)

@@ -1,0 +1,67 @@
+"""Visualizers that users bring, as assets: their files, their pictures, and what their faults leave alone."""
+
+import re
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from vieweratlas_assets.defs.build import build_defs
+from vieweratlas_assets.domain.atlas.visualizers import TAKEN_FILES, TAKEN_NAMES
+from vieweratlas_assets.settings import PluginSettings, Settings
+from vieweratlas_assets.storage.local import LocalStore
+from vieweratlas_assets.storage.sealed import SealedPartitions
+from vieweratlas_tests.lake_factories import DAY, put_live, run, settings_for, two_groups
+
+BROUGHT = "vieweratlas_tests.sample_plugins"
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> LocalStore:
+    store = LocalStore(tmp_path)
+    put_live(store, DAY, two_groups())
+    return store
+
+
+def with_visualizers(store: LocalStore, **named: str) -> Settings:
+    plugins = PluginSettings(visualizers={name: f"{BROUGHT}:{attribute}" for name, attribute in named.items()})
+    return settings_for(store.root).model_copy(update={"plugins": plugins})
+
+
+def test_files_land_sealed_and_a_png_shows_in_the_ui(lake: LocalStore) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        settings = with_visualizers(lake, names="draw_names", dot="draw_dot")
+        assert run(settings, "daily_atlas", DAY, instance=instance).success
+        [dot] = instance.fetch_materializations(dg.AssetKey("atlas_dot"), limit=1).records
+        [names] = instance.fetch_materializations(dg.AssetKey("atlas_names"), limit=1).records
+    sealed = SealedPartitions(lake)
+    record = sealed.record("atlas_names", DAY)
+    assert {key.rpartition("/")[2]: sealed.file(record, key) for key in record.files} == {
+        "names.txt": b"a1\na2\na3\nb1\nb2\nb3",
+        "names-count.txt": b"6",
+    }
+    assert "data:image/png;base64," in dot.asset_materialization.metadata["dot.png"].value
+    assert names.asset_materialization.metadata["size_bytes"].value == 18
+
+
+def test_a_visualizer_that_fails_stops_no_other(lake: LocalStore) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        settings = with_visualizers(lake, bad="draw_elsewhere", names="draw_names")
+        result = run(settings, "daily_atlas", DAY, instance=instance)
+    failed = [event for event in result.all_events if event.is_step_failure]
+    assert [event.step_key for event in failed] == ["atlas_bad"]
+    told = failed[0].step_failure_data.user_failure_data.description
+    assert "visualizer 'bad' made a file 'community_graph.png'" in told
+    assert lake.download_bytes(f"atlas/date={DAY}/community_graph.png").startswith(b"\x89PNG")
+    assert lake.exists(f"atlas/date={DAY}/names.txt") and not lake.exists(f"atlas/date={DAY}/_atlas_bad.json")
+
+
+def test_what_is_ours_is_taken(lake: LocalStore) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert run(settings_for(lake.root), "daily_atlas", DAY, instance=instance).success
+    files = {key.rpartition("/")[2] for key in lake.list_files(f"atlas/date={DAY}/")}
+    assert len(files) > 10
+    assert {re.split("[.-]", name)[0] for name in files if not name.startswith("_")} <= TAKEN_FILES
+    specs = build_defs(settings_for(lake.root)).resolve_all_asset_specs()
+    ours = {name for spec in specs if (name := spec.key.to_user_string()).startswith("atlas_")}
+    assert ours and {name.removeprefix("atlas_") for name in ours} <= TAKEN_NAMES

@@ -1,0 +1,93 @@
+"""What an analysis does about raw snapshots: live presence is made first, where it is out of date."""
+
+import datetime as dt
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from vieweratlas_assets.defs.assets.live_presence import is_live_current
+from vieweratlas_assets.defs.io_managers import LakeIOManager
+from vieweratlas_assets.domain.presence.names import PLAIN
+from vieweratlas_assets.domain.schemas import CHANNEL_AUDIENCE
+from vieweratlas_assets.runs.plan import NothingToAnalyzeError, execute, newest_day, plan_analysis
+from vieweratlas_assets.storage.local import LocalStore
+from vieweratlas_assets.storage.sealed import SealedPartitions
+from vieweratlas_tests.lake_factories import DAY, at, put_live, put_raw, settings_for, two_groups
+
+DAYS = [DAY + dt.timedelta(days=number) for number in range(5)]
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as ephemeral:
+        yield ephemeral
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> LocalStore:
+    return LocalStore(tmp_path)
+
+
+def viewers(store: LocalStore, day: dt.date) -> set[str]:
+    sealed = SealedPartitions(store)
+    record = sealed.record("channel_audience", day)
+    assert record is not None
+    return set(sealed.table(record, CHANNEL_AUDIENCE)["viewer"])
+
+
+def test_days_of_the_window_with_raw_hours_get_their_live_presence_first(store, instance) -> None:
+    for day in DAYS:
+        put_raw(store, at(5, day=day), two_groups())
+    settings = settings_for(store.root)
+    assert newest_day(LakeIOManager(root=store.root)) == DAYS[4]
+
+    plan = plan_analysis(settings, DAYS[4], DAYS[4])
+
+    assert plan.live == plan.audience == tuple(DAYS[2:])
+    assert execute(settings, plan, instance) == []
+    assert [is_live_current(SealedPartitions(store), PLAIN, day) for day in DAYS] == [False, False, True, True, True]
+    assert len(viewers(store, DAYS[4])) == 16
+    again = plan_analysis(settings, DAYS[4], DAYS[4])
+    assert (again.live, again.audience) == ((), (DAYS[4],))
+
+
+def test_newer_raw_hours_make_live_presence_and_audience_again(store, instance) -> None:
+    settings = settings_for(store.root)
+    for day in DAYS[:3]:
+        put_raw(store, at(5, day=day), two_groups())
+    execute(settings, plan_analysis(settings, DAYS[0], DAYS[2]), instance)
+    put_raw(store, at(6, day=DAYS[1]), {"a1": [["zoe"]]})
+
+    plan = plan_analysis(settings, DAYS[2], DAYS[2])
+
+    assert (plan.live, plan.audience) == ((DAYS[1],), (DAYS[1], DAYS[2]))
+    assert execute(settings, plan, instance) == []
+    assert "zoe" in viewers(store, DAYS[1])
+
+
+def test_presence_that_came_without_raw_hours_asks_for_nothing(store, instance) -> None:
+    put_live(store, DAY, two_groups())
+    plan = plan_analysis(settings_for(store.root), DAY, DAY)
+    assert (plan.live, plan.audience) == ((), (DAY,))
+
+
+def test_raw_hours_that_cannot_be_read_are_told_and_the_other_days_are_made(store, instance) -> None:
+    settings = settings_for(store.root)
+    for day in DAYS[:2]:
+        put_raw(store, at(5, day=day), two_groups())
+    broken = put_raw(store, at(5, day=DAYS[0]), two_groups())
+    store.upload_bytes(broken, b"PAR1 broken")
+
+    failures = execute(settings, plan_analysis(settings, DAYS[1], DAYS[1]), instance)
+
+    assert len(failures) == 1 and f"{DAYS[0]}: none of the 1 raw object(s)" in failures[0]
+    assert len(viewers(store, DAYS[1])) == 16
+    assert SealedPartitions(store).record("gephi_export", DAYS[1]) is not None
+
+
+def test_a_lake_of_notes_only_has_nothing_to_analyze(store) -> None:
+    store.upload_bytes("raw/snapshots/_imported/import-live/000001.parquet", b"")
+    with pytest.raises(NothingToAnalyzeError, match="has no presence: import some first"):
+        newest_day(LakeIOManager(root=store.root))
