@@ -38,7 +38,8 @@ PACE = Pace(lateness_s=10.0)
 
 async def collect(server: "subprocess.Popen[str]", channels: int, folder: Path) -> dict[str, Any]:
     """Join all, listen to the talk, and compare."""
-    assert server.stdout is not None and server.stdin is not None
+    assert server.stdout is not None
+    assert server.stdin is not None
     port = int(server.stdout.readline())
     reader = IrcReader(Address(f"irc://127.0.0.1:{port}"), profile=HASTE)
     book = MinuteBook("bench", ViewerNames(), known_bots())

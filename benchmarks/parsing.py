@@ -34,7 +34,8 @@ def twitchio_parser(folder: Path) -> Callable[[str, str], object]:
     with zipfile.ZipFile(wheel) as opened:
         path = Path(opened.extract("twitchio/parse.py", folder))
     spec = importlib.util.spec_from_file_location("twitchio_2_10_parse", path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     parser: Callable[[str, str], object] = module.parser

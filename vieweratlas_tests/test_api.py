@@ -32,7 +32,8 @@ def test_storage_is_the_one_of_the_environment(monkeypatch: pytest.MonkeyPatch, 
     assert get_storage().root == str(tmp_path / "data")
     monkeypatch.setenv("VIEWERATLAS_ROOT", str(tmp_path / "lake"))
     store = get_storage()
-    assert isinstance(store, LocalStore) and store.root == str(tmp_path / "lake")
+    assert isinstance(store, LocalStore)
+    assert store.root == str(tmp_path / "lake")
     assert not list(tmp_path.iterdir())
 
 
@@ -40,7 +41,8 @@ def test_storage_on_s3_is_made_of_the_older_names(monkeypatch: pytest.MonkeyPatc
     for name, text in {"STORAGE_TYPE": "s3", "S3_BUCKET": "b", "S3_PREFIX": "p/", "S3_REGION": "eu-west-3"}.items():
         monkeypatch.setenv(name, text)
     store = get_storage()
-    assert isinstance(store, S3Store) and store.root == "s3://b/p"
+    assert isinstance(store, S3Store)
+    assert store.root == "s3://b/p"
     assert store._client.meta.region_name == "eu-west-3"
 
 
@@ -92,7 +94,8 @@ def test_what_is_known_of_channels_names_their_communities() -> None:
     graph = api.overlap_graph(api.audience_of(PAIRS, day="2026-03-10", about=about), min_channel_viewers=1)
     found = api.detect(graph, resolution_mode="absolute")
     tags = api.tag(graph, found)
-    assert tags["top_game"].to_list() == ["Chess"] and tags["channels_known"].to_list() == [2]
+    assert tags["top_game"].to_list() == ["Chess"]
+    assert tags["channels_known"].to_list() == [2]
     atlas = api.lay_out(graph, found, tags, day="2026-03-10")
     assert atlas.channels["game_name"].to_list() == ["Chess", "Chess", None]
     assert api.draw(atlas) == api.draw(atlas)
@@ -164,7 +167,8 @@ def test_a_stored_audience_becomes_pseudonymous_with_the_settings(
     reduced = api.load_audience(store, DAY)
     make_audience(tmp_path, DAY)
     stored = api.load_audience(store, DAY)
-    assert stored.pairs.equals(reduced.pairs) and stored.activity[DAY].equals(reduced.activity[DAY])
+    assert stored.pairs.equals(reduced.pairs)
+    assert stored.activity[DAY].equals(reduced.activity[DAY])
     assert stored.pairs["viewer"].str.starts_with("p.").all()
 
 
@@ -176,7 +180,8 @@ def test_a_viewer_under_both_forms_is_one_person(bare_environment: pytest.Monkey
     bare_environment.setenv("VIEWERATLAS_PRIVACY__VIEWER_NAMES", "pseudonymous")
     bare_environment.setenv("VIEWERATLAS_PRIVACY__PSEUDONYM_KEY", key)
     audience = api.load_audience(store, DAY)
-    assert audience.pairs.height == 2 and pseudonym in audience.pairs["viewer"]
+    assert audience.pairs.height == 2
+    assert pseudonym in audience.pairs["viewer"]
     assert audience.activity[DAY].select("viewers", "viewer_minutes").rows() == [(2, 3)]
 
 
@@ -207,7 +212,8 @@ def test_days_that_have_presence_are_taken_and_broken_files_told(tmp_path: Path)
     for day in (DAY, later):
         put_live(store, day, {"alpha": [["ann"]]})
     audience = api.load_audience(store, "2026-03-10", "2026-03-12")
-    assert audience.days == [DAY, later] and audience.pairs.height == 2
+    assert audience.days == [DAY, later]
+    assert audience.pairs.height == 2
     assert "ann" not in repr(audience)
     store.upload_bytes(channel_roster(later, 12), b"PAR1 cut off")
     with pytest.warns(UserWarning, match=r"2026-03-12: left out .*part-0000\.parquet"):

@@ -1,5 +1,6 @@
 """The rooms of the package: arrows point down only, no module imports itself in a circle, the lower rooms load
-without Dagster."""
+without Dagster.
+"""
 
 import ast
 import re

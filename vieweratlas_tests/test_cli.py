@@ -32,7 +32,8 @@ def test_dev_gives_the_code_location_the_same_settings(
     CliRunner().invoke(cli, [*options, "dev", "--port", "3001"], catch_exceptions=False)
     logs.stop_log()
     [(command, environment)] = started
-    assert command[0] == sys.executable and command[-2:] == ["--port", "3001"]
+    assert command[0] == sys.executable
+    assert command[-2:] == ["--port", "3001"]
     assert environment["VIEWERATLAS_ROOT"] == (root or "s3://environment/")
     assert environment["VIEWERATLAS_CONFIG"] == "rigorous"
 
@@ -41,5 +42,6 @@ def test_dev_gives_the_code_location_the_same_settings(
 def test_help_leaves_nothing_behind(command: str, tmp_path: Path) -> None:
     result = CliRunner().invoke(cli, [command, "--help"])
     logs.stop_log()
-    assert result.exit_code == 0 and "Usage" in result.output
+    assert result.exit_code == 0
+    assert "Usage" in result.output
     assert list(tmp_path.iterdir()) == []

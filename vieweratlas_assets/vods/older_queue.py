@@ -67,7 +67,9 @@ def _entry(told: Any) -> OlderEntry | str:
     )
     if fault := next((fault for sound, fault in faults if not sound), None):
         return fault
-    assert login is not None and state is not None and created_at is not None
+    assert login is not None
+    assert state is not None
+    assert created_at is not None
     if state == State.PENDING:
         # Its last attempts are still to come here.
         attempts = min(attempts, MOST_ATTEMPTS - 1)

@@ -111,7 +111,8 @@ def test_each_job_gets_a_task_of_its_size(applied: Aws, instance: dg.DagsterInst
     assert (task["overrides"]["cpu"], task["overrides"]["memory"]) == (cpu, memory)
     [container] = task["overrides"]["containerOverrides"]
     assert container["memory"] == int(memory), "the container would keep the limit of its definition"
-    assert container["name"] == "run" and container["command"][:3] == ["dagster", "api", "execute_run"]
+    assert container["name"] == "run"
+    assert container["command"][:3] == ["dagster", "api", "execute_run"]
     # ECS takes no more.
     assert len(json.dumps(task["overrides"])) < 8192
 

@@ -108,7 +108,8 @@ def test_no_right_is_wider_than_what_it_is_for(applied: Aws, task: str) -> None:
             assert set(listed(statement["Action"])) <= WITHOUT_RESOURCE
         if "iam:PassRole" in listed(statement["Action"]):
             given = {resource.rpartition("/")[2] for resource in listed(statement["Resource"])}
-            assert task == "daemon" and given == {"vieweratlas-run", "vieweratlas-run-execution"}
+            assert task == "daemon"
+            assert given == {"vieweratlas-run", "vieweratlas-run-execution"}
     # moto knows no resources of secrets: what is written is compared with what the task is told.
     [secrets] = [each for each in execution if "secretsmanager:GetSecretValue" in listed(each["Action"])]
     task_definition = applied.client("ecs").describe_task_definition(taskDefinition=f"vieweratlas-{task}")

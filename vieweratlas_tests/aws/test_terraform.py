@@ -52,8 +52,11 @@ def test_no_password_stands_in_the_state(applied: Aws) -> None:
     url = secrets.get_secret_value(SecretId="vieweratlas/database")["SecretString"]
     found = re.fullmatch(r"postgresql://atlas:([A-Za-z0-9]{40})@[^/]+:5432/vieweratlas\?sslmode=require", url)
     key = secrets.get_secret_value(SecretId="vieweratlas/pseudonym-key")["SecretString"]
-    assert found and len(key) == 64
-    assert found[1] not in state and key not in state and "vieweratlas/database" in state
+    assert found
+    assert len(key) == 64
+    assert found[1] not in state
+    assert key not in state
+    assert "vieweratlas/database" in state
 
 
 @pytest.mark.long
@@ -95,7 +98,8 @@ def test_the_lake_is_versioned_encrypted_and_private(applied: Aws) -> None:
     assert rule["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
     assert set(s3.get_public_access_block(Bucket=BUCKET)["PublicAccessBlockConfiguration"].values()) == {True}
     policy = json.loads(s3.get_bucket_policy(Bucket=BUCKET)["Policy"])
-    assert policy["Statement"][0]["Effect"] == "Deny" and "SecureTransport" in str(policy)
+    assert policy["Statement"][0]["Effect"] == "Deny"
+    assert "SecureTransport" in str(policy)
     rules = {rule["ID"]: rule for rule in s3.get_bucket_lifecycle_configuration(Bucket=BUCKET)["Rules"]}
     assert {name: rule["Expiration"]["Days"] for name, rule in rules.items() if "Expiration" in rule} == {
         "raw-snapshots": 30,
@@ -140,7 +144,8 @@ def test_a_task_has_a_size_of_fargate_that_holds_its_containers(applied: Aws, ta
 def test_every_task_runs_the_tag_read_only_and_is_told_its_secrets_alone(applied: Aws, task: str) -> None:
     for container in containers_of(applied, task):
         assert container["image"].endswith(f".amazonaws.com/vieweratlas:{TAG}")
-        assert container["readonlyRootFilesystem"] and container["memory"]
+        assert container["readonlyRootFilesystem"]
+        assert container["memory"]
         assert {mount["containerPath"] for mount in container["mountPoints"]} == {"/tmp", "/dagster", "/lake"}
         environment = {each["name"]: each["value"] for each in container["environment"]}
         assert environment["DAGSTER_INSTANCE"] == "ecs"
@@ -156,7 +161,8 @@ def test_every_task_runs_the_tag_read_only_and_is_told_its_secrets_alone(applied
 
 def test_metrics_are_told_beside_the_daemon(applied: Aws) -> None:
     _, metrics = containers_of(applied, "daemon")
-    assert metrics["command"][:4] == ["vieweratlas", "metrics", "--format", "emf"] and not metrics["essential"]
+    assert metrics["command"][:4] == ["vieweratlas", "metrics", "--format", "emf"]
+    assert not metrics["essential"]
     assert metrics["restartPolicy"]["enabled"], "without it a daemon would live on unwatched"
     namespace = metrics["command"][metrics["command"].index("--namespace") + 1]
     [collector] = containers_of(applied, "collector")
@@ -194,7 +200,8 @@ def test_the_dashboard_shows_metrics_that_there_are(applied: Aws) -> None:
         else:
             namespace, name, *more = line
             dimension = more[0] if more else None
-        assert namespace == "ViewerAtlas/vieweratlas" and known[name].dimension == dimension
+        assert namespace == "ViewerAtlas/vieweratlas"
+        assert known[name].dimension == dimension
 
 
 UNWELL = {"stopCode": "ServiceSchedulerInitiated", "stoppedReason": "Task failed container health checks"}
@@ -226,7 +233,8 @@ def test_a_task_that_failed_is_told_and_one_that_was_ended_is_not(
     assert target["Arn"] == topic["TopicArn"]
     attributes = applied.client("sns").get_topic_attributes(TopicArn=target["Arn"])["Attributes"]
     [allowed] = [each for each in json.loads(attributes["Policy"])["Statement"] if each["Sid"] == "EventBridge"]
-    assert allowed["Action"] == "sns:Publish" and allowed["Principal"] == {"Service": "events.amazonaws.com"}
+    assert allowed["Action"] == "sns:Publish"
+    assert allowed["Principal"] == {"Service": "events.amazonaws.com"}
     assert "Condition" not in allowed, "EventBridge knows none in the policy of a topic"
 
 

@@ -71,7 +71,8 @@ def talking() -> Iterator[Chatting]:
 def test_every_message_of_every_channel_is_heard_once(talking: Chatting) -> None:
     heard = play(nothing, talking)
     assert {tuple(heard.reasons(channel)) for channel in NAMES} == {(told.CONNECTING, told.JOINING)}
-    assert heard.messages[0].login.startswith("viewer_") and not heard.unreadable
+    assert heard.messages[0].login.startswith("viewer_")
+    assert not heard.unreadable
     asyncio.run(until(lambda: not talking.chat.sessions, "the connection is closed"))
 
 
@@ -123,7 +124,9 @@ def test_an_announced_reconnect_is_a_short_gap(talking: Chatting) -> None:
     heard = play(reconnect, talking)
     for channel in NAMES:
         begin, end, reason = heard.gaps[channel][-1]
-        assert reason == told.SERVER_RECONNECT and abs(begin - announced) < 0.2 and end - begin < 1.0
+        assert reason == told.SERVER_RECONNECT
+        assert abs(begin - announced) < 0.2
+        assert end - begin < 1.0
     asyncio.run(until(lambda: not talking.chat.sessions, "all connections are closed"))
 
 
@@ -142,7 +145,9 @@ def test_a_connection_that_goes_silent_is_found_out_and_the_gap_begins_where_the
     heard = play(freeze, talking)
     for channel in NAMES:
         begin, end, reason = heard.gaps[channel][-1]
-        assert reason == told.CONNECTION_SILENT and abs(begin - silent_at) < 0.2 and 10 < end - begin < 30
+        assert reason == told.CONNECTION_SILENT
+        assert abs(begin - silent_at) < 0.2
+        assert 10 < end - begin < 30
 
 
 @pytest.mark.parametrize(
@@ -196,7 +201,8 @@ def test_an_account_over_its_limit_of_channels_is_told_and_asks_again_when_one_i
 
     with chatting(SteadyFeed(CHANNELS), limits=replace(NO_LIMITS, channels=10)) as twitch:
         heard = asyncio.run(watch(twitch))
-        assert twitch.chat.most_channels == 10 and set(heard.released) == set(NAMES[:2])
+        assert twitch.chat.most_channels == 10
+        assert set(heard.released) == set(NAMES[:2])
 
 
 @pytest.mark.parametrize("at_once", [1, 4])
@@ -231,7 +237,8 @@ def test_it_is_connected_only_while_somebody_is_wanted(talking: Chatting) -> Non
         assert reader.connections_made == 1
         reader.watch(NAMES)
         await until(lambda: len(heard.watching) == len(NAMES), "all are back")
-        assert reader.connections_made == 2 and reader.reconnects == 0
+        assert reader.connections_made == 2
+        assert reader.reconnects == 0
         heard.released.clear()
         for name in NAMES:
             # While nobody wanted them nothing was missed.
@@ -272,7 +279,8 @@ def test_a_token_that_is_refused_is_told_and_asked_for_again(
         return heard
 
     asyncio.run(watch())
-    assert "4711" not in caplog.text and "twitch.oauth_token" in caplog.text
+    assert "4711" not in caplog.text
+    assert "twitch.oauth_token" in caplog.text
 
 
 @pytest.mark.parametrize("url", ["ws://no-such-host.invalid/ws", "ws://127.0.0.1:1/ws"])
@@ -387,5 +395,6 @@ def test_neither_what_is_written_nor_the_token_is_logged(talking: Chatting, capl
         asyncio.run(watch())
     # The server's own log is not ours.
     said = [record.getMessage() for record in caplog.records if not record.name.startswith(("websockets", "uvicorn"))]
-    assert said and not [line for line in said if "hello" in line or token in line]
+    assert said
+    assert not [line for line in said if "hello" in line or token in line]
     assert token not in repr(TwitchUser("ann", "1", "id", token))

@@ -29,7 +29,9 @@ class Listener(twitchio.Client):
         self.welcomes = 0
 
     async def event_message(self, payload: twitchio.ChatMessage) -> None:
-        assert payload.timestamp is not None and payload.text == "hello" and payload.source_broadcaster is None
+        assert payload.timestamp is not None
+        assert payload.text == "hello"
+        assert payload.source_broadcaster is None
         self.heard[payload.broadcaster.name or "", round(payload.timestamp.timestamp() * 1000) - START_MS] += 1
 
     async def event_websocket_welcome(self, _: object) -> None:
@@ -149,6 +151,7 @@ def test_what_cannot_be_subscribed_to_is_refused(
         talking.chat.faults.refused = refused
         with pytest.raises(twitchio.HTTPException) as failed:
             await client.subscribe(f"{number}")
-        assert failed.value.status == status and told in str(failed.value.extra)
+        assert failed.value.status == status
+        assert told in str(failed.value.extra)
 
     listening(talking, ask)

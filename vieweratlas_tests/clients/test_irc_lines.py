@@ -141,7 +141,9 @@ def test_whatever_comes_is_read_or_refused(data: bytes) -> None:
     except LineError:
         return
     if isinstance(found, ChatMessage):
-        assert found.channel and found.login and found.channel.isascii()
+        assert found.channel
+        assert found.login
+        assert found.channel.isascii()
 
 
 @given(st.text(), st.text(st.characters(exclude_characters="; \r\n\0"), max_size=20))

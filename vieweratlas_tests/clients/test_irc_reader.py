@@ -63,7 +63,8 @@ def test_every_message_of_every_channel_is_heard_once() -> None:
             (told.CONNECTING, told.JOINING),
             (told.CONNECTING,),
         }
-        assert heard.messages[0].login.startswith("viewer_") and not heard.unreadable
+        assert heard.messages[0].login.startswith("viewer_")
+        assert not heard.unreadable
         all_left(twitch)
 
 
@@ -105,7 +106,8 @@ def test_connections_that_go_silent_are_found_out_and_the_gap_begins_where_the_s
         heard = play(freeze, twitch)
         for channel in heard.gaps:
             begin, end, reason = heard.gaps[channel][-1]
-            assert reason == told.CONNECTION_SILENT and abs(begin - silent_at) < 0.2 < end - begin
+            assert reason == told.CONNECTION_SILENT
+            assert abs(begin - silent_at) < 0.2 < end - begin
 
 
 def test_a_storm_of_reconnects_loses_nothing_while_the_old_connections_last() -> None:
@@ -211,7 +213,8 @@ def test_an_account_over_its_limit_of_channels_is_told_and_asks_again_when_one_i
 
     with chatting(CHANNELS, limits=ChatLimits(joins=10_000, channels=10)) as twitch:
         heard = asyncio.run(watch(twitch, twitch.helix.user_token()))
-        assert twitch.chat.most_channels == 10 and set(heard.released) == {"channel_0000", "channel_0001"}
+        assert twitch.chat.most_channels == 10
+        assert set(heard.released) == {"channel_0000", "channel_0001"}
 
 
 def test_a_token_that_is_refused_is_told_and_a_new_one_is_used(caplog: pytest.LogCaptureFixture) -> None:
@@ -231,7 +234,8 @@ def test_a_token_that_is_refused_is_told_and_a_new_one_is_used(caplog: pytest.Lo
 
     with chatting(CHANNELS) as twitch:
         asyncio.run(watch(twitch))
-    assert "4711" not in caplog.text and "4711" not in repr(Account("ann", "oauth:4711"))
+    assert "4711" not in caplog.text
+    assert "4711" not in repr(Account("ann", "oauth:4711"))
 
 
 BROKEN = {

@@ -149,12 +149,16 @@ def test_what_was_said_is_in_the_lake_minute_by_minute(tmp_path: Path) -> None:
         assert coverage.filter(coverage_s=60)["channel"].value_counts()["count"].to_list() == [2] * 12
         files = sorted(path.name for path in (tmp_path / "lake").rglob("*.parquet"))
         assert [name.split("-")[1] for name in files] == ["00", "01", "02", "03"]
-        assert not at_work.spool.pending() and not list((tmp_path / "spool").rglob("*.parquet"))
+        assert not at_work.spool.pending()
+        assert not list((tmp_path / "spool").rglob("*.parquet"))
         assert hours == at_work.hours
         (figures,) = hours.values()
-        assert figures["messages"] == at_work.book.messages and figures["channel_minutes"] == 4 * 12
+        assert figures["messages"] == at_work.book.messages
+        assert figures["channel_minutes"] == 4 * 12
         last = at_work.metrics[-1]
-        assert last.channels_wanted == 12 and last.messages == at_work.book.messages and last.lost_files == 0
+        assert last.channels_wanted == 12
+        assert last.messages == at_work.book.messages
+        assert last.lost_files == 0
         assert max(metrics.channels_joined for metrics in at_work.metrics) == 12
 
 
@@ -242,7 +246,8 @@ def test_minutes_wait_on_the_disk_while_the_lake_is_down(tmp_path: Path) -> None
             await until(lambda: at_work.minute() > 5.2, "four minutes")
             # Nothing was delivered in the three minutes since then; what was is on the disk.
             waiting = at_work.spool.pending()
-            assert len(waiting) >= 3 and all((tmp_path / "spool" / key).exists() for key in waiting)
+            assert len(waiting) >= 3
+            assert all((tmp_path / "spool" / key).exists() for key in waiting)
             assert at_work.metrics[-1].pending_s > 100
             lake.is_down = False
             await until(lambda: not at_work.spool.pending(), "all is delivered")
@@ -290,8 +295,10 @@ def test_a_full_disk_is_gone_round_by_memory(tmp_path: Path, caplog: pytest.LogC
 
         asyncio.run(through(at_work.collector(on_metrics=told), down()))
         account_for(at_work)
-        assert "kept in memory" in caplog.text and at_work.metrics[-1].lost_files == 0
-        assert len(at_work.metrics) > 1 and "could not be told how" in caplog.text
+        assert "kept in memory" in caplog.text
+        assert at_work.metrics[-1].lost_files == 0
+        assert len(at_work.metrics) > 1
+        assert "could not be told how" in caplog.text
 
 
 def test_a_fault_that_ends_it_still_brings_to_the_lake_what_is_in_memory(tmp_path: Path) -> None:
@@ -308,7 +315,8 @@ def test_a_fault_that_ends_it_still_brings_to_the_lake_what_is_in_memory(tmp_pat
         at_work.wanted = wanted
         with pytest.raises(ZeroDivisionError):
             asyncio.run(at_work.collector().run())
-        assert at_work.raw()["messages"].sum() > 0 and not at_work.spool.pending()
+        assert at_work.raw()["messages"].sum() > 0
+        assert not at_work.spool.pending()
 
 
 def test_channels_come_and_go_as_the_roster_does(tmp_path: Path) -> None:

@@ -68,7 +68,8 @@ def test_a_minute_tells_who_wrote_and_what_was_dropped() -> None:
         UnreadableLine("ann", START + 35),
     ]
     (row,) = rows_of(events).to_dicts()
-    assert row["channel"] == "ann" and row["chatters"] == ["ann", "carl", "dora"]
+    assert row["channel"] == "ann"
+    assert row["chatters"] == ["ann", "carl", "dora"]
     assert row["bucket_start"] == dt.datetime.fromtimestamp(START, dt.UTC)
     assert (row["messages"], row["dropped_mirrors"], row["dropped_bots"], row["unreadable_lines"]) == (4, 1, 2, 1)
     assert (row["coverage_s"], row["gap_reasons"], row["origin"]) == (60, None, "test")
@@ -211,7 +212,8 @@ def test_every_second_is_accounted_for_however_minutes_are_closed(
         seconds = expected[minute]
         row = known.get(minute)
         if row is None:
-            assert set(seconds) == {"released"} and not any(at // 60 == minute for at in sent if at < end)
+            assert set(seconds) == {"released"}
+            assert not any(at // 60 == minute for at in sent if at < end)
             continue
         assert row["coverage_s"] == seconds[None]
         assert row["messages"] == sum(at // 60 == minute for at in sent if at < end)

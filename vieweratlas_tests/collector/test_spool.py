@@ -42,10 +42,13 @@ def test_rows_of_two_hours_go_to_the_folder_of_each(tmp_path: Path) -> None:
     lake = LocalStore(tmp_path / "lake")
     spool = Spool(tmp_path / "spool", lake)
     spool.put(rows(MINUTE, MINUTE + dt.timedelta(minutes=1)), "x")
-    assert spool.oldest_minute() == MINUTE.timestamp() and len(spool.pending()) == 2
+    assert spool.oldest_minute() == MINUTE.timestamp()
+    assert len(spool.pending()) == 2
     Spool(tmp_path / "spool", lake).deliver()
-    assert not spool.pending() and spool.oldest_minute() is None
-    assert len(find_raw_day(lake, MINUTE.date()).hours) == 2 and delivered(lake).height == 2
+    assert not spool.pending()
+    assert spool.oldest_minute() is None
+    assert len(find_raw_day(lake, MINUTE.date()).hours) == 2
+    assert delivered(lake).height == 2
 
 
 def test_where_neither_disk_nor_lake_has_room_the_oldest_is_lost_and_counted(tmp_path: Path) -> None:
@@ -56,5 +59,6 @@ def test_where_neither_disk_nor_lake_has_room_the_oldest_is_lost_and_counted(tmp
         spool.put(rows(MINUTE - dt.timedelta(minutes=5)), "x")
     kept = spool.pending()
     spool.deliver()
-    assert spool.lost == 1 and delivered(LocalStore(tmp_path / "lake")).height == len(kept)
+    assert spool.lost == 1
+    assert delivered(LocalStore(tmp_path / "lake")).height == len(kept)
     assert sum("-54-" in key for key in kept) <= sum("-59-" in key for key in kept)

@@ -74,12 +74,14 @@ def test_show_says_whether_a_secret_is_set_and_never_what_it_is() -> None:
 def test_show_refuses_what_is_wrong_and_a_root_with_a_password() -> None:
     assert isinstance(config("show", VIEWERATLAS_ANALYSIS__SEED="x").exception, SettingsError)
     refused = config("show", VIEWERATLAS_ROOT=f"s3://me:{SECRET}@bucket/")
-    assert isinstance(refused.exception, StorageError) and SECRET not in str(refused.exception) + refused.shown
+    assert isinstance(refused.exception, StorageError)
+    assert SECRET not in str(refused.exception) + refused.shown
 
 
 def test_validate_says_ok() -> None:
     result = config("validate", "rigorous", VIEWERATLAS_ANALYSIS__SEED="3")
-    assert result.exit_code == 0 and result.exception is None
+    assert result.exit_code == 0
+    assert result.exception is None
     assert result.shown == f"OK: {len(keys())} settings, 3 of them not by default\n"
 
 
@@ -87,8 +89,10 @@ def test_validate_tells_all_faults(tmp_path: Path) -> None:
     path = tmp_path / "a.yaml"
     path.write_text("analysis:\n  sed: 8\n  weight: heavy\n")
     error = config("validate", str(path), VIEWERATLAS_VOD__ENABLED="perhaps").exception
-    assert isinstance(error, SettingsError) and len(error.args) == 3
-    assert "analysis.sed" in error.args[0] and "analysis.weight is 'heavy'" in error.args[1]
+    assert isinstance(error, SettingsError)
+    assert len(error.args) == 3
+    assert "analysis.sed" in error.args[0]
+    assert "analysis.weight is 'heavy'" in error.args[1]
     assert "vod.enabled is 'perhaps' (variable VIEWERATLAS_VOD__ENABLED): " in error.args[2]
 
 
@@ -96,5 +100,6 @@ def test_validate_knows_roots_and_detectors_too() -> None:
     error = config("validate", VIEWERATLAS_ROOT="s4://b/", VIEWERATLAS_ANALYSIS__ALGORITHM="none").exception
     assert isinstance(error, SettingsError)
     root, algorithm = error.args
-    assert root.startswith("root (variable VIEWERATLAS_ROOT): ") and "s4" in root
+    assert root.startswith("root (variable VIEWERATLAS_ROOT): ")
+    assert "s4" in root
     assert algorithm.startswith("analysis.algorithm (variable VIEWERATLAS_ANALYSIS__ALGORITHM): unknown community")

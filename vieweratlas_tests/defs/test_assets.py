@@ -115,12 +115,14 @@ def test_products_are_copied_by_every_run_that_has_a_folder_for_them(store, tmp_
     assert copied.keys() >= PRODUCTS - tables
     assert all(data == store.download_bytes(lake.atlas_file(DAY, name)) for name, data in copied.items())
     event = instance.get_latest_materialization_event(dg.AssetKey("output_copies"))
-    assert event is not None and event.asset_materialization is not None
+    assert event is not None
+    assert event.asset_materialization is not None
     assert event.asset_materialization.metadata["files"].value == len(copied)
     (tmp_path / "file").write_text("")
     blocked = settings.model_copy(update={"storage": StorageSettings(output_dir=tmp_path / "file")})
     result = run(blocked, "daily_atlas", DAY, instance=instance)
-    assert not result.success and f"{tmp_path / 'file'}" in failure_of(result, "output_copies")
+    assert not result.success
+    assert f"{tmp_path / 'file'}" in failure_of(result, "output_copies")
 
 
 def test_metadata_shows_figures_columns_and_a_picture(store, tmp_path, instance) -> None:
@@ -129,7 +131,8 @@ def test_metadata_shows_figures_columns_and_a_picture(store, tmp_path, instance)
 
     def metadata(asset: str):
         event = instance.get_latest_materialization_event(dg.AssetKey(asset))
-        assert event is not None and event.asset_materialization is not None
+        assert event is not None
+        assert event.asset_materialization is not None
         assert event.asset_materialization.partition == str(DAY)
         return event.asset_materialization.metadata
 
@@ -255,7 +258,9 @@ def test_a_day_of_which_nothing_can_be_read_fails_and_keeps_what_was_there(store
     result = run(settings, "daily_atlas", DAY, instance=instance)
     assert not result.success
     told = failure_of(result, "channel_audience")
-    assert "none of the 1 file(s)" in told and "cut off" in told and "part-0000.parquet" in told
+    assert "none of the 1 file(s)" in told
+    assert "cut off" in told
+    assert "part-0000.parquet" in told
     after = {key: store.download_bytes(key) for key in store.list_files(suffix="")}
     assert {key for key in before if before[key] != after[key]} == {lake.live_presence(DAY)}
 
@@ -352,7 +357,8 @@ def test_settings_can_be_changed_for_one_run_in_the_launchpad(store, tmp_path, i
     config = {"resources": {"analysis": {"config": {"overlap_threshold": 4}}}}
     assert job.execute_in_process(run_config=config, instance=instance, partition_key=str(DAY)).success
     edges = table(store, "overlap_graph", DAY, GRAPH_EDGES)
-    assert edges.height and edges["shared_viewers"].min() >= 4
+    assert edges.height
+    assert edges["shared_viewers"].min() >= 4
     facts = SealedPartitions(store).record("overlap_graph", DAY).facts
     assert facts["settings"]["overlap_threshold"] == 4
 

@@ -99,14 +99,16 @@ def test_what_changed_is_not_told_by_the_names_of_another_history(
     for day in DAYS[:2]:
         assert run(settings, "daily_atlas", day, instance=instance).success
     sealed = SealedPartitions(LocalStore(settings.root))
-    assert since(sealed, DAYS[1]) == DAYS[0] and since(sealed, DAYS[0]) is None
+    assert since(sealed, DAYS[1]) == DAYS[0]
+    assert since(sealed, DAYS[0]) is None
     record = sealed.record("community_history", DAYS[0])
     assert record is not None
     other = sealed.table(record, COMMUNITY_HISTORY).with_columns(community_id=3 - pl.col("community_id"))
     files = table_files(DAYS[0], {COMMUNITY_HISTORY: other})
     files |= {key: sealed.file(record, key) for key in record.files if key not in files}
     sealed.seal("community_history", DAYS[0], files, facts=record.facts, made_from=record.made_from)
-    assert since(sealed, DAYS[1]) is None and "was made anew" in caplog.text
+    assert since(sealed, DAYS[1]) is None
+    assert "was made anew" in caplog.text
 
 
 def since(sealed: SealedPartitions, day: dt.date) -> dt.date | None:

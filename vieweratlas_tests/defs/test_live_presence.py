@@ -51,7 +51,8 @@ def checks_of(result: dg.ExecuteInProcessResult) -> dict[str, bool]:
 
 def metadata_of(instance: dg.DagsterInstance) -> dict[str, Any]:
     event = instance.get_latest_materialization_event(dg.AssetKey("live_presence"))
-    assert event is not None and event.asset_materialization is not None
+    assert event is not None
+    assert event.asset_materialization is not None
     return {name: value.value for name, value in event.asset_materialization.metadata.items()}
 
 
@@ -77,7 +78,8 @@ def test_a_day_is_made_of_the_hours_of_all_collectors(store, instance) -> None:
     rows = store.download_parquet(lake.live_presence(DAY), PRESENCE)
     assert rows["content_id"].to_list() == ["live:7", "live:7", "live:unknown", "live:unknown"]
     record = SealedPartitions(store).record("live_presence", DAY)
-    assert record is not None and list(record.files) == [lake.live_presence(DAY)]
+    assert record is not None
+    assert list(record.files) == [lake.live_presence(DAY)]
     assert store.exists(f"curated/presence_snapshots/source=live/date={DAY}/_live_presence.json")
     assert checks_of(result) == {
         "schema": True,
@@ -89,14 +91,16 @@ def test_a_day_is_made_of_the_hours_of_all_collectors(store, instance) -> None:
     told = metadata_of(instance)
     assert (told["dagster/row_count"], told["channels"], told["hours_with_raw"], told["raw_rows"]) == (4, 2, 2, 5)
     # a was watched for two whole minutes, b for half of one; of 23:00 nobody knows.
-    assert told["coverage"] == round(150 / 180, 4) and told["beyond_raw"] == []
+    assert told["coverage"] == round(150 / 180, 4)
+    assert told["beyond_raw"] == []
     assert not store.exists(lake.live_presence(NEXT))
 
 
 def test_a_day_that_was_watched_too_little_is_told(store, instance) -> None:
     put_raw(store, at(5), {"a": [["ann"]]}, coverage_s=40)
     result = make(store, instance)
-    assert result.success and checks_of(result)["coverage"] is False
+    assert result.success
+    assert checks_of(result)["coverage"] is False
 
 
 def test_the_same_raw_hours_make_the_same_bytes(store, instance) -> None:
@@ -123,7 +127,8 @@ def test_presence_without_raw_hours_stays_as_it_is_and_says_why(store, instance)
 
     result = make(store, instance)
 
-    assert result.success and contents(store) == before
+    assert result.success
+    assert contents(store) == before
     assert checks_of(result) == {
         "schema": True,
         "has_live_presence": True,
@@ -150,7 +155,8 @@ def test_presence_whose_raw_hours_were_pruned_stays_as_it_was_sealed(store, inst
 def test_a_day_without_anything_seals_nothing_and_warns(store, instance) -> None:
     result = make(store, instance)
 
-    assert result.success and store.list_files() == []
+    assert result.success
+    assert store.list_files() == []
     assert days_with_presence(store) == []
     assert checks_of(result)["has_live_presence"] is False
     assert metadata_of(instance)["not_sealed"] == "the day has neither raw snapshots nor live presence"
@@ -218,10 +224,12 @@ def test_a_broken_raw_object_is_named_and_the_others_are_used(store, instance) -
 
     result = make(store, instance)
 
-    assert result.success and checks_of(result)["raw_readable"] is False
+    assert result.success
+    assert checks_of(result)["raw_readable"] is False
     assert chat_of(store) == {("a", "03:00"): ["ann"]}
     (told,) = metadata_of(instance)["rejected_files"]
-    assert told["file"] == broken and "cut off after 50 bytes" in told["reason"]
+    assert told["file"] == broken
+    assert "cut off after 50 bytes" in told["reason"]
 
 
 def test_a_raw_object_that_breaks_later_takes_nothing_along(store, instance) -> None:
@@ -262,7 +270,8 @@ def test_the_day_s_job_goes_from_raw_hours_to_the_audience(store, instance) -> N
     assert run(settings_for(store.root), "daily_atlas", DAY, instance=instance).success
     sealed = SealedPartitions(store)
     record = sealed.record("channel_audience", DAY)
-    assert record is not None and sealed.table(record, CHANNEL_AUDIENCE)["viewer"].n_unique() == 16
+    assert record is not None
+    assert sealed.table(record, CHANNEL_AUDIENCE)["viewer"].n_unique() == 16
 
 
 def test_presence_is_current_until_its_raw_hours_change(store, instance) -> None:
@@ -281,7 +290,8 @@ def test_presence_is_current_until_its_raw_hours_change(store, instance) -> None
 def test_raw_hours_lie_above_live_presence_also_before_hours_are_partitions() -> None:
     graph = build_defs(settings_for("./data")).resolve_asset_graph()
     hourly, daily = (graph.get(dg.AssetKey(name)).partitions_def for name in ("raw_snapshots", "live_presence"))
-    assert isinstance(hourly, dg.HourlyPartitionsDefinition) and isinstance(daily, dg.DailyPartitionsDefinition)
+    assert isinstance(hourly, dg.HourlyPartitionsDefinition)
+    assert isinstance(daily, dg.DailyPartitionsDefinition)
     assert graph.get(dg.AssetKey("live_presence")).parent_keys == {dg.AssetKey("raw_snapshots")}
     assert dg.AssetKey("live_presence") in graph.get(dg.AssetKey("channel_audience")).parent_keys
     mapping = graph.get_partition_mapping(dg.AssetKey("live_presence"), dg.AssetKey("raw_snapshots"))

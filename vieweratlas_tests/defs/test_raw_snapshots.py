@@ -70,11 +70,14 @@ def test_the_running_hour_is_collected_for_some_minutes(talking: Talking) -> Non
     result = talking.run(now)
     assert result.success
     coverage = chat_coverage_of(talking.raw(now.date()))
-    assert set(coverage["channel"]) == set(CHANNELS) and coverage["messages"].sum() > 30
+    assert set(coverage["channel"]) == set(CHANNELS)
+    assert coverage["messages"].sum() > 30
     [event] = result.asset_materializations_for_node("raw_snapshots")
     told = {name: value.value for name, value in event.metadata.items()}
-    assert told["messages"] == coverage["messages"].sum() and told["origins"] == ["collector"]
-    assert told["dagster/row_count"] == coverage.height and told["channels"] == 3
+    assert told["messages"] == coverage["messages"].sum()
+    assert told["origins"] == ["collector"]
+    assert told["dagster/row_count"] == coverage.height
+    assert told["channels"] == 3
     assert 0 < told["coverage"] < 1
     assert told["dagster/uri"].endswith(f"raw/snapshots/{now:%Y/%m/%d/%H}")
     # What comes later in the hour adds to it, also where it looks the same.
@@ -86,7 +89,8 @@ def test_an_hour_that_is_over_is_not_made_up_and_points_to_the_vods(talking: Tal
     result = talking.run(NOON)
     assert not result.success
     told = failure_of(result, "raw_snapshots")
-    assert "nobody listened to chat in this hour" in told and "vod_presence" in told
+    assert "nobody listened to chat in this hour" in told
+    assert "vod_presence" in told
     put_raw(talking.store, NOON, {"ann": [["bob"]]})
     result = talking.run(NOON)
     assert result.success

@@ -84,9 +84,11 @@ def test_a_vod_that_fails_is_told_and_the_others_are_done(twitch: MadeUpTwitch) 
     assert result.success
     assert states(twitch) == {State.COMPLETED: vods.height - 2, State.SKIPPED: 1, State.PENDING: 1}
     [told] = [event.metadata for event in result.asset_materializations_for_node("vod_presence")]
-    assert told["vods_pending"].value == 1 and told["vods_completed"].value == vods.height - 2
+    assert told["vods_pending"].value == 1
+    assert told["vods_completed"].value == vods.height - 2
     [check] = result.get_asset_check_evaluations()
-    assert not check.passed and check.severity == dg.AssetCheckSeverity.WARN
+    assert not check.passed
+    assert check.severity == dg.AssetCheckSeverity.WARN
 
 
 def test_what_only_a_person_can_mend_fails_the_run_and_costs_no_attempt(twitch: MadeUpTwitch) -> None:
@@ -101,7 +103,8 @@ def test_what_only_a_person_can_mend_fails_the_run_and_costs_no_attempt(twitch: 
     assert "vod.requests_a_day" in failure_of(result, "vod_presence")
     done = states(twitch)[State.COMPLETED]
     assert 0 < done < twitch.vods(FIRST).height
-    assert event is not None and event.asset_materialization is not None
+    assert event is not None
+    assert event.asset_materialization is not None
     assert event.asset_materialization.metadata["vods_completed"].value == done
     assert fetch(twitch, FIRST, VIEWERATLAS_VOD__REQUESTS_A_DAY="100000").success
     twitch.exact(twitch.vods(FIRST))
@@ -144,7 +147,8 @@ def test_the_sensor_finds_vods_and_asks_for_their_days_once(twitch: MadeUpTwitch
             assert result.success
         twitch.exact(newest)
         quiet = tick(twitch, instance, again.cursor)
-        assert not quiet.run_requests and "no VOD is due" in quiet.skip_message
+        assert not quiet.run_requests
+        assert "no VOD is due" in quiet.skip_message
         assert asked < twitch.helix.requests
 
 
@@ -156,9 +160,11 @@ def test_a_sweep_stops_where_helix_has_no_points_left_and_goes_on_there(tmp_path
         assert 0 < seen < twitch.world.streams.height
         told = Sweep.of(first.cursor)
         # One of the points was for the logins.
-        assert told.last == sorted(twitch.world.channels["channel"])[28] and not told.failed
+        assert told.last == sorted(twitch.world.channels["channel"])[28]
+        assert not told.failed
         second = tick(twitch, instance, first.cursor)
-        assert Sweep.of(second.cursor).last == told.last and states(twitch)[State.PENDING] == seen
+        assert Sweep.of(second.cursor).last == told.last
+        assert states(twitch)[State.PENDING] == seen
         assert time.monotonic() - began < 60, "it waits for no points"
         twitch.helix.refill()
         third = tick(twitch, instance, second.cursor)
@@ -211,7 +217,8 @@ def test_a_channel_that_fails_does_not_hold_the_sweep_up(twitch: MadeUpTwitch) -
         twitch.helix.faults.extend([200, 400])
         found = tick(twitch, instance, TWITCH_CHANNELS=login)
         told = Sweep.of(found.cursor)
-        assert told.last is None and told.failed == (login,)
+        assert told.last is None
+        assert told.failed == (login,)
 
 
 def test_a_renamed_channel_keeps_the_login_and_the_day_under_which_its_presence_lies(twitch: MadeUpTwitch) -> None:
@@ -221,7 +228,8 @@ def test_a_renamed_channel_keeps_the_login_and_the_day_under_which_its_presence_
     assert fetch(twitch, FIRST - dt.timedelta(days=1), TWITCH_CHANNELS=vod["channel"]).success
     listed = twitch.store.download_parquet(lake.vod_catalog(FIRST - dt.timedelta(days=1)), VOD_CATALOG)
     row = listed.row(by_predicate=pl.col("vod_id") == vod["vod_id"], named=True)
-    assert row["channel"] == "older_name" and row["duration_s"] == vod["duration_s"]
+    assert row["channel"] == "older_name"
+    assert row["duration_s"] == vod["duration_s"]
     assert twitch.store.exists(lake.vod_presence("older_name", vod["vod_id"]))
 
 
@@ -251,13 +259,17 @@ def test_the_sensor_runs_where_the_settings_enable_it(twitch: MadeUpTwitch) -> N
 def test_a_sweep_goes_through_all_channels_in_slices() -> None:
     channels = ["ann", "bob", "cid", "dan"]
     sweep, waiting = next_channels(Sweep(), channels, 1000.0)
-    assert waiting == channels and sweep.began == 1000.0
+    assert waiting == channels
+    assert sweep.began == 1000.0
     sweep, waiting = next_channels(Sweep(1000.0, "bob", ("ann",)), channels, 1060.0)
     assert waiting == ["ann", "cid", "dan"]
-    assert rests(Sweep(1000.0, None), 1599.0, 600.0) and not rests(Sweep(1000.0, None), 1600.0, 600.0)
-    assert not rests(Sweep(1000.0, "bob"), 1001.0, 600.0) and not rests(Sweep(1000.0, None), 999.0, 600.0)
+    assert rests(Sweep(1000.0, None), 1599.0, 600.0)
+    assert not rests(Sweep(1000.0, None), 1600.0, 600.0)
+    assert not rests(Sweep(1000.0, "bob"), 1001.0, 600.0)
+    assert not rests(Sweep(1000.0, None), 999.0, 600.0)
     sweep, waiting = next_channels(Sweep(1000.0, None, ("dan",)), channels, 1600.0)
-    assert waiting == ["dan", "ann", "bob", "cid"] and sweep.began == 1600.0
+    assert waiting == ["dan", "ann", "bob", "cid"]
+    assert sweep.began == 1600.0
     assert Sweep.of(sweep.text()) == sweep
     assert Sweep.of("nonsense") == Sweep.of(None) == Sweep.of('{"began": "x"}') == Sweep()
 

@@ -142,7 +142,8 @@ class TestResults:
         expected = [
             (power, len(sizes), min(sizes), max(sizes), sum(sizes)) for power, sizes in sorted(powers.items())
         ]
-        assert len(expected) > 1 and ask("chatter_distribution") == expected
+        assert len(expected) > 1
+        assert ask("chatter_distribution") == expected
 
     def test_live_and_vod_overlap(self, ask: Any, lake: Path) -> None:
         counted: dict[str, Counter[str]] = defaultdict(Counter)
@@ -153,7 +154,8 @@ class TestResults:
         ]
         found = ask("live_and_vod_overlap")
         assert found == sorted(expected, key=lambda row: (-row[1], row[0]))
-        assert sum(row[2] for row in found) and sum(row[3] for row in found)
+        assert sum(row[2] for row in found)
+        assert sum(row[3] for row in found)
 
     def test_processing_per_day(self, ask: Any, lake: Path) -> None:
         live = Counter(row["day"] for row in rows_of(lake, "curated/presence_snapshots/source=live"))
@@ -163,7 +165,8 @@ class TestResults:
             vods[days[row["content_id"]]].add(row["content_id"])
             rows[days[row["content_id"]]] += 1
         expected = [(day, live[day], len(vods[day]), rows[day]) for day in sorted({*live, *vods})]
-        assert sum(row[3] for row in expected) == 188_125 and ask("processing_per_day") == expected
+        assert sum(row[3] for row in expected) == 188_125
+        assert ask("processing_per_day") == expected
 
     def test_top_overlaps_of_a_channel(self, ask: Any, lake: Path) -> None:
         viewers: dict[str, set[str]] = defaultdict(set)
@@ -172,7 +175,8 @@ class TestResults:
         shared = {other: len(names & viewers[CHANNEL]) for other, names in viewers.items() if other != CHANNEL}
         expected = sorted(((-count, other) for other, count in shared.items() if count))
         found = [(-row[1], row[0]) for row in ask("top_overlaps_of_a_channel")]
-        assert len(found) >= 3 and found == expected[:20]
+        assert len(found) >= 3
+        assert found == expected[:20]
 
     def test_community_sizes(self, ask: Any, lake: Path) -> None:
         found = ask("community_sizes")
@@ -184,4 +188,5 @@ class TestResults:
         assert sorted((row[0], row[3]) for row in found) == sorted(
             (day, len(all_)) for (day, _), all_ in members.items()
         )
-        assert len({(row[0], row[1]) for row in found}) == len(found) and all(row[2] for row in found)
+        assert len({(row[0], row[1]) for row in found}) == len(found)
+        assert all(row[2] for row in found)

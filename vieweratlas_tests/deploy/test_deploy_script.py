@@ -189,7 +189,8 @@ def test_shellcheck_finds_nothing() -> None:
 def test_help_tells_every_command_and_setting(project: Project) -> None:
     for arguments in (["--help"], ["push", "-h"]):
         done = project.run(*arguments)
-        assert done.returncode == 0 and not done.stderr
+        assert done.returncode == 0
+        assert not done.stderr
         for name in [*COMMANDS, "IMAGE_TAG", "REGISTRY", "CONTAINER_ENGINE", "PLATFORM", "SMOKE_TIMEOUT_S", "--yes"]:
             assert name in done.stdout
     assert max(len(line) for line in done.stdout.splitlines()) <= 120
@@ -199,7 +200,8 @@ def test_help_tells_every_command_and_setting(project: Project) -> None:
 def test_what_is_not_known_is_refused_with_the_usage(project: Project, arguments: list[str]) -> None:
     done = project.run(*arguments)
     assert done.returncode == 64
-    assert "Usage:" in done.stderr and done.stderr.startswith("deploy.sh: ")
+    assert "Usage:" in done.stderr
+    assert done.stderr.startswith("deploy.sh: ")
 
 
 @pytest.mark.parametrize("command", ["build", "push", "apply", "rollback"])
@@ -211,7 +213,8 @@ def test_what_is_not_committed_is_refused_by_name(project: Project, command: str
     # As somebody may have set it who never wants to see them.
     project.git("config", "status.showUntrackedFiles", "no")
     told = project.refused(command, "--yes")
-    assert file in told and "tfvars" not in told
+    assert file in told
+    assert "tfvars" not in told
 
 
 @pytest.mark.parametrize(
@@ -235,7 +238,9 @@ def test_plan_tells_what_would_be_done_and_changes_nothing(project: Project) -> 
     assert not project.changes()
     project.deployed(OLD)
     told = project.succeed("plan", IMAGE_TAG=NEW)
-    assert OLD in told and NEW in told and REGISTRY in told
+    assert OLD in told
+    assert NEW in told
+    assert REGISTRY in told
 
 
 def test_a_beginning_from_nothing_and_the_same_once_more(project: Project) -> None:
@@ -247,7 +252,8 @@ def test_a_beginning_from_nothing_and_the_same_once_more(project: Project) -> No
 
     # Terraform asks before it makes the repository.
     assert project.run("push").returncode == 1
-    assert project.world["outputs"] == {} and not project.world["images"]
+    assert project.world["outputs"] == {}
+    assert not project.world["images"]
     told = project.succeed("push", say="yes\n")
     assert project.changes() == [
         f"-chdir=deploy/aws apply -target=aws_ecr_repository.images -var image_tag={tag}",
@@ -273,7 +279,8 @@ def test_a_later_commit_is_another_image(project: Project) -> None:
     project.succeed("build")
     project.commit("two")
     project.succeed("build")
-    assert len(project.changes()) == 1 and len(project.world["local"]) == 2
+    assert len(project.changes()) == 1
+    assert len(project.world["local"]) == 2
 
 
 def test_an_image_of_another_platform_is_not_taken_for_it(project: Project) -> None:
@@ -298,7 +305,8 @@ def test_apply_takes_what_the_registry_has(project: Project) -> None:
     assert "is no image tag" in project.refused("apply", "--yes", IMAGE_TAG="latest")
     told = project.succeed("apply", say="yes\n", IMAGE_TAG=NEW)
     assert project.changes() == [f"-chdir=deploy/aws apply -var image_tag={NEW}"]
-    assert f"rollback {OLD}" in told and project.world["outputs"]["image_tag"] == NEW
+    assert f"rollback {OLD}" in told
+    assert project.world["outputs"]["image_tag"] == NEW
 
 
 def test_nothing_is_applied_unless_somebody_says_yes(project: Project) -> None:
@@ -360,7 +368,9 @@ def test_smoke_finds_services_and_ui_well(project: Project, status: int, told: s
         project.deployed(NEW, ui_url=address)
         for _ in range(2):
             said = project.succeed("smoke")
-            assert told in said and "steady: web daemon" in said and f"{NEW} runs" in said
+            assert told in said
+            assert "steady: web daemon" in said
+            assert f"{NEW} runs" in said
             assert not project.changes()
 
 
@@ -380,7 +390,9 @@ def test_smoke_gives_up_in_time(project: Project, change: dict[str, Any], told: 
     began = time.monotonic()
     said = project.refused("smoke", SMOKE_TIMEOUT_S="1", SMOKE_POLL_S="0.2")
     assert time.monotonic() - began < 20
-    assert told in said and "not steady after 1 s" in said and "web:" not in said
+    assert told in said
+    assert "not steady after 1 s" in said
+    assert "web:" not in said
 
 
 def test_smoke_waits_until_services_are_steady(project: Project) -> None:
@@ -391,7 +403,8 @@ def test_smoke_waits_until_services_are_steady(project: Project) -> None:
     later.start()
     said = project.succeed("smoke", SMOKE_POLL_S="3")
     later.join()
-    assert "0 of 1" in said and f"{NEW} runs" in said
+    assert "0 of 1" in said
+    assert f"{NEW} runs" in said
 
 
 def test_smoke_sees_that_ecs_went_back(project: Project) -> None:
@@ -405,7 +418,9 @@ def test_smoke_tells_an_error_of_aws_from_services_that_are_well(project: Projec
     project.deployed(NEW)
     (project.bin / "aws").write_text("#!/bin/sh\necho 'no such cluster' >&2\nexit 254\n")
     done = project.run("smoke", SMOKE_TIMEOUT_S="5")
-    assert done.returncode != 0 and "no such cluster" in done.stderr and "steady:" not in done.stderr
+    assert done.returncode != 0
+    assert "no such cluster" in done.stderr
+    assert "steady:" not in done.stderr
 
 
 def test_smoke_fails_where_the_ui_does(project: Project) -> None:

@@ -50,14 +50,16 @@ def test_a_program_for_another_machine_ends_the_build(tmp_path: Path, program: b
     with zipfile.ZipFile(release, "w") as archive:
         archive.writestr("TwitchDownloaderCLI", program)
     done = fetched(tmp_path / "bin", release.as_uri(), hashlib.sha256(release.read_bytes()).hexdigest())
-    assert done.returncode == 1 and "is not for Linux on" in done.stderr
+    assert done.returncode == 1
+    assert "is not for Linux on" in done.stderr
     assert not list((tmp_path / "bin").iterdir())
 
 
 @pytest.mark.parametrize(("checksum", "told"), [("0" * 64, "has the SHA-256"), ("", "is not set")])
 def test_another_file_ends_the_build(release: Path, tmp_path: Path, checksum: str, told: str) -> None:
     done = fetched(tmp_path / "bin", release.as_uri(), checksum)
-    assert done.returncode == 1 and told in done.stderr
+    assert done.returncode == 1
+    assert told in done.stderr
     assert not list((tmp_path / "bin").iterdir())
 
 
@@ -80,7 +82,8 @@ def test_the_instance_on_aws_is_that_of_one_machine_but_for_where_runs_are() -> 
     machine, aws = (
         yaml.safe_load((REPOSITORY / name).read_text()) for name in ("deploy/dagster.yaml", "deploy/aws/dagster.yaml")
     )
-    assert aws.pop("run_launcher")["class"] == "EcsRunLauncher" and "run_launcher" not in machine
+    assert aws.pop("run_launcher")["class"] == "EcsRunLauncher"
+    assert "run_launcher" not in machine
     # A task takes minutes to start, and a new account has 6 vCPU: a heavy run takes 2, the services 1.75.
     assert aws["run_monitoring"].pop("start_timeout_seconds") > machine["run_monitoring"].pop("start_timeout_seconds")
     assert aws["concurrency"].pop("runs")["max_concurrent_runs"] * 2 + 1.75 <= 6
@@ -93,9 +96,11 @@ def test_the_proxy_opens_to_nobody_else_with_the_password_of_the_example(address
     environment = {"UI_USER": "atlas", "UI_PASSWORD": example()["UI_PASSWORD"], "UI_ADDRESS": address}
     command = ["sh", str(REPOSITORY / "deploy/proxy/start.sh")]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 1 and "set one of your own" in done.stderr
+    assert done.returncode == 1
+    assert "set one of your own" in done.stderr
 
 
 def test_the_example_has_a_value_for_all_that_must_have_one() -> None:
     wanted = set(re.findall(r"\$\{(\w+):\?", (REPOSITORY / "deploy/compose.yaml").read_text()))
-    assert wanted and all(example()[name] for name in wanted)
+    assert wanted
+    assert all(example()[name] for name in wanted)

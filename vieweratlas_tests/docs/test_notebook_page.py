@@ -50,7 +50,8 @@ def test_the_page_draws_the_atlas_of_the_command_without_dagster(tmp_path: Path)
             check=False,
         )
         assert ran.returncode == 0, ran.stderr
-        assert "communities, modularity" in ran.stdout and "Chess" in ran.stdout
+        assert "communities, modularity" in ran.stdout
+        assert "Chess" in ran.stdout
         return above_the_footer((tmp_path / "map.png").read_bytes())
 
     expected = above_the_footer(store.download_bytes(f"atlas/date={LAST}/community_graph.png"))

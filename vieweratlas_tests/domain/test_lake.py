@@ -42,15 +42,19 @@ def test_paths_are_those_of_the_design(key: str, path: str) -> None:
 
 def test_tables_of_the_daily_assets_lie_in_files_of_their_own() -> None:
     keys = [lake.table_file(table.name, DAY) for table in TABLES]
-    assert len(set(keys)) == len(keys) and all(lake.day_of(key) == DAY for key in keys)
+    assert len(set(keys)) == len(keys)
+    assert all(lake.day_of(key) == DAY for key in keys)
 
 
 @given(names, names)
 def test_any_name_is_encoded_into_one_folder_and_read_back(channel: str, vod: str) -> None:
     key = lake.vod_presence(channel, vod)
     assert lake.vod_of(key) == (channel, vod)
-    assert key.isascii() and key.isprintable() and " " not in key
-    assert key.count("/") == 5 and not set(key) & set('\\"<>:|?*&')
+    assert key.isascii()
+    assert key.isprintable()
+    assert " " not in key
+    assert key.count("/") == 5
+    assert not set(key) & set('\\"<>:|?*&')
     assert lake.day_of(key) is None
 
 
@@ -148,7 +152,8 @@ def test_notes_of_importers_lie_beside_the_raw_hours_and_out_of_sight() -> None:
 
 def test_a_day_of_the_roster_is_the_prefix_of_its_hours() -> None:
     hours = [lake.channel_roster(DAY, hour) for hour in range(24)]
-    assert len(set(hours)) == 24 and sorted(hours) == hours
+    assert len(set(hours)) == 24
+    assert sorted(hours) == hours
     assert all(key.startswith(lake.channel_roster_day(DAY)) for key in hours)
     assert not hours[0].startswith(lake.channel_roster_day(DAY + dt.timedelta(days=1)))
 

@@ -28,7 +28,8 @@ every_table = pytest.mark.parametrize("table", TABLES, ids=lambda table: table.n
 @every_table
 def test_keys_are_columns_that_are_never_null(table: Table) -> None:
     by_name = {column.name: column for column in table.columns}
-    assert table.key and [name for name in table.key if name not in by_name or by_name[name].nullable] == []
+    assert table.key
+    assert [name for name in table.key if name not in by_name or by_name[name].nullable] == []
 
 
 @every_table
@@ -36,14 +37,16 @@ def test_tables_and_columns_are_named_and_described(table: Table) -> None:
     names = [column.name for column in table.columns]
     assert len(set(names)) == len(names)
     assert [name for name in names if name != name.lower() or " " in name] == []
-    assert table.description.endswith(".") and all(column.description for column in table.columns)
+    assert table.description.endswith(".")
+    assert all(column.description for column in table.columns)
 
 
 @every_table
 def test_an_empty_table_keeps_to_its_own_contract(table: Table) -> None:
     empty = table.empty()
     table.validate(empty)
-    assert table.conform(empty).equals(empty) and list(empty.schema) == [column.name for column in table.columns]
+    assert table.conform(empty).equals(empty)
+    assert list(empty.schema) == [column.name for column in table.columns]
 
 
 def test_table_names_are_unique() -> None:

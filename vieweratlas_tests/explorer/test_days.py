@@ -56,7 +56,8 @@ def site(sandbox: LocalStore) -> Iterator[str]:
 def opened(browser: Browser, page_of_week: Path) -> Iterator[Explorer]:
     with explorer(browser, page_of_week) as page:
         yield page
-        assert not page.requests and not page.errors
+        assert not page.requests
+        assert not page.errors
 
 
 def go_to(page: Explorer, place: int) -> None:
@@ -163,7 +164,8 @@ def test_a_link_names_its_day(browser: Browser, page_of_week: Path, opened: Expl
     with explorer(browser, page_of_week, link) as other:
         assert other.ask("it.atlas.head.date") == "2026-10-07"
     with explorer(browser, page_of_week, "#d=1999-01-01") as other:
-        assert other.ask("it.atlas.head.date") == "2026-10-11" and not other.errors
+        assert other.ask("it.atlas.head.date") == "2026-10-11"
+        assert not other.errors
 
 
 def test_days_go_by_keyboard_and_stay_within_a_phone(browser: Browser, page_of_week: Path, opened: Explorer) -> None:
@@ -176,8 +178,12 @@ def test_days_go_by_keyboard_and_stay_within_a_phone(browser: Browser, page_of_w
     with explorer(browser, page_of_week, viewport=NARROW, has_touch=True, is_mobile=True) as page:
         page.ask("it.select(it.atlas.ranked[0])")
         days, panel = (page.page.locator(each).bounding_box() for each in ("#days", "#panel"))
-        assert days and panel and days["x"] >= 0 and days["x"] + days["width"] <= NARROW["width"]
-        assert panel["y"] + panel["height"] <= days["y"] and panel["height"] <= NARROW["height"] / 2
+        assert days
+        assert panel
+        assert days["x"] >= 0
+        assert days["x"] + days["width"] <= NARROW["width"]
+        assert panel["y"] + panel["height"] <= days["y"]
+        assert panel["height"] <= NARROW["height"] / 2
         assert page.page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
 
 
@@ -193,7 +199,8 @@ def test_a_site_shows_all_its_days(browser: Browser, site: str) -> None:
                 == login
             )
         page.page.wait_for_selector(".trend svg path")
-        assert not page.errors and all(sent.startswith(site) for sent in page.requests)
+        assert not page.errors
+        assert all(sent.startswith(site) for sent in page.requests)
         assert any("/channels/" in sent for sent in page.requests)
         page.page.click("#changes")
         assert page.page.locator("#panel h2").inner_text() == "What changed"
@@ -246,9 +253,8 @@ def test_a_channel_s_file_is_what_the_tables_say(site: str, sandbox: LocalStore)
         expected = dict(its.select(other, "shared_viewers").iter_rows())
         assert {each["channel"]: each["shared"] for each in told["overlaps"]} == expected
         assert [each["shared"] for each in told["overlaps"]] == sorted(expected.values(), reverse=True)
-        assert told["viewers"] == of(nodes[-1], channel) and told["trend"]["viewers"] == [
-            of(n, channel) for n in nodes
-        ]
+        assert told["viewers"] == of(nodes[-1], channel)
+        assert told["trend"]["viewers"] == [of(n, channel) for n in nodes]
         for each in told["trend"]["overlaps"]:
             there = [
                 shared(links, channel, each["channel"])

@@ -68,7 +68,8 @@ def published(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 def opened(browser: Browser, published: Opened) -> Iterator[Explorer]:
     with explorer(browser, published[1]) as page:
         yield page
-        assert not page.requests and not page.errors
+        assert not page.requests
+        assert not page.errors
 
 
 def test_it_loads_nothing_and_is_small(published: Opened, opened: Explorer) -> None:
@@ -105,7 +106,8 @@ def test_a_channel_is_found_by_keyboard_alone_with_all_its_overlaps(published: O
     assert page.get_attribute("#search", "aria-activedescendant") == "result-0"
     page.keyboard.press("Enter")
     written_so = dict(atlas.channels.select("channel", "name").iter_rows())
-    assert page.locator("#panel h2").inner_text() == written_so[name] and written_so[name] in page.inner_text("#live")
+    assert page.locator("#panel h2").inner_text() == written_so[name]
+    assert written_so[name] in page.inner_text("#live")
     its = atlas.edges.filter((pl.col("channel_a") == name) | (pl.col("channel_b") == name)).with_columns(
         other=pl.when(pl.col("channel_a") == name).then("channel_b").otherwise("channel_a")
     )
@@ -115,10 +117,12 @@ def test_a_channel_is_found_by_keyboard_alone_with_all_its_overlaps(published: O
     assert page.locator("#panel .rows .name").all_inner_texts() == [written_so[each] for each in listed]
     shared = dict(its.select("other", "shared_viewers").iter_rows())
     expected = sorted(shared.values(), reverse=True)
-    assert [shared[other] for other in listed] == expected[: len(listed)] and len(listed) == min(60, its.height)
+    assert [shared[other] for other in listed] == expected[: len(listed)]
+    assert len(listed) == min(60, its.height)
     assert opened.ask("it.state.lit.size") == its.height + 1
     x, y = opened.on_screen(opened.ask("it.state.selected"))
-    assert 290 < x < 1440 and 0 < y < 900
+    assert 290 < x < 1440
+    assert 0 < y < 900
     page.keyboard.press("Escape")
     page.keyboard.press("Escape")
     assert page.locator("#panel").is_hidden()
@@ -150,7 +154,8 @@ def test_a_link_shows_the_same_in_a_window_of_another_size(
 def test_a_bad_link_is_harmless(browser: Browser, published: Opened, link: str) -> None:
     with explorer(browser, published[1], link) as page:
         page.settle()
-        assert not page.errors and page.page.locator("#panel img, #panel script").count() == 0
+        assert not page.errors
+        assert page.page.locator("#panel img, #panel script").count() == 0
         assert page.page.locator("#panel").is_hidden() == ("c=" not in link)
         assert page.ask("it.labels.named.length") > 0
 
@@ -190,7 +195,8 @@ def test_the_legend_counts_everybody_and_isolates_a_community(published: Opened,
     button.click()
     assert button.get_attribute("aria-pressed") == "true"
     label, reason, size = atlas.ranked.select("label", "reason", "channels").row(1)
-    assert opened.page.locator("#panel h2").inner_text() == label and reason in opened.page.inner_text("#panel")
+    assert opened.page.locator("#panel h2").inner_text() == label
+    assert reason in opened.page.inner_text("#panel")
     assert opened.ask("[...it.atlas.ranked].filter(c => it.state.shows(c)).length") == size
     opened.settle()
     assert opened.ask("it.labels.named.every(c => it.state.shows(c))")
@@ -211,7 +217,8 @@ def test_games_and_languages_filter_the_map(published: Opened, opened: Explorer)
         both = atlas.nodes.filter(game_name=game, language=language).height
         assert opened.ask("[...it.atlas.ranked].filter(c => it.state.shows(c)).length") == both
         opened.page.click("#reset")
-        assert opened.ask("it.state.isFiltered") is False and opened.page.input_value("#game") == ""
+        assert opened.ask("it.state.isFiltered") is False
+        assert opened.page.input_value("#game") == ""
 
 
 def test_names_follow_at_once_what_is_looked_at(opened: Explorer) -> None:
@@ -227,7 +234,8 @@ def test_names_go_with_a_map_that_is_pulled_and_are_chosen_anew_when_it_rests(op
     opened.page.mouse.move(1250, 310)
     opened.settle()
     moved = opened.ask("new DOMMatrix(getComputedStyle(document.querySelector('#countries')).transform)")
-    assert moved["e"] == pytest.approx(-50, abs=1) and moved["f"] == pytest.approx(10, abs=1)
+    assert moved["e"] == pytest.approx(-50, abs=1)
+    assert moved["f"] == pytest.approx(10, abs=1)
     opened.page.mouse.up()
     opened.when("document.querySelector('#countries').style.transform === ''")
     named = opened.ask("it.labels.named.map(c => it.map.channelOnScreen(c)).every(([x, y]) => x > 0 && y > 0)")
@@ -248,7 +256,8 @@ def test_a_picture_can_be_saved(published: Opened, opened: Explorer) -> None:
     with Image.open(download.value.path()) as image:
         pixels = np.asarray(image.convert("RGB"))
     assert download.value.suggested_filename == f"viewer-atlas-{published[0].day}.png"
-    assert pixels.shape == (900, 1440, 3) and len(np.unique(pixels.reshape(-1, 3), axis=0)) > 200
+    assert pixels.shape == (900, 1440, 3)
+    assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 200
 
 
 @pytest.mark.parametrize("scheme", ["dark", "light"])
@@ -291,14 +300,17 @@ def test_on_a_phone_it_fits_and_details_are_a_sheet(browser: Browser, published:
         assert page.page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
         page.ask("it.select(it.atlas.ranked[0])")
         box = page.page.locator("#panel").bounding_box()
-        assert box is not None and box["height"] <= 0.5 * NARROW["height"] and box["y"] > 0.4 * NARROW["height"]
+        assert box is not None
+        assert box["height"] <= 0.5 * NARROW["height"]
+        assert box["y"] > 0.4 * NARROW["height"]
         page.page.click("#legend summary")
         smallest = page.page.evaluate(
             """() => Math.min(...[...document.querySelectorAll(
                 "#tools button, #panel button, #legend button, #search")]
                 .filter(each => each.offsetParent).map(each => Math.min(each.offsetWidth, each.offsetHeight)))"""
         )
-        assert smallest >= 24 and not page.errors
+        assert smallest >= 24
+        assert not page.errors
 
 
 def test_names_are_text_whatever_they_hold(browser: Browser, tmp_path: Path) -> None:
@@ -311,10 +323,13 @@ def test_names_are_text_whatever_they_hold(browser: Browser, tmp_path: Path) -> 
         page.page.fill("#search", "script")
         page.page.click("#legend li button")
         page.settle()
-        assert page.page.evaluate("() => window.hacked === undefined") and not page.errors and not page.requests
+        assert page.page.evaluate("() => window.hacked === undefined")
+        assert not page.errors
+        assert not page.requests
         assert page.page.locator("#panel img, #results img, #legend img").count() == 0
 
 
 def test_an_empty_atlas_opens_too(browser: Browser, tmp_path: Path) -> None:
     with explorer(browser, written(empty_atlas(), tmp_path / "empty.html")) as page:
-        assert not page.errors and page.ask("it.atlas.size") == 0
+        assert not page.errors
+        assert page.ask("it.atlas.size") == 0

@@ -56,8 +56,10 @@ def seen_in_lake(store: ObjectStore) -> Seen:
         for channel, minute, chatters, count in rows.select(
             "channel", "bucket_start", "chatters", "viewer_count"
         ).iter_rows():
-            assert minute.date() == day and (channel, minute) not in found
-            assert chatters == sorted(set(chatters)) and count == len(chatters)
+            assert minute.date() == day
+            assert (channel, minute) not in found
+            assert chatters == sorted(set(chatters))
+            assert count == len(chatters)
             found[channel, minute] = set(chatters)
     return found
 

@@ -153,7 +153,8 @@ def test_gephi_1_2_is_the_same_with_its_own_namespaces(tmp_path: Path) -> None:
 
     one, two = _read(tmp_path, older), _read(tmp_path, GEPHI_13)
 
-    assert one.graph.nodes.equals(two.graph.nodes) and one.graph.edges.equals(two.graph.edges)
+    assert one.graph.nodes.equals(two.graph.nodes)
+    assert one.graph.edges.equals(two.graph.edges)
     assert one.reference.equals(two.reference)
 
 
@@ -220,7 +221,8 @@ def test_weights_may_be_coefficients_and_thresholds_hold(tmp_path: Path) -> None
 
     assert atlas.graph.edges.rows() == [("ibai", "xqcow", None, None, 0.5, None)]
     kept = _read(tmp_path, GEPHI_13, overlap_threshold=2, min_channel_viewers=900_000)
-    assert kept.graph.edges.is_empty() and kept.graph.nodes["channel"].to_list() == ["lone", "xqcow"]
+    assert kept.graph.edges.is_empty()
+    assert kept.graph.nodes["channel"].to_list() == ["lone", "xqcow"]
 
 
 LAUGHS = """<?xml version="1.0"?>

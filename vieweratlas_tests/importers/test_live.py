@@ -55,7 +55,8 @@ def test_a_snapshot_lands_whole_in_its_hour(folder: Path, store: LocalStore) -> 
     done = take_in(folder, store)
 
     (key,) = store.list_files("raw/snapshots/2020/")
-    assert key.startswith("raw/snapshots/2020/03/01/12/import-live-") and key.endswith(".parquet")
+    assert key.startswith("raw/snapshots/2020/03/01/12/import-live-")
+    assert key.endswith(".parquet")
     assert raw(store).to_dicts() == [
         {
             "channel": "under_score",
@@ -78,7 +79,8 @@ def test_a_snapshot_lands_whole_in_its_hour(folder: Path, store: LocalStore) -> 
         }
     ]
     assert done.report.counts == {"files accepted": 1, "snapshots accepted": 1, "hours written": 1}
-    assert done.written == {NOON: 1} and done.known == {NOON}
+    assert done.written == {NOON: 1}
+    assert done.known == {NOON}
 
 
 def test_fields_go_by_their_other_names_too(folder: Path, store: LocalStore) -> None:
@@ -379,4 +381,5 @@ def test_one_file_is_taken_as_a_folder_is_and_an_empty_folder_is_told(folder: Pa
     assert raw(store)["origin"].to_list() == ["alpha_20200301_120030.json"]
     path.unlink()
     empty = take_in(folder, store)
-    assert reasons(empty) == {str(folder): "holds no file that ends in .json or .csv"} and not empty.took_any
+    assert reasons(empty) == {str(folder): "holds no file that ends in .json or .csv"}
+    assert not empty.took_any

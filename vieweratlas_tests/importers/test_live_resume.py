@@ -81,7 +81,8 @@ def test_again_changes_not_one_byte(folder: Path, store: LocalStore) -> None:
 
     assert state(store) == before
     assert second.report.counts == {"files already there": 14, "hours written": 0}
-    assert second.written == {} and second.known == first.known == set(first.written)
+    assert second.written == {}
+    assert second.known == first.known == set(first.written)
     assert seen_in_lake(store) == seen_by_hand(TOLD)
 
 
@@ -125,7 +126,8 @@ def test_a_file_that_has_grown_adds_what_is_new(folder: Path, store: LocalStore)
 
     done = take_in(folder, store)
 
-    assert done.report.counts["files accepted"] == 1 and done.report.counts["files already there"] == 13
+    assert done.report.counts["files accepted"] == 1
+    assert done.report.counts["files already there"] == 13
     assert seen_in_lake(store) == seen_by_hand([*TOLD, extra])
 
 
@@ -152,10 +154,12 @@ def test_a_file_with_bad_rows_is_read_again_and_told_again_and_taken_when_mended
     again = take_in(folder, store)
 
     assert reasons(again) == {"c.csv:3": "timestamp 'noon' is not a time in ISO 8601"}
-    assert state(store) == before and again.report.counts["files already there"] == 15
+    assert state(store) == before
+    assert again.report.counts["files already there"] == 15
     write_csv(folder / "c.csv", header, [rows[0], ("alpha", "bob", 1, "", "", "2020-03-01T21:00Z")])
     mended = take_in(folder, store)
-    assert mended.report.rejections == [] and mended.report.counts["files accepted"] == 1
+    assert mended.report.rejections == []
+    assert mended.report.counts["files accepted"] == 1
     assert "bob" in seen_in_lake(store)["alpha", START]
 
 

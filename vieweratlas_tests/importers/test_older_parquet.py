@@ -147,7 +147,8 @@ def test_where_the_records_tell_no_time_the_reason_says_what_to_add(
     report, _ = take_in_parquet(folder, store)
 
     (reason,) = reasons(report).values()
-    assert "creation time is not known" in reason and "add channel, vod_id, created_at to vods.csv" in reason
+    assert "creation time is not known" in reason
+    assert "add channel, vod_id, created_at to vods.csv" in reason
     (folder / "vods.csv").write_text("channel,vod_id,created_at\nalpha,77,2026-07-08T12:02:51Z\n")
     assert take_in_parquet(folder, store)[0].rejections == []
     assert store.download_parquet(KEY, PRESENCE)["bucket_start"].to_list() == STARTS
@@ -184,7 +185,8 @@ def test_a_flat_file_that_cannot_be_used_is_named_and_the_others_are_taken(
     report, _ = take_in_parquet(folder, store)
 
     ((place, told),) = reasons(report).items()
-    assert place.startswith("a.parquet") and reason in told
+    assert place.startswith("a.parquet")
+    assert reason in told
     assert store.list_files(lake.VOD_PRESENCE) == [lake.vod_presence("alpha", "78")]
 
 

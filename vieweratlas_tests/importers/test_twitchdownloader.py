@@ -95,7 +95,8 @@ def test_a_fault_is_told_without_repeating_what_stands_around_it(
     report, _ = take_in_chat(file, store)
 
     told = reasons(report)["77.json"]
-    assert told.startswith("is not JSON near byte ") and fault in told
+    assert told.startswith("is not JSON near byte ")
+    assert fault in told
     assert not any(word in told for word in ("what-", "secret", "ann", "bob", "\n"))
     assert store.list_files() == []
 
@@ -194,7 +195,8 @@ def test_a_vod_without_a_creation_time_is_rejected_until_somebody_tells_it(
     report, _ = take_in_chat(file, store)
 
     assert "video.created_at is missing" in reasons(report)["77.json"]
-    assert "vods.csv" in reasons(report)["77.json"] and "--created-at" in reasons(report)["77.json"]
+    assert "vods.csv" in reasons(report)["77.json"]
+    assert "--created-at" in reasons(report)["77.json"]
     assert store.list_files() == []
     assert take_in_chat(file, store, created_at=START)[0].rejections == []
     start = store.download_parquet(KEY, PRESENCE)["bucket_start"][0]

@@ -123,7 +123,8 @@ def test_a_vod_whose_creation_time_was_corrected_leaves_its_old_day(tmp_path: Pa
     assert store.download_parquet(KEY, PRESENCE)["bucket_start"].to_list() == [LATER]
     report, days = take_in_chat(tmp_path / "chat/77.json", store, created_at=LATER)
     assert days == [DayImported(LATER.date(), 0, 0, 1)]
-    assert report.counts["VODs already there"] == 1 and not report.counts["VODs moved from another day"]
+    assert report.counts["VODs already there"] == 1
+    assert not report.counts["VODs moved from another day"]
 
 
 @pytest.mark.parametrize("replace", [True, False])

@@ -228,7 +228,8 @@ def test_a_file_that_is_cut_off_keeps_back_its_vods_also_those_with_rows_elsewhe
     report, _ = take_in_json(folder, store)
 
     told = reasons(report)
-    assert told["b.json"].startswith("is not JSON near byte") and "cut off" in told["b.json"]
+    assert told["b.json"].startswith("is not JSON near byte")
+    assert "cut off" in told["b.json"]
     assert told["a.json, b.json: VOD 77 of alpha"] == "the file cannot be read to its end"
     assert store.list_files(lake.VOD_PRESENCE) == [lake.vod_presence("alpha", "78")]
 
@@ -239,7 +240,8 @@ def test_where_no_record_tells_the_time_the_reason_says_what_to_add(store: Local
     report, _ = take_in_json(folder, store)
 
     reason = reasons(report)["a.json: VOD 77 of alpha"]
-    assert "creation time is not known" in reason and "add channel, vod_id, created_at to vods.csv" in reason
+    assert "creation time is not known" in reason
+    assert "add channel, vod_id, created_at to vods.csv" in reason
     (folder / "vods.csv").write_text(
         "channel,vod_id,created_at,title\nAlpha,77,2026-07-08T12:02:51Z,told\nbeta,1,2020-01-01,\n"
     )
@@ -274,7 +276,8 @@ def test_a_file_without_records_leaves_the_lake_empty(store: LocalStore, folder:
     report, days = take_in_json(folder, store)
 
     assert (report.rejections == []) == (text == "[]")
-    assert days == [] and store.list_files() == []
+    assert days == []
+    assert store.list_files() == []
 
 
 def test_many_records_pass_through_in_batches(

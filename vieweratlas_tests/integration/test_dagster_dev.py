@@ -90,7 +90,8 @@ def test_a_backfill_of_ten_days_makes_every_partition(tmp_path: Path) -> None:
     assert {day: store.download_bytes(live_presence(day)) for day in DAYS} == made_up
     logged = (tmp_path / "home/vieweratlas.log").read_text()
     for day in DAYS:
-        assert (copies / f"{day}/community_graph.png").exists() and (copies / f"{day}/quality_report.json").exists()
+        assert (copies / f"{day}/community_graph.png").exists()
+        assert (copies / f"{day}/quality_report.json").exists()
         assert f"overlap_graph of {day} sealed" in logged, "runs tell the log of their settings"
     last = sealed.record("overlap_graph", DAYS[-1])
     assert last is not None

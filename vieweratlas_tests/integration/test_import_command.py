@@ -32,8 +32,10 @@ def test_chat_of_twitchdownloader_goes_in_past_broken_files_and_only_once(comman
 
     printed = command.run("import", "twitchdownloader", str(folder))
 
-    assert "VODs accepted" in printed and "comments whose writer is not known, left out" in printed
-    assert "b.json: video.created_at is missing" in printed and "--created-at" in printed
+    assert "VODs accepted" in printed
+    assert "comments whose writer is not known, left out" in printed
+    assert "b.json: video.created_at is missing" in printed
+    assert "--created-at" in printed
     assert materialized(command, "vod_presence") == materialized(command, "vod_catalog") == {"2026-07-08"}
     command.run("import", "twitchdownloader", str(folder / "b.json"), "--created-at", "2026-07-01T10:00:00Z")
     assert materialized(command, "vod_catalog") == {"2026-07-08", "2026-07-01"}

@@ -94,7 +94,8 @@ def test_the_atlas_of_pseudonyms_is_the_atlas_of_plain_names(tmp_path: Path, ins
     assert audience(at_the_door).equals(audience(on_rebuild))
     viewers = set(audience(plain)["viewer"])
     assert set(audience(at_the_door)["viewer"]) == set(names.stored(pl.Series(sorted(viewers))))
-    assert "nightbot" not in viewers and len(viewers) == 17
+    assert "nightbot" not in viewers
+    assert len(viewers) == 17
 
 
 def test_live_and_vod_of_one_minute_count_once_though_one_was_stored_plain(
@@ -201,14 +202,17 @@ def test_from_a_new_key_to_an_erased_viewer(command: Command, tmp_path: Path) ->
     viewers = {
         name for each in presence for row in store.download_parquet(each, PRESENCE)["chatters"] for name in row
     }
-    assert viewers and all(name.startswith("p.") for name in viewers)
+    assert viewers
+    assert all(name.startswith("p.") for name in viewers)
     login, pseudonym = command.run("privacy", "names", " Ann", **keyed).split()
-    assert login == "ann" and pseudonym in viewers
+    assert login == "ann"
+    assert pseudonym in viewers
 
     erased = min(viewers)
     before = {each: store.download_bytes(each) for each in store.list_files()}
     said = command.run("erase", "--viewer", erased, "--dry-run", **keyed)
-    assert "Would be erased" in said and "vieweratlas analyze --from" in said
+    assert "Would be erased" in said
+    assert "vieweratlas analyze --from" in said
     assert {each: store.download_bytes(each) for each in store.list_files()} == before
     printed += said + command.run("erase", "--viewer", erased, **keyed)
     assert "add `viewer NAME` to the opt-out list" in printed
@@ -234,7 +238,8 @@ def test_from_a_new_key_to_an_erased_viewer(command: Command, tmp_path: Path) ->
     for form in (secret, secret.upper(), bytes.fromhex(secret).decode("latin-1")):
         assert form not in printed
     for data in bytes_of(command.root, tmp_path / "home"):
-        assert secret.encode() not in data and bytes.fromhex(secret) not in data
+        assert secret.encode() not in data
+        assert bytes.fromhex(secret) not in data
 
 
 @pytest.mark.parametrize(
@@ -267,12 +272,14 @@ def test_erasing_all_who_opted_out_tells_dagster_that_presence_has_changed(comma
 
     printed = command.run("erase", "--opted-out", **listed)
 
-    assert f"1 day(s) affected: {DAY}" in printed and "opt-out list" not in printed
+    assert f"1 day(s) affected: {DAY}" in printed
+    assert "opt-out list" not in printed
     rows = LocalStore(command.root).download_parquet(lake.live_presence(DAY), PRESENCE)
     assert not {"ann1", "ann2"} & {name for row in rows["chatters"] for name in row}
     with dg.DagsterInstance.from_config(str(tmp_path / "home")) as instance:
         assert instance.get_materialized_partitions(dg.AssetKey("live_presence")) == {str(DAY)}
         [event] = instance.fetch_materializations(dg.AssetKey("live_presence"), limit=5).records
     metadata = event.asset_materialization.metadata
-    assert metadata["origin"].value == "erase" and metadata["rows_changed"].value == 3
+    assert metadata["origin"].value == "erase"
+    assert metadata["rows_changed"].value == 3
     assert "ann" not in str(metadata)

@@ -100,8 +100,10 @@ def test_the_figures_are_those_of_the_queue(tmp_path: Path) -> None:
     )
     assert (stats.completed_last_hour, stats.failed_last_hour) == (1, 0)
     assert (stats.seconds_a_vod, stats.seconds_a_vod_last_hour) == (7.0, 4.0)
-    assert stats.oldest_pending == NOW and stats.last_completed == NOW + dt.timedelta(hours=2)
-    assert stats.reasons == {"gone": 1} and stats.attempts == {1: 5}
+    assert stats.oldest_pending == NOW
+    assert stats.last_completed == NOW + dt.timedelta(hours=2)
+    assert stats.reasons == {"gone": 1}
+    assert stats.attempts == {1: 5}
 
 
 @pytest.fixture
@@ -174,7 +176,9 @@ COLLECTOR = CollectorMetrics(
 
 def test_of_a_collector_that_has_fallen_silent_only_the_age_of_its_last_minute_is_told() -> None:
     alive = values(list(metrics.of_collector(COLLECTOR, "one", COLLECTOR.at + 30)))
-    assert alive["SnapshotAgeSeconds/one"] == 100 and alive["ChannelsJoined/one"] == 2 and alive["Coverage/one"] == 90
+    assert alive["SnapshotAgeSeconds/one"] == 100
+    assert alive["ChannelsJoined/one"] == 2
+    assert alive["Coverage/one"] == 90
     assert values(list(metrics.of_collector(COLLECTOR, "one", COLLECTOR.at + 3600))) == {
         "SnapshotAgeSeconds/one": 3670
     }
@@ -222,7 +226,8 @@ def test_prometheus_reads_every_value() -> None:
         ): each.value
         for each in SOME
     }
-    assert read == expected and read["vieweratlas_queue_vods", ("state", "pending")] == 1200
+    assert read == expected
+    assert read["vieweratlas_queue_vods", ("state", "pending")] == 1200
 
 
 def test_embedded_metrics_hold_every_value_under_its_dimension() -> None:
@@ -231,7 +236,8 @@ def test_embedded_metrics_hold_every_value_under_its_dimension() -> None:
         assert line["_aws"]["Timestamp"] == 1000 * NOW.timestamp()
         [directive] = line["_aws"]["CloudWatchMetrics"]
         [names] = directive["Dimensions"]
-        assert directive["Namespace"] == "ViewerAtlas/test" and len(directive["Metrics"]) <= 100
+        assert directive["Namespace"] == "ViewerAtlas/test"
+        assert len(directive["Metrics"]) <= 100
         for told in directive["Metrics"]:
             read[told["Name"], *(line[name] for name in names)] = line[told["Name"]]
     assert read == {(each.metric.name, *each.labels.values()): each.value for each in SOME}

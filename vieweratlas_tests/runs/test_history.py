@@ -42,7 +42,8 @@ def test_a_run_that_was_killed_gives_its_place_in_a_pool_back(
 
         killed, other = (instance.add_run(dg.DagsterRun(job_name="collect")) for _ in range(2))
         log.initialize_concurrency_limit_to_default("collector")
-        assert gets_a_place(killed) and not gets_a_place(other)
+        assert gets_a_place(killed)
+        assert not gets_a_place(other)
         instance.report_run_failed(killed)
         assert not gets_a_place(other)
         later = dt.datetime.now(dt.UTC) + dt.timedelta(minutes=2)

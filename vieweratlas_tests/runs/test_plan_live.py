@@ -82,7 +82,8 @@ def test_raw_hours_that_cannot_be_read_are_told_and_the_other_days_are_made(stor
 
     failures = execute(settings, plan_analysis(settings, DAYS[1], DAYS[1]), instance)
 
-    assert len(failures) == 1 and f"{DAYS[0]}: none of the 1 raw object(s)" in failures[0]
+    assert len(failures) == 1
+    assert f"{DAYS[0]}: none of the 1 raw object(s)" in failures[0]
     assert len(viewers(store, DAYS[1])) == 16
     assert SealedPartitions(store).record("gephi_export", DAYS[1]) is not None
 

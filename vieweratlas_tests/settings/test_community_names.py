@@ -35,7 +35,8 @@ def test_what_is_no_name_is_told_with_the_file(tmp_path: Path, text: str, told: 
     file.write_text(text)
     with pytest.raises(SettingsError) as raised:
         read_community_names(file)
-    assert told in str(raised.value) and str(file) in str(raised.value)
+    assert told in str(raised.value)
+    assert str(file) in str(raised.value)
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:

@@ -255,7 +255,8 @@ def test_the_bucket_of_a_vod_is_the_live_one() -> None:
 @pytest.mark.parametrize("key", keys())
 def test_every_setting_says_what_it_does(key: str) -> None:
     description = keys()[key].description
-    assert description and description.endswith(".")
+    assert description
+    assert description.endswith(".")
 
 
 def test_secrets_are_known_as_such() -> None:

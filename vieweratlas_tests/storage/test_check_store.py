@@ -132,7 +132,10 @@ def test_a_store_that_checks_no_key_is_asked_to_write_nothing_beyond_its_root() 
     assert any("not refused: upload_bytes('a/./b')" in objection for objection in found)
     assert touched
     for key in touched:
-        assert key and not key.startswith("/") and not key.endswith("/") and ".." not in key.split("/")
+        assert key
+        assert not key.startswith("/")
+        assert not key.endswith("/")
+        assert ".." not in key.split("/")
 
 
 def test_a_store_of_the_least_lacks_only_what_it_does_not_tell() -> None:

@@ -344,7 +344,8 @@ def test_channels_stay_whole_wherever_row_groups_end_and_vods_lie(store: LocalSt
     read = _read(store, find_day(store, DAY))
 
     assert sorted(read.presence["channel"]) == sorted([*live, *(channel for channel, _ in vods)])
-    assert read.files_read == {"live": 1, "vod": len(vods)} and read.rejected == []
+    assert read.files_read == {"live": 1, "vod": len(vods)}
+    assert read.rejected == []
 
 
 def test_live_presence_that_is_not_sorted_is_rejected_whole(store: LocalStore) -> None:
@@ -352,7 +353,8 @@ def test_live_presence_that_is_not_sorted_is_rejected_whole(store: LocalStore) -
 
     read = _read(store, find_day(store, DAY))
 
-    assert read.presence.is_empty() and "not sorted by channel" in read.rejected[0].reason
+    assert read.presence.is_empty()
+    assert "not sorted by channel" in read.rejected[0].reason
 
 
 def test_a_vod_with_rows_of_another_channel_is_rejected(store: LocalStore) -> None:
@@ -361,4 +363,5 @@ def test_a_vod_with_rows_of_another_channel_is_rejected(store: LocalStore) -> No
 
     read = _read(store, find_day(store, DAY))
 
-    assert read.presence.is_empty() and "1 row(s) of channel 'c2'" in read.rejected[0].reason
+    assert read.presence.is_empty()
+    assert "1 row(s) of channel 'c2'" in read.rejected[0].reason

@@ -169,12 +169,14 @@ def test_an_audience_is_what_it_would_be_had_the_viewer_never_written(tmp_path: 
     sealed = SealedPartitions(store)
     for day in (DAY, NEXT):
         erased = sealed.record("channel_audience", day)
-        assert erased is not None and erased.made_from == ""
+        assert erased is not None
+        assert erased.made_from == ""
         tables = {table: sealed.table(erased, table) for table in (CHANNEL_AUDIENCE, CHANNEL_ACTIVITY)}
         report = sealed.file(erased, lake.atlas_file(day, "quality_report.json"))
         make_audience(tmp_path, day)
         made = sealed.record("channel_audience", day)
-        assert made is not None and made.facts == erased.facts
+        assert made is not None
+        assert made.facts == erased.facts
         assert made.files == erased.files
         assert all(sealed.table(made, table).equals(was) for table, was in tables.items())
         assert json.loads(sealed.file(made, lake.atlas_file(day, "quality_report.json"))) == json.loads(report)
@@ -273,7 +275,8 @@ def test_what_cannot_be_read_is_told_and_does_not_stop_the_rest(tmp_path: Path) 
     assert any("vod=9/part-0000.parquet is cut off" in told for told in done.left)
     assert any("old.json holds the name and is no Parquet table" in told for told in done.left)
     # A chat that nobody can read is not kept.
-    assert not store.exists(broken) and done.files["raw VOD chat"] == 2
+    assert not store.exists(broken)
+    assert done.files["raw VOD chat"] == 2
     assert done.files["audience"] == 2
 
 
@@ -291,9 +294,11 @@ def test_half_written_files_go_and_those_that_may_be_being_written_are_told(tmp_
     for path, age in ((old, dt.timedelta(hours=1)), (new, dt.timedelta(minutes=1))):
         path.write_bytes(b"PAR1 ann")
         os.utime(path, ((NOW - age).timestamp(),) * 2)
-    assert run(store, "ann", dry_run=True).files["half-written files"] == 1 and old.exists()
+    assert run(store, "ann", dry_run=True).files["half-written files"] == 1
+    assert old.exists()
     done = run(store, "ann")
-    assert not old.exists() and new.exists()
+    assert not old.exists()
+    assert new.exists()
     assert done.files["half-written files"] == 1
     assert [told for told in done.left if f"{tmp_path}/.incoming/new may be being written" in told] == done.left
 

@@ -111,7 +111,8 @@ def test_an_importer_keeps_one_object_an_hour_and_leaves_those_of_others(store: 
 
     assert not add_to_hour(store, NOON, "import-live", rows(NOON, "bob", origin="other")).written
 
-    assert {key: store.download_bytes(key) for key in objects(store)} == before and len(before) == 2
+    assert {key: store.download_bytes(key) for key in objects(store)} == before
+    assert len(before) == 2
     assert chatters(store) == {"collector-1": ["zoe"], "file": ["ann"], "other": ["bob"]}
 
 
@@ -122,7 +123,8 @@ def test_earlier_rows_of_an_origin_go_where_that_is_asked(store: LocalStore) -> 
     assert chatters(store) == {"file": ["cid"], "other": ["bob"]}
 
     assert add_to_hour(store, NOON, "import-live", RAW_SNAPSHOTS.empty(), without={"file", "other"}).written
-    assert chatters(store) == {} and len(objects(store)) == 1
+    assert chatters(store) == {}
+    assert len(objects(store)) == 1
     empty = NOON.replace(hour=3)
     assert not add_to_hour(store, empty, "import-live", RAW_SNAPSHOTS.empty(), without={"file"}).written
 
@@ -145,6 +147,7 @@ def test_a_broken_object_stays_and_rows_go_beside_it(store: LocalStore) -> None:
 
     added = add_to_hour(store, NOON, "import-live", rows(NOON, "bob"))
 
-    assert added.written and [file.key for file in added.rejected] == [broken]
+    assert added.written
+    assert [file.key for file in added.rejected] == [broken]
     assert store.download_bytes(broken) == b"PAR1"
     assert chatters(store) == {"file": ["bob"]}

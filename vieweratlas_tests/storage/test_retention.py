@@ -92,7 +92,8 @@ def test_what_has_no_age_stays_and_is_told(tmp_path: Path, monkeypatch: pytest.M
     ageless = [StoredObject(key, 5)]
     monkeypatch.setattr(store, "list_objects", lambda prefix, suffix="": ageless if key.startswith(prefix) else [])
     done, unknown = run(store, Retention())
-    assert store.exists(key) and not done.files
+    assert store.exists(key)
+    assert not done.files
     assert unknown == [store.uri(key)]
 
 
@@ -131,8 +132,10 @@ def test_presence_goes_by_the_day_of_the_minute_or_of_the_vod_s_creation(tmp_pat
     done, _ = run(store, Retention(presence_days=10))
 
     assert store.list_files(f"{lake.PRESENCE}/") == sorted(kept)
-    assert done.files == {"presence": 4} and done.days == {old}
-    assert store.exists(atlas) and store.download_bytes(lake.channel_audience(old)) == b"pairs"
+    assert done.files == {"presence": 4}
+    assert done.days == {old}
+    assert store.exists(atlas)
+    assert store.download_bytes(lake.channel_audience(old)) == b"pairs"
     assert done.without_audience == []
     assert is_pruned(SealedPartitions(store), old)
     assert len(store.list_files(f"{lake.VOD_CATALOG}/")) == 2

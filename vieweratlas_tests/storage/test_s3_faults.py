@@ -115,4 +115,5 @@ def test_who_may_only_read_is_refused_and_changes_nothing(
     ):
         with pytest.raises(StorageError, match="AccessDenied; allow s3:ListBucket"):
             use()
-    assert reading.download_bytes("one") == b"kept" and reading.list_files() == ["one"]
+    assert reading.download_bytes("one") == b"kept"
+    assert reading.list_files() == ["one"]

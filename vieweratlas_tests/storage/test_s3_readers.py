@@ -80,7 +80,8 @@ def test_polars_reads_audiences(s3_store: ObjectStore, audience: pl.DataFrame, f
     found = pl.scan_parquet(files, hive_partitioning=True, storage_options=for_polars)
     assert found.select(audience.columns).collect().sort(KEY).equals(audience)
     one_day = found.filter(pl.col("date") == DAYS[1]).select(audience.columns).collect()
-    assert one_day.sort(KEY).equals(audience.filter(pl.col("date") == DAYS[1])) and one_day.height == 2
+    assert one_day.sort(KEY).equals(audience.filter(pl.col("date") == DAYS[1]))
+    assert one_day.height == 2
 
 
 def test_pyarrow_reads_audiences(s3_store: ObjectStore, audience: pl.DataFrame, file_system: fs.S3FileSystem) -> None:

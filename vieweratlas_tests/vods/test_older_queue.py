@@ -49,7 +49,8 @@ def test_each_entry_is_taken_over_as_it_was(tmp_path: Path, wrapped: bool) -> No
     assert [line.partition(": ")[0] for line in rejected] == [
         f"vod_queue.json, entry {number}" for number in range(6, 11)
     ]
-    assert "status is 'gone'" in rejected[0] and "vod_created_at is None" in rejected[1]
+    assert "status is 'gone'" in rejected[0]
+    assert "vod_created_at is None" in rejected[1]
     database = Database(f"sqlite:///{tmp_path}/queue.db")
     queue = VodQueue(database)
     assert queue.add_older(entries) == 5
@@ -66,7 +67,8 @@ def test_each_entry_is_taken_over_as_it_was(tmp_path: Path, wrapped: bool) -> No
     assert row["channel"] == "ann"
     assert row["vod_created_at"] == dt.datetime(2026, 10, 3, 18, 0, 7, tzinfo=dt.UTC)
     claim = queue.claim("one")
-    assert claim is not None and claim.attempt == 3
+    assert claim is not None
+    assert claim.attempt == 3
     database.close()
 
 

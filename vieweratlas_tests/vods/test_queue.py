@@ -104,7 +104,8 @@ def test_a_vod_is_completed_by_who_holds_it_with_what_came_of_it(queue: VodQueue
     queue.complete(claim, FIGURES)
     (row,) = queue.rows()
     assert (row["state"], row["comments"], row["chatters"], row["attempts"]) == (State.COMPLETED, 100, 20, 1)
-    assert row["completed_at"] is not None and row["vod_created_at"] == CREATED
+    assert row["completed_at"] is not None
+    assert row["vod_created_at"] == CREATED
     with pytest.raises(LeaseLostError):
         queue.fail(claim, "too late")
     assert queue.claim("two") is None
@@ -115,12 +116,14 @@ def test_failed_attempts_rest_longer_each_time_and_end_after_the_fifth(queue: Vo
     queue.add(vods(1))
     for attempt in range(1, MOST_ATTEMPTS + 1):
         claim = queue.claim("one")
-        assert claim is not None and claim.attempt == attempt
+        assert claim is not None
+        assert claim.attempt == attempt
         state = queue.fail(claim, "HTTP 500")
         if attempt < MOST_ATTEMPTS:
             assert state == State.PENDING
             clock.now += backoff_s(attempt) - 1
-            assert queue.claim("one") is None and queue.due() == {}
+            assert queue.claim("one") is None
+            assert queue.due() == {}
             clock.now += 1
             assert list(queue.due().values()) == [attempt]
     assert state == State.FAILED
@@ -129,7 +132,8 @@ def test_failed_attempts_rest_longer_each_time_and_end_after_the_fifth(queue: Vo
     assert queue.rows()[0]["reason"] == "HTTP 500"
     assert queue.retry() == 1
     again = queue.claim("one")
-    assert again is not None and again.attempt == 1
+    assert again is not None
+    assert again.attempt == 1
 
 
 def test_the_vod_of_a_dead_worker_is_taken_up_by_another_and_the_dead_one_changes_nothing(
@@ -142,7 +146,8 @@ def test_the_vod_of_a_dead_worker_is_taken_up_by_another_and_the_dead_one_change
     assert queue.claim("other") is None
     clock.now += 1
     other = queue.claim("other")
-    assert other is not None and other.attempt == 2
+    assert other is not None
+    assert other.attempt == 2
     for end in (
         lambda: queue.complete(dead, FIGURES),
         lambda: queue.fail(dead, "late"),
@@ -184,7 +189,8 @@ def test_a_vod_that_is_given_back_has_lost_no_attempt(queue: VodQueue) -> None:
     queue.add(vods(1))
     for _ in range(MOST_ATTEMPTS + 2):
         claim = queue.claim("one")
-        assert claim is not None and claim.attempt == 1
+        assert claim is not None
+        assert claim.attempt == 1
         queue.release(claim)
 
 
@@ -192,7 +198,8 @@ def test_a_vod_that_is_given_back_has_lost_no_attempt(queue: VodQueue) -> None:
 def test_a_clock_that_jumps_keeps_no_vod_from_being_done(queue: VodQueue, clock: Clock, jump_s: float) -> None:
     queue.add(vods(2))
     held, failed = queue.claim("one"), queue.claim("two")
-    assert held is not None and failed is not None
+    assert held is not None
+    assert failed is not None
     queue.fail(failed, "HTTP 500")
     clock.now += jump_s
     taken = []
@@ -207,7 +214,9 @@ def test_a_clock_that_jumps_keeps_no_vod_from_being_done(queue: VodQueue, clock:
 def test_a_worker_whose_claim_was_not_answered_gets_it_again(queue: VodQueue) -> None:
     queue.add(vods(2))
     first, second = queue.claim("one"), queue.claim("one")
-    assert first == second and first is not None and first.attempt == 1
+    assert first == second
+    assert first is not None
+    assert first.attempt == 1
 
 
 def test_days_are_claimed_and_counted_apart(queue: VodQueue) -> None:
@@ -219,7 +228,8 @@ def test_days_are_claimed_and_counted_apart(queue: VodQueue) -> None:
         queue.skip(claim, "gone")
     assert taken == [second, second]
     counts = queue.counts()
-    assert counts[second] == {State.SKIPPED: 2} and counts[CREATED.date()] == {State.PENDING: 2}
+    assert counts[second] == {State.SKIPPED: 2}
+    assert counts[CREATED.date()] == {State.PENDING: 2}
     assert queue.counts([second]) == {second: {State.SKIPPED: 2}}
     assert [row["vod_id"] for row in queue.rows([second])] == ["1001", "1004"]
 
@@ -244,7 +254,8 @@ def test_a_vod_that_somebody_skips_is_given_up_by_its_worker(queue: VodQueue) ->
     with pytest.raises(LeaseLostError):
         queue.complete(held, FIGURES)
     assert states(queue) == {"1000": "completed", "1001": "skipped", "1002": "skipped"}
-    assert queue.retry(["1001"]) == 1 and queue.retry() == 0
+    assert queue.retry(["1001"]) == 1
+    assert queue.retry() == 0
 
 
 def test_workers_racing_on_500_vods_do_each_once(url: str) -> None:
@@ -281,7 +292,8 @@ def test_databases_made_at_once_are_migrated_once(url: str) -> None:
 def test_a_url_that_is_none_is_refused_without_its_password(url: str) -> None:
     with pytest.raises(QueueUnavailableError) as told:
         Database(url, patience_s=0)
-    assert "vod.queue_url" in str(told.value) and "secret" not in str(told.value)
+    assert "vod.queue_url" in str(told.value)
+    assert "secret" not in str(told.value)
 
 
 @pytest.mark.parametrize(
@@ -296,7 +308,9 @@ def test_a_url_that_is_none_is_refused_without_its_password(url: str) -> None:
 def test_a_password_is_shown_wherever_it_stands_to_nobody(url: str, tmp_path: Path) -> None:
     with pytest.raises(QueueUnavailableError) as told:
         Database(url.format(tmp_path), patience_s=0)
-    assert "s3cret" not in str(told.value) and "bob" not in str(told.value) and "@cret" not in str(told.value)
+    assert "s3cret" not in str(told.value)
+    assert "bob" not in str(told.value)
+    assert "@cret" not in str(told.value)
 
 
 def test_a_vod_that_may_still_grow_waits_until_it_is_whole(queue: VodQueue, clock: Clock) -> None:
@@ -360,7 +374,8 @@ def test_nobody_does_two_exclusive_things_at_once(url: str) -> None:
 def test_a_password_is_never_shown() -> None:
     with pytest.raises(QueueUnavailableError) as told:
         Database("postgresql://user:secret@127.0.0.1:1/name", patience_s=0)
-    assert "secret" not in str(told.value) and "secret" not in repr(told.value.__cause__)
+    assert "secret" not in str(told.value)
+    assert "secret" not in repr(told.value.__cause__)
 
 
 @pytest.mark.slow
@@ -389,12 +404,14 @@ def test_a_database_that_is_restarted_loses_nothing() -> None:
                 each.result()
         assert set(states(queue).values()) == {State.COMPLETED}
         # One whose completion was answered by nobody may have been handed out again: then it is done twice, not lost.
-        assert len(set(taken)) == 300 and len(taken) <= 309
+        assert len(set(taken)) == 300
+        assert len(taken) <= 309
         assert {row["attempts"] for row in queue.rows()} <= {1, 2}
         server.stop()
         with pytest.raises(QueueUnavailableError) as told:
             Database(server.url, patience_s=0)
-        assert PASSWORD not in str(told.value) and "does not answer" in str(told.value)
+        assert PASSWORD not in str(told.value)
+        assert "does not answer" in str(told.value)
         server.start()
         database.close()
 

@@ -79,7 +79,8 @@ def test_it_is_asked_as_its_readme_says_and_its_file_is_read(tmp_path: Path) -> 
     options = dict(zip(arguments[1::2], arguments[2::2], strict=True))
     assert (options["--collision"], options["--banner"], options["--compression"]) == ("Overwrite", "false", "None")
     folder = Path(options["-o"]).parent
-    assert options["--temp-path"] == str(folder) and not folder.exists()
+    assert options["--temp-path"] == str(folder)
+    assert not folder.exists()
 
 
 @pytest.mark.parametrize(

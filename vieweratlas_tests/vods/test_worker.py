@@ -80,7 +80,8 @@ def test_presence_is_what_was_written_and_the_queue_knows_it(tmp_path: Path) -> 
     with at_work(tmp_path, {VOD: 1000, "2580000002": 0, "2580000003": 7}) as work:
         told: list[Outcome] = []
         outcomes = work.workers(known=lambda _: KnownVod("22484632", 3600), on_outcome=told.append).run([DAY])
-        assert outcomes == told and {each.state for each in outcomes} == {State.COMPLETED}
+        assert outcomes == told
+        assert {each.state for each in outcomes} == {State.COMPLETED}
         for vod_id in (VOD, "2580000003"):
             work.exact(vod_id)
             assert work.presence(vod_id)["channel_id"].unique().to_list() == ["22484632"]
@@ -108,7 +109,8 @@ def test_an_attempt_that_breaks_off_is_gone_on_with_and_nothing_is_stored_meanwh
         faults = work.replay.vod_chat.faults
         faults.statuses = deque([200] * 10 + [503] * 6)
         (outcome,) = work.workers().run()
-        assert outcome.state == State.PENDING and "HTTP 503" in (outcome.reason or "")
+        assert outcome.state == State.PENDING
+        assert "HTTP 503" in (outcome.reason or "")
         assert not work.store.exists(lake.vod_presence("forsen", VOD))
         saved = work.store.download_parquet(lake.vod_progress("forsen", VOD), VOD_PROGRESS)
         assert 400 < saved["comments"].sum() < 590
@@ -116,9 +118,11 @@ def test_an_attempt_that_breaks_off_is_gone_on_with_and_nothing_is_stored_meanwh
         work.clock[0] += 30
         asked = work.replay.vod_chat.requests
         (outcome,) = work.workers().run()
-        assert outcome.state == State.COMPLETED and outcome.attempt == 2
+        assert outcome.state == State.COMPLETED
+        assert outcome.attempt == 2
         assert work.replay.vod_chat.requests - asked < 10
-        assert outcome.figures is not None and outcome.figures.comments == 1000
+        assert outcome.figures is not None
+        assert outcome.figures.comments == 1000
         work.exact()
         assert not work.store.exists(lake.vod_progress("forsen", VOD))
 
@@ -150,7 +154,8 @@ def test_one_vod_that_fails_for_good_does_not_stop_the_others(tmp_path: Path) ->
         assert states.pop("2580000005") == State.FAILED
         assert set(states.values()) == {State.COMPLETED}
         (row,) = [row for row in work.queue.rows() if row["state"] == State.FAILED]
-        assert row["attempts"] == 5 and row["reason"]
+        assert row["attempts"] == 5
+        assert row["reason"]
 
 
 def test_a_misconfigured_source_ends_the_run_and_costs_no_attempt(tmp_path: Path) -> None:
@@ -225,7 +230,8 @@ def test_a_sample_is_not_gone_on_with_as_a_whole(tmp_path: Path) -> None:
         assert work.store.list_files("raw/vod_chat/")
         work.clock[0] += 30
         (outcome,) = work.workers(**known).run()
-        assert outcome.figures is not None and outcome.figures.comments == 20_000
+        assert outcome.figures is not None
+        assert outcome.figures.comments == 20_000
         work.exact()
         assert not work.store.list_files("raw/vod_chat/")
 
@@ -307,7 +313,8 @@ def test_workers_go_on_while_the_queues_database_is_restarted(tmp_path: Path) ->
         assert {row["attempts"] for row in work.queue.rows()} <= {1, 2}
         for vod in vods:
             work.exact(vod)
-        assert len(work.store.list_files("curated/")) == 60 and not work.store.list_files("raw/")
+        assert len(work.store.list_files("curated/")) == 60
+        assert not work.store.list_files("raw/")
 
 
 def test_names_become_what_the_settings_say_also_in_what_is_saved(tmp_path: Path) -> None:
@@ -324,14 +331,16 @@ def test_names_become_what_the_settings_say_also_in_what_is_saved(tmp_path: Path
         written = work.replay.chats.written(VOD)
         expected = {offset: set(names.chatters(pl.Series([sorted(who)]))[0]) for offset, who in written.items()}
         assert dict(zip(rows["offset_s"], map(set, rows["chatters"]), strict=True)) == expected
-        assert outcome.figures is not None and outcome.figures.chatters == len(set().union(*expected.values())) == 49
+        assert outcome.figures is not None
+        assert outcome.figures.chatters == len(set().union(*expected.values())) == 49
 
 
 def test_a_channel_that_opted_out_is_skipped_without_asking(tmp_path: Path) -> None:
     with at_work(tmp_path) as work:
         work.workers(names=ViewerNames(opted_out_channels=["forsen"])).run()
         assert work.states() == {VOD: State.SKIPPED}
-        assert not work.replay.vod_chat.requests and not work.store.list_files("")
+        assert not work.replay.vod_chat.requests
+        assert not work.store.list_files("")
 
 
 def test_who_wrote_when_is_kept_on_request_without_text(tmp_path: Path) -> None:
@@ -348,7 +357,8 @@ def test_who_wrote_when_is_kept_on_request_without_text(tmp_path: Path) -> None:
         assert [each["content_offset_seconds"] for each in told] == seconds.tolist()
         stored = names.stored(pl.Series(logins, dtype=pl.String)).to_list()
         assert [each["commenter"] and each["commenter"]["name"] for each in told] == stored
-        assert b"words" not in gzip.decompress(data) and b"viewer_" not in gzip.decompress(data)
+        assert b"words" not in gzip.decompress(data)
+        assert b"viewer_" not in gzip.decompress(data)
         assert work.queue.rows()[0]["comments"] == 1000
 
 
@@ -356,10 +366,12 @@ def test_a_sample_needs_the_length_and_finds_who_wrote_in_every_minute(tmp_path:
     with at_work(tmp_path, {VOD: 20_000}) as work:
         source = SampledSource(work.replay.client())
         (outcome,) = work.workers(source=source).run()
-        assert outcome.state == State.PENDING and "length" in (outcome.reason or "")
+        assert outcome.state == State.PENDING
+        assert "length" in (outcome.reason or "")
         work.clock[0] += 30
         (outcome,) = work.workers(source=source, known=lambda _: KnownVod(None, 3600)).run()
-        assert outcome.figures is not None and outcome.figures.buckets == 60
+        assert outcome.figures is not None
+        assert outcome.figures.buckets == 60
         assert work.queue.rows()[0]["sampled"] is True
         assert work.replay.vod_chat.requests == 60
         written = work.replay.chats.written(VOD)

@@ -50,7 +50,8 @@ def fault(load: Any = load_plugins, **given: Any) -> str:
 def test_a_store_is_a_subclass_or_a_function(target: str) -> None:
     load_plugins(settings(storage_backends={"kept": f"{BROUGHT}:{target}"}))
     store = open_store("kept://a/b/")
-    assert isinstance(store, sample_plugins.KeptLake) and store.root == "kept://a/b"
+    assert isinstance(store, sample_plugins.KeptLake)
+    assert store.root == "kept://a/b"
 
 
 @pytest.mark.parametrize("target", ["halves", "detect_communities", "FirstLetters", "OBJECT"])
@@ -117,7 +118,8 @@ def test_a_root_that_does_not_open_is_told(target: str, told: str) -> None:
     load_plugins(settings(storage_backends={"mine": f"{BROUGHT}:{target}"}))
     with pytest.raises((SettingsError, StorageError)) as raised:
         open_store("mine://x")
-    assert told in str(raised.value) and "storage backend 'mine'" in str(raised.value)
+    assert told in str(raised.value)
+    assert "storage backend 'mine'" in str(raised.value)
 
 
 def test_the_same_settings_twice_are_fine_and_later_ones_win() -> None:
@@ -189,7 +191,8 @@ def test_an_entry_point_that_names_nothing_is_refused(
 def test_a_setting_that_names_no_plugins_is_refused(text: str, told: str) -> None:
     with pytest.raises(SettingsError) as raised:
         resolve_settings(environment={"VIEWERATLAS_PLUGINS__VISUALIZERS": text})
-    assert "plugins.visualizers is " in str(raised.value) and told in str(raised.value)
+    assert "plugins.visualizers is " in str(raised.value)
+    assert told in str(raised.value)
 
 
 def test_without_plugins_nothing_heavy_is_loaded() -> None:

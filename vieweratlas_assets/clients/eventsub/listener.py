@@ -195,7 +195,9 @@ class Listener(twitchio.Client):
     async def event_message(self, payload: twitchio.ChatMessage) -> None:
         """TwitchIO: somebody wrote."""
         moment, channel, login = payload.timestamp, payload.broadcaster.name, payload.chatter.name
-        assert moment is not None and channel is not None and login is not None
+        assert moment is not None
+        assert channel is not None
+        assert login is not None
         self._hearer.received(
             ChatMessage(
                 channel=channel.lower(),

@@ -120,7 +120,8 @@ class _Dealt:
 
     def spill(self, file: BinaryIO) -> None:
         """Move the pairs into a file."""
-        assert self.viewers is not None and self.channels is not None
+        assert self.viewers is not None
+        assert self.channels is not None
         self.viewers.tofile(file)
         self.channels.tofile(file)
         file.flush()

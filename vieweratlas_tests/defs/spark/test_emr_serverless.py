@@ -111,7 +111,9 @@ def test_a_job_that_fails_on_emr_says_what_emr_says(audience, server, tmp_path, 
 def test_what_aws_refuses_is_told_with_what_to_check(audience, server, tmp_path, instance) -> None:
     server.refusal = "not authorized to perform: iam:PassRole"
     told = failure_of(run_on_emr(audience, instance))
-    assert "AccessDeniedException" in told and "iam:PassRole" in told and "docs/spark.md" in told
+    assert "AccessDeniedException" in told
+    assert "iam:PassRole" in told
+    assert "docs/spark.md" in told
     assert not LocalStore(tmp_path).list_files("work/")
 
 

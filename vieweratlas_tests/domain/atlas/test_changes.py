@@ -34,7 +34,8 @@ def test_before_tells_new_channels_from_those_of_unknown_size() -> None:
     then = before(atlas, earlier())
     assert then["channel"].equals(atlas.channels["channel"])
     assert then.row(0) == ("channel_00", None, None, False)
-    assert then.row(1) == ("channel_01", 50, 10, True) and then.row(11) == ("channel_11", 7, 11, True)
+    assert then.row(1) == ("channel_01", 50, 10, True)
+    assert then.row(11) == ("channel_11", 7, 11, True)
     assert before(atlas, None)["known"].sum() == 0
 
 

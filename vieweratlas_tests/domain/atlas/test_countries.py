@@ -34,12 +34,14 @@ def holds(country: Country, points: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("points", [[], [(0.5, 0.5, None)], [(0.2, 0.2, None), (0.8, 0.8, None)]])
 def test_without_communities_there_is_no_land(points: list[tuple[float, float, int | None]]) -> None:
     countries = Countries(channels_at(points))
-    assert countries.all == [] and countries.touching.shape == (0, 0)
+    assert countries.all == []
+    assert countries.touching.shape == (0, 0)
 
 
 def test_one_channel_has_a_land_around_it() -> None:
     [country] = Countries(channels_at([(0.5, 0.5, 3)])).all
-    assert country.community == 3 and holds(country, np.array([[0.5, 0.5]]))[0]
+    assert country.community == 3
+    assert holds(country, np.array([[0.5, 0.5]]))[0]
 
 
 def test_channels_stand_in_their_land_and_anchors_well_inside() -> None:
@@ -68,7 +70,8 @@ def test_no_place_lies_in_two_countries(points: list[tuple[float, float, int | N
     held = np.sum([holds(country, spots) for country in countries.all], axis=0)
     # On the border itself, which contours only approach, a place may be in two.
     assert np.mean(held > 1) < 0.01
-    assert (countries.touching == countries.touching.T).all() and not countries.touching.diagonal().any()
+    assert (countries.touching == countries.touching.T).all()
+    assert not countries.touching.diagonal().any()
 
 
 def test_countries_touch_across_a_border_and_a_strait_but_not_across_a_sea() -> None:
@@ -80,4 +83,5 @@ def test_countries_touch_across_a_border_and_a_strait_but_not_across_a_sea() -> 
         for _ in range(60)
     ]
     touching = Countries(channels_at(points)).touching
-    assert touching[0, 1] > 0 and touching[0, 2] == touching[1, 2] == 0
+    assert touching[0, 1] > 0
+    assert touching[0, 2] == touching[1, 2] == 0

@@ -47,7 +47,8 @@ def test_nodes_csv_reads_back_as_the_channels(make: Callable[[], Atlas]) -> None
     for row, channel in zip(read, atlas.channels.iter_rows(named=True), strict=True):
         assert row["id"] == row["label"] == channel["channel"]
         assert row["viewers"] == row["viewer_count"] == str(channel["viewers"] or "")
-        assert row["game"] == (channel["game_name"] or "") and row["language"] == (channel["language"] or "")
+        assert row["game"] == (channel["game_name"] or "")
+        assert row["language"] == (channel["language"] or "")
         assert row["community"] == ("" if channel["community"] is None else str(channel["community"]))
         assert row["community_label"] == channel["label"]
         assert (float(row["x"]), float(row["y"])) == (channel["x"], channel["y"])
@@ -90,7 +91,8 @@ def test_gexf_reads_back_as_the_graph() -> None:
     node = graph.nodes["channel_01"]
     assert (node["viewers"], node["game_name"], node["language"]) == (2000, "Chess", "en")
     assert (node["community"], node["community_label"], node["label"]) == (0, "Chess", "channel_01")
-    assert "viewers" not in graph.nodes["channel_11"] and "community" not in graph.nodes["channel_11"]
+    assert "viewers" not in graph.nodes["channel_11"]
+    assert "community" not in graph.nodes["channel_11"]
 
 
 def test_gexf_holds_colours_places_and_sizes() -> None:

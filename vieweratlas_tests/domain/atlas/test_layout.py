@@ -37,7 +37,8 @@ def test_places_fill_the_unit_square_and_keep_apart(sizes: list[int]) -> None:
     layout = force_layout(_nodes(names), edges, weight="jaccard")
     LAYOUT.validate(layout)
     places = _places(layout)
-    assert places.min() >= 0 and places.max() <= 1
+    assert places.min() >= 0
+    assert places.max() <= 1
     assert np.ptp(places, axis=0).max() == pytest.approx(1)
     low, high = places.min(axis=0), places.max(axis=0)
     assert (low + high) / 2 == pytest.approx([0.5, 0.5])

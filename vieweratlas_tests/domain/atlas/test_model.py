@@ -43,7 +43,8 @@ def test_a_channel_missing_from_communities_is_unclustered() -> None:
 
 def test_largest_channels_come_first_and_unknown_ones_last() -> None:
     names = small_atlas().channels_by_size["channel"].to_list()
-    assert names[0] == "channel_10" and names[-1] == "channel_11"
+    assert names[0] == "channel_10"
+    assert names[-1] == "channel_11"
 
 
 def test_without_viewers_the_channel_with_most_links_counts_as_largest() -> None:
@@ -116,7 +117,8 @@ def test_backbone_of_null_negative_and_no_weights() -> None:
 
 def test_edge_ends_are_positions_in_the_given_order() -> None:
     a, b = edge_ends(pl.Series(["c", "a", "b"]), edges_between([("a", "b"), ("a", "c")]))
-    assert a.tolist() == [1, 1] and b.tolist() == [2, 0]
+    assert a.tolist() == [1, 1]
+    assert b.tolist() == [2, 0]
 
 
 def test_disc_area_grows_with_viewers() -> None:

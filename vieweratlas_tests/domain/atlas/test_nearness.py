@@ -43,6 +43,7 @@ def test_a_map_that_is_turned_and_stretched_is_the_same_map_and_a_shuffled_one_i
 
 def test_few_channels_have_few_neighbors_and_channels_on_one_spot_are_no_trouble() -> None:
     found = neighbors_kept(_map(np.zeros((5, 2))), _map(np.random.default_rng(8).random((5, 2))))
-    assert (found.nearest, found.channels) == (3, 5) and 0 < found.share <= 1
+    assert (found.nearest, found.channels) == (3, 5)
+    assert 0 < found.share <= 1
     with pytest.raises(ValueError, match="2 channel"):
         neighbors_kept(_map(np.zeros((2, 2))), _map(np.zeros((9, 2))))

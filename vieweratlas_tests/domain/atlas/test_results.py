@@ -75,7 +75,8 @@ def test_statistics_and_settings_stand_beside_one_another_by_step() -> None:
 
 def test_the_file_ends_with_a_line_end() -> None:
     text = analysis_results(small_atlas(), {})
-    assert text.endswith(b"}\n") and not text.endswith(b"\n\n")
+    assert text.endswith(b"}\n")
+    assert not text.endswith(b"\n\n")
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])

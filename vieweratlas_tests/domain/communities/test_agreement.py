@@ -73,7 +73,8 @@ def test_nothing_in_common_is_refused(found: dict[str, object], reference: dict[
 def test_the_mean_is_over_every_pair() -> None:
     partitions = [[0, 0, 1, 1], [1, 1, 0, 0], [0, 1, 0, 1]]
     pairs = [_rand_by_hand(a, b) for a, b in itertools.combinations(partitions, 2)]
-    assert pairs[0] == 1.0 and pairs[1] < 0
+    assert pairs[0] == 1.0
+    assert pairs[1] < 0
     assert mean_pairwise_rand_index([np.array(part) for part in partitions]) == pytest.approx(sum(pairs) / 3)
 
 

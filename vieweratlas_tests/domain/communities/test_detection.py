@@ -38,7 +38,8 @@ def test_communities_are_numbered_by_size_then_by_first_channel(algorithm: str) 
     found = detect_communities(nodes_of(network), edges_of(network), algorithm=algorithm)
     assert found.communities.schema == COMMUNITIES.schema
     assert _of(found.communities) == {channel: {"b": 0, "d": 1, "a": 2, "c": 3}[channel[0]] for channel in network}
-    assert found.sizes == (5, 4, 3, 3) and found.unclustered == 0
+    assert found.sizes == (5, 4, 3, 3)
+    assert found.unclustered == 0
     assert found.stability == 1.0
     assert found.modularity == pytest.approx(
         nx.community.modularity(network, [[c for c in network if c[0] == letter] for letter in "abcd"])
@@ -54,7 +55,8 @@ def test_small_communities_and_lone_channels_are_unclustered(algorithm: str) -> 
         channel: {"a": 0, "b": 1}.get(channel[0] if channel[1].isdigit() else "") for channel in sorted(network)
     }
     assert found.communities["channel"].to_list() == sorted(network)
-    assert found.sizes == (4, 3) and found.unclustered == 4
+    assert found.sizes == (4, 3)
+    assert found.unclustered == 4
     # As detected: the pair counts as a community of its own.
     assert found.modularity == pytest.approx(
         nx.community.modularity(
@@ -68,7 +70,8 @@ def test_the_order_of_rows_does_not_matter(algorithm: str) -> None:
     network = graphs.noisy()
     nodes, edges = nodes_of(network), edges_of(network)
     found = detect_communities(nodes, edges, algorithm=algorithm)
-    assert len(found.sizes) > 2 and 0 < found.stability < 1
+    assert len(found.sizes) > 2
+    assert 0 < found.stability < 1
     for seed in range(3):
         mixed = [frame.sample(fraction=1, shuffle=True, seed=seed) for frame in (nodes, edges)]
         again = detect_communities(*mixed, algorithm=algorithm)
@@ -87,7 +90,8 @@ def test_weights_that_say_nothing_are_left_out_and_counted() -> None:
     )
     nodes = table(GRAPH_NODES, channel=[*network, "out"])
     found = detect_communities(nodes, pl.concat([edges, bad]), weight="overlap_z")
-    assert found.edges_left_out == 6 and found.weight == "overlap_z"
+    assert found.edges_left_out == 6
+    assert found.weight == "overlap_z"
     assert _of(found.communities) == {**{c: "ab".index(c[0]) for c in network}, "out": None}
     assert detect_communities(nodes, pl.concat([edges, bad]), weight="shared_viewers").edges_left_out == 0
 
@@ -99,7 +103,8 @@ def test_an_imported_graph_is_weighed_with_the_only_measure_it_has(algorithm: st
         data["weight"] /= 40
     edges = edges_of(network, "overlap_coefficient")
     found = detect_communities(nodes_of(network), edges, algorithm=algorithm, weight="shared_viewers")
-    assert found.weight == "overlap_coefficient" and found.edges_left_out == 0
+    assert found.weight == "overlap_coefficient"
+    assert found.edges_left_out == 0
     members = {frozenset(group["channel"]) for _, group in found.communities.group_by("community")}
     assert members == planted(network)
 
@@ -109,7 +114,8 @@ def test_an_imported_graph_is_weighed_with_the_only_measure_it_has(algorithm: st
 def test_a_graph_without_edges_has_no_communities(algorithm: str, names: list[str]) -> None:
     nodes = table(GRAPH_NODES, channel=names) if names else GRAPH_NODES.empty()
     found = detect_communities(nodes, GRAPH_EDGES.empty(), algorithm=algorithm)
-    assert found.communities.schema == COMMUNITIES.schema and _of(found.communities) == dict.fromkeys(names)
+    assert found.communities.schema == COMMUNITIES.schema
+    assert _of(found.communities) == dict.fromkeys(names)
     assert (found.sizes, found.unclustered) == ((), len(names))
     assert (found.modularity, found.stability) == (None, None)
 

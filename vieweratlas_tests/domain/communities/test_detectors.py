@@ -59,7 +59,8 @@ def test_a_higher_resolution_is_finer(algorithm: str) -> None:
 @pytest.mark.parametrize("make", [graphs.blocks, graphs.noisy, graphs.ring_of_cliques])
 def test_communities_grow_in_number_with_resolution(algorithm: str, make: Callable[[], nx.Graph]) -> None:
     counts = [len(_found(algorithm, make(), resolution=gamma)) for gamma in (0.1, 0.5, 1.0, 2.0, 4.0, 10.0)]
-    assert counts == sorted(counts) and counts[0] < counts[-1]
+    assert counts == sorted(counts)
+    assert counts[0] < counts[-1]
 
 
 @pytest.mark.parametrize("gamma", [0.4, 0.7, 1.5, 2.5, 4.0])
@@ -140,7 +141,8 @@ def test_hostile_names_and_lone_pairs_are_no_matter(algorithm: str) -> None:
 def test_every_channel_gets_one_whole_number(algorithm: str) -> None:
     graph = matrix_of(graphs.noisy())
     labels = community_detector(algorithm)(graph, resolution=1.0, seed=0)
-    assert labels.shape == (len(graph.channels),) and np.issubdtype(labels.dtype, np.integer)
+    assert labels.shape == (len(graph.channels),)
+    assert np.issubdtype(labels.dtype, np.integer)
 
 
 @every_detector
@@ -193,7 +195,8 @@ def test_a_detector_of_your_own_is_known_by_its_name() -> None:
     def by_first_letter(graph: WeightedGraph, *, resolution: float, seed: int) -> np.ndarray:
         return np.array([ord(channel[0]) for channel in graph.channels])
 
-    assert "by_first_letter" in detector_names() and community_detector("by_first_letter") is by_first_letter
+    assert "by_first_letter" in detector_names()
+    assert community_detector("by_first_letter") is by_first_letter
     network = nx.complete_graph(["a1", "a2", "a3", "b1", "b2"])
     found = detect_communities(nodes_of(network), edges_of(network), algorithm="by_first_letter")
     assert found.communities["community"].to_list() == [0, 0, 0, 1, 1]

@@ -74,7 +74,8 @@ def ids(found: History) -> dict[str, int]:
 
 def test_on_a_first_day_every_community_is_new_and_nothing_happened() -> None:
     found = Diary().add({"Chess": "abcd", "Go": "xyz"})
-    assert ids(found) == {"Chess": 1, "Go": 2} and found.next_id == 3
+    assert ids(found) == {"Chess": 1, "Go": 2}
+    assert found.next_id == 3
     assert found.events.is_empty()
     assert found.communities["since"].to_list() == [FIRST, FIRST]
 
@@ -85,7 +86,8 @@ def test_a_community_keeps_id_name_and_colour_whatever_its_number_is() -> None:
     found = diary.add({"Shogi": "vwxyz", "Chess": "abce"})
     assert ids(found) == {"Chess": 1, "Go": 2}
     rows = found.communities
-    assert rows["since"].to_list() == [FIRST, FIRST] and rows["colour"].to_list() == [2, 1]
+    assert rows["since"].to_list() == [FIRST, FIRST]
+    assert rows["colour"].to_list() == [2, 1]
     assert rows["label"].to_list() == ["Shogi", "Chess"]
     # Of a, b, c, d and a, b, c, e three of five are the same; of x, y, z and v to z likewise.
     assert rows["similarity"].to_list() == [pytest.approx(3 / 5), pytest.approx(3 / 5)]
@@ -161,7 +163,8 @@ def test_a_community_whose_new_name_is_taken_keeps_its_own() -> None:
     diary.add({"Go": "abcd", "Poker": "xyz"})
     for _ in range(RENAMED_AFTER + 3):
         found = diary.add({"Go": "abcd", "Chess": "xyz"})
-        assert ids(found) == {"Chess": 1, "Poker": 2} and found.events.is_empty()
+        assert ids(found) == {"Chess": 1, "Poker": 2}
+        assert found.events.is_empty()
 
 
 def test_channels_that_the_earlier_graph_no_longer_has_count_little() -> None:

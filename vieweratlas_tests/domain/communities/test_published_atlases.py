@@ -61,5 +61,6 @@ def test_planted_communities_are_found_and_not_only_languages(
     edges = with_measures(overlap_of(audience).shared, nodes, total_viewers=audience["viewer"].n_unique())
     found = detect_communities(nodes, edges)
     known = world.channels.select("channel", "community")
-    assert found.weight == "overlap_z" and spec.communities > 2 * languages
+    assert found.weight == "overlap_z"
+    assert spec.communities > 2 * languages
     assert agreement(found.communities, known).adjusted_rand_index >= 0.9

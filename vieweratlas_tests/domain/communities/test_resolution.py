@@ -106,7 +106,8 @@ def test_the_backbone_holds_each_channels_strongest_edges_with_ties(
     graph = matrix_of(network)
     kept = backbone(graph, per_channel)
     assert edge_set(kept) == expected
-    assert kept.channels == graph.channels and kept.matrix.has_sorted_indices
+    assert kept.channels == graph.channels
+    assert kept.matrix.has_sorted_indices
 
 
 def matching_by_hand(network: nx.Graph, partition: set[frozenset[str]]) -> float | None:
@@ -196,7 +197,8 @@ def test_more_communities_than_plain_modularity_can_see_are_found(algorithm: str
     found = detect_communities(nodes, edges, algorithm=algorithm)
     assert len(plain.sizes) < 35
     assert found_groups(found) == planted(network)
-    assert found.natural_resolution > 2 and found.resolution == found.natural_resolution
+    assert found.natural_resolution > 2
+    assert found.resolution == found.natural_resolution
 
 
 @every_detector
@@ -218,7 +220,8 @@ def test_resolution_multiplies_the_natural_one_and_is_plain_in_absolute_mode(alg
     assert finer.natural_resolution == natural.natural_resolution
     assert finer.resolution == 2 * natural.natural_resolution
     assert (plain.resolution, plain.natural_resolution, plain.edges_per_channel) == (2.0, None, None)
-    assert plain.edges_used == edges.height and plain.profile == ()
+    assert plain.edges_used == edges.height
+    assert plain.profile == ()
     labels = community_detector(algorithm)(weighted_graph(edges, "shared_viewers"), resolution=2.0, seed=42)
     assert found_groups(plain) == {g for g in groups(tuple(sorted(network)), labels) if len(g) > 1}
 
@@ -243,7 +246,8 @@ def test_where_nothing_finer_is_called_for_natural_is_plain(
     network = nx.relabel_nodes(network, {n: "abcdefgh"[n] for n in network if isinstance(n, int)})
     found = detect_communities(nodes_of(network), edges_of(network), algorithm=algorithm, profiled=True)
     assert found.natural_resolution == found.resolution == 1.0
-    assert found_groups(found) == expected and found.stability == 1.0
+    assert found_groups(found) == expected
+    assert found.stability == 1.0
     assert len(found.profile) == len(PROFILE_MULTIPLES)
 
 
@@ -310,4 +314,5 @@ def test_counts_are_used_where_no_overlap_exceeds_chance() -> None:
     network = graphs.ring_of_cliques()
     edges = edges_of(network).with_columns(overlap_z=pl.lit(-1.0))
     found = detect_communities(nodes_of(network), edges)
-    assert found.weight == "shared_viewers" and found_groups(found) == planted(network)
+    assert found.weight == "shared_viewers"
+    assert found_groups(found) == planted(network)

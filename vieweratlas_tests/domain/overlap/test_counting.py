@@ -69,7 +69,8 @@ def test_a_window_of_days_is_counted_as_by_hand(
     everything = [pair for day in days for pair in day]
     kept = everything if most is None else _without_the_busiest(everything, most)
     viewers = audiences(kept)
-    assert found.sizes.schema == SIZES and found.shared.schema == SHARED
+    assert found.sizes.schema == SIZES
+    assert found.shared.schema == SHARED
     assert found.sizes.rows() == [(channel, len(viewers[channel])) for channel in sorted(viewers)]
     large = [pair for pair in kept if len(viewers[pair[0]]) >= minimum]
     assert found.shared.rows() == shared_by_hand(large, min_shared)
@@ -96,7 +97,8 @@ def test_presence_gives_what_its_pairs_give(rows: list[tuple[str, list[str]]]) -
 
 
 def _equal(found: Overlap, expected: Overlap) -> None:
-    assert found.sizes.equals(expected.sizes) and found.shared.equals(expected.shared)
+    assert found.sizes.equals(expected.sizes)
+    assert found.shared.equals(expected.shared)
     assert found.viewers == expected.viewers
 
 
@@ -125,9 +127,11 @@ def test_a_window_moves_on_over_the_days_it_holds() -> None:
     assert count_overlap(window, [first, second]).shared.rows() == [("a", "b", 2)]
     assert count_overlap(window, [second, third]).shared.rows() == [("a", "b", 1)]
     window.drop_before(third)
-    assert window.days == {third} and window.pairs == 2
+    assert window.days == {third}
+    assert window.pairs == 2
     left = count_overlap(window)
-    assert left.sizes.rows() == [("a", 1), ("c", 1)] and left.shared.is_empty()
+    assert left.sizes.rows() == [("a", 1), ("c", 1)]
+    assert left.shared.is_empty()
 
 
 def test_a_day_that_breaks_off_is_not_there() -> None:
@@ -140,14 +144,16 @@ def test_a_day_that_breaks_off_is_not_there() -> None:
 
         with pytest.raises(OSError, match="the disk is gone"):
             window.add(FIRST + dt.timedelta(days=1), broken())
-        assert window.days == {FIRST} and window.pairs == 1
+        assert window.days == {FIRST}
+        assert window.pairs == 1
         assert count_overlap(window).sizes.rows() == [("a", 1)]
 
 
 def test_what_memory_may_not_hold_waits_on_disk_and_is_given_back() -> None:
     pairs = [(f"c{number % 7}", f"v{number % 50}") for number in range(350)]
     with _window([pairs] * 4) as held, _window([pairs] * 4, memory_bytes=1) as spilled:
-        assert spilled.pairs_in_memory == 0 and held.pairs_in_memory == held.pairs == spilled.pairs
+        assert spilled.pairs_in_memory == 0
+        assert held.pairs_in_memory == held.pairs == spilled.pairs
         _equal(count_overlap(spilled), count_overlap(held))
 
 

@@ -62,7 +62,8 @@ def test_a_window_is_that_counted_by_hand(window: list[Pairs], threshold: int, m
         min_channel_viewers=minimum,
     )
     large = {channel for channel, seen in viewers.items() if len(seen) >= minimum}
-    assert graph.nodes.schema == GRAPH_NODES.schema and graph.edges.schema == GRAPH_EDGES.schema
+    assert graph.nodes.schema == GRAPH_NODES.schema
+    assert graph.edges.schema == GRAPH_EDGES.schema
     assert graph.nodes.select("channel", "viewers", "viewer_minutes").rows() == [
         (channel, len(viewers[channel]), sum(len(audiences(day).get(channel, ())) for day in window))
         for channel in sorted(large)
@@ -92,16 +93,19 @@ def test_two_viewers_who_never_met_on_one_day_still_count() -> None:
 def test_the_thresholds_themselves_stay() -> None:
     pairs = [(channel, str(viewer)) for channel, size in (("a", 12), ("b", 10), ("c", 9)) for viewer in range(size)]
     graph = _graph(pairs, {FIRST: _activity_of(pairs)}, overlap_threshold=10)
-    assert graph.nodes["channel"].to_list() == ["a", "b"] and graph.channels_below_minimum == 1
+    assert graph.nodes["channel"].to_list() == ["a", "b"]
+    assert graph.channels_below_minimum == 1
     assert graph.edges["shared_viewers"].to_list() == [10]
     above = _graph(pairs, {FIRST: _activity_of(pairs)}, overlap_threshold=11)
-    assert above.nodes.equals(graph.nodes) and above.edges.is_empty()
+    assert above.nodes.equals(graph.nodes)
+    assert above.edges.is_empty()
 
 
 def test_the_score_stands_on_all_viewers_also_of_small_channels() -> None:
     pairs = [(channel, str(viewer)) for channel in "ab" for viewer in range(10)] + [("small", "x")]
     graph = _graph(pairs, {FIRST: _activity_of(pairs)})
-    assert graph.total_viewers == 11 and graph.edges["overlap_z"][0] > 0
+    assert graph.total_viewers == 11
+    assert graph.edges["overlap_z"][0] > 0
 
 
 def test_games_and_languages_go_by_viewer_minutes_not_by_days() -> None:
@@ -123,7 +127,8 @@ def test_games_and_languages_go_by_viewer_minutes_not_by_days() -> None:
 def test_a_channel_without_viewers_stays_where_no_minimum_asks_for_any() -> None:
     days = {FIRST: activity(("quiet", 0, None, None))}
     graph = _graph([], days, min_channel_viewers=0)
-    assert graph.nodes["viewers"].to_list() == [0] and graph.edges.is_empty()
+    assert graph.nodes["viewers"].to_list() == [0]
+    assert graph.edges.is_empty()
     assert _graph([], days, min_channel_viewers=1).channels_below_minimum == 1
 
 
@@ -131,7 +136,8 @@ def test_a_channel_without_viewers_stays_where_no_minimum_asks_for_any() -> None
 def test_a_window_of_nothing_is_an_empty_graph(days: dict[dt.date, pl.DataFrame]) -> None:
     graph = _graph([], days)
     assert (graph.nodes.height, graph.edges.height, graph.total_viewers) == (0, 0, 0)
-    assert density(graph) is None and density_advice(graph) is None
+    assert density(graph) is None
+    assert density_advice(graph) is None
 
 
 @pytest.mark.parametrize("threshold", [0, -2])
@@ -155,7 +161,9 @@ def test_inside_the_range_there_is_no_advice(edges: int) -> None:
 
 def test_a_thin_graph_is_told_to_lower_the_threshold() -> None:
     advice = density_advice(_complete(25, [5, 5]))
-    assert advice is not None and "0.0067" in advice and "lower overlap_threshold" in advice
+    assert advice is not None
+    assert "0.0067" in advice
+    assert "lower overlap_threshold" in advice
 
 
 @given(st.integers(2, 12), st.data())
@@ -180,7 +188,9 @@ def test_the_advised_threshold_brings_density_to_a_tenth(channels: int, data: st
 
 def test_without_counts_the_advice_names_no_threshold() -> None:
     advice = density_advice(_complete(5, [None] * 8))
-    assert advice is not None and "raise overlap_threshold" in advice and "would bring" not in advice
+    assert advice is not None
+    assert "raise overlap_threshold" in advice
+    assert "would bring" not in advice
 
 
 def test_facts_are_json_and_true() -> None:

@@ -127,7 +127,8 @@ def test_weird_names_come_through_untouched() -> None:
 @pytest.mark.parametrize("rows", [[], [snapshot("alpha", [])]])
 def test_where_nobody_wrote_there_are_no_pairs(rows: list[dict[str, Any]]) -> None:
     found = _pairs(presence(*rows))
-    assert found.is_empty() and found.schema == CHANNEL_AUDIENCE.schema
+    assert found.is_empty()
+    assert found.schema == CHANNEL_AUDIENCE.schema
 
 
 def test_a_channel_without_viewers_keeps_its_row() -> None:
@@ -220,7 +221,8 @@ def test_filters_bear_on_viewers_and_minutes_but_not_on_snapshots() -> None:
 
 def test_an_empty_day_is_an_empty_audience() -> None:
     day = build_day_audience([presence()], roster(("a", "Chess", "en")), AudienceFilters(), list)
-    assert one_frame(day.audience).is_empty() and day.activity.equals(CHANNEL_ACTIVITY.empty())
+    assert one_frame(day.audience).is_empty()
+    assert day.activity.equals(CHANNEL_ACTIVITY.empty())
     assert [effect.pairs for effect in day.filters] == [0] * 5
 
 

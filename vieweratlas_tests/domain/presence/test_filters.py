@@ -140,7 +140,8 @@ def test_a_later_filter_sees_what_earlier_ones_left() -> None:
     day = audience(("alpha", "alpha", 5), ("beta", "alpha", 5), ("alpha", "ann", 5), ("beta", "ann", 1))
     left, effects = filtered(day, AudienceFilters(min_buckets_per_viewer=2, min_channels_per_viewer=2))
     # Without the broadcaster and the single bucket both viewers are left with one channel.
-    assert left.is_empty() and effects[3] == FilterEffect("min_channels_per_viewer", True, 2, 2)
+    assert left.is_empty()
+    assert effects[3] == FilterEffect("min_channels_per_viewer", True, 2, 2)
 
 
 def test_the_bounds_themselves_stay() -> None:

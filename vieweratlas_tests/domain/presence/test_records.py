@@ -105,7 +105,8 @@ def test_wrong_derived_columns_are_computed_anew() -> None:
 
 def test_no_rows_are_no_rows() -> None:
     completed = complete_vod_presence(_nine_columns().clear(), created_at=CREATED, names=PLAIN)
-    assert completed.schema == PRESENCE.schema and completed.is_empty()
+    assert completed.schema == PRESENCE.schema
+    assert completed.is_empty()
 
 
 @pytest.mark.parametrize("column", ["channel", "content_id", "offset_s", "chatters"])
