@@ -11,7 +11,7 @@ from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 from vieweratlas_assets.domain.lake import latest_file
-from vieweratlas_tests.integration.dagster_dev import dagster_dev
+from vieweratlas_tests.integration.dg_dev import dg_dev
 
 IMAGES = Path(__file__).parent / "images"
 CHROMIUM = [
@@ -62,7 +62,7 @@ def main(root: Path, home: Path) -> None:
         dark.keyboard.press("Escape")
         dark.wait_for_timeout(2000)
         save(dark.screenshot(), "explorer.png")
-        with dagster_dev(root, home) as dev:
+        with dg_dev(root, home) as dev:
             large.goto(f"{dev.url}/asset-groups")
             large.wait_for_load_state("networkidle")
             large.wait_for_timeout(3000)

@@ -1,10 +1,10 @@
 """The Python API: the starting point of a notebook or a script.
 
-Belongs here: a few functions that need no Dagster, each a thin layer over the steps. Not here: the work itself (steps,
-domain), the command (cli).
+Belongs here: a few functions that need no Dagster, each a thin layer over the steps. Not here: the work itself
+(steps, domain), the command (cli).
 
 From `load_audience` or `audience_of` over `overlap_graph`, `detect`, `tag` and `lay_out` to `draw`. Options are named
-as in the settings' section `analysis`, with the same defaults and limits; these functions ignore the environment.
+as in the settings' section `analysis`, with the same defaults and limits; the functions ignore the environment.
 """
 
 import dataclasses
@@ -53,7 +53,7 @@ class Audience:
     """Who wrote in which chat.
 
     Attributes:
-        pairs: columns channel and viewer; a pair stands there once for each of its days.
+        pairs: columns channel and viewer; a pair occurs once per day.
         activity: schema CHANNEL_ACTIVITY by day: game, language and size of every channel.
     """
 
@@ -62,12 +62,12 @@ class Audience:
 
     @property
     def days(self) -> list[dt.date]:
-        """The days that it has, in order."""
+        """Its days, in order."""
         return sorted(self.activity)
 
 
 def get_storage() -> ObjectStore:
-    """Open the lake that VIEWERATLAS_CONFIG and the environment name; nothing is read or written yet.
+    """Open the lake of the environment's settings; nothing is read or written yet.
 
     Raises:
         SettingsError: the settings are unknown or impossible.
@@ -83,25 +83,24 @@ def load_audience(
 ) -> Audience:
     """Load the audience of a day, or of the days from first to last that have one.
 
-    A day whose audience was made by a run is taken from there, unless with other filters than those asked for here.
-    Of any other day the presence is reduced here; nothing is written. Opt-outs and pseudonyms are those that the
-    settings of the environment ask for now.
+    Reads the audience that a run stored, unless its filters differ from the requested ones. Reduces the presence of
+    any other day in memory; writes nothing. Applies the opt-outs and pseudonyms of the environment's settings.
 
     Args:
         store: the lake, as from `get_storage`.
         first, last: dates, or texts such as "2026-03-10".
-        analysis: settings that say who counts as a viewer, such as min_buckets_per_viewer=2; those that are not given
-            are as the stored audience has them, or the defaults.
+        analysis: settings that decide who counts as a viewer, such as min_buckets_per_viewer=2; the others are those
+            of the stored audience, or the defaults.
 
     Raises:
-        MissingPartitionError: not one of the days has presence.
-        ValueError: a text is no date, the range ends before it begins, or an audience was made with other filters and
-            its presence has been pruned.
+        MissingPartitionError: none of the days has presence.
+        ValueError: a text is not a date, or the range ends before it begins.
+        LakeStateError: an audience was built with other filters, and its presence is gone.
         CorruptObjectError: a day has files of presence, and none can be read.
         SettingsError: a setting is unknown or impossible.
 
     Warns:
-        UserWarning: files of presence that cannot be read are left out.
+        UserWarning: some files of presence cannot be read and are left out.
     """
     begin, end = _day(first), _day(last if last is not None else first)
     if end < begin:
@@ -121,16 +120,16 @@ def audience_of(
     day: dt.date | str,
     about: pl.DataFrame | None = None,
 ) -> Audience:
-    """Make an audience of pairs of your own, as they are: no filter is applied.
+    """Build an audience from your own pairs; no filter is applied.
 
     Args:
         source: a frame with the columns channel and viewer, pairs (channel, viewer), or the path of a CSV file with
             these columns. Names are compared in lower case.
-        day: the day that it is of.
-        about: a frame with the columns channel, game_name and language, for labels; None = nothing is known.
+        day: the day of the pairs.
+        about: a frame with the columns channel, game_name and language, for labels; None = unknown.
 
     Raises:
-        ValueError: a column is missing, or a name is; it tells which.
+        ValueError: a column or a name is missing; the message says which.
         TableError: the file cannot be read, or lacks a column.
     """
     pairs = _pairs(source)
@@ -156,7 +155,7 @@ def overlap_graph(audience: Audience, *, memory_limit: str = "2GB", **analysis: 
     """Count the viewers that channels share, and join the channels by them.
 
     Args:
-        memory_limit: what counting may take beside the audience itself; above it, work goes to disk.
+        memory_limit: memory for counting, in addition to the audience itself; above it, work goes to disk.
         analysis: settings such as overlap_threshold=5 or min_channel_viewers=1 (default 10: smaller channels are
             left out).
 
@@ -179,8 +178,8 @@ def detect(graph: OverlapGraph, **analysis: Any) -> Detection:
     """Find the communities of a graph.
 
     Args:
-        analysis: settings such as resolution=2.0, seed=7 or algorithm="louvain". The name of a plug-in is looked for
-            in the settings of the environment and in installed packages.
+        analysis: settings such as resolution=2.0, seed=7 or algorithm="louvain". A plug-in is found in the settings of
+            the environment and in installed packages.
 
     Raises:
         SettingsError: a setting is unknown or impossible.
@@ -222,7 +221,7 @@ def lay_out(
 
 
 def draw(atlas: Atlas) -> bytes:
-    """Draw the map: a PNG of 3200 x 2240 pixels, as that of the asset `atlas_png`."""
+    """Draw the map: a PNG of 3200 x 2240 pixels, like the asset `atlas_png`."""
     return draw_png(atlas)
 
 

@@ -1,7 +1,7 @@
 """The command `vieweratlas`.
 
-Belongs here: the group, its errors, and `dev`. Not here: the other commands (commands), the work (runs, importers,
-sandbox), displays (terminal).
+Belongs here: the group, the one place that prints errors, and `dev`. Not here: the other commands and displays
+(commands).
 """
 
 import os
@@ -25,16 +25,16 @@ from vieweratlas_assets.commands.sandbox import sandbox_group
 from vieweratlas_assets.commands.serve import serve
 from vieweratlas_assets.commands.start import start
 from vieweratlas_assets.commands.vods import preprocess_vods, vods_group
-from vieweratlas_assets.errors import SettingsError, VieweratlasError
+from vieweratlas_assets.errors import VieweratlasError
 from vieweratlas_assets.logs import SHOWN
 from vieweratlas_assets.settings import Settings
 
-# Commands that get the option --root instead of settings: they choose or show what makes them, or need none.
+# Commands that get the option --root instead of settings: they choose or show settings, or need none.
 CHOOSING_SETTINGS = ("demo", "config", "analyze", "preprocess-vods", "sandbox")
 
 
 def main() -> None:
-    """Run the command; faults that a person can mend are one line, not a traceback."""
+    """Run the command; an error that a person can fix is printed without a traceback, and exits with 1."""
     try:
         # Without standalone mode click returns the code of an Exit, and what a command returns, which is None.
         sys.exit(cli(standalone_mode=False))
@@ -44,10 +44,9 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except VieweratlasError as error:
-        told = error.args if isinstance(error, SettingsError) else [str(error)]
-        display.print_lines("error", list(map(str, told)))
-        for fault in told:
-            SHOWN.error("%s", fault)
+        display.print_lines("error", error.lines)
+        for line in error.lines:
+            SHOWN.error("%s", line)
         sys.exit(1)
 
 
@@ -56,22 +55,22 @@ def main() -> None:
 @click.option("--root", help="The lake: a folder or s3://bucket/prefix/. Default: VIEWERATLAS_ROOT, else ./data.")
 @click.pass_context
 def cli(context: click.Context, root: str | None) -> None:
-    """ViewerAtlas: who writes in which Twitch chat, and what map that makes.
+    """ViewerAtlas: a map of Twitch audiences, made from who writes in which chat.
 
     \b
-    A first hour:
-      vieweratlas demo                        a made-up week and its atlas, in ./demo
-      vieweratlas import vod-lake DIR         your own presence
-      vieweratlas collect                     live chat, until you stop it
-      vieweratlas continuous                  the same, and an atlas every night
-      vieweratlas vods discover, vods process chat of past broadcasts
-      vieweratlas analyze                     the atlas of the newest day
-      vieweratlas serve                       the atlas of all days, in your browser
-      vieweratlas dev                         the same in the Dagster UI
+    First steps:
+      vieweratlas demo                           build a made-up week and its atlas in ./demo
+      vieweratlas import vod-lake DIR            import your own presence
+      vieweratlas collect                        collect live chat until you stop it
+      vieweratlas continuous                     the same, and an atlas every night
+      vieweratlas vods discover, vods process    collect the chat of past broadcasts
+      vieweratlas analyze                        build the atlas of the newest day
+      vieweratlas serve                          show the atlas of all days in your browser
+      vieweratlas dev                            open the Dagster UI
 
     Settings come from the environment, as VIEWERATLAS_<SECTION>__<KEY>, such as
     VIEWERATLAS_ANALYSIS__OVERLAP_THRESHOLD=5, and from the preset (default, rigorous, explorer, debug) or YAML file
-    that VIEWERATLAS_CONFIG names. `vieweratlas config show` tells all and where each comes from.
+    that VIEWERATLAS_CONFIG names. `vieweratlas config show` lists all of them with their origins.
     """
     context.obj = root if context.invoked_subcommand in CHOOSING_SETTINGS else start(root)
 
@@ -80,17 +79,17 @@ def cli(context: click.Context, root: str | None) -> None:
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 @click.pass_context
 def dev(context: click.Context, options: tuple[str, ...]) -> None:
-    """Open the Dagster UI on this lake; OPTIONS go to `dagster dev`, such as --port 3001."""
+    """Open the Dagster UI on this lake; OPTIONS go to `dg dev`, such as --port 3001."""
     from vieweratlas_assets.wiring.home import prepare_home
 
     settings: Settings = context.obj
     if context.find_root().params["root"] is not None:
-        # The code location reads its settings anew.
+        # The code location reads its own settings.
         os.environ["VIEWERATLAS_ROOT"] = settings.root
     prepare_home()
     display.console.print(f"Dagster UI on the lake {settings.root}; stop it with Ctrl-C")
-    command = [sys.executable, "-m", "dagster", "dev", "-m", "vieweratlas_assets.definitions", *options]
-    # In place of this process, so that whoever stops it, a container too, stops Dagster.
+    command = [sys.executable, "-m", "dagster_dg_cli.cli", "dev", "-m", "vieweratlas_assets.definitions", *options]
+    # Replaces this process, so that stopping it (as a container does) stops Dagster.
     os.execv(sys.executable, command)
 
 

@@ -9,17 +9,16 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from vieweratlas_assets.defs.assets.channel_audience import audience_of_day
 from vieweratlas_assets.defs.build import build_defs
-from vieweratlas_assets.defs.io_managers import LakeIOManager
-from vieweratlas_assets.defs.resources import Analysis
 from vieweratlas_assets.domain import lake
 from vieweratlas_assets.domain.presence.live_merge import SNAPSHOTS, complete_raw_snapshots
 from vieweratlas_assets.domain.presence.names import PLAIN, ViewerNames
 from vieweratlas_assets.domain.schemas import CHANNEL_ROSTER, PRESENCE, RAW_SNAPSHOTS
 from vieweratlas_assets.settings import AnalysisSettings, PartitionSettings, Settings, StorageSettings
+from vieweratlas_assets.steps.audience import audience_of_day
+from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.objects import ObjectStore
-from vieweratlas_assets.storage.sealed import table_files
+from vieweratlas_assets.storage.sealed import SealedPartitions, table_files
 
 DAY = dt.date(2026, 3, 10)
 # Small lakes have small channels.
@@ -98,11 +97,11 @@ def raw_rows(
 
 def make_audience(root: Path, day: dt.date, names: ViewerNames = PLAIN, **filters: Any) -> None:
     """Seal the audience of a day's presence."""
-    manager = LakeIOManager(root=str(root))
-    result = audience_of_day(manager, Analysis(**filters), names, day)
+    sealed = SealedPartitions(LocalStore(str(root)))
+    result = audience_of_day(sealed, AnalysisSettings(**filters), names, day)
     files = table_files(day, result.tables)
     files |= {lake.atlas_file(day, name): data for name, data in result.products.items()}
-    manager.sealed.seal("channel_audience", day, files, facts=result.facts, made_from=result.made_from)
+    sealed.seal("channel_audience", day, files, facts=result.facts, made_from=result.made_from)
 
 
 def put_roster(store: ObjectStore, day: dt.date, about: Mapping[str, tuple[str | None, str | None]]) -> None:

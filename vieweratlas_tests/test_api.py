@@ -12,7 +12,7 @@ from vieweratlas_assets.api import get_storage
 from vieweratlas_assets.domain.communities import detectors
 from vieweratlas_assets.domain.lake import channel_roster, live_presence
 from vieweratlas_assets.domain.presence.names import ViewerNames
-from vieweratlas_assets.errors import SettingsError
+from vieweratlas_assets.errors import LakeStateError, SettingsError
 from vieweratlas_assets.storage.audiences import mark_pruned
 from vieweratlas_assets.storage.errors import CorruptObjectError, MissingPartitionError
 from vieweratlas_assets.storage.local import LocalStore
@@ -201,7 +201,7 @@ def test_filters_other_than_those_of_the_stored_audience_are_applied_to_its_pres
     assert api.load_audience(store, DAY, min_buckets_per_viewer=2).pairs.rows() == [("alpha", "ann")]
     assert mark_pruned(SealedPartitions(store), DAY)
     assert api.load_audience(store, DAY).pairs.height == 2
-    with pytest.raises(ValueError, match="2026-03-10 was made with drop_known_bots=True, not False"):
+    with pytest.raises(LakeStateError, match="2026-03-10 was built with drop_known_bots=True, not False"):
         api.load_audience(store, DAY, drop_known_bots=False)
 
 
@@ -219,7 +219,7 @@ def test_days_that_have_presence_are_taken_and_broken_files_told(tmp_path: Path)
     with pytest.warns(UserWarning, match=r"2026-03-12: left out .*part-0000\.parquet"):
         assert api.load_audience(store, DAY, later).pairs.height == 2
     store.upload_bytes(live_presence(later), b"PAR1 cut off")
-    with pytest.raises(CorruptObjectError, match="no file of presence of 2026-03-12 can be read"):
+    with pytest.raises(CorruptObjectError, match="none of the 2 file.s. of 2026-03-12 can be read"):
         api.load_audience(store, DAY, later)
 
 

@@ -1,20 +1,20 @@
-"""The commands `collect`, `continuous` and `health`: live chat as a service, and whether it is well.
+"""The commands `collect`, `continuous` and `health`: live chat as a service, and its health.
 
-Belongs here: options, reporting hours to Dagster, what is printed. Not here: collecting (collecting, collector), the
-daemon (daemon).
+Belongs here: options, what is printed. Not here: collecting (wiring.collector, collector), the daemon (runs.daemon),
+reporting hours to Dagster (runs.report).
 """
 
 import datetime as dt
 import math
 import sys
 import time
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import click
 
 from vieweratlas_assets.commands import display
 from vieweratlas_assets.commands.metrics import namespace_option
+from vieweratlas_assets.errors import VieweratlasError
 
 if TYPE_CHECKING:
     from vieweratlas_assets.collector.health import Metrics
@@ -22,44 +22,51 @@ if TYPE_CHECKING:
     from vieweratlas_assets.storage.objects import ObjectStore
 
 
+class UnhealthyCollectorError(VieweratlasError):
+    """The collector on this machine does not run, or does not do its work; the message lists what is wrong."""
+
+
 @click.command("collect")
-@click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="Stop after so long. Default: never.")
+@click.option(
+    "--minutes", type=click.FloatRange(min=0, min_open=True), help="Stop after N minutes.  [default: never]"
+)
 @click.option(
     "--metrics",
     "form",
     type=click.Choice(["json", "emf"]),
     default="json",
     show_default=True,
-    help="The line a minute. emf: CloudWatch's embedded metric format.",
+    help="Format of the per-minute status line; emf is CloudWatch's embedded metric format.",
 )
 @namespace_option
 @click.pass_obj
 def collect(settings: "Settings", minutes: float | None, form: str, namespace: str) -> None:
     """Collect live chat until interrupted.
 
-    Watches the channels with the most viewers (which needs twitch.client_id and twitch.client_secret) and those of
-    the watch list. Each minute becomes a file of raw/snapshots; while the lake cannot be reached, files wait on disk.
-    An hour that is over is reported to Dagster as a materialization of raw_snapshots. A line of JSON a minute tells
-    how it does; `vieweratlas health` reads the last. SIGTERM and Ctrl-C seal what there is.
+    Watches the channels with the most viewers (needs TWITCH_CLIENT_ID and TWITCH_CLIENT_SECRET) and those of the
+    watch list. Writes one file per minute to raw/snapshots; while the lake does not answer, files wait on disk.
+    Reports each finished hour to Dagster as a materialization of raw_snapshots. Prints a status line per minute;
+    `vieweratlas health` reads the last one. SIGTERM and Ctrl-C write what was collected so far, and stop.
     """
     until = math.inf if minutes is None else time.time() + 60 * minutes
     _collect(settings, until, namespace=namespace if form == "emf" else None)
 
 
 @click.command("continuous")
-@click.option("--max-runtime-hours", type=click.FloatRange(min=0, min_open=True), help="Stop after so long.")
-@click.option("--max-cycles", type=click.IntRange(1), help="Stop once so many hours are over, the first part too.")
-@click.option("--port", type=click.IntRange(1, 65535), help="Serve the Dagster UI there too, on 127.0.0.1.")
+@click.option("--max-runtime-hours", type=click.FloatRange(min=0, min_open=True), help="Stop after N hours.")
+@click.option(
+    "--max-cycles", type=click.IntRange(1), help="Stop at the end of the Nth hour; the first may be a partial one."
+)
+@click.option("--port", type=click.IntRange(1, 65535), help="Also serve the Dagster UI on 127.0.0.1 at this port.")
 @click.pass_obj
 def continuous(
     settings: "Settings", max_runtime_hours: float | None, max_cycles: int | None, port: int | None
 ) -> None:
-    """Collect live chat and make every day's atlas, until interrupted.
+    """Collect live chat and build every day's atlas, until interrupted.
 
-    `vieweratlas collect` and Dagster's daemon together, with the schedules of the day's atlas (02:30 UTC) and, where
-    twitch.client_id and twitch.client_secret or a token are set, of the hour's roster. A daemon that dies is started
-    again. SIGTERM and Ctrl-C seal what there is and end both; --max-runtime-hours and --max-cycles do so by
-    themselves, where every hour costs money.
+    Runs `vieweratlas collect` together with Dagster's daemon. The daemon builds the day's atlas at 02:30 UTC and,
+    where Twitch credentials are set, takes the hourly roster; it is restarted if it dies. SIGTERM and Ctrl-C write
+    what was collected so far, and stop both. --max-runtime-hours and --max-cycles limit the cost of a rented machine.
     """
     from vieweratlas_assets.runs.daemon import kept_running
     from vieweratlas_assets.wiring.home import prepare_home
@@ -72,14 +79,20 @@ def continuous(
 
 
 def _schedules(settings: "Settings") -> list[str]:
-    """Schedules that run beside our collector: not the one that would collect the same once more."""
-    knows_helix = settings.twitch.has_helix_credentials
-    ours = ["daily_atlas_schedule", *(["channel_roster_schedule"] if knows_helix else [])]
-    return sorted({*settings.schedules.running, *ours} - {"live_collection_schedule"})
+    """The schedules that run next to our collector, without the one that would collect a second time."""
+    with_roster = ["channel_roster_schedule"] if settings.twitch.has_helix_credentials else []
+    schedules = {*settings.schedules.running, "daily_atlas_schedule", *with_roster}
+    return sorted(schedules - {"live_collection_schedule"})
 
 
 def _collect(settings: "Settings", until: float, most_hours: float = math.inf, namespace: str | None = None) -> None:
-    """Collect, tell every minute how it goes (for CloudWatch, under a namespace), and in the end what came of it."""
+    """Collect with a status line per minute, and print the totals at the end.
+
+    Args:
+        until: when to stop, seconds since 1970.
+        most_hours: how many hours to finish before stopping.
+        namespace: CloudWatch namespace of the status lines; None prints JSON.
+    """
     from vieweratlas_assets.collector.collector import Listeners
     from vieweratlas_assets.collector.health import write_health
     from vieweratlas_assets.domain.lake import RAW_SNAPSHOTS
@@ -89,37 +102,37 @@ def _collect(settings: "Settings", until: float, most_hours: float = math.inf, n
     from vieweratlas_assets.wiring.lake import open_lake
 
     lake = open_lake(settings)
-    store = lake.store
     spool = spool_folder(settings)
 
     def on_metrics(metrics: "Metrics") -> None:
         if namespace is None:
-            told: Iterable[str] = [metrics.line()]
+            print(metrics.line(), flush=True)
         else:
-            found = of_collector(metrics, settings.collection.collector, metrics.at)
-            told = embedded_lines(found, metrics.at, namespace)
-        print("\n".join(told), flush=True)
+            measurements = of_collector(metrics, settings.collection.collector, metrics.at)
+            print("\n".join(embedded_lines(measurements, metrics.at, namespace)), flush=True)
         write_health(spool, metrics)
 
-    listeners = Listeners(lambda hour, _: _report(settings, store, hour), on_metrics)
-    collector = collector_from_settings(settings, store, lake.names, listeners=listeners)
+    listeners = Listeners(lambda hour, _: _report(settings, lake.store, hour), on_metrics)
+    collector = collector_from_settings(settings, lake.store, lake.names, listeners=listeners)
     hours, _ = collect_until_stopped(collector, until, hours=most_hours)
-    told = {name: sum(figures[name] for figures in hours.values()) for name in ("messages", "channel_minutes")}
+    totals = {name: sum(figures[name] for figures in hours.values()) for name in ("messages", "channel_minutes")}
     display.console.print(
-        f"Collected {told['messages']:,} messages in {told['channel_minutes']:,} channel-minutes; "
-        f"they are in {store.uri(RAW_SNAPSHOTS)}"
+        f"Collected {totals['messages']:,} messages in {totals['channel_minutes']:,} channel-minutes "
+        f"to {lake.store.uri(RAW_SNAPSHOTS)}"
     )
 
 
 @click.command("health")
 @click.option(
-    "--alive", is_flag=True, help="Only whether it still tells: for who would end it, and lose what the lake has not."
+    "--alive",
+    is_flag=True,
+    help="Liveness only. For restart probes: a restart loses minutes that are not uploaded yet.",
 )
 @click.pass_obj
 def health(settings: "Settings", alive: bool) -> None:
-    """Say whether the collector on this machine is well; exits with 1 where it is not.
+    """Report the health of the collector on this machine; exits with 1 if it is unhealthy.
 
-    For a container's health check: reads what `vieweratlas collect` told last, and asks nobody.
+    For a container's health check: reads the last status line of `vieweratlas collect`, and contacts no service.
     """
     from vieweratlas_assets.collector.health import health_problems, read_health, staleness
     from vieweratlas_assets.wiring.collector import spool_folder
@@ -128,12 +141,15 @@ def health(settings: "Settings", alive: bool) -> None:
     try:
         metrics = read_health(folder)
     except (OSError, ValueError) as error:
-        raise click.ClickException(f"no collector told how it is in {folder}: {error}") from error
-    if found := (staleness if alive else health_problems)(metrics, time.time()):
-        raise click.ClickException(f"the collector is not well: {'; '.join(found)}")
+        raise UnhealthyCollectorError(
+            f"no health file in {folder}: {error}; start `vieweratlas collect` with the same settings"
+        ) from error
+    problems = (staleness if alive else health_problems)(metrics, time.time())
+    if problems:
+        raise UnhealthyCollectorError(f"collector unhealthy: {'; '.join(problems)}")
     display.console.print(
-        f"The collector is well: {metrics.channels_joined} of {metrics.channels_wanted} channels joined, "
-        f"{metrics.messages_per_s} messages/s, told {time.time() - metrics.at:.0f} s ago"
+        f"Collector healthy: {metrics.channels_joined} of {metrics.channels_wanted} channels joined, "
+        f"{metrics.messages_per_s} messages/s, reported {time.time() - metrics.at:.0f} s ago"
     )
 
 

@@ -1,4 +1,4 @@
-"""The command `compare`: an imported atlas beside what we make of its graph.
+"""The command `compare`: an imported atlas compared with ours of the same graph.
 
 Belongs here: options, and what is printed. Not here: measures of agreement (domain).
 """
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--date", "day", required=True, type=DAY, help="A day whose graph was imported.")
-@click.option("--algorithm", "algorithms", multiple=True, help="Detector; can be repeated. Default: all.")
+@click.option("--algorithm", "algorithms", multiple=True, help="Detector; repeatable.  [default: all]")
 @click.option(
     "--resolution",
     "resolutions",
@@ -30,9 +30,11 @@ if TYPE_CHECKING:
     type=click.FloatRange(min=0, min_open=True),
     default=(0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0),
     show_default=True,
-    help="Absolute resolution; can be repeated.",
+    help="Absolute resolution; repeatable.",
 )
-@click.option("--natural/--no-natural", default=True, show_default=True, help="Compare the natural resolution too.")
+@click.option(
+    "--natural/--no-natural", default=True, show_default=True, help="Also compare at the natural resolution."
+)
 @click.pass_obj
 def compare(
     settings: Settings,
@@ -41,11 +43,11 @@ def compare(
     resolutions: tuple[float, ...],
     natural: bool,
 ) -> None:
-    """Compare communities and positions with the ones that an imported atlas published.
+    """Compare our communities and positions with those that an imported atlas published.
 
-    Prints, for each algorithm at the natural and at each absolute resolution, the number of communities, modularity,
-    stability over five seeds, the adjusted Rand index and the normalized mutual information. Where positions were
-    published, prints how many neighbors on their map are neighbors on ours, once `analyze` has drawn it.
+    Prints, per algorithm and resolution, the number of communities, modularity, stability over five seeds, adjusted
+    Rand index and normalized mutual information. If the atlas published positions, also prints how many neighbors on
+    its map are neighbors on ours (after `vieweratlas analyze`).
     """
     from vieweratlas_assets.domain.communities.detection import compare_resolutions
     from vieweratlas_assets.domain.communities.detectors import detector_names
@@ -93,13 +95,13 @@ def _compare_positions(sealed: "SealedPartitions", day: dt.date, placed: "pl.Dat
     layout = None if record is None else sealed.table(record, LAYOUT)
     both = placed if layout is None else placed.join(layout, on="channel", how="semi")
     if both.height < FEWEST:
-        told = f"{both.height} channel(s) have published positions: too few to compare"
+        message = f"{both.height} channel(s) have published positions: too few to compare"
     elif layout is None:
-        told = f"{both.height} channels have published positions; `vieweratlas analyze --date {day}` makes ours"
+        message = f"{both.height} channels have published positions; `vieweratlas analyze --date {day}` makes ours"
     else:
         kept = neighbors_kept(layout, both)
-        told = (
-            f"Positions: of the {kept.nearest} channels nearest to a channel on their map, {kept.share:.1%} are so "
-            f"on ours (by chance {kept.by_chance:.1%}), over {kept.channels} channels"
+        message = (
+            f"Positions: of the {kept.nearest} channels nearest to a channel on their map, {kept.share:.1%} are also "
+            f"nearest on ours (by chance {kept.by_chance:.1%}), over {kept.channels} channels"
         )
-    display.console.print(told, highlight=False, soft_wrap=True)
+    display.console.print(message, highlight=False, soft_wrap=True)

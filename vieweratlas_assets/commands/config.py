@@ -26,10 +26,10 @@ def config_group() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
 def show(root: str | None, config: str | None, as_json: bool) -> None:
-    """Show every setting with its value and where that comes from.
+    """Show every setting with its value and its origin.
 
-    CONFIG is a preset (default, rigorous, explorer, debug) or a YAML file; else VIEWERATLAS_CONFIG says which.
-    Secrets are shown as `set` or `not set`.
+    CONFIG is a preset (default, rigorous, explorer, debug) or a YAML file. Default: VIEWERATLAS_CONFIG. Secrets
+    appear as `set` or `not set`.
     """
     from vieweratlas_assets.storage.objects import refuse_credentials
 
@@ -52,9 +52,9 @@ def show(root: str | None, config: str | None, as_json: bool) -> None:
 @click.argument("config", required=False)
 @click.pass_obj
 def validate(root: str | None, config: str | None) -> None:
-    """Check the settings: OK, or every fault with its origin.
+    """Check the settings: prints OK, or every fault with its origin.
 
-    CONFIG is a preset or a YAML file; else VIEWERATLAS_CONFIG says which.
+    CONFIG is a preset or a YAML file. Default: VIEWERATLAS_CONFIG.
     """
     from vieweratlas_assets.domain.communities.detectors import community_detector
     from vieweratlas_assets.errors import StorageError
@@ -79,7 +79,7 @@ def validate(root: str | None, config: str | None) -> None:
     if faults:
         raise SettingsError(*faults)
     changed = sum(origin != "default" for origin in resolved.origins.values())
-    display.console.print(f"OK: {len(resolved.origins)} settings, {changed} of them not by default")
+    display.console.print(f"OK: {len(resolved.origins)} settings, {changed} of them changed from the default")
 
 
 def _row(key: str, resolved: Resolved) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The command `demo`: a made-up week of Twitch and its atlas.
 
-Belongs here: options, reporting to Dagster, what is printed. Not here: collecting it (demo), making it up (sandbox).
+Belongs here: options, reporting to Dagster, what is printed. Not here: collecting it (wiring.demo), making it up
+(sandbox).
 """
 
 import datetime as dt
@@ -23,26 +24,26 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--root", help="The demo's lake. Default: ./demo; VIEWERATLAS_ROOT is left alone.")
-@click.option("--channels", default=WorldSpec.channels, show_default=True, help="Channels of the made-up Twitch.")
-@click.option("--viewers", default=WorldSpec.viewers, show_default=True, help="Viewers.")
-@click.option("--days", default=WorldSpec.days, show_default=True, help="Days.")
-@click.option("--seed", default=WorldSpec.seed, show_default=True, help="Another seed is another Twitch.")
+@click.option("--root", help="The demo's lake; VIEWERATLAS_ROOT is ignored.  [default: ./demo]")
+@click.option("--channels", default=WorldSpec.channels, show_default=True, help="Number of channels.")
+@click.option("--viewers", default=WorldSpec.viewers, show_default=True, help="Number of viewers.")
+@click.option("--days", default=WorldSpec.days, show_default=True, help="Number of days.")
+@click.option("--seed", default=WorldSpec.seed, show_default=True, help="Seed of the made-up Twitch.")
 @click.pass_obj
 def demo(chosen: str | None, root: str | None, channels: int, viewers: int, days: int, seed: int) -> None:
-    """Collect a made-up week of Twitch with planted communities, and make its atlas.
+    """Collect a made-up week of Twitch with planted communities, and build its atlas.
 
-    A sandbox on this machine plays Twitch, thousands of times faster than real time; the collector joins its chats
-    and asks it who is live, as it does with the real one. Ends with how well the planted communities were found, and
-    the paths of what was made. Called again, it only makes the atlas anew.
+    A sandbox on this machine simulates Twitch thousands of times faster than real time; the collector joins its
+    chats and asks it who is live, as it does with the real Twitch. Prints how well the planted communities were
+    recovered and the paths of the products. A second call only rebuilds the atlas.
     """
     from vieweratlas_assets.runs import history
     from vieweratlas_assets.wiring.demo import OtherWorldError, has_world
     from vieweratlas_assets.wiring.lake import open_lake
 
-    # Made-up viewers must never land among collected ones: the environment's lake has to be named to be used.
+    # Made-up viewers must never mix with collected ones: only an explicit --root chooses the lake.
     settings = start(root or chosen or "demo")
-    # Its folder is for people already: no copies beside it.
+    # People read the demo's folder itself, so copies would only repeat it.
     settings = without_copies(settings)
     lake = open_lake(settings)
     try:
@@ -64,7 +65,7 @@ def demo(chosen: str | None, root: str | None, channels: int, viewers: int, days
 
 
 def _collect(lake: "Lake", spec: WorldSpec) -> None:
-    """Collect the made-up Twitch, and say what became of its messages."""
+    """Collect the made-up Twitch, and print what became of its messages."""
     from vieweratlas_assets.wiring.demo import collect_world
 
     first = dt.datetime.combine(spec.start, dt.time(), dt.UTC)
@@ -75,17 +76,17 @@ def _collect(lake: "Lake", spec: WorldSpec) -> None:
             hours = min((moment - first) // dt.timedelta(hours=1), 24 * spec.days)
             progress.update(bar, completed=hours, now=f"{moment:%Y-%m-%d %H:%M}")
 
-        told = collect_world(lake.store, lake.names, spec, on_moment=on_moment)
-    counted = told.counted + told.mirrors + told.bots
+        result = collect_world(lake.store, lake.names, spec, on_moment=on_moment)
+    accounted = result.counted + result.mirrors + result.bots
     display.console.print(
-        f"Chat: {told.sent:,} messages were sent to the collector; {told.counted:,} counted, {told.mirrors:,} "
-        f"mirrors of Shared Chat and {told.bots:,} of bots dropped, {told.sent - counted:,} lost. "
-        f"Channels were observed for {told.observed_s / told.wanted_s:.1%} of the time in which they were wanted."
+        f"Chat: the sandbox sent {result.sent:,} messages; {result.counted:,} counted, {result.mirrors:,} Shared "
+        f"Chat mirrors and {result.bots:,} bot messages dropped, {result.sent - accounted:,} lost. "
+        f"Channels were observed for {result.observed_s / result.wanted_s:.1%} of the wanted time."
     )
 
 
 def _print_recovery(lake: "Lake", day: dt.date) -> None:
-    """Say how well the communities of a day are the planted ones."""
+    """Print how well the communities of a day match the planted ones."""
     import polars as pl
 
     from vieweratlas_assets.domain.communities.agreement import agreement
@@ -97,10 +98,10 @@ def _print_recovery(lake: "Lake", day: dt.date) -> None:
         return
     truth = lake.store.download_json(planted_communities())["communities"]
     planted = pl.DataFrame({"channel": list(truth), "community": list(truth.values())})
-    same = agreement(lake.sealed.table(record, COMMUNITIES), planted)
+    match = agreement(lake.sealed.table(record, COMMUNITIES), planted)
     display.console.print(
-        f"Planted communities recovered: adjusted Rand index {same.adjusted_rand_index:.3f} "
-        f"over {same.channels} of {planted.height} channels"
+        f"Planted communities recovered: adjusted Rand index {match.adjusted_rand_index:.3f} "
+        f"over {match.channels} of {planted.height} channels"
     )
 
 

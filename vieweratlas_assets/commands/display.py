@@ -1,6 +1,6 @@
-"""What a person at the terminal sees: progress while it runs, tables when it is done.
+"""What a person at the terminal sees: progress during a run, tables at its end.
 
-Belongs here: displays. Not here: what they tell of (runs, importers).
+Belongs here: displays. Not here: what they show (runs, importers).
 """
 
 import datetime as dt
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
     from vieweratlas_assets.defs.days import StepProgress
     from vieweratlas_assets.storage.sealed import SealedPartitions
 
-# The logger on which defs.days tells how far it is; named here, so that `--help` need not load Dagster.
+# The logger on which defs.days reports progress; named here so that `--help` does not load Dagster.
 PROGRESS = logging.getLogger("vieweratlas.progress")
 MOST_REJECTIONS = 20
 
-# In a log or a pipe there is no width to keep to, and a table cut to 80 columns says little.
+# A log or a pipe has no width, and a table cut to 80 columns says little.
 console = Console(width=None if sys.stdout.isatty() else 120)
 
 
 def progress_bar() -> Progress:
-    """A bar with the step, how far it is, and what it works on."""
+    """A bar with the step, its progress, and the item it works on."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -43,7 +43,7 @@ def progress_bar() -> Progress:
 
 
 class _StepBars(logging.Handler):
-    """One bar for each asset of a run, fed by the days that it finishes."""
+    """One bar per asset of a run, advanced by the days that it finishes."""
 
     def __init__(self, progress: Progress) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ class _StepBars(logging.Handler):
 
 @contextmanager
 def step_bars() -> Iterator[None]:
-    """Show a bar for each asset that runs."""
+    """Show a bar per running asset."""
     with progress_bar() as progress:
         handler = _StepBars(progress)
         PROGRESS.addHandler(handler)
@@ -72,7 +72,7 @@ def step_bars() -> Iterator[None]:
 
 
 def print_days(sealed: "SealedPartitions", days: Sequence[dt.date]) -> None:
-    """Print a row of figures for each day that was analyzed."""
+    """Print a row of figures per analyzed day."""
     table = Table(title="Atlas by day", title_justify="left")
     for heading in (
         "day",
@@ -87,24 +87,23 @@ def print_days(sealed: "SealedPartitions", days: Sequence[dt.date]) -> None:
         table.add_column(heading, justify="left" if heading == "day" else "right", no_wrap=heading == "day")
     without: list[str] = []
     for day in days:
-        graph, found = (sealed.record(asset, day) for asset in ("overlap_graph", "communities"))
-        if graph is None or found is None:
+        graph, communities = (sealed.record(asset, day) for asset in ("overlap_graph", "communities"))
+        if graph is None or communities is None:
             table.add_row(str(day), "failed")
             continue
         window = "imported" if graph.imported else f"{graph.facts['days_present']}/{graph.facts['window_days']}"
         if not graph.imported and str(day) not in graph.facts["days"]:
             without.append(str(day))
-        figures = (graph.facts["nodes"], graph.facts["edges"], graph.facts["density"], found.facts["communities"])
-        table.add_row(
-            str(day), window, *map(_figure, (*figures, found.facts["modularity"], found.facts["stability"]))
-        )
+        counts = communities.facts
+        figures = (graph.facts["nodes"], graph.facts["edges"], graph.facts["density"], counts["communities"])
+        table.add_row(str(day), window, *map(_figure, (*figures, counts["modularity"], counts["stability"])))
     console.print(table)
     if without:
-        console.print(f"[yellow]{len(without)} day(s) without presence of their own:[/yellow] {', '.join(without)}")
+        console.print(f"[yellow]{len(without)} day(s) have no presence of their own:[/yellow] {', '.join(without)}")
 
 
 def print_products(sealed: "SealedPartitions", day: dt.date) -> None:
-    """Print where the products of a day lie, if it has any."""
+    """Print the paths of a day's products, if it has any."""
     keys = [key for key in sealed.store.list_files(atlas_file(day, "")) if "/_" not in key]
     if keys:
         console.print(f"[bold]Products of {day}[/bold]")
@@ -112,13 +111,13 @@ def print_products(sealed: "SealedPartitions", day: dt.date) -> None:
 
 
 def print_uris(sealed: "SealedPartitions", keys: Iterable[str]) -> None:
-    """Print where files lie, one a line and never broken, so that they can be copied."""
+    """Print the URIs of files, one per line and unbroken, so that they can be copied."""
     for key in keys:
         console.print(f"  {sealed.store.uri(key)}", soft_wrap=True, highlight=False, markup=False)
 
 
 def print_import(title: str, report: ImportReport) -> None:
-    """Print what an import took in, and what it rejected with file, row and reason."""
+    """Print what an import read, and what it rejected with file, row and reason."""
     table = Table(title=title, title_justify="left", show_header=False)
     for what, count in report.counts.items():
         table.add_row(escape(what), f"{count:,}")
@@ -128,7 +127,7 @@ def print_import(title: str, report: ImportReport) -> None:
 
 
 def print_lines(heading: str, lines: Sequence[str]) -> None:
-    """Print lines in red, the first ones where there are many."""
+    """Print lines in red; of many, the first MOST_REJECTIONS."""
     for line in lines[:MOST_REJECTIONS]:
         console.print(f"[red]{heading}[/red] {escape(line)}", soft_wrap=True, highlight=False)
     if len(lines) > MOST_REJECTIONS:
@@ -136,7 +135,11 @@ def print_lines(heading: str, lines: Sequence[str]) -> None:
 
 
 def print_rows(title: str, rows: Iterable[dict[str, str | float | int | None]], *, of: int) -> None:
-    """Print dictionaries with the same keys as a table, with a bar while the `of` rows are being computed."""
+    """Print dictionaries with the same keys as a table, with a bar while the rows are computed.
+
+    Args:
+        of: the number of rows to come.
+    """
     listed = []
     with progress_bar() as progress:
         bar = progress.add_task("trials", total=of, now="")
@@ -147,7 +150,7 @@ def print_rows(title: str, rows: Iterable[dict[str, str | float | int | None]], 
 
 
 def print_table(title: str, rows: Sequence[dict[str, str | float | int | None]]) -> None:
-    """Print dictionaries with the same keys as a table, the first column being names; one line without rows."""
+    """Print dictionaries with the same keys as a table whose first column holds names; without rows, one line."""
     if not rows:
         console.print(f"{title}: nothing")
         return

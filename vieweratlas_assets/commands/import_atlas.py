@@ -1,7 +1,6 @@
 """The group `import`, and the command `import atlas`.
 
-Belongs here: options, telling Dagster what was written, what is printed. Not here: presence (vod_imports), reading
-files (importers).
+Belongs here: options, what is printed. Not here: presence (import_live, import_vods), reading files (importers).
 """
 
 import datetime as dt
@@ -28,7 +27,7 @@ FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 @click.group("import")
 def import_group() -> None:
-    """Take in what you already have."""
+    """Import existing data."""
 
 
 import_group.add_command(import_live)
@@ -39,13 +38,13 @@ import_group.add_command(import_live)
 @click.option("--nodes", type=FILE, help="CSV: ID, Label, Count, or channel, community, size, x, y.")
 @click.option("--gexf", type=FILE, help="A graph by Gephi, networkx or ViewerAtlas.")
 @click.option("--percentages", type=FOLDER, help="Folder of the Italian Twitch Community Graph Database.")
-@click.option("--date", "day", required=True, type=DAY, help="The day the overlap stands for.")
+@click.option("--date", "day", required=True, type=DAY, help="The day of the overlap.")
 @click.option(
     "--weight",
     type=click.Choice(["shared_viewers", "overlap_coefficient"]),
     default="shared_viewers",
     show_default=True,
-    help="What the weights of --edges or --gexf are.",
+    help="Meaning of the weights in --edges or --gexf.",
 )
 @click.option("--language", help="Language of every channel of --percentages, such as it.")
 @click.pass_obj
@@ -62,12 +61,12 @@ def import_atlas(
     """Import another atlas's overlap as the graph of a day.
 
     \b
-    --edges [--nodes]   tables, as Gephi takes them
-    --gexf              nodes and edges; viewers, game, language, community and place where they are there
-    --percentages       Streamer_dataset.csv, Streamer-Streamer_dataset.csv, and the games where they are there
+    --edges [--nodes]   tables, as Gephi reads them
+    --gexf              nodes and edges; optionally viewers, game, language, community and position
+    --percentages       Streamer_dataset.csv, Streamer-Streamer_dataset.csv, and optionally the games
 
-    Published communities and places are kept for `vieweratlas compare`. `vieweratlas analyze --date D` then starts
-    below the imported graph, and only --force replaces it.
+    Keeps published communities and positions for `vieweratlas compare`. `vieweratlas analyze --date D` then starts
+    from the imported graph; only --force replaces it.
     """
     from vieweratlas_assets.importers.atlas import read_atlas, without_opted_out
     from vieweratlas_assets.importers.gexf import read_gexf

@@ -1,6 +1,6 @@
 """The command `import live`.
 
-Belongs here: options, telling Dagster which hours were written, what is printed. Not here: reading files (importers).
+Belongs here: options, reporting hours to Dagster, what is printed. Not here: reading files (importers).
 """
 
 import datetime as dt
@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import click
 
 from vieweratlas_assets.commands import display
+from vieweratlas_assets.errors import InputError
 from vieweratlas_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 # Commands import what they run inside: loading Dagster takes seconds, and `--help` must not.
 
 
-class TimeZone(click.ParamType):
+class TimeZone(click.ParamType[ZoneInfo]):
     """An IANA time zone, such as Europe/Berlin."""
 
     name = "zone"
@@ -37,23 +38,25 @@ class TimeZone(click.ParamType):
 
 @click.command("live")
 @click.argument("folder", type=click.Path(exists=True, path_type=Path), required=False)
-@click.option("--time-zone", type=TimeZone(), help="Of times that name none. Default: collection.time_zone, UTC.")
-@click.option("--replace", is_flag=True, help="Take out what the lake has of these files, and import them again.")
+@click.option(
+    "--time-zone", type=TimeZone(), help="Time zone of times without one.  [default: collection.time_zone, UTC]"
+)
+@click.option("--replace", is_flag=True, help="Remove earlier imports of these files, and import them again.")
 @click.pass_obj
 def import_live(settings: Settings, folder: Path | None, time_zone: ZoneInfo | None, replace: bool) -> None:
     """Import live chat snapshots: FOLDER holds *.json and *.csv at any depth, or is one such file.
 
-    Without FOLDER they are looked for in collection.logs_dir ("logs").
+    Default: collection.logs_dir ("logs").
 
     \b
     JSON   one snapshot or an array of them: timestamp, channel, viewer_count, game_name, language, title,
-           started_at, chatters; channel and time may stand in the name, <channel>_<YYYYMMDD_HHMMSS>.json
-    CSV    timestamp, channel, viewer_count, game_name, title, started_at, username   one row a chatter
-           channel, chatter, viewers, game, title, timestamp                          one row a chatter
-           timestamp, channel, total_viewers, chatters_count, chatters                one row a snapshot
+           started_at, chatters; or channel and time in the file name, <channel>_<YYYYMMDD_HHMMSS>.json
+    CSV    timestamp, channel, viewer_count, game_name, title, started_at, username   one row per chatter
+           channel, chatter, viewers, game, title, timestamp                          one row per chatter
+           timestamp, channel, total_viewers, chatters_count, chatters                one row per snapshot
 
-    What cannot be used is named and passed over. An import that was cut off goes on where it stopped. `vieweratlas
-    analyze` makes live presence of what was imported.
+    Lists what it cannot use, and skips it. An interrupted import continues where it stopped. `vieweratlas analyze`
+    builds live presence from the imported snapshots.
     """
     from vieweratlas_assets.importers.live import ImportRules, find_snapshot_files, run_live_import
     from vieweratlas_assets.importers.local_time import LocalTimes
@@ -63,7 +66,7 @@ def import_live(settings: Settings, folder: Path | None, time_zone: ZoneInfo | N
     lake = open_lake(settings)
     folder = folder or Path(settings.collection.logs_dir)
     if not folder.exists():
-        raise click.UsageError(f"{folder} is not there: name the folder, or set collection.logs_dir")
+        raise click.UsageError(f"{folder} does not exist: name the folder, or set collection.logs_dir")
     plan = find_snapshot_files(folder)
     rules = ImportRules(
         times=LocalTimes(time_zone or ZoneInfo(settings.collection.time_zone)),
@@ -81,7 +84,7 @@ def import_live(settings: Settings, folder: Path | None, time_zone: ZoneInfo | N
         _report_hours(instance, lake.store, done, settings.partitions.hourly_start)
     display.print_import(f"Import of {folder} into {lake.store.root}", done.report)
     if done.report.rejections and not done.took_any:
-        raise click.ClickException("nothing was imported")
+        raise InputError(f"nothing of {folder} was imported: every file was rejected")
 
 
 def _report_hours(

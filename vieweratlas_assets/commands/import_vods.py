@@ -1,6 +1,6 @@
 """The commands `import vod-lake`, `import vod-json` and `import twitchdownloader`.
 
-Belongs here: options, telling Dagster what was written, what is printed. Not here: reading files (importers).
+Belongs here: options, reporting days to Dagster, what is printed. Not here: reading files (importers).
 """
 
 import datetime as dt
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from vieweratlas_assets.commands import display
+from vieweratlas_assets.errors import InputError
 from vieweratlas_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 # Commands import what they run inside: loading Dagster takes seconds, and `--help` must not.
 
-REPLACE = click.option("--replace", is_flag=True, help="Import VODs again that the lake has already.")
+REPLACE = click.option("--replace", is_flag=True, help="Import VODs again that the lake already has.")
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 FILE_OR_FOLDER = click.Path(exists=True, path_type=Path)
 
@@ -32,11 +33,11 @@ def import_vod_lake(settings: Settings, folder: Path, replace: bool) -> None:
 
     \b
     FOLDER     *.parquet at any depth, in channel=<login>/vod=<id>/ or flat, and vods.csv
-    Parquet    channel, content_id, offset_s, chatters; one row a 60 s bucket
-    vods.csv   channel, vod_id, created_at (ISO 8601, UTC), title; may be missing where the
-               records have bucket_start
+    Parquet    channel, content_id, offset_s, chatters; one row per 60 s bucket
+    vods.csv   channel, vod_id, created_at (ISO 8601, UTC), title; optional if the records
+               have bucket_start
 
-    A broken file is named and passed over. An import that was cut off goes on where it stopped.
+    Lists broken files, and skips them. An interrupted import continues where it stopped.
     """
     from vieweratlas_assets.importers.vod_lake import plan_import
 
@@ -51,15 +52,15 @@ def import_vod_lake(settings: Settings, folder: Path, replace: bool) -> None:
 @REPLACE
 @click.pass_obj
 def import_vod_json(settings: Settings, path: Path, replace: bool) -> None:
-    """Import VOD chat presence as JSON: one VOD a file or many.
+    """Import VOD chat presence as JSON: one or many VODs per file.
 
     \b
     PATH       a file, or a folder with .json, .jsonl, .ndjson at any depth, also .gz
-    JSON       a list of records, an object with such a list, or a record a line;
+    JSON       a list of records, an object with such a list, or one record per line;
                a record has channel, content_id, offset_s, chatters, bucket_start
-    vods.csv   beside them, where bucket_start is missing: channel, vod_id, created_at, title
+    vods.csv   in the same folder, if bucket_start is missing: channel, vod_id, created_at, title
 
-    A VOD with a bad record is named and left out, so that it can be imported when it is mended.
+    Lists each VOD with a bad record and skips it whole; import it again once it is corrected.
     """
     from vieweratlas_assets.importers.vod_json import plan_import
 
@@ -77,22 +78,22 @@ def import_vod_json(settings: Settings, path: Path, replace: bool) -> None:
 def import_twitchdownloader(settings: Settings, path: Path, created_at: str | None, replace: bool) -> None:
     """Import VOD chat that TwitchDownloader saved as JSON; PATH is a file or a folder, also with .gz.
 
-    Takes over who wrote in which minute, and nothing of what they wrote. A file that does not tell when its VOD
-    began needs --created-at, or a row in vods.csv (channel, vod_id, created_at, title) beside it.
+    Keeps who wrote in which minute, and nothing of what they wrote. A file without the creation time of its VOD needs
+    --created-at, or a row in vods.csv (channel, vod_id, created_at, title) in the same folder.
     """
     from vieweratlas_assets.importers.twitchdownloader import plan_import
     from vieweratlas_assets.importers.vod_import import utc_time
 
     began = None if created_at is None else utc_time(created_at)
     if created_at is not None and began is None:
-        raise click.BadParameter(f"{created_at!r} is no ISO 8601 time, such as 2026-07-08T12:02:51Z")
+        raise click.BadParameter(f"{created_at!r} is not an ISO 8601 time, such as 2026-07-08T12:02:51Z")
     with display.console.status(f"reading {path}"):
         plan = plan_import(path, created_at=began, **_days(settings))
     _import(settings, plan, path, origin="import twitchdownloader", replace=replace)
 
 
 def _days(settings: Settings) -> dict[str, dt.date]:
-    """The days of whose VODs an import may be."""
+    """The first and last day that an imported VOD may be of."""
     return {"first_day": settings.partitions.daily_start, "last_day": dt.datetime.now(dt.UTC).date()}
 
 
@@ -130,4 +131,4 @@ def _import(settings: Settings, plan: "VodImport", path: Path, *, origin: str, r
         )
     display.print_import(f"Import of {path} into {lake.store.root}", imported)
     if not imported.counts["VODs accepted"] + imported.counts["VODs already there"]:
-        raise click.ClickException("nothing was imported" if imported.rejections else f"{path} holds no VOD")
+        raise InputError(f"nothing of {path} was imported" if imported.rejections else f"{path} holds no VOD")

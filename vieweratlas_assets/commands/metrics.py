@@ -1,6 +1,7 @@
-"""The command `metrics`: how the platform is, for Prometheus and CloudWatch.
+"""The command `metrics`: the state of the platform, for Prometheus and CloudWatch.
 
-Belongs here: options, and who is asked. Not here: what is measured (monitoring), what a collector tells (collect).
+Belongs here: options, and reading the sources. Not here: what is measured (monitoring), a collector's own status line
+(collect).
 """
 
 import datetime as dt
@@ -22,9 +23,7 @@ LATELY = dt.timedelta(hours=1)
 LOG = logging.getLogger("vieweratlas.metrics")
 
 
-namespace_option = click.option(
-    "--namespace", default="ViewerAtlas", show_default=True, help="Of the metrics in CloudWatch."
-)
+namespace_option = click.option("--namespace", default="ViewerAtlas", show_default=True, help="CloudWatch namespace.")
 
 
 @click.command("metrics")
@@ -34,57 +33,61 @@ namespace_option = click.option(
     type=click.Choice(["prometheus", "emf"]),
     default="prometheus",
     show_default=True,
-    help="emf: CloudWatch's embedded metric format, of which it makes metrics when it stands in a log group.",
+    help="emf is CloudWatch's embedded metric format: it extracts metrics from such log lines.",
 )
 @namespace_option
-@click.option("--every", type=click.IntRange(1), help="Tell again so many seconds later, until interrupted.")
-@click.option("--port", type=click.IntRange(1, 65535), help="Serve Prometheus there, at /metrics, until interrupted.")
+@click.option("--every", type=click.IntRange(1), help="Report again every N seconds, until interrupted.")
+@click.option(
+    "--port", type=click.IntRange(1, 65535), help="Serve /metrics for Prometheus at this port, until interrupted."
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to serve on.")
 @click.pass_obj
 def metrics(settings: "Settings", form: str, namespace: str, every: int | None, port: int | None, host: str) -> None:
-    """Say how the platform is: the queue of VODs, runs, how fresh each asset is.
+    """Report platform metrics: the queue of VODs, runs, and the age of each asset.
 
-    Also how the collector on this machine is, where there is one; elsewhere `collect --metrics emf` tells that.
+    Includes the collector on this machine, if one runs here; elsewhere, `collect --metrics emf` reports it.
     """
     from prometheus_client import start_http_server
 
     from vieweratlas_assets.monitoring.formats import prometheus_registry
 
     if port is not None and (form != "prometheus" or every is not None):
-        raise click.UsageError("--port serves Prometheus, which asks when it likes: without --format emf and --every")
+        raise click.UsageError("--port serves Prometheus, which sets the pace itself: omit --format emf and --every")
     with until_signalled() as ended:
         if port is not None:
             registry = prometheus_registry(lambda: _measure(settings))
             server, serving = start_http_server(port, host, registry)
-            display.console.print(f"Prometheus finds metrics on http://{host}:{port}/metrics")
+            display.console.print(f"Serving metrics on http://{host}:{port}/metrics")
             ended.wait()
             server.shutdown()
             serving.join()
             return
         while True:
-            _tell(settings, form, namespace, goes_on=every is not None)
+            _report(settings, form, namespace, keep_going=every is not None)
             if every is None or ended.wait(every):
                 return
 
 
-def _tell(settings: "Settings", form: str, namespace: str, *, goes_on: bool) -> None:
+def _report(settings: "Settings", form: str, namespace: str, *, keep_going: bool) -> None:
     from vieweratlas_assets.monitoring.formats import embedded_lines, prometheus_text
 
     try:
-        found = list(_measure(settings))
-    # Whatever cannot be asked now, such as a database that is away, can be later; missing values raise the alarm.
+        measurements = list(_measure(settings))
+    # A source that does not answer now, such as a database, may answer later; missing values raise the alarm.
     except Exception:
-        if not goes_on:
+        if not keep_going:
             raise
-        LOG.exception("it could not be told how the platform is")
+        LOG.exception("the platform could not be measured")
         return
-    told = [prometheus_text(found)] if form == "prometheus" else embedded_lines(found, time.time(), namespace)
-    for line in told:
+    if form == "prometheus":
+        print(prometheus_text(measurements), flush=True)
+        return
+    for line in embedded_lines(measurements, time.time(), namespace):
         print(line, flush=True)
 
 
 def _measure(settings: "Settings") -> Iterator["Measurement"]:
-    """Ask the queue, Dagster, and the collector where there is one on this machine."""
+    """Measure the queue, Dagster, and the collector on this machine, if one runs here."""
     from vieweratlas_assets.collector.health import HEALTH_FILE, read_health
     from vieweratlas_assets.domain.days import partition_end
     from vieweratlas_assets.monitoring import measurements as measured

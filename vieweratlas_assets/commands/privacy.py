@@ -1,7 +1,7 @@
 """The commands `erase`, `prune` and `privacy`.
 
-Belongs here: options, telling Dagster what changed, what is printed. Not here: erasing and pruning (storage), the key
-and the opt-out list (privacy).
+Belongs here: options, what is printed. Not here: erasing and pruning (storage), the key and the opt-out list
+(wiring.viewer_names), reporting to Dagster (runs.report).
 """
 
 import datetime as dt
@@ -25,31 +25,33 @@ if TYPE_CHECKING:
 
 @click.group("privacy")
 def privacy_group() -> None:
-    """Keys for pseudonyms, and who is behind one."""
+    """Keys for pseudonyms, and the names of a viewer."""
 
 
 @privacy_group.command("new-key")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @click.pass_obj
 def new_key(settings: Settings, file: Path) -> None:
-    """Write a new key for pseudonyms to FILE, outside the lake, readable by you alone.
+    """Write a new key for pseudonyms to FILE, outside the lake, readable only by you.
 
-    Keep a copy: under another key every viewer gets another pseudonym.
+    Keep a copy: another key gives every viewer another pseudonym.
     """
     from vieweratlas_assets.wiring.viewer_names import write_new_key
 
     write_new_key(file, root=settings.root)
-    display.console.print(f"Key written to {file}; use it by VIEWERATLAS_PRIVACY__PSEUDONYM_KEY_FILE", soft_wrap=True)
+    display.console.print(
+        f"Key written to {file}; set VIEWERATLAS_PRIVACY__PSEUDONYM_KEY_FILE={file} to use it", soft_wrap=True
+    )
 
 
 @privacy_group.command("names")
 @click.argument("logins", nargs=-1, required=True)
 @click.pass_obj
 def names(settings: Settings, logins: tuple[str, ...]) -> None:
-    """Print every name under which the lake may know viewers, one a line.
+    """Print every name that the lake may have for viewers, one per line.
 
-    For who asks what is stored of them. With a key (privacy.viewer_names is pseudonymous) that is the pseudonym, and
-    the login under which older presence may stand.
+    Answers a viewer who asks what is stored about them. With a key (privacy.viewer_names is pseudonymous), these are
+    the pseudonym, and the login that older presence may still use.
     """
     from vieweratlas_assets.wiring.viewer_names import viewer_names
 
@@ -58,16 +60,16 @@ def names(settings: Settings, logins: tuple[str, ...]) -> None:
 
 
 @click.command()
-@click.option("--viewer", "viewers", multiple=True, help="Login or pseudonym; can be repeated.")
+@click.option("--viewer", "viewers", multiple=True, help="Login or pseudonym; repeatable.")
 @click.option("--opted-out", is_flag=True, help="Every viewer on the opt-out list.")
-@click.option("--dry-run", is_flag=True, help="Only say what would be erased.")
+@click.option("--dry-run", is_flag=True, help="Only show what would be erased.")
 @click.pass_obj
 def erase(settings: Settings, viewers: tuple[str, ...], opted_out: bool, dry_run: bool) -> None:
-    """Take viewers out of everything that is stored.
+    """Erase viewers from everything that is stored.
 
-    Presence, raw snapshots and audiences are rewritten without them; raw VOD chat in which they stand is deleted.
-    Ends with the days whose atlas counts them still, and the command that makes those anew. Stop collectors first;
-    an erasure that was cut off can be run again.
+    Rewrites presence, raw snapshots and audiences without them; deletes raw VOD chat that names them. Lists the days
+    whose atlas still counts them, and the command that rebuilds those. Stop collectors first; an interrupted erasure
+    can be repeated.
     """
     from vieweratlas_assets.storage import erasure
     from vieweratlas_assets.wiring.lake import open_lake
@@ -77,7 +79,7 @@ def erase(settings: Settings, viewers: tuple[str, ...], opted_out: bool, dry_run
     asked = [*viewers, *(sorted(names.opted_out_viewers) if opted_out else ())]
     forms = names.forms(asked)
     if not forms:
-        raise click.UsageError("name a viewer by --viewer, or --opted-out for a list that has some")
+        raise click.UsageError("name a viewer with --viewer, or use --opted-out with an opt-out list that names some")
     with display.progress_bar() as progress:
         total = len(erasure.files_with_names(lake.store))
         bar = progress.add_task("looking" if dry_run else "erasing", total=total, now="")
@@ -93,7 +95,7 @@ def erase(settings: Settings, viewers: tuple[str, ...], opted_out: bool, dry_run
         _report_presence(done)
     if not forms <= names.forms(names.opted_out_viewers):
         display.console.print(
-            "Who writes again is stored again: add `viewer NAME` to the opt-out list (privacy.opt_out_file)"
+            "A viewer who writes again is stored again: add `viewer NAME` to the opt-out list (privacy.opt_out_file)"
         )
     fail_for(done.left)
 
@@ -111,11 +113,11 @@ def _print_erasure(lake: "Lake", done: "Erasure", *, dry_run: bool) -> None:
         display.console.print(f"{len(done.days)} day(s) affected: {named}", highlight=False)
     if atlas := atlas_days(lake.sealed, done.days):
         display.console.print(
-            f"{len(atlas)} day(s) of the atlas count them still; make those anew by", highlight=False
+            f"{len(atlas)} day(s) of the atlas still count them; rebuild those with", highlight=False
         )
         for first, last in ranges(atlas):
             display.console.print(f"  vieweratlas analyze --from {first} --to {last}", highlight=False)
-        display.console.print("or, with all else that is out of date, by")
+        display.console.print("or, with everything else that is out of date, with")
         display.console.print("  vieweratlas analyze --outdated", highlight=False)
 
 
@@ -129,18 +131,18 @@ def _report_presence(done: "Erasure") -> None:
 
 
 @click.command()
-@click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
+@click.option("--dry-run", is_flag=True, help="Only show what would be removed.")
 @click.pass_obj
 def prune(settings: Settings, dry_run: bool) -> None:
-    """Remove raw data and presence that are older than the settings keep them.
+    """Remove raw data and presence older than their retention.
 
     \b
     raw snapshots    by the day in their path          privacy.raw_snapshots_days
     raw VOD chat     by the age of the files           privacy.raw_vod_chat_days
-    presence         by its day, where it is set       privacy.presence_days
-    and what killed processes left half-written a day ago or earlier.
+    presence         by its day, if set                privacy.presence_days
+    and half-written files that killed processes left a day ago or earlier.
 
-    Audiences and the atlas stay; an audience whose presence is gone is never made anew.
+    Audiences and the atlas stay; an audience without presence is never rebuilt.
     """
     from vieweratlas_assets.storage import retention
     from vieweratlas_assets.wiring.lake import open_lake
@@ -170,4 +172,4 @@ def _print_pruning(done: "Pruning", *, dry_run: bool) -> None:
         display.console.print(f"Presence of {len(done.days)} day(s): {named}", highlight=False)
     if done.without_audience:
         named = ", ".join(range_text(*days) for days in ranges(done.without_audience))
-        display.console.print(f"Of these had no audience, so that nothing is left: {named}", highlight=False)
+        display.console.print(f"Of these, without an audience, so that nothing is left: {named}", highlight=False)

@@ -8,6 +8,7 @@ import datetime as dt
 import click
 
 from vieweratlas_assets.commands import display
+from vieweratlas_assets.errors import InputError
 from vieweratlas_assets.sandbox.vocabulary import LANGUAGES
 from vieweratlas_assets.sandbox.world import WorldSpec
 
@@ -22,24 +23,24 @@ def sandbox_group() -> None:
 @click.option(
     "--chat-port", default=8667, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one."
 )
-@click.option("--channels", default=2_000, show_default=True, help="Channels of the made-up Twitch.")
-@click.option("--viewers", default=40_000, show_default=True, help="Viewers.")
+@click.option("--channels", default=2_000, show_default=True, help="Number of channels.")
+@click.option("--viewers", default=40_000, show_default=True, help="Number of viewers.")
 @click.option(
     "--languages",
     default=len(LANGUAGES),
     show_default=True,
-    help="Languages spoken; with all of them people are awake at any hour.",
+    help="Number of languages; with all of them, somebody is awake at any hour.",
 )
-@click.option("--days", default=7, show_default=True, help="Days, from the eve of its first moment on.")
-@click.option("--seed", default=WorldSpec.seed, show_default=True, help="Another seed is another Twitch.")
+@click.option("--days", default=7, show_default=True, help="Number of days, from the day before the first moment on.")
+@click.option("--seed", default=WorldSpec.seed, show_default=True, help="Seed of the made-up Twitch.")
 @click.option(
     "--speed",
     default=1.0,
     show_default=True,
     type=click.FloatRange(min=0, min_open=True),
-    help="Its seconds in a second.",
+    help="Simulated seconds per real second.",
 )
-@click.option("--start", type=click.DateTime(), help="Its first moment, UTC.  [default: now]")
+@click.option("--start", type=click.DateTime(), help="First simulated moment, UTC.  [default: now]")
 def up(
     port: int,
     chat_port: int,
@@ -53,11 +54,11 @@ def up(
 ) -> None:
     """Serve Helix, the chat and the VODs of a made-up Twitch until interrupted (Ctrl-C).
 
-    Prints the settings that send collection there. Chat is IRC over TCP in the clear, and
-    over WebSocket at --port; there is EventSub too, and the chat replay of VODs.
+    Prints the settings that direct collection there. Chat is IRC over plain TCP, and over WebSocket at --port; it
+    also serves EventSub and the chat replay of VODs.
 
     Faults on demand: POST {"statuses": [503, 429]} to /sandbox/faults for the next requests, {"expire_tokens": true}
-    to take all tokens back; {"reset": true}, {"freeze": true}, {"reconnect": 10} or {"joins_to_drop": 5} to
+    to revoke all tokens; POST {"reset": true}, {"freeze": true}, {"reconnect": 10} or {"joins_to_drop": 5} to
     /sandbox/chat.
     """
     from vieweratlas_assets.sandbox.clock import SandboxClock
@@ -71,7 +72,7 @@ def up(
 
     moment = dt.datetime.now(dt.UTC) if start is None else start.replace(tzinfo=dt.UTC)
     try:
-        # From the eve on, so that broadcasts are under way.
+        # Starts a day earlier, so that broadcasts are already running.
         eve = moment.date() - dt.timedelta(days=1)
         spec = WorldSpec(seed=seed, channels=channels, viewers=viewers, languages=languages, days=days, start=eve)
         with display.console.status("making up a Twitch"):
@@ -83,8 +84,8 @@ def up(
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     except OSError as error:
-        raise click.ClickException(
-            f"port {error.filename} cannot be had: {error.strerror}; --port 0 and --chat-port 0 take free ones"
+        raise InputError(
+            f"port {error.filename} is not available: {error.strerror}; --port 0 and --chat-port 0 take free ones"
         ) from error
     for name, value in {
         "VIEWERATLAS_TWITCH__HELIX_URL": f"{server.url}/helix",

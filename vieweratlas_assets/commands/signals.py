@@ -1,4 +1,4 @@
-"""Commands that go on until they are interrupted.
+"""Commands that run until they are interrupted.
 
 Belongs here: what SIGTERM and Ctrl-C do to them. Not here: the commands.
 """
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def until_signalled() -> Iterator[threading.Event]:
-    """An event that SIGTERM and SIGINT set, so that what is in work can be ended or given back."""
+    """An event that SIGTERM and SIGINT set, so that the command can finish or give back its work."""
     ended = threading.Event()
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     for number in before:

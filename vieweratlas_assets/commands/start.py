@@ -1,7 +1,7 @@
-"""What a command begins with: its settings, its plug-ins and its log.
+"""How a command starts: its settings, its plug-ins and its log.
 
-Belongs here: how the options of the command line become settings. Not here: the other layers (settings), the handlers
-(logs), what a plug-in is (plugins).
+Belongs here: how options of the command line become settings. Not here: the other layers (settings), the handlers
+(logs), what a plug-in is (wiring.plugins).
 """
 
 from vieweratlas_assets.logs import start_log
@@ -14,14 +14,14 @@ def resolve(root: str | None, config: str | None = None) -> Resolved:
 
     Args:
         root: the option --root.
-        config: a preset or YAML file that the command was given, in place of VIEWERATLAS_CONFIG.
+        config: a preset or YAML file given to the command, instead of VIEWERATLAS_CONFIG.
     """
     overrides = {} if root is None else {"root": root}
     return resolve_settings(config, overrides=overrides, overrides_from="option --root")
 
 
 def without_copies(settings: Settings) -> Settings:
-    """The settings of runs that copy no products, for a command that copies them itself or needs none."""
+    """The same settings without output_dir, for a command that copies products itself or needs no copies."""
     return settings.model_copy(update={"storage": settings.storage.model_copy(update={"output_dir": None})})
 
 
@@ -29,7 +29,7 @@ def start(root: str | None, config: str | None = None) -> Settings:
     """Read the settings of a command, load its plug-ins and start its log.
 
     Raises:
-        SettingsError: the settings are unknown or impossible, or a plug-in is none.
+        SettingsError: the settings are unknown or impossible, or a plug-in cannot be used.
     """
     settings = resolve(root, config).settings
     load_plugins(settings)

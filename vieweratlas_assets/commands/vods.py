@@ -1,7 +1,7 @@
 """The commands of `vieweratlas vods`, and `preprocess-vods`: the chat of past broadcasts.
 
-Belongs here: options, telling Dagster what was written, what is printed. Not here: finding VODs (cataloging),
-fetching them (fetching, vods).
+Belongs here: options, what is printed. Not here: finding VODs (wiring.vod_discovery), fetching them (vods), reporting
+to Dagster (runs.report).
 """
 
 import datetime as dt
@@ -17,6 +17,7 @@ import click
 from vieweratlas_assets.commands import display
 from vieweratlas_assets.commands.signals import until_signalled
 from vieweratlas_assets.commands.start import start
+from vieweratlas_assets.errors import InputError
 from vieweratlas_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -32,19 +33,21 @@ LOG = logging.getLogger("vieweratlas.vods")
 
 @click.group("vods")
 def vods_group() -> None:
-    """The chat of past broadcasts: find VODs, fetch their chat, see the queue."""
+    """The chat of past broadcasts: find VODs, fetch their chat, watch the queue."""
 
 
 @vods_group.command("add")
-@click.option("--vod-id", "vod_ids", multiple=True, required=True, help="Id of a VOD; may be given several times.")
-@click.option("--channel", help="Its channel's login; without credentials for Helix it must be given.")
-@click.option("--created-at", metavar="TIME", help="Start of the recording, ISO 8601, UTC; likewise.")
+@click.option("--vod-id", "vod_ids", multiple=True, required=True, help="Id of a VOD; repeatable.")
+@click.option("--channel", help="Login of its channel; required without Twitch credentials.")
+@click.option(
+    "--created-at", metavar="TIME", help="Start of the recording, ISO 8601, UTC; required without Twitch credentials."
+)
 @click.pass_obj
 def add(settings: Settings, vod_ids: tuple[str, ...], channel: str | None, created_at: str | None) -> None:
-    """Put VODs into the queue.
+    """Add VODs to the queue.
 
-    Twitch is asked when each was created, which decides its day. Without credentials, or where Twitch does not have
-    it any more, --channel and --created-at tell.
+    Asks Twitch when each was created, which decides its day. Without credentials, or if Twitch no longer has the VOD,
+    give --channel and --created-at.
     """
     from vieweratlas_assets.domain.presence.helix_values import time
     from vieweratlas_assets.domain.presence.vod_catalog import catalog_of, whole, whole_at
@@ -54,28 +57,28 @@ def add(settings: Settings, vod_ids: tuple[str, ...], channel: str | None, creat
 
     began = None if created_at is None else time(created_at)
     if created_at is not None and began is None:
-        raise click.BadParameter(f"{created_at!r} is no ISO 8601 time, such as 2026-07-08T12:02:51Z")
+        raise click.BadParameter(f"{created_at!r} is not an ISO 8601 time, such as 2026-07-08T12:02:51Z")
     login = None if channel is None else channel.strip().lower().lstrip("#@")
     client, now = _helix(settings), dt.datetime.now(dt.UTC)
-    found = catalog_of(client.videos(vod_ids) if client and not began else (), now)
-    vods = as_queued(found)
+    listed = catalog_of(client.videos(vod_ids) if client and not began else (), now)
+    vods = as_queued(listed)
     for vod in vods:
         if login not in (None, vod.channel):
-            raise click.ClickException(f"VOD {vod.vod_id} is of {vod.channel}, as Twitch says, and not of {login}")
-    if growing := sorted(set(found["vod_id"]) - set(whole(found, now)["vod_id"])):
-        raise click.ClickException(f"{', '.join(growing)} may still grow: add it 10 minutes after its broadcast ends")
-    missing = sorted(set(vod_ids) - set(found["vod_id"]))
+            raise InputError(f"VOD {vod.vod_id} belongs to {vod.channel}, not to {login}: correct --channel")
+    if growing := sorted(set(listed["vod_id"]) - set(whole(listed, now)["vod_id"])):
+        raise InputError(f"{', '.join(growing)} may still grow: add it 10 minutes after its broadcast ends")
+    missing = sorted(set(vod_ids) - set(listed["vod_id"]))
     if missing and (login is None or began is None):
-        raise click.ClickException(
-            f"it is not known when {', '.join(missing)} was created: "
-            + ("Twitch has no such archive; " if client else "there are no credentials for Helix; ")
-            + "give --channel and --created-at"
+        reason = "Twitch has no such archive" if client else "TWITCH_CLIENT_ID and TWITCH_CLIENT_SECRET are not set"
+        raise InputError(
+            f"the creation time of {', '.join(missing)} is unknown: {reason}; give --channel and --created-at"
         )
     if missing and login and began:
         vods += [QueuedVod(vod_id, login, began, due_at=whole_at(began)) for vod_id in missing]
     with open_queue(settings) as queue:
-        if not found.is_empty():
-            add_to_catalogs(queue, _store(settings), [found], found["created_at"].dt.date().unique().to_list())
+        if not listed.is_empty():
+            days = listed["created_at"].dt.date().unique().to_list()
+            add_to_catalogs(queue, _store(settings), [listed], days)
         added = queue.add(vods)
     display.console.print(f"{added} of {len(vods)} VOD(s) are new in the queue")
 
@@ -84,16 +87,18 @@ def add(settings: Settings, vod_ids: tuple[str, ...], channel: str | None, creat
 @click.option(
     "--channels-file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Channels, one a line, in place of the tracked ones.",
+    help="Channels, one per line, instead of the tracked ones.",
 )
-@click.option("--vod-limit", type=click.IntRange(1), help="Newest VODs of a channel; else vod.vod_limit_per_channel.")
+@click.option(
+    "--vod-limit", type=click.IntRange(1), help="Newest VODs per channel.  [default: vod.vod_limit_per_channel]"
+)
 @click.pass_obj
 def discover(settings: Settings, channels_file: Path | None, vod_limit: int | None) -> None:
-    """Look for new VODs of the tracked channels, and put them into the queue.
+    """Find new VODs of the tracked channels, and add them to the queue.
 
-    Tracked are the watch list (collection.channels, collection.channels_file) and the rosters of the last day. Takes
-    broadcasts that ended more than 10 minutes ago, within vod.vod_limit_per_channel, vod.max_age_days and
-    vod.min_views. Asks Helix, which needs twitch.client_id and twitch.client_secret, or twitch.oauth_token.
+    Tracked channels are the watch list (collection.channels, collection.channels_file) and the rosters of the last
+    day. Takes broadcasts that ended more than 10 minutes ago, within vod.vod_limit_per_channel, vod.max_age_days and
+    vod.min_views. Needs TWITCH_CLIENT_ID and TWITCH_CLIENT_SECRET, or TWITCH_OAUTH_TOKEN.
     """
     from dataclasses import replace
 
@@ -117,9 +122,9 @@ def discover(settings: Settings, channels_file: Path | None, vod_limit: int | No
     with open_queue(settings) as queue, display.progress_bar() as progress:
         bar = progress.add_task("looking for VODs", total=len(channels), now="")
         for login, user_id in channels.items():
-            found = vod_discovery.discover(client, user_id, limits, now)
-            listed += found.height
-            added += queue.add(vod_discovery.as_queued(found))
+            archives = vod_discovery.discover(client, user_id, limits, now)
+            listed += archives.height
+            added += queue.add(vod_discovery.as_queued(archives))
             progress.update(bar, advance=1, now=login)
     missing = [] if channels_file is None else sorted(set(watched) - channels.keys())
     display.print_lines("not found", [f"Twitch has no channel {login}" for login in missing])
@@ -127,57 +132,61 @@ def discover(settings: Settings, channels_file: Path | None, vod_limit: int | No
 
 
 @vods_group.command("process")
-@click.option("--max-vods", type=click.IntRange(1), help="VODs at most.  [default: all that are due]")
-@click.option("--every", type=click.IntRange(1), help="Go on so many seconds after each end, until interrupted.")
+@click.option("--max-vods", type=click.IntRange(1), help="Maximum number of VODs.  [default: all that are due]")
+@click.option("--every", type=click.IntRange(1), help="Start again N seconds after each end, until interrupted.")
 @click.pass_obj
 def process(settings: Settings, max_vods: int | None, every: int | None) -> None:
     """Fetch the chat of the VODs that are due, and write their presence.
 
-    SIGTERM and Ctrl-C give the VODs in work back: the next run goes on where they were. Several of these commands, on
-    several machines, may work on one queue. With --every, what may pass is told and tried again: a queue, lake or
-    Twitch that does not answer, and a day's requests that are spent.
+    SIGTERM and Ctrl-C return VODs in progress to the queue; the next run continues them. Several of these commands,
+    on several machines, can share one queue. With --every, temporary failures are logged and retried: a queue, lake
+    or Twitch that does not answer, and a used-up daily budget of requests.
     """
     with until_signalled() as ended:
         if every is None:
             _exit(_process(settings, max_vods, ended))
             return
         while not ended.is_set():
-            _process_or_tell(settings, max_vods, ended)
+            _process_or_log(settings, max_vods, ended)
             ended.wait(every)
 
 
 @vods_group.command("stats")
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
 def stats(settings: Settings, as_json: bool) -> None:
-    """Say how the queue is: VODs by state, attempts, how fast it goes."""
+    """Report the queue: VODs by state, attempts, speed."""
     from vieweratlas_assets.wiring.vod_workers import open_queue
 
     with open_queue(settings) as queue:
-        found = queue.stats()
+        current = queue.stats()
     if as_json:
-        click.echo(json.dumps(found.as_json(), indent=2))
+        click.echo(json.dumps(current.as_json(), indent=2))
         return
-    display.print_table("VODs by state", [{"state": state, "VODs": count} for state, count in found.states.items()])
-    tried: list[dict[str, Any]] = [{"attempts": str(tries), "VODs": count} for tries, count in found.attempts.items()]
+    display.print_table("VODs by state", [{"state": state, "VODs": count} for state, count in current.states.items()])
+    tried: list[dict[str, Any]] = [
+        {"attempts": str(tries), "VODs": count} for tries, count in current.attempts.items()
+    ]
     display.print_table("Attempts", tried)
-    if found.reasons:
-        told: list[dict[str, Any]] = [{"reason": reason, "VODs": count} for reason, count in found.reasons.items()]
-        display.print_table("Why VODs failed or were skipped", told)
+    if current.reasons:
+        reasons: list[dict[str, Any]] = [{"reason": why, "VODs": count} for why, count in current.reasons.items()]
+        display.print_table("Why VODs failed or were skipped", reasons)
     waited = (
-        "nothing waits" if found.oldest_pending is None else f"oldest waits since {found.oldest_pending:%F %H:%M}"
+        "queue empty"
+        if current.oldest_pending is None
+        else f"oldest VOD pending since {current.oldest_pending:%F %H:%M}"
     )
-    speed = "" if found.seconds_a_vod is None else f", {found.seconds_a_vod:.1f} s a VOD"
-    display.console.print(f"{waited}; {found.completed_last_hour:,} completed in the last hour{speed}")
+    speed = "" if current.seconds_a_vod is None else f", {current.seconds_a_vod:.1f} s per VOD"
+    display.console.print(f"{waited}; {current.completed_last_hour:,} completed in the last hour{speed}")
 
 
 @vods_group.command("import-queue")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.pass_obj
 def import_queue(settings: Settings, file: Path) -> None:
-    """Take over the queue of an earlier tool, vod_queue.json.
+    """Import the queue of an earlier tool, vod_queue.json.
 
-    Entries have vod_id, channel_login, status, attempt_count and vod_created_at; what was being processed is pending.
+    Entries have vod_id, channel_login, status, attempt_count and vod_created_at; VODs in progress become pending.
     """
     from vieweratlas_assets.vods.older_queue import read_older_queue
     from vieweratlas_assets.wiring.vod_workers import open_queue
@@ -191,10 +200,10 @@ def import_queue(settings: Settings, file: Path) -> None:
 
 @vods_group.command("retry")
 @click.argument("vod_ids", nargs=-1, metavar="VOD_ID...")
-@click.option("--all-failed", is_flag=True, help="All that failed.")
+@click.option("--all-failed", is_flag=True, help="All failed VODs.")
 @click.pass_obj
 def retry(settings: Settings, vod_ids: tuple[str, ...], all_failed: bool) -> None:
-    """Try VODs again that failed or were skipped, with all their attempts."""
+    """Retry VODs that failed or were skipped, with a full number of attempts."""
     from vieweratlas_assets.wiring.vod_workers import open_queue
 
     if bool(vod_ids) == all_failed:
@@ -206,10 +215,10 @@ def retry(settings: Settings, vod_ids: tuple[str, ...], all_failed: bool) -> Non
 
 @vods_group.command("skip")
 @click.argument("vod_ids", nargs=-1, required=True, metavar="VOD_ID...")
-@click.option("--reason", default="skipped by hand", show_default=True, help="Why.")
+@click.option("--reason", default="skipped by hand", show_default=True, help="Reason to record.")
 @click.pass_obj
 def skip(settings: Settings, vod_ids: tuple[str, ...], reason: str) -> None:
-    """Leave VODs alone; one that is being fetched is given up. What the lake has stays."""
+    """Skip VODs; one in progress is abandoned. Stored presence stays."""
     from vieweratlas_assets.wiring.vod_workers import open_queue
 
     with open_queue(settings) as queue:
@@ -222,9 +231,9 @@ def skip(settings: Settings, vod_ids: tuple[str, ...], reason: str) -> None:
 @click.argument("most", required=False, type=click.IntRange(1))
 @click.pass_obj
 def preprocess_vods(root: str | None, config: str | None, most: int | None) -> None:
-    """Fetch the chat of the VODs that are due, MOST at most: `vods process` under an older name.
+    """Fetch the chat of the VODs that are due, at most MOST: the older name of `vods process`.
 
-    CONFIG is a preset or a YAML file of settings; else VIEWERATLAS_CONFIG says which.
+    CONFIG is a preset or a YAML file of settings. Default: VIEWERATLAS_CONFIG.
     """
     with until_signalled() as ended:
         _exit(_process(start(root, config), most, ended))
@@ -235,8 +244,8 @@ def _exit(went_well: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
-def _process_or_tell(settings: Settings, most: int | None, ended: threading.Event) -> None:
-    """Fetch what is due; what may pass by itself is told alone."""
+def _process_or_log(settings: Settings, most: int | None, ended: threading.Event) -> None:
+    """Fetch what is due; log failures that are temporary."""
     from vieweratlas_assets.clients.helix import HelixError
     from vieweratlas_assets.clients.http import NoAnswerError
     from vieweratlas_assets.errors import StorageError
@@ -300,12 +309,11 @@ def _print(outcomes: Sequence["Outcome"]) -> None:
 
     states = Counter(each.state.value for each in outcomes)
     comments = sum(each.figures.comments or 0 for each in outcomes if each.figures)
-    told = ", ".join(f"{count:,} {state}" for state, count in sorted(states.items())) or "nothing was due"
-    display.console.print(f"VODs: {told}; {comments:,} comments")
-    unhappy = [each for each in outcomes if each.figures is None]
-    display.print_lines(
-        "not completed", [f"{each.vod.channel} {each.vod.vod_id}, {each.state}: {each.reason}" for each in unhappy]
-    )
+    summary = ", ".join(f"{count:,} {state}" for state, count in sorted(states.items())) or "nothing was due"
+    display.console.print(f"VODs: {summary}; {comments:,} comments")
+    incomplete = [each for each in outcomes if each.figures is None]
+    lines = [f"{each.vod.channel} {each.vod.vod_id}, {each.state}: {each.reason}" for each in incomplete]
+    display.print_lines("not completed", lines)
 
 
 def _store(settings: Settings) -> "ObjectStore":
@@ -315,7 +323,7 @@ def _store(settings: Settings) -> "ObjectStore":
 
 
 def _helix(settings: Settings) -> "HelixClient | None":
-    """The client of Helix, where there are credentials."""
+    """The client of Helix; None without credentials."""
     from vieweratlas_assets.wiring.twitch import helix_client
 
     return helix_client(settings) if settings.twitch.has_helix_credentials else None

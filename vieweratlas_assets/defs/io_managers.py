@@ -1,7 +1,7 @@
 """The lake as Dagster sees it: one IO manager for single days, ranges and windows of days.
 
-Belongs here: which days a step asks for, and where its files go. Not here: how a partition is made whole
-(storage.sealed), what a table holds (domain.schemas).
+Belongs here: which days a step reads, and where its files go. Not here: how a partition is sealed (storage.sealed),
+what a table holds (domain.schemas).
 """
 
 import datetime as dt

@@ -1,6 +1,6 @@
-"""What a person sees of a partition in the Dagster UI.
+"""What the Dagster UI shows of a partition.
 
-Belongs here: figures, tables and pictures as metadata. Not here: computing them (domain).
+Belongs here: figures, tables and pictures as metadata. Not here: computing them (steps, domain).
 """
 
 import base64
@@ -16,7 +16,7 @@ OWNERS = ["team:vieweratlas"]
 
 
 def shown(facts: Mapping[str, Any]) -> dict[str, dg.MetadataValue]:
-    """Figures as metadata: numbers are plotted over partitions, lists and dictionaries shown as JSON."""
+    """Figures as metadata: the UI plots numbers over partitions and shows lists and dictionaries as JSON."""
     return {name: _value(value) for name, value in facts.items()}
 
 
@@ -37,12 +37,12 @@ def _value(value: Any) -> dg.MetadataValue:
 
 
 def picture(png: bytes) -> dg.MetadataValue:
-    """A small picture, shown in the UI; every partition keeps its own in the event log, so keep it under 60 KB."""
+    """A small picture for the UI, under 60 KB: the event log stores one per partition."""
     return dg.MetadataValue.md(f"![map](data:image/png;base64,{base64.b64encode(png).decode()})")
 
 
 def links(uris: Mapping[str, str]) -> dict[str, dg.MetadataValue]:
-    """Files by name, as links of the UI."""
+    """Files by name, as links in the UI."""
     return {
         f"open {name}": dg.MetadataValue.url(uri if "://" in uri else Path(uri).absolute().as_uri())
         for name, uri in uris.items()
@@ -50,7 +50,7 @@ def links(uris: Mapping[str, str]) -> dict[str, dg.MetadataValue]:
 
 
 def column_schemas(tables: Iterable[Table]) -> dict[str, Any]:
-    """The columns of an asset's tables: the first as the asset's own, the others beside it."""
+    """The columns of an asset's tables: the first table as the asset's own, the others as separate entries."""
     named = {table.name: _column_schema(table) for table in tables}
     return {
         ("dagster/column_schema" if number == 0 else f"columns_of_{name}"): schema

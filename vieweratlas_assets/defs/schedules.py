@@ -1,7 +1,6 @@
 """Schedules: when jobs run.
 
-Belongs here: roster and chat of the running hour, the day's atlas once the day is over. Not here: what they run
-(jobs).
+Belongs here: roster and chat of the running hour, and the day's atlas after the day. Not here: what they run (jobs).
 """
 
 from collections.abc import Collection
@@ -19,19 +18,19 @@ def build_schedules(running: Collection[str]) -> list[Any]:
     """All schedules, of Dagster's two kinds.
 
     Args:
-        running: names of those that run until somebody stops them; the others wait to be started.
+        running: names of the schedules that are on by default; the others are off until somebody starts them.
     """
 
     def status(name: str) -> dg.DefaultScheduleStatus:
         return dg.DefaultScheduleStatus.RUNNING if name in running else dg.DefaultScheduleStatus.STOPPED
 
-    # By then the last minutes of the day before and most of its VODs have come in.
+    # By then the last minutes of the previous day and most of its VODs have arrived.
     daily = dg.build_schedule_from_partitioned_job(
         DAILY_JOB,
         name=DAILY,
         hour_of_day=2,
         minute_of_hour=30,
-        description="The atlas of the day before, every day at 02:30 UTC.",
+        description="The atlas of the previous day, every day at 02:30 UTC.",
         default_status=status(DAILY),
     )
     roster = dg.ScheduleDefinition(
@@ -40,7 +39,7 @@ def build_schedules(running: Collection[str]) -> list[Any]:
         cron_schedule="5 * * * *",
         execution_timezone="UTC",
         execution_fn=_running_hour,
-        description="Who is live, every hour at 5 minutes past; needs credentials for Helix.",
+        description="Who is live, every hour at 5 minutes past; needs Twitch credentials.",
         default_status=status(ROSTER),
     )
     collection = dg.ScheduleDefinition(
@@ -49,13 +48,13 @@ def build_schedules(running: Collection[str]) -> list[Any]:
         cron_schedule="0 * * * *",
         execution_timezone="UTC",
         execution_fn=_running_hour,
-        description="Live chat, hour after hour. Not beside `vieweratlas collect`, which does it without a break.",
+        description="Live chat, hour after hour. Not together with `vieweratlas collect`, which collects without gaps.",
         default_status=status(COLLECTION),
     )
     return [daily, roster, collection]
 
 
 def _running_hour(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-    """The hour that is running: a schedule made from the partitions would ask for the one before, too late."""
+    """The running hour: a schedule built from the partitions would request the previous hour, too late."""
     hour = context.scheduled_execution_time
     return dg.RunRequest(partition_key=hour_key(hour.date(), hour.hour))

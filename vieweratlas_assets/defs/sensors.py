@@ -1,6 +1,6 @@
-"""Sensors: what asks for runs as there is work.
+"""Sensors: request runs when there is work.
 
-Belongs here: `vod_discovery_sensor`. Not here: finding VODs (cataloging), fetching them (fetching, vods).
+Belongs here: `vod_discovery_sensor`. Not here: finding VODs (wiring.vod_discovery), fetching them (vods).
 """
 
 import datetime as dt
@@ -16,12 +16,11 @@ import dagster as dg
 
 from vieweratlas_assets.clients.helix import HelixClient, HelixError, PointsSpentError
 from vieweratlas_assets.clients.http import NoAnswerError
-from vieweratlas_assets.clients.twitch_token import TokenRefusedError
 from vieweratlas_assets.defs.io_managers import LakeIOManager
 from vieweratlas_assets.defs.jobs import VODS_JOB
 from vieweratlas_assets.domain.presence.names import ViewerNames
 from vieweratlas_assets.domain.schemas import VOD_CATALOG
-from vieweratlas_assets.errors import SettingsError, StorageError
+from vieweratlas_assets.errors import VieweratlasError
 from vieweratlas_assets.settings import Settings
 from vieweratlas_assets.vods.queue import QueuedVod, VodQueue
 from vieweratlas_assets.wiring import vod_discovery
@@ -31,7 +30,7 @@ TICK_S = 35.0
 EVERY_S = 60
 MOST_DAYS = 31
 MOST_TO_FAIL = 10
-UNDER_WAY = [
+IN_PROGRESS = [
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.STARTING,
@@ -39,17 +38,17 @@ UNDER_WAY = [
     dg.DagsterRunStatus.CANCELING,
 ]
 AGAIN_S = 3600
-"""A day whose work a run left untouched, as one that crashed, is asked for again after so long."""
+"""A day whose run left its work undone, such as a crashed one, is requested again after this time."""
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """How far the sensor is with all channels.
+    """One pass over all channels, as the cursor stores it.
 
     Attributes:
-        began: s since 1970; 0 before the first sweep.
-        last: login that was paged last; "" at the beginning; None once the sweep is over.
-        failed: logins that Twitch did not tell of, to be asked for once more.
+        began: seconds since 1970; 0 before the first sweep.
+        last: the login that was paged last; "" at the beginning; None after the end.
+        failed: logins whose request failed, to be paged once more.
     """
 
     began: float = 0.0
@@ -57,29 +56,29 @@ class Sweep:
     failed: tuple[str, ...] = ()
 
     def text(self) -> str:
-        """As a cursor."""
+        """The sweep as a cursor."""
         return json.dumps(asdict(self))
 
     @classmethod
-    def of(cls, cursor: str | None) -> "Sweep":
-        """Of a cursor; one that cannot be read begins anew."""
+    def from_cursor(cls, cursor: str | None) -> "Sweep":
+        """The sweep in a cursor; an unreadable cursor starts over."""
         try:
-            told = json.loads(cursor or "{}")
-            return cls(float(told.get("began", 0.0)), told.get("last"), tuple(told.get("failed", ())))
+            stored = json.loads(cursor or "{}")
+            return cls(float(stored.get("began", 0.0)), stored.get("last"), tuple(stored.get("failed", ())))
         except (ValueError, TypeError, AttributeError):
             return cls()
 
 
 def rests(sweep: Sweep, now: float, interval_s: float) -> bool:
-    """Whether a sweep is over and the next one not to begin yet."""
+    """Whether the sweep has ended and the next one is not due yet."""
     return sweep.last is None and sweep.began <= now < sweep.began + interval_s
 
 
 def next_channels(sweep: Sweep, channels: Iterable[str], now: float) -> tuple[Sweep, list[str]]:
-    """Which channels are to be paged now, and the sweep that they belong to: the next one where one is over.
+    """The channels to page now, and their sweep: the next one if the last has ended.
 
     Args:
-        channels: all tracked, sorted.
+        channels: all tracked channels, sorted.
     """
     if sweep.last is None:
         sweep = Sweep(now, "", sweep.failed)
@@ -90,11 +89,11 @@ def next_channels(sweep: Sweep, channels: Iterable[str], now: float) -> tuple[Sw
 def due_days(
     vods: Mapping[QueuedVod, int], *, first: dt.date, today: dt.date, busy: Collection[str]
 ) -> dict[str, dict[QueuedVod, int]]:
-    """The VODs that are due, with their attempts, by day, as partition keys.
+    """The VODs that are due, with their attempts, by partition key of their day.
 
     Args:
-        first: of the daily partitions; today's begins to exist when the day is over.
-        busy: days of which a run is under way; they are left out.
+        first: the first daily partition; today's partition exists only after the day.
+        busy: days with a run in progress; they are left out.
     """
     days: dict[str, dict[QueuedVod, int]] = defaultdict(dict)
     for vod, attempts in vods.items():
@@ -104,14 +103,14 @@ def due_days(
 
 
 def run_key(day: str, vods: Mapping[QueuedVod, int], now: float) -> str:
-    """The same for the same attempts at the same VODs in the same hour, so that they are asked for once."""
+    """Equal for the same attempts at the same VODs in the same hour, so that Dagster launches one run."""
     attempts = sorted(f"{vod.vod_id}:{attempts}" for vod, attempts in vods.items())
     work = hashlib.sha256(" ".join(attempts).encode()).hexdigest()[:12]
     return f"{day}/{work}/{int(now // AGAIN_S)}"
 
 
 def vod_discovery_sensor(settings: Settings) -> dg.SensorDefinition:
-    """Build the sensor; it runs from the start where vod.enabled says so."""
+    """Build the sensor; vod.enabled switches it on by default."""
     status = dg.DefaultSensorStatus.RUNNING if settings.vod.enabled else dg.DefaultSensorStatus.STOPPED
 
     @dg.sensor(
@@ -119,25 +118,25 @@ def vod_discovery_sensor(settings: Settings) -> dg.SensorDefinition:
         job=VODS_JOB,
         minimum_interval_seconds=EVERY_S,
         default_status=status,
-        description="Finds new VODs of the tracked channels where vod.auto_discover says so, and asks for the days "
+        description="Finds new VODs of the tracked channels if vod.auto_discover is on, and requests runs for the days "
         "that have VODs to fetch.",
         required_resource_keys={"lake", "viewer_names", "helix", "watch_list", "vod_queue"},
     )
     def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         now = time.time()
-        found, is_broken = "", False
+        summary, is_broken = "", False
         with context.resources.vod_queue() as queue:
             if settings.vod.auto_discover:
-                found, is_broken = _discover(context, settings, queue, now)
+                summary, is_broken = _discover(context, settings, queue, now)
             due = queue.due()
             busy = _busy_days(context.instance)
         today = dt.datetime.fromtimestamp(now, dt.UTC).date()
         days = due_days(due, first=settings.partitions.daily_start, today=today, busy=busy)
         if not days and is_broken:
-            raise RuntimeError(found)
+            raise RuntimeError(summary)
         if not days:
-            waits = f"{len(due)} VOD(s) are due: runs of their days are under way, or the day is not over"
-            return dg.SkipReason(f"{found}{waits if due else 'no VOD is due'}")
+            waiting = f"{len(due)} VOD(s) are due, but their days have runs in progress or are not over"
+            return dg.SkipReason(f"{summary}{waiting if due else 'no VOD is due'}")
         requests = [
             dg.RunRequest(
                 run_key=run_key(day, vods, now),
@@ -154,16 +153,19 @@ def vod_discovery_sensor(settings: Settings) -> dg.SensorDefinition:
 def _discover(
     context: dg.SensorEvaluationContext, settings: Settings, queue: VodQueue, now: float
 ) -> tuple[str, bool]:
-    """Page some channels, as many as a tick has time for; tells how far it came, and whether Twitch tells nothing.
+    """Page as many channels as a tick has time for.
 
-    Chat is fetched without Helix, so that its trouble must keep nobody from asking for what is due.
+    Chat is fetched without Helix, so that trouble with Helix must not stop requests for VODs that are due.
+
+    Returns:
+        A summary for the skip reason, and whether discovery failed as a whole.
     """
     deadline = time.monotonic() + TICK_S
     resources = context.resources
     lake: LakeIOManager = resources.lake
     names: ViewerNames = resources.viewer_names
     helix: Callable[..., HelixClient] = resources.helix
-    sweep = Sweep.of(context.cursor)
+    sweep = Sweep.from_cursor(context.cursor)
     if rests(sweep, now, settings.vod.discovery_interval):
         return "the last sweep is recent; ", False
     try:
@@ -171,25 +173,25 @@ def _discover(
         channels = vod_discovery.tracked_channels(settings, lake.store, client, resources.watch_list(), names)
     except PointsSpentError as error:
         return f"{error}; ", False
-    except (HelixError, NoAnswerError, SettingsError, StorageError, TokenRefusedError) as error:
-        context.log.error("no VOD can be found: %s", error)
-        return f"no VOD can be found: {error}; ", True
+    except VieweratlasError as error:
+        context.log.error("discovery failed: %s", error)
+        return f"discovery failed: {error}; ", True
     sweep, waiting = next_channels(sweep, channels, now)
-    paged, added, trouble = _page(client, queue, channels, waiting, settings, now, deadline)
-    failed = tuple(trouble)
+    paged, added, errors = _page(client, queue, channels, waiting, settings, now, deadline)
+    failed = tuple(errors)
     if len(failed) == len(paged) > MOST_TO_FAIL:
-        # It is not the channels; the sweep stays where it is.
-        return f"all of {len(failed)} channels failed: {trouble[failed[0]]}; ", True
+        # The cause is not the channels; the sweep stays where it is.
+        return f"all {len(failed)} channels failed: {errors[failed[0]]}; ", True
     in_order = [login for login in paged if login not in sweep.failed]
     over = len(paged) == len(waiting)
     last = None if over else max([sweep.last or "", *in_order])
     left = tuple(login for login in sweep.failed if login not in paged)
     context.update_cursor(Sweep(sweep.began, last, (*left, *failed)).text())
-    told = f"paged {len(paged)} of {len(waiting)} channels, {added} new VOD(s)"
+    summary = f"paged {len(paged)} of {len(waiting)} channels, {added} new VOD(s)"
     if failed:
-        told += f", {len(failed)} failed: {trouble[failed[0]]}"
-    context.log.info(told)
-    return f"{told}; ", False
+        summary += f", {len(failed)} failed: {errors[failed[0]]}"
+    context.log.info(summary)
+    return f"{summary}; ", False
 
 
 def _page(
@@ -201,30 +203,34 @@ def _page(
     now: float,
     deadline: float,
 ) -> tuple[list[str], int, dict[str, str]]:
-    """Page channels until the time is over: which were paged, how many VODs are new, and why some failed."""
+    """Page channels until the deadline.
+
+    Returns:
+        The logins that were paged, the number of new VODs, and the errors by login.
+    """
     limits, moment = vod_discovery.discovery_limits(settings), dt.datetime.fromtimestamp(now, dt.UTC)
     discover = partial(vod_discovery.discover, client, limits=limits, now=moment)
     paged: list[str] = []
-    trouble: dict[str, str] = {}
+    errors: dict[str, str] = {}
     added = 0
     for login in waiting:
         if time.monotonic() >= deadline:
             break
         try:
-            # A channel that is tracked no more has nothing to find.
-            found = discover(channels[login]) if login in channels else VOD_CATALOG.empty()
+            # A channel that is no longer tracked has nothing to discover.
+            archives = discover(channels[login]) if login in channels else VOD_CATALOG.empty()
         except PointsSpentError:
-            # The rest has its turn in a later tick.
+            # The rest follows in a later tick.
             break
         except (HelixError, NoAnswerError) as error:
-            trouble[login] = str(error)
+            errors[login] = str(error)
         else:
-            added += queue.add(vod_discovery.as_queued(found))
+            added += queue.add(vod_discovery.as_queued(archives))
         paged.append(login)
-    return paged, added, trouble
+    return paged, added, errors
 
 
 def _busy_days(instance: dg.DagsterInstance) -> set[str]:
-    """The days, as partition keys, of which a run of the job is queued or under way."""
-    runs = instance.get_runs(dg.RunsFilter(job_name=VODS_JOB.name, statuses=UNDER_WAY))
+    """The partition keys of days with a queued or running run of the job."""
+    runs = instance.get_runs(dg.RunsFilter(job_name=VODS_JOB.name, statuses=IN_PROGRESS))
     return {run.tags["dagster/partition"] for run in runs if "dagster/partition" in run.tags}

@@ -1,7 +1,7 @@
 """Reporting to Dagster what was written outside its runs: by collectors, imports, the demo and erasures.
 
-Belongs here: every materialization of such writers, with its metadata. Not here: materializations of runs (defs.days),
-what a command prints (commands).
+Belongs here: every materialization of such writers, with its metadata. Not here: materializations of runs
+(defs.days), what a command prints (commands).
 """
 
 import datetime as dt

@@ -35,8 +35,8 @@ from vieweratlas_assets.wiring.home import dagster_home
 from vieweratlas_assets.wiring.twitch import chat_source, helix_client, live_channels, watch_list
 
 NO_CHANNELS_MESSAGE = (
-    "there is no channel to watch: set twitch.client_id and twitch.client_secret, with which Twitch tells who is "
-    "live, or name channels in collection.channels or collection.channels_file"
+    "no channel to watch: set TWITCH_CLIENT_ID and TWITCH_CLIENT_SECRET, so that Twitch lists who is live, or name "
+    "channels in TWITCH_CHANNELS (collection.channels) or CHANNELS_FILE (collection.channels_file)"
 )
 
 
@@ -58,13 +58,13 @@ def collector_from_settings(
     """A collector; nothing is connected yet.
 
     Args:
-        store: the lake.
-        source: None takes the one of the settings.
-        clock: s since 1970.
-        pace: None takes the settings' roster_refresh, and the default of all else.
+        store: the lake's objects.
+        source: None uses the source that the settings name.
+        clock: returns seconds since 1970.
+        pace: None uses roster_refresh of the settings, and the defaults.
 
     Raises:
-        TokenRefusedError, NoAnswerError: as twitch.chat_source.
+        TokenRefusedError, NoAnswerError: as `wiring.twitch.chat_source`.
     """
     name = settings.collection.collector
     return Collector(
@@ -80,10 +80,10 @@ def collector_from_settings(
 
 
 class Roster:
-    """Whom a collector is to watch: the watch list, and who is live.
+    """Finds the channels to watch: the watch list, and who is live.
 
-    The first time the hour's channel_roster is taken where the lake has it; later Twitch is asked. Without
-    credentials for Helix the watch list is all.
+    The first call uses the hour's channel_roster if the lake has it; later calls ask Twitch. Without Twitch
+    credentials, only the watch list counts.
     """
 
     def __init__(
@@ -94,18 +94,18 @@ class Roster:
         self._client: HelixClient | None = None
 
     def __call__(self) -> Wanted:
-        """Whom to watch now.
+        """The channels to watch now.
 
         Raises:
-            NoChannelsError: the watch list cannot be read, Twitch refuses the credentials, or nobody is to be watched.
-            RosterUnavailableError: Twitch does not tell.
+            NoChannelsError: the watch list cannot be read, Twitch refuses the credentials, or no channel is left.
+            RosterUnavailableError: Twitch or the lake does not answer.
         """
         is_first, self._is_first = self._is_first, False
         try:
             watched = watch_list(self._settings)
-            roster = self._of_the_lake() if is_first else None
+            roster = self._from_lake() if is_first else None
             if roster is None:
-                roster = self._of_twitch(watched)
+                roster = self._from_twitch(watched)
         except (SettingsError, TokenRefusedError) as error:
             raise NoChannelsError(str(error)) from error
         except (HelixError, NoAnswerError, StorageError) as error:
@@ -118,14 +118,14 @@ class Roster:
             raise NoChannelsError(NO_CHANNELS_MESSAGE)
         return Wanted(kept, roster)
 
-    def _of_the_lake(self) -> pl.DataFrame | None:
+    def _from_lake(self) -> pl.DataFrame | None:
         now = dt.datetime.fromtimestamp(self._clock(), dt.UTC)
         try:
             return self._store.download_parquet(paths.channel_roster(now.date(), now.hour), CHANNEL_ROSTER)
         except ObjectNotFoundError:
             return None
 
-    def _of_twitch(self, watched: list[str]) -> pl.DataFrame:
+    def _from_twitch(self, watched: list[str]) -> pl.DataFrame:
         if not self._settings.twitch.has_helix_credentials:
             return CHANNEL_ROSTER.empty()
         moment = dt.datetime.fromtimestamp(self._clock(), dt.UTC)
@@ -138,29 +138,33 @@ class Roster:
 def collect_until_stopped(
     collector: Collector, until: float = math.inf, *, hours: float = math.inf
 ) -> tuple[Hours, bool]:
-    """Run a collector until a moment (s since 1970) or some hours are over, or SIGTERM or SIGINT seals what it has.
+    """Run a collector until a moment, for some hours, or until SIGTERM or SIGINT; it writes what it has, and stops.
+
+    Args:
+        until: seconds since 1970.
+        hours: how many hours to finish.
 
     Returns:
-        The figures of its hours, and whether a signal ended it.
+        The figures of its hours, and whether a signal stopped it.
     """
-    return asyncio.run(_until_told(collector, until, hours))
+    return asyncio.run(_run_until_stopped(collector, until, hours))
 
 
-async def _until_told(collector: Collector, until: float, hours: float) -> tuple[Hours, bool]:
+async def _run_until_stopped(collector: Collector, until: float, hours: float) -> tuple[Hours, bool]:
     loop = asyncio.get_running_loop()
-    told = asyncio.Event()
+    signaled = asyncio.Event()
 
     def stop() -> None:
-        told.set()
+        signaled.set()
         collector.stop()
 
-    # Signals are the main thread's.
+    # Only the main thread receives signals.
     caught = (signal.SIGTERM, signal.SIGINT) if threading.current_thread() is threading.main_thread() else ()
     before = {number: signal.getsignal(number) for number in caught}
     for number in caught:
         loop.add_signal_handler(number, stop)
     try:
-        return await collector.run(until, hours=hours), told.is_set()
+        return await collector.run(until, hours=hours), signaled.is_set()
     finally:
         for number, handler in before.items():
             loop.remove_signal_handler(number)

@@ -1,6 +1,6 @@
-"""The demo's Twitch: a made-up week that is collected as the real one would be, only faster.
+"""The demo's Twitch: a made-up week, collected like the real one, only faster.
 
-Belongs here: a sandbox and a collector of it that share a clock, and what a lake of it lacks beyond. Not here: the
+Belongs here: a sandbox and its collector, which share a clock, and the files that complete its lake. Not here: the
 made-up world (sandbox), collecting (collector), options and what is printed (commands).
 """
 
@@ -42,18 +42,18 @@ from vieweratlas_assets.wiring.twitch import live_channels
 
 NAME = "demo"
 SPEED = 10_000.0
-"""Seconds of the made-up Twitch in a real one, at most: a week in a minute. It waits for who collects from it."""
+"""Simulated seconds per real second, at most: a week per minute. The sandbox waits for its collector."""
 TURN_S = 0.01
 MOST_AHEAD = dt.timedelta(minutes=15)
-"""Of what was played, and of when was asked who is live."""
-# The real intervals would be too short to keep at that speed: a few milliseconds.
+"""How far the clock may run ahead of the chat that was sent, and of the last roster."""
+# At that speed the real intervals would last a few milliseconds, too short to keep.
 SHORTEST_S = 0.06
 LATENESS_S = 1.5
 RETRY_POLICY = RetryPolicy(first_retry_s=0.5, first_reconnect_s=0.2, ping_every_s=0.25, overlap_s=1.0)
 
 
 class OtherWorldError(LakeStateError):
-    """The lake holds a made-up Twitch already, and another one."""
+    """The lake holds another made-up Twitch."""
 
 
 @dataclass(frozen=True)
@@ -61,9 +61,9 @@ class Collected:
     """What became of the messages.
 
     Attributes:
-        sent: lines that the made-up Twitch sent to the collector.
-        counted, mirrors, bots: messages counted, and dropped by rule.
-        observed_s, wanted_s: seconds of chat that were observed, and all that were wanted.
+        sent: messages that the made-up Twitch sent to the collector.
+        counted, mirrors, bots: messages that were counted, and dropped by rule.
+        observed_s, wanted_s: seconds of chat that were observed, and that were wanted.
     """
 
     sent: int
@@ -75,10 +75,10 @@ class Collected:
 
 
 def has_world(store: ObjectStore, spec: WorldSpec) -> bool:
-    """Whether a lake has all of this made-up Twitch.
+    """Whether a lake has this made-up Twitch, complete.
 
     Raises:
-        OtherWorldError: it has that of another spec.
+        OtherWorldError: it has one of another spec.
     """
     try:
         known = store.download_json(lake.planted_communities())["spec"]
@@ -99,16 +99,16 @@ def collect_world(
     *,
     on_moment: Callable[[dt.datetime], None] = lambda _: None,
 ) -> Collected:
-    """Collect a made-up Twitch from its first moment to its last, as raw_snapshots and the hours' channel_roster.
+    """Collect a made-up Twitch from its first moment to its last, as raw_snapshots and hourly channel_roster.
 
-    Of channels that are known only through their VODs, the catalog and the presence are written as they are; the
-    planted truth is written last.
+    For channels that are known only through VODs, writes catalog and presence directly; writes the planted truth
+    last.
 
     Args:
-        on_moment: told what time it is there.
+        on_moment: called with the simulated time.
     """
     for key in store.list_files(lake.RAW_SNAPSHOTS + "/", ".parquet"):
-        # What was collected before the demo was interrupted would count twice.
+        # Files of an interrupted demo would count twice.
         if Path(key).name.startswith(f"{NAME}-"):
             store.delete(key)
     world = build_world(spec)
@@ -148,19 +148,19 @@ def _collect(
         )
         hours = asyncio.run(_run(collector, end, _turn(clock, roster, on_moment)))
         sent = twitch.copies()
-    told = {name: sum(figures[name] for figures in hours.values()) for name in next(iter(hours.values()))}
+    totals = {name: sum(figures[name] for figures in hours.values()) for name in next(iter(hours.values()))}
     return Collected(
         sent=sent,
-        counted=told["messages"],
-        mirrors=told["dropped_mirrors"],
-        bots=told["dropped_bots"],
-        observed_s=told["coverage_s"],
-        wanted_s=60 * told["channel_minutes"],
+        counted=totals["messages"],
+        mirrors=totals["dropped_mirrors"],
+        bots=totals["dropped_bots"],
+        observed_s=totals["coverage_s"],
+        wanted_s=60 * totals["channel_minutes"],
     )
 
 
 async def _run(collector: Collector, end: dt.datetime, turning: Coroutine[None, None, None]) -> Hours:
-    """Collect until a moment, while the clock is turned."""
+    """Collect until a moment, while a task turns the clock."""
     task = asyncio.create_task(turning)
     try:
         return await collector.run(end.timestamp())
@@ -169,9 +169,9 @@ async def _run(collector: Collector, end: dt.datetime, turning: Coroutine[None, 
 
 
 async def _turn(clock: TurnedClock, roster: "_Roster", on_moment: Callable[[dt.datetime], None]) -> None:
-    """Turn the clock of the made-up Twitch, where the chat and the roster that we have keep up with it.
+    """Turn the clock of the made-up Twitch, as far as the received chat and the roster keep up with it.
 
-    It is turned where chat is read: as long as there is no time to read, no time passes.
+    Runs in the loop that reads chat: while the loop has no time to read, no simulated time passes.
     """
     loop = asyncio.get_running_loop()
     before = loop.time()
@@ -184,10 +184,10 @@ async def _turn(clock: TurnedClock, roster: "_Roster", on_moment: Callable[[dt.d
 
 
 class _Roster:
-    """Whom to watch: who Helix says is live, without the channels that are known only through their VODs.
+    """Finds the channels to watch: those that are live, without channels that are known only through their VODs.
 
     Attributes:
-        asked_at: the moment of the newest answer.
+        asked_at: the simulated time of the newest answer.
     """
 
     def __init__(self, store: ObjectStore, client: HelixClient, world: World, clock: TurnedClock) -> None:
@@ -198,7 +198,7 @@ class _Roster:
         self._hour: dt.datetime | None = None
 
     def __call__(self) -> Wanted:
-        """Ask, and keep the first answer of each hour as its channel_roster."""
+        """Ask who is live, and store the first answer of each hour as its channel_roster."""
         moment = self._clock.now()
         live = live_channels(self._client, self._channels, (), moment).roster
         hour = moment.replace(minute=0, second=0, microsecond=0)

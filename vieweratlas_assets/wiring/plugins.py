@@ -1,12 +1,12 @@
 """Plug-ins: stores, community detectors and visualizers that users bring, by setting or by entry point.
 
-Belongs here: finding them, loading them, refusing what is none. Not here: what each must be (storage.objects,
+Belongs here: finding them, loading them, refusing unusable ones. Not here: what each must be (storage.objects,
 domain.communities.own_detectors, domain.atlas.visualizers), the assets of visualizers (defs).
 
-A setting `plugins.<kind>` maps names to package.module:attribute; an installed package has them in the entry-point
-group `vieweratlas.<kind>`. What a setting names is loaded and checked at the start, as are the store of the root, the
-detector of analysis.algorithm and, where assets are built, every visualizer; other entry points only where somebody
-calls them, so that a package that nobody asked for can break nothing.
+A setting `plugins.<kind>` maps names to package.module:attribute; an installed package lists them in the entry-point
+group `vieweratlas.<kind>`. At the start, the plug-ins that settings name are loaded and checked, and so are the store
+of the root, the detector of analysis.algorithm and, where assets are built, every visualizer. Other entry points are
+loaded only when they are called, so that an unused package can break nothing.
 """
 
 import importlib
@@ -19,7 +19,7 @@ from vieweratlas_assets.errors import SettingsError
 from vieweratlas_assets.settings import Settings
 from vieweratlas_assets.settings.values import PLUGIN_NAME, PLUGIN_NAME_RULE
 
-# Our own kinds of plug-ins are imported where there is one: commands start without Polars and networkx.
+# Imported only where a plug-in of the kind exists: commands start without Polars and networkx.
 if TYPE_CHECKING:
     import numpy as np
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 Kind = Literal["storage_backends", "community_detectors", "visualizers"]
 GROUP = "vieweratlas."
 
-# What loads registered last, so that other settings in the same process may name something else.
+# The last registrations, so that other settings in the same process can replace them.
 _registered: dict[tuple[Kind, str], Any] = {}
 
 
@@ -52,45 +52,44 @@ class Plugin:
     set_here: bool
 
     def load(self) -> Any:
-        """Import it, and put it into the form in which we call it.
+        """Import it, and wrap it in the form in which we call it.
 
         Raises:
-            SettingsError: it cannot be imported, or is nothing of its kind.
+            SettingsError: it cannot be imported, or is not of its kind.
         """
-        found = self._imported()
+        imported = self._imported()
         try:
-            return _FORMS[self.kind](self.name, found)
+            return _FORMS[self.kind](self.name, imported)
         except Exception as error:
             raise SettingsError(f"{self.origin} = {self.target} cannot be used: {error}") from error
 
     def _imported(self) -> Any:
         module, _, attribute = self.target.partition(":")
         try:
-            found: Any = importlib.import_module(module)
+            target: Any = importlib.import_module(module)
         except Exception as error:
-            told = "" if isinstance(error, ImportError) else f"{type(error).__name__}: "
+            kind = "" if isinstance(error, ImportError) else f"{type(error).__name__}: "
             raise SettingsError(
-                f"{self.origin} = {self.target} cannot be imported: {told}{error}; install its package, or put its "
+                f"{self.origin} = {self.target} cannot be imported: {kind}{error}; install its package, or put its "
                 "folder on PYTHONPATH"
             ) from error
         for part in attribute.split("."):
-            if not hasattr(found, part):
+            if not hasattr(target, part):
                 raise SettingsError(
-                    f"{self.origin} = {self.target}: {getattr(found, '__name__', module)} has no {part!r}; write "
+                    f"{self.origin} = {self.target}: {getattr(target, '__name__', module)} has no {part!r}; write "
                     "package.module:attribute"
                 )
-            found = getattr(found, part)
-        return found
+            target = getattr(target, part)
+        return target
 
 
 def load_plugins(settings: Settings) -> None:
-    """Make the stores and detectors of the settings and of installed packages known, and check those in use.
+    """Register the stores and detectors of the settings and of installed packages, and check those in use.
 
-    Again in the same process, what the settings name now wins over what earlier ones named.
+    Called again in the same process, the new settings win over earlier ones.
 
     Raises:
-        SettingsError: a plug-in cannot be imported, is nothing of its kind, or its name is taken; every fault is
-            named.
+        SettingsError: a plug-in cannot be imported, is not of its kind, or its name is taken; lists every fault.
     """
     faults: list[str] = []
     scheme, separator, _ = settings.root.partition("://")
@@ -98,14 +97,14 @@ def load_plugins(settings: Settings) -> None:
         "storage_backends": scheme.lower() if separator else "",
         "community_detectors": settings.analysis.algorithm,
     }
-    stores = _found("storage_backends", settings, faults)
-    detectors = _found("community_detectors", settings, faults)
-    drawn = _found("visualizers", settings, faults)
+    stores = _listed("storage_backends", settings, faults)
+    detectors = _listed("community_detectors", settings, faults)
+    visualizers = _listed("visualizers", settings, faults)
     for plugin in stores:
         _collect(faults, _register_store, plugin)
     for plugin in detectors:
         _collect(faults, _register_detector, plugin)
-    for plugin in (*stores, *detectors, *drawn):
+    for plugin in (*stores, *detectors, *visualizers):
         if plugin.set_here or plugin.name == in_use.get(plugin.kind):
             _collect(faults, Plugin.load, plugin)
     if faults:
@@ -119,15 +118,15 @@ def load_visualizers(settings: Settings) -> "dict[str, Visualizer]":
         SettingsError: as load_plugins.
     """
     faults: list[str] = []
-    found = _found("visualizers", settings, faults)
-    loaded = {plugin.name: _collect(faults, Plugin.load, plugin) for plugin in found}
+    plugins = _listed("visualizers", settings, faults)
+    loaded = {plugin.name: _collect(faults, Plugin.load, plugin) for plugin in plugins}
     if faults:
         raise SettingsError(*faults)
     return dict(sorted(loaded.items()))
 
 
-def _found(kind: Kind, settings: Settings, faults: list[str]) -> list[Plugin]:
-    """The plug-ins of a kind, one a name, those of the settings first."""
+def _listed(kind: Kind, settings: Settings, faults: list[str]) -> list[Plugin]:
+    """The plug-ins of a kind, one per name; those of the settings win."""
     of_settings: dict[str, str] = getattr(settings.plugins, kind)
     listed = [
         Plugin(kind, name, target, f"plugins.{kind}.{name}", set_here=True) for name, target in of_settings.items()
@@ -135,21 +134,21 @@ def _found(kind: Kind, settings: Settings, faults: list[str]) -> list[Plugin]:
     listed += _installed(kind, faults)
     kept: dict[str, Plugin] = {}
     for plugin in listed:
-        there = kept.setdefault(plugin.name, plugin)
-        if there.target != plugin.target:
+        taken = kept.setdefault(plugin.name, plugin)
+        if taken.target != plugin.target:
             faults.append(
-                f"{plugin.origin} = {plugin.target}: the name {plugin.name!r} is taken by {there.origin} = "
-                f"{there.target}; keep one, or give it another name"
+                f"{plugin.origin} = {plugin.target}: the name {plugin.name!r} is taken by {taken.origin} = "
+                f"{taken.target}; keep one, or give it another name"
             )
     return list(kept.values())
 
 
 def _installed(kind: Kind, faults: list[str]) -> Iterable[Plugin]:
-    found = sorted(entry_points(group=GROUP + kind), key=lambda point: (point.name, point.value, _package(point)))
-    for point in found:
+    points = sorted(entry_points(group=GROUP + kind), key=lambda point: (point.name, point.value, _package(point)))
+    for point in points:
         origin = f"entry point {point.name} of {_package(point)} ({GROUP}{kind})"
         if not PLUGIN_NAME.fullmatch(point.name):
-            faults.append(f"{origin}: {point.name!r} is no name: {PLUGIN_NAME_RULE}")
+            faults.append(f"{origin}: {point.name!r} is not a valid name: {PLUGIN_NAME_RULE}")
         elif not point.attr:
             faults.append(f"{origin} = {point.value}: write package.module:attribute")
         else:
@@ -192,23 +191,23 @@ def _register_detector(plugin: Plugin) -> None:
     _registered[plugin.kind, plugin.name] = detector
 
 
-def _store_form(name: str, brought: Any) -> "StoreOpener":
+def _store_form(name: str, plugin: Any) -> "StoreOpener":
     from vieweratlas_assets.errors import StorageError
     from vieweratlas_assets.storage.objects import ObjectStore
 
     expected = "a function (root: str) -> ObjectStore, or a subclass of ObjectStore"
-    if not callable(brought):
-        raise ValueError(f"it is of type {type(brought).__name__}; expected {expected}")
-    if isinstance(brought, type):
-        if not issubclass(brought, ObjectStore):
-            raise ValueError(f"it is the class {brought.__name__}; expected {expected}")
-        missing = sorted(getattr(brought, "__abstractmethods__", ()))
+    if not callable(plugin):
+        raise ValueError(f"it is of type {type(plugin).__name__}; expected {expected}")
+    if isinstance(plugin, type):
+        if not issubclass(plugin, ObjectStore):
+            raise ValueError(f"it is the class {plugin.__name__}; expected {expected}")
+        missing = sorted(getattr(plugin, "__abstractmethods__", ()))
         if missing:
-            raise ValueError(f"the class {brought.__name__} lacks {', '.join(missing)}")
+            raise ValueError(f"the class {plugin.__name__} lacks {', '.join(missing)}")
 
     def opener(root: str) -> ObjectStore:
         try:
-            store = brought(root)
+            store = plugin(root)
         except StorageError:
             raise
         except Exception as error:
@@ -224,20 +223,20 @@ def _store_form(name: str, brought: Any) -> "StoreOpener":
     return opener
 
 
-def _detector_form(name: str, brought: Any) -> "CommunityDetector":
+def _detector_form(name: str, plugin: Any) -> "CommunityDetector":
     from vieweratlas_assets.domain.communities.own_detectors import own_detector
 
-    return own_detector(name, brought)
+    return own_detector(name, plugin)
 
 
-def _visualizer_form(name: str, brought: Any) -> "Visualizer":
+def _visualizer_form(name: str, plugin: Any) -> "Visualizer":
     from vieweratlas_assets.domain.atlas.visualizers import EXPECTED, refuse_taken_name
 
     refuse_taken_name(name)
-    if not callable(brought) or isinstance(brought, type):
-        kind = f"the class {brought.__name__}" if isinstance(brought, type) else f"of type {type(brought).__name__}"
+    if not callable(plugin) or isinstance(plugin, type):
+        kind = f"the class {plugin.__name__}" if isinstance(plugin, type) else f"of type {type(plugin).__name__}"
         raise ValueError(f"it is {kind}; expected {EXPECTED}")
-    visualizer: Visualizer = brought
+    visualizer: Visualizer = plugin
     return visualizer
 
 

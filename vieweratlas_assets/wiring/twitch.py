@@ -1,7 +1,7 @@
-"""Twitch as the settings name it: the client of Helix, the source of chat, and the channels that are always watched.
+"""From settings to Twitch: the client of Helix, the source of chat, and the channels that are always watched.
 
-Belongs here: from settings to clients and lists, and who is live. Not here: talking to Twitch (clients), settings
-themselves.
+Belongs here: building them, and who is live. Not here: talking to Twitch (clients), taking the hour's roster
+(running_hour).
 """
 
 import datetime as dt
@@ -34,13 +34,13 @@ FAIL_FAST_S = 6.0
 
 
 def helix_client(settings: Settings, *, fail_fast: bool = False) -> HelixClient:
-    """A client with the credentials of the settings; nothing is asked yet.
+    """A client with the credentials of the settings; it sends no request yet.
 
     Args:
-        fail_fast: rather fail than let wait for longer than some seconds.
+        fail_fast: fail after FAIL_FAST_S instead of waiting longer.
 
     Raises:
-        TokenRefusedError: the settings hold no credentials; it says which to set.
+        TokenRefusedError: the settings hold no credentials; the message says which to set.
     """
     twitch = settings.twitch
     http = RetryingSession(retries=1, timeout_s=FAIL_FAST_S) if fail_fast else RetryingSession()
@@ -60,7 +60,7 @@ class LiveChannels:
 
     Attributes:
         roster: schema CHANNEL_ROSTER: the channels with the most viewers, and the watched ones that are live.
-        top: how many of them have the most viewers.
+        top: how many of them came from the list of the most viewers.
     """
 
     roster: pl.DataFrame
@@ -73,28 +73,28 @@ def live_channels(
     """Ask who is live.
 
     Args:
-        top_channels: how many of those with the most viewers are taken, beside the watched ones.
+        top_channels: how many of the channels with the most viewers to take, in addition to the watched ones.
 
     Raises:
-        HelixError, NoAnswerError, TokenRefusedError: Twitch does not tell.
+        HelixError, NoAnswerError, TokenRefusedError: Twitch refused or did not answer.
     """
     top = client.top_streams(top_channels)
     known = {stream["user_login"].lower() for stream in top}
-    beside = client.streams_of([login for login in watched if login not in known])
-    return LiveChannels(roster_of([*top, *beside], moment), len(top))
+    others = client.streams_of([login for login in watched if login not in known])
+    return LiveChannels(roster_of([*top, *others], moment), len(top))
 
 
 def chat_source(
     settings: Settings, *, clock: Callable[[], float] = time.time, retry_policy: RetryPolicy = RETRY_POLICY
 ) -> ChatSource:
-    """The source of chat; nothing is connected yet, but Twitch is asked whose token it is where one is used.
+    """The source of chat; it connects later, but validates a user's token with Twitch now.
 
     Args:
-        clock: s since 1970, as events tell it.
+        clock: returns seconds since 1970; events are stamped with it.
 
     Raises:
         TokenRefusedError: the account's token is missing or refused, or lacks a scope.
-        NoAnswerError: Twitch does not tell whose it is.
+        NoAnswerError: Twitch does not answer.
     """
     collection, twitch = settings.collection, settings.twitch
     if collection.chat_source == "eventsub":
@@ -103,8 +103,8 @@ def chat_source(
         address, profile = Address(twitch.chat_url), PROFILES[collection.join_pace]
         if collection.chat_account == "anonymous":
             return IrcReader(address, profile=profile, retry_policy=retry_policy, clock=clock)
-        user = _user_token(settings, "collection.chat_account is token").user()
-        # One connection: across two, the JOIN of one channel may overtake the PART of another.
+        user = _user_token(settings, "collection.chat_account: token needs a user's token").user()
+        # A single connection: across two, the JOIN of one channel could overtake the PART of another.
         source = IrcReader(
             address,
             account=lambda: Account(user.login, user.token),
@@ -118,10 +118,10 @@ def chat_source(
 
 
 def _eventsub_reader(settings: Settings, clock: Callable[[], float], retry_policy: RetryPolicy) -> ChatSource:
-    # Only here, as TwitchIO takes half a second to load.
+    # Imported here because TwitchIO takes half a second to load.
     from vieweratlas_assets.clients.eventsub.reader import EventSubReader
 
-    token = _user_token(settings, "collection.chat_source is eventsub, which needs a user's token")
+    token = _user_token(settings, "collection.chat_source: eventsub needs a user's token")
 
     def account() -> TwitchUser:
         return token.user(READ_CHAT_SCOPE)
@@ -136,18 +136,18 @@ def _eventsub_reader(settings: Settings, clock: Callable[[], float], retry_polic
 def _user_token(settings: Settings, needed: str) -> UserToken:
     twitch = settings.twitch
     if twitch.oauth_token is None:
-        raise TokenRefusedError(f"{needed}, and there is none: set twitch.oauth_token")
+        raise TokenRefusedError(f"{needed}: set TWITCH_OAUTH_TOKEN (twitch.oauth_token)")
     return UserToken(twitch.oauth_token.get_secret_value(), twitch.client_id, url=twitch.id_url)
 
 
 def watch_list(settings: Settings) -> list[str]:
-    """The logins of collection.channels and of collection.channels_file, each once, sorted.
+    """The logins of collection.channels and collection.channels_file, distinct and sorted.
 
     Raises:
-        SettingsError: the file cannot be read, or one of its lines or a channel is no login.
+        SettingsError: the file cannot be read, or a line or a channel is not a login.
     """
     collection = settings.collection
-    found = _logins("\n".join(collection.channels), "setting collection.channels")
+    logins = _logins("\n".join(collection.channels), "setting collection.channels")
     if collection.channels_file is not None:
         path = collection.channels_file.expanduser()
         try:
@@ -155,8 +155,8 @@ def watch_list(settings: Settings) -> list[str]:
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
             raise SettingsError(f"setting collection.channels_file: {path} cannot be read: {reason}") from error
-        found += _logins(text, str(path))
-    return sorted(set(found))
+        logins += _logins(text, str(path))
+    return sorted(set(logins))
 
 
 def _logins(text: str, where: str) -> list[str]:

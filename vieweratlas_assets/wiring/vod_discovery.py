@@ -1,7 +1,7 @@
-"""Finding VODs: whose archives are asked for, what a day's catalog says, and what the queue gets of it.
+"""Finding VODs: from settings, rosters and Helix to the catalogs and the queue.
 
-Belongs here: from settings, rosters and Helix to catalogs and the queue. Not here: talking to Twitch (clients),
-reading records (domain.presence.vod_catalog), fetching chat (fetching).
+Belongs here: the tracked channels, their archives, a day's catalog, and what of it enters the queue. Not here:
+talking to Twitch (clients), reading records (domain.presence.vod_catalog), fetching chat (vod_workers, vods).
 """
 
 import datetime as dt
@@ -29,12 +29,12 @@ DAY = dt.timedelta(days=1)
 
 @dataclass(frozen=True)
 class DiscoveryLimits:
-    """Which archives discovery takes of a channel.
+    """Which archives of a channel discovery takes.
 
     Attributes:
-        most: the newest.
-        max_age_days: since their creation.
-        min_views: those with fewer are left.
+        most: how many, newest first.
+        max_age_days: days since their creation.
+        min_views: archives with fewer views are skipped.
     """
 
     most: int
@@ -56,15 +56,15 @@ def tracked_channels(
     names: ViewerNames,
     days: Collection[dt.date] = (),
 ) -> dict[str, str]:
-    """The channels whose VODs are looked for: the watch list, and the rosters of the last day and of some others.
+    """The channels whose VODs are discovered: the watch list, and the rosters of the last day and of given days.
 
-    Where there is no roster Twitch is asked who is live.
+    Without any of these, asks Twitch who is live.
 
     Returns:
         Ids by login, sorted by login, without channels that do not exist or opted out.
 
     Raises:
-        HelixError, NoAnswerError, TokenRefusedError: Twitch does not tell.
+        HelixError, NoAnswerError, TokenRefusedError: Twitch refused or did not answer.
         CorruptObjectError: a roster cannot be read.
     """
     now = dt.datetime.now(dt.UTC)
@@ -82,13 +82,13 @@ def tracked_channels(
 
 
 def discover(client: HelixClient, user_id: str, limits: DiscoveryLimits, now: dt.datetime) -> pl.DataFrame:
-    """The archives of a channel that discovery takes, newest first; only those that grow no more.
+    """The archives of a channel that discovery takes, newest first, without those that still grow.
 
     Returns:
         Schema VOD_CATALOG, at most `limits.most` rows.
 
     Raises:
-        HelixError, NoAnswerError, TokenRefusedError: Twitch does not tell.
+        HelixError, NoAnswerError, TokenRefusedError: Twitch refused or did not answer.
     """
     since = now - dt.timedelta(days=limits.max_age_days)
     listed = vod_catalog.whole(vod_catalog.catalog_of(_archives(client, user_id, since), now), now)
@@ -99,13 +99,13 @@ def discover(client: HelixClient, user_id: str, limits: DiscoveryLimits, now: dt
 def archives_of_days(
     client: HelixClient, channels: Mapping[str, str], days: Collection[dt.date], now: dt.datetime
 ) -> Iterator[pl.DataFrame]:
-    """The archives that channels created on some days; each channel is paged once.
+    """The archives that channels created on some days; pages each channel once.
 
     Yields:
-        Schema VOD_CATALOG, a frame for each channel.
+        Schema VOD_CATALOG, one frame per channel.
 
     Raises:
-        HelixError, NoAnswerError, TokenRefusedError: Twitch does not tell.
+        HelixError, NoAnswerError, TokenRefusedError: Twitch refused or did not answer.
     """
     since = dt.datetime.combine(min(days), dt.time(), dt.UTC)
     wanted = pl.col("created_at").dt.date().is_in(sorted(days))
@@ -114,7 +114,7 @@ def archives_of_days(
 
 
 def _archives(client: HelixClient, user_id: str, since: dt.datetime) -> Iterator[Mapping[str, object]]:
-    """A channel's archives, newest first, until they are older than that."""
+    """A channel's archives, newest first, back to `since`."""
     for record in client.archives_of(user_id):
         created_at = time(record.get("created_at"))
         if created_at is not None and created_at < since:
@@ -125,54 +125,55 @@ def _archives(client: HelixClient, user_id: str, since: dt.datetime) -> Iterator
 def queued_only(
     queue: VodQueue, store: ObjectStore, client: HelixClient | None, days: Collection[dt.date], now: dt.datetime
 ) -> pl.DataFrame:
-    """What is known of VODs of some days that are in the queue and in no catalog, as those that discovery found.
+    """The queue's VODs of some days that no catalog has, as those that discovery put there.
 
     Args:
-        client: tells more of them; of those that it does not know, and without it, the queue alone tells.
+        client: adds what Helix knows; of VODs that Helix does not know, and without a client, only the queue's
+            fields are filled.
 
     Returns:
         Schema VOD_CATALOG.
     """
     listed = {vod_id for day in days for vod_id in read_vod_catalog(store, day)["vod_id"]}
     missing = {row["vod_id"]: row for row in queue.rows(days) if row["vod_id"] not in listed}
-    told = vod_catalog.catalog_of(client.videos(sorted(missing)) if client and missing else (), now)
-    # As in the queue: under this channel and on this day its presence lies.
+    known = vod_catalog.catalog_of(client.videos(sorted(missing)) if client and missing else (), now)
+    # Channel and day as in the queue: they decide the path of the presence.
     ours = pl.DataFrame(
         [(vod_id, row["channel"], row["vod_created_at"]) for vod_id, row in missing.items()],
         schema={name: VOD_CATALOG.schema[name] for name in ("vod_id", "channel", "created_at")},
         orient="row",
     )
-    return VOD_CATALOG.conform(ours.join(told.drop("channel", "created_at"), on="vod_id", how="left"))
+    return VOD_CATALOG.conform(ours.join(known.drop("channel", "created_at"), on="vod_id", how="left"))
 
 
 def add_to_catalogs(
-    queue: VodQueue, store: ObjectStore, found: Iterable[pl.DataFrame], days: Collection[dt.date]
+    queue: VodQueue, store: ObjectStore, archives: Iterable[pl.DataFrame], days: Collection[dt.date]
 ) -> dict[dt.date, tuple[int, int]]:
-    """Merge VODs into the catalogs of their days; a day's is written where that changes it, or there is none.
+    """Merge VODs into the catalogs of their days; writes a day's catalog if it changes or does not exist.
 
     Args:
-        found: schema VOD_CATALOG, of these days; of a VOD that comes several times the first counts.
+        archives: schema VOD_CATALOG, of these days; of a VOD that occurs several times the first counts.
 
     Returns:
-        Of each day, how many VODs its catalog names, and how many of them are new.
+        Per day, the number of VODs in its catalog, and how many of them are new.
 
     Raises:
-        CorruptObjectError: a catalog cannot be read; it is left as it is, as are those of later days.
+        CorruptObjectError: a catalog cannot be read; it and those of later days stay as they are.
     """
     by_day: dict[dt.date, list[pl.DataFrame]] = defaultdict(list)
-    for frame in found:
+    for frame in archives:
         for (day,), rows in frame.group_by(pl.col("created_at").dt.date()):
             assert isinstance(day, dt.date)
             by_day[day].append(rows)
-    # One at a time, so that nobody writes over what another has found.
+    # One at a time, so that no writer overwrites what another has added.
     return {day: queue.exclusively(partial(_add_to_day, store, day, by_day[day])) for day in sorted(days)}
 
 
-def _add_to_day(store: ObjectStore, day: dt.date, found: list[pl.DataFrame]) -> tuple[int, int]:
+def _add_to_day(store: ObjectStore, day: dt.date, archives: list[pl.DataFrame]) -> tuple[int, int]:
     key = paths.vod_catalog(day)
     known = store.download_parquet(key, VOD_CATALOG) if store.exists(key) else None
     before = VOD_CATALOG.empty() if known is None else known
-    of_day = pl.concat([VOD_CATALOG.empty(), *found]).unique("vod_id", keep="first", maintain_order=True)
+    of_day = pl.concat([VOD_CATALOG.empty(), *archives]).unique("vod_id", keep="first", maintain_order=True)
     after = VOD_CATALOG.conform(vod_catalog.merged(before, of_day))
     if known is None or not after.equals(known):
         store.upload_parquet(key, after, VOD_CATALOG)
@@ -180,12 +181,12 @@ def _add_to_day(store: ObjectStore, day: dt.date, found: list[pl.DataFrame]) -> 
 
 
 def as_queued(catalog: pl.DataFrame) -> list[QueuedVod]:
-    """The VODs of a catalog (schema VOD_CATALOG) as the queue takes them."""
+    """The VODs of a catalog (schema VOD_CATALOG), for the queue."""
     return [QueuedVod(*row) for row in catalog.select("vod_id", "channel", "created_at").iter_rows()]
 
 
 def sync(queue: VodQueue, store: ObjectStore, days: Iterable[dt.date], now: dt.datetime) -> None:
-    """Bring the queue up to date with the catalogs of some days: what the lake has is completed, all else waits.
+    """Update the queue from the catalogs of some days: VODs with stored presence are completed, others pending.
 
     Raises:
         CorruptObjectError: a catalog cannot be read.
@@ -197,7 +198,7 @@ def sync(queue: VodQueue, store: ObjectStore, days: Iterable[dt.date], now: dt.d
 
 
 def note_stored(queue: VodQueue, store: ObjectStore, catalog: pl.DataFrame) -> None:
-    """Note that the VODs of a catalog whose presence is in the lake, as imported ones, are completed."""
+    """Mark the VODs of a catalog as completed whose presence is in the lake, such as imported ones."""
     vods = as_queued(catalog)
     queue.add_completed([vod for vod in vods if store.exists(paths.vod_presence(vod.channel, vod.vod_id))])
 
@@ -205,12 +206,13 @@ def note_stored(queue: VodQueue, store: ObjectStore, catalog: pl.DataFrame) -> N
 def catalog_queue(
     queue: VodQueue, store: ObjectStore, client: HelixClient | None, days: Collection[dt.date], now: dt.datetime
 ) -> None:
-    """Put the queue's VODs of some days into the catalogs, without which no audience takes them in.
+    """Add the queue's VODs of some days to the catalogs, because audiences read only VODs of a catalog.
 
     Raises:
-        HelixError, NoAnswerError, TokenRefusedError: Twitch does not tell.
+        HelixError, NoAnswerError, TokenRefusedError: Twitch refused or did not answer.
         CorruptObjectError: a catalog cannot be read.
     """
-    found = queued_only(queue, store, client, days, now)
-    if not found.is_empty():
-        add_to_catalogs(queue, store, [found], found["created_at"].dt.date().unique().to_list())
+    uncataloged = queued_only(queue, store, client, days, now)
+    if not uncataloged.is_empty():
+        created = uncataloged["created_at"].dt.date().unique().to_list()
+        add_to_catalogs(queue, store, [uncataloged], created)

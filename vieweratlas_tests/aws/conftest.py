@@ -16,7 +16,7 @@ import boto3
 import pytest
 
 from vieweratlas_tests.conftest import REPOSITORY
-from vieweratlas_tests.integration.dagster_dev import free_port
+from vieweratlas_tests.integration.dg_dev import free_port
 
 SOURCE = REPOSITORY / "deploy/aws"
 TAG = "0123456789ab"

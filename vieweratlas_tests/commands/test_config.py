@@ -82,7 +82,7 @@ def test_validate_says_ok() -> None:
     result = config("validate", "rigorous", VIEWERATLAS_ANALYSIS__SEED="3")
     assert result.exit_code == 0
     assert result.exception is None
-    assert result.shown == f"OK: {len(keys())} settings, 3 of them not by default\n"
+    assert result.shown == f"OK: {len(keys())} settings, 3 of them changed from the default\n"
 
 
 def test_validate_tells_all_faults(tmp_path: Path) -> None:

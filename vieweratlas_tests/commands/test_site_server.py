@@ -1,43 +1,39 @@
-"""The server of the site: what lies there is served with its type and time, and nothing else is."""
+"""The server of the site: it serves the site's files with type, ETag and caching time, and nothing else."""
 
 import http.client
 import socket
 import struct
-import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from vieweratlas_assets.commands.site_server import site_server
 from vieweratlas_assets.storage.local import LocalStore
+from vieweratlas_tests.commands.site import Place, served
+
+Answer = tuple[int, dict[str, str], bytes]
 
 
-@pytest.fixture
-def place(tmp_path: Path) -> Iterator[tuple[str, int]]:
-    store = LocalStore(str(tmp_path / "lake"))
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    store = LocalStore(str(tmp_path_factory.mktemp("lake")))
     for key in ("site/index.html", "site/manifest.json", "site/days/2026-11-22-abc.bin", "site/channels/a%3C.json"):
         store.upload_bytes(key, key.encode())
     store.upload_bytes("curated/secret.parquet", b"viewers")
-    with site_server(store, "127.0.0.1", 0) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield "127.0.0.1", server.server_address[1]
-        server.shutdown()
-        thread.join()
+    with served(store) as address:
+        yield address
 
 
-def ask(place: tuple[str, int], path: str, method: str = "GET") -> tuple[int, dict[str, str], bytes]:
+def ask(place: Place, path: str, method: str = "GET", **headers: str) -> Answer:
     connection = http.client.HTTPConnection(*place, timeout=10)
-    connection.request(method, path)
+    connection.request(method, path, headers=headers)
     answer = connection.getresponse()
-    told = answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
+    result = answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
     connection.close()
-    return told
+    return result
 
 
 @pytest.mark.parametrize(
-    ("path", "key", "kind", "kept"),
+    ("path", "key", "kind", "cached"),
     [
         ("/", "site/index.html", "text/html; charset=utf-8", "max-age=60"),
         ("/index.html?x=1", "site/index.html", "text/html; charset=utf-8", "max-age=60"),
@@ -46,11 +42,18 @@ def ask(place: tuple[str, int], path: str, method: str = "GET") -> tuple[int, di
         ("/channels/a%253C.json", "site/channels/a%3C.json", "application/json", "max-age=60"),
     ],
 )
-def test_files_have_their_type_and_time(place: tuple[str, int], path: str, key: str, kind: str, kept: str) -> None:
+def test_files_have_their_type_and_caching_time(place: Place, path: str, key: str, kind: str, cached: str) -> None:
     status, headers, body = ask(place, path)
     assert (status, body, headers["content-type"]) == (200, key.encode(), kind)
-    assert kept in headers["cache-control"]
+    assert cached in headers["cache-control"]
     assert ask(place, path, "HEAD")[::2] == (200, b"")
+
+
+def test_an_unchanged_file_is_not_sent_again(place: Place) -> None:
+    etag = ask(place, "/manifest.json")[1]["etag"]
+    status, headers, body = ask(place, "/manifest.json", **{"If-None-Match": f'"other", W/{etag}'})
+    assert (status, headers["etag"], body) == (304, etag, b"")
+    assert ask(place, "/index.html", **{"If-None-Match": etag})[0] == 200
 
 
 @pytest.mark.parametrize(
@@ -61,19 +64,24 @@ def test_files_have_their_type_and_time(place: tuple[str, int], path: str, key: 
         "/%2e%2e/curated/secret.parquet",
         "//curated/secret.parquet",
         "/days/",
+        "/%ff%00",
     ],
 )
-def test_nothing_else_is_served(place: tuple[str, int], path: str) -> None:
+def test_nothing_else_is_served(place: Place, path: str) -> None:
     status, headers, body = ask(place, path)
     assert (status, headers["cache-control"]) == (404, "no-store")
     assert b"viewers" not in body
 
 
-def test_who_leaves_early_or_asks_for_nonsense_is_in_no_log(
-    place: tuple[str, int], capfd: pytest.CaptureFixture[str]
+def test_other_methods_are_refused(place: Place) -> None:
+    assert ask(place, "/manifest.json", "PUT")[0] == 405
+
+
+def test_clients_that_leave_early_or_send_nonsense_are_in_no_log(
+    place: Place, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with socket.create_connection(place) as nonsense:
-        nonsense.sendall(b"GET http://[::1/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        nonsense.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: many\r\nConnection: close\r\n\r\n")
         assert nonsense.recv(100).startswith(b"HTTP/1.1 400")
     with socket.create_connection(place) as gone:
         gone.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")

@@ -76,7 +76,9 @@ def table(store: LocalStore, asset: str, day: dt.date, contract) -> pl.DataFrame
     return sealed.table(record, contract)
 
 
-def test_a_day_goes_from_presence_to_every_product(store, tmp_path, instance) -> None:
+def test_a_day_goes_from_presence_to_every_product(
+    store: LocalStore, tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
     put_live(store, DAY, two_groups())
     put_roster(store, DAY, dict.fromkeys(("a1", "a2", "a3"), ("Chess", "en")) | {"b1": ("Art", "pt")})
     result = run(settings_for(tmp_path), "daily_atlas", DAY, instance=instance)
@@ -91,7 +93,9 @@ def test_a_day_goes_from_presence_to_every_product(store, tmp_path, instance) ->
     assert labels == {found["a1"]: "Chess", found["b1"]: "Art"}
 
 
-def test_query_tables_are_the_tables_of_the_atlas_in_a_folder_each(store, tmp_path, instance) -> None:
+def test_query_tables_are_the_tables_of_the_atlas_in_a_folder_each(
+    store: LocalStore, tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
     put_live(store, DAY, two_groups())
     put_live(store, NEXT, two_groups())
     assert run(settings_for(tmp_path), "daily_atlas", DAY, NEXT, instance=instance).success
@@ -105,7 +109,9 @@ def test_query_tables_are_the_tables_of_the_atlas_in_a_folder_each(store, tmp_pa
         assert days == [(DAY,), (NEXT,)]
 
 
-def test_products_are_copied_by_every_run_that_has_a_folder_for_them(store, tmp_path, instance) -> None:
+def test_products_are_copied_by_every_run_that_has_a_folder_for_them(
+    store: LocalStore, tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
     put_live(store, DAY, two_groups())
     folder = tmp_path / "for_people"
     settings = settings_for(tmp_path).model_copy(update={"storage": StorageSettings(output_dir=folder)})
@@ -125,7 +131,9 @@ def test_products_are_copied_by_every_run_that_has_a_folder_for_them(store, tmp_
     assert f"{tmp_path / 'file'}" in failure_of(result, "output_copies")
 
 
-def test_metadata_shows_figures_columns_and_a_picture(store, tmp_path, instance) -> None:
+def test_metadata_shows_figures_columns_and_a_picture(
+    store: LocalStore, tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
     put_live(store, DAY, two_groups())
     assert run(settings_for(tmp_path), "daily_atlas", DAY, instance=instance).success
 
@@ -155,7 +163,7 @@ def test_metadata_shows_figures_columns_and_a_picture(store, tmp_path, instance)
 
 @pytest.mark.parametrize(("mode", "natural"), [("natural", 1.0), ("absolute", None)])
 def test_results_tell_which_resolution_was_used_and_what_others_find(
-    store, tmp_path, instance, mode, natural
+    store: LocalStore, tmp_path: Path, instance: dg.DagsterInstance, mode, natural
 ) -> None:
     put_live(store, DAY, two_groups())
     settings = settings_for(tmp_path, resolution=1.5, resolution_mode=mode)
@@ -170,7 +178,9 @@ def test_results_tell_which_resolution_was_used_and_what_others_find(
     assert ("profile" in shown) is (mode == "natural")
 
 
-def test_a_range_of_days_runs_once_and_reports_each_day(store, tmp_path, instance) -> None:
+def test_a_range_of_days_runs_once_and_reports_each_day(
+    store: LocalStore, tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
     days = [DAY + dt.timedelta(days=n) for n in range(4)]
     for day in days:
         put_live(store, day, {"a1": [[f"viewer{day.day}", "regular"]], "a2": [["regular"]]})
@@ -184,17 +194,19 @@ def test_a_range_of_days_runs_once_and_reports_each_day(store, tmp_path, instanc
     assert SealedPartitions(store).record("overlap_graph", days[3]).facts["days"] == [str(d) for d in days[1:]]
 
 
-def test_a_window_takes_the_days_that_exist(store, tmp_path, instance) -> None:
+def test_a_window_takes_the_days_that_exist(store: LocalStore, tmp_path: Path, instance: dg.DagsterInstance) -> None:
     put_live(store, DAY, two_groups())
     settings = settings_for(tmp_path)
     assert run(settings, "audience", DAY, instance=instance).success
     later = DAY + dt.timedelta(days=2)
-    assert run(settings, "atlas", later, instance=instance).success
+    assert run(settings, "overlap_and_atlas", later, instance=instance).success
     facts = SealedPartitions(store).record("overlap_graph", later).facts
     assert (facts["days_present"], facts["window_days"], facts["days"]) == (1, 3, [str(DAY)])
 
 
-def test_a_day_without_presence_is_an_empty_audience_and_a_warning(store, tmp_path, instance) -> None:
+def test_a_day_without_presence_is_an_empty_audience_and_a_warning(
+    store: LocalStore, tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
     put_live(store, DAY, two_groups())
     settings = settings_for(tmp_path)
     assert run(settings, "daily_atlas", DAY, instance=instance).success
@@ -206,7 +218,9 @@ def test_a_day_without_presence_is_an_empty_audience_and_a_warning(store, tmp_pa
     assert before == {key: store.download_bytes(key) for key in store.list_files(f"atlas/date={DAY}/")}
 
 
-def test_a_wholly_empty_window_fails_with_a_word_that_helps(store, tmp_path, instance) -> None:
+def test_a_wholly_empty_window_fails_with_a_word_that_helps(
+    store: LocalStore, tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
     result = run(settings_for(tmp_path), "daily_atlas", DAY, instance=instance)
     assert not result.success
     told = failure_of(result, "overlap_graph")
@@ -216,11 +230,13 @@ def test_a_wholly_empty_window_fails_with_a_word_that_helps(store, tmp_path, ins
     assert SealedPartitions(store).record("channel_audience", DAY) is not None
 
 
-def test_one_failed_day_of_a_range_leaves_the_others_done_and_told(store, tmp_path, instance) -> None:
+def test_one_failed_day_of_a_range_leaves_the_others_done_and_told(
+    store: LocalStore, tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
     put_live(store, NEXT, two_groups())
     settings = settings_for(tmp_path)
     assert run(settings, "audience", DAY, NEXT, instance=instance).success
-    result = run(settings, "atlas", DAY, NEXT, instance=instance)
+    result = run(settings, "overlap_and_atlas", DAY, NEXT, instance=instance)
     assert not result.success
     assert f"failed for 1 of 2 day(s): {DAY}: no presence" in failure_of(result, "overlap_graph")
     assert SealedPartitions(store).record("overlap_graph", NEXT) is not None
@@ -235,7 +251,9 @@ def test_one_failed_day_of_a_range_leaves_the_others_done_and_told(store, tmp_pa
         (b"channel,viewer\na,b\n", "not a Parquet file"),
     ],
 )
-def test_a_broken_file_is_named_and_the_rest_is_read(store, tmp_path, instance, broken, reason) -> None:
+def test_a_broken_file_is_named_and_the_rest_is_read(
+    store: LocalStore, tmp_path: Path, instance: dg.DagsterInstance, broken, reason
+) -> None:
     put_live(store, DAY, two_groups())
     put_roster(store, DAY, {"a1": ("Chess", "en")})
     store.upload_bytes(lake.channel_roster(DAY, 13), broken)
@@ -248,7 +266,9 @@ def test_a_broken_file_is_named_and_the_rest_is_read(store, tmp_path, instance, 
     assert reason in report["rejected_files"][0]["reason"]
 
 
-def test_a_day_of_which_nothing_can_be_read_fails_and_keeps_what_was_there(store, tmp_path, instance) -> None:
+def test_a_day_of_which_nothing_can_be_read_fails_and_keeps_what_was_there(
+    store: LocalStore, tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
     put_live(store, DAY, two_groups())
     settings = settings_for(tmp_path)
     assert run(settings, "daily_atlas", DAY, instance=instance).success
@@ -265,7 +285,9 @@ def test_a_day_of_which_nothing_can_be_read_fails_and_keeps_what_was_there(store
     assert {key for key in before if before[key] != after[key]} == {lake.live_presence(DAY)}
 
 
-def test_a_presence_file_with_wrong_columns_is_named(store, tmp_path, instance) -> None:
+def test_a_presence_file_with_wrong_columns_is_named(
+    store: LocalStore, tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
     put_live(store, DAY, two_groups())
     frame = live_rows(DAY, two_groups()).drop("chatters")
     frame.write_parquet(tmp_path / lake.live_presence(DAY))
@@ -273,7 +295,9 @@ def test_a_presence_file_with_wrong_columns_is_named(store, tmp_path, instance) 
     assert "missing column chatters" in told
 
 
-def test_hostile_names_pass_through_to_every_product(store, tmp_path, instance) -> None:
+def test_hostile_names_pass_through_to_every_product(
+    store: LocalStore, tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
     names = ['say "hi"', "a,b", "line\nbreak", "<script>alert(1)</script>", "🎮", "o'neil"]
     put_live(store, DAY, {name: [["v1", "v2", '"; drop', "<b>", "💬"]] for name in names})
     assert run(settings_for(tmp_path), "daily_atlas", DAY, instance=instance).success
@@ -288,7 +312,7 @@ def test_hostile_names_pass_through_to_every_product(store, tmp_path, instance) 
     assert sorted(results["partition"]) == sorted(names)
 
 
-def test_viewer_names_reach_no_product(store, tmp_path, instance) -> None:
+def test_viewer_names_reach_no_product(store: LocalStore, tmp_path: Path, instance: dg.DagsterInstance) -> None:
     put_live(store, DAY, {"a1": [["secretviewer1", "secretviewer2"]], "a2": [["secretviewer1"]]})
     assert run(settings_for(tmp_path), "daily_atlas", DAY, instance=instance).success
     # Compressed, a name would not be seen.
@@ -298,7 +322,9 @@ def test_viewer_names_reach_no_product(store, tmp_path, instance) -> None:
         assert b"secretviewer" not in opened.get(Path(key).suffix, bytes)(data), key
 
 
-def test_one_channel_and_a_channel_without_viewers(store, tmp_path, instance) -> None:
+def test_one_channel_and_a_channel_without_viewers(
+    store: LocalStore, tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
     put_live(store, DAY, {"alone": [["v1"]], "silent": [[], []]})
     result = run(settings_for(tmp_path, min_channel_viewers=0), "daily_atlas", DAY, instance=instance)
     assert result.success
@@ -308,7 +334,9 @@ def test_one_channel_and_a_channel_without_viewers(store, tmp_path, instance) ->
     assert checks_of(result, "overlap_graph")["has_edges"] is False
 
 
-def test_running_a_day_again_replaces_it_and_gives_the_same_bytes(store, tmp_path, instance) -> None:
+def test_running_a_day_again_replaces_it_and_gives_the_same_bytes(
+    store: LocalStore, tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
     put_live(store, DAY, two_groups())
     settings = settings_for(tmp_path)
     assert run(settings, "daily_atlas", DAY, instance=instance).success
@@ -337,7 +365,9 @@ def seal_imported(store: LocalStore, day: dt.date) -> None:
     SealedPartitions(store).seal("overlap_graph", day, files, facts=facts, origin="import atlas other.csv")
 
 
-def test_an_imported_graph_is_kept_unless_forced(store, tmp_path, instance) -> None:
+def test_an_imported_graph_is_kept_unless_forced(
+    store: LocalStore, tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
     put_live(store, DAY, two_groups())
     seal_imported(store, DAY)
     settings = settings_for(tmp_path)
@@ -349,7 +379,9 @@ def test_an_imported_graph_is_kept_unless_forced(store, tmp_path, instance) -> N
     assert table(store, "overlap_graph", DAY, GRAPH_NODES)["channel"].to_list() == sorted(two_groups())
 
 
-def test_settings_can_be_changed_for_one_run_in_the_launchpad(store, tmp_path, instance) -> None:
+def test_settings_can_be_changed_for_one_run_in_the_launchpad(
+    store: LocalStore, tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
     from vieweratlas_assets.defs.build import build_defs
 
     put_live(store, DAY, two_groups())
@@ -363,7 +395,9 @@ def test_settings_can_be_changed_for_one_run_in_the_launchpad(store, tmp_path, i
     assert facts["settings"]["overlap_threshold"] == 4
 
 
-def test_a_vod_counts_whole_on_the_day_it_was_created(store, tmp_path, instance) -> None:
+def test_a_vod_counts_whole_on_the_day_it_was_created(
+    store: LocalStore, tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
     from vieweratlas_assets.domain.presence.names import PLAIN
     from vieweratlas_assets.domain.presence.records import complete_vod_presence
     from vieweratlas_assets.domain.schemas import VOD_CATALOG
@@ -383,7 +417,9 @@ def test_a_vod_counts_whole_on_the_day_it_was_created(store, tmp_path, instance)
     assert table(store, "channel_audience", NEXT, CHANNEL_AUDIENCE).is_empty()
 
 
-def test_results_tell_the_settings_of_each_step_and_a_mixed_window_is_told(store, tmp_path, instance) -> None:
+def test_results_tell_the_settings_of_each_step_and_a_mixed_window_is_told(
+    store: LocalStore, tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
     put_live(store, DAY, two_groups())
     put_live(store, NEXT, two_groups())
     assert run(settings_for(tmp_path, min_buckets_per_viewer=2), "audience", DAY, instance=instance).success
@@ -397,12 +433,14 @@ def test_results_tell_the_settings_of_each_step_and_a_mixed_window_is_told(store
     assert results["statistics"]["graph"]["window"]["snapshots"] == 16
 
 
-def test_a_failing_blocking_check_stops_what_follows(store, tmp_path, instance, monkeypatch) -> None:
-    from vieweratlas_assets.defs.assets import atlas
+def test_a_failing_blocking_check_stops_what_follows(
+    store: LocalStore, tmp_path: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from vieweratlas_assets.steps import graph, results
 
     put_live(store, DAY, two_groups())
-    wrong = atlas.Verdict(False, "planted")
-    monkeypatch.setattr(atlas, "_graph_verdicts", lambda graph: {"shared_within_sizes": wrong})
+    wrong = results.Verdict(False, "planted")
+    monkeypatch.setattr(graph, "graph_verdicts", lambda _: {"shared_within_sizes": wrong})
     result = run(settings_for(tmp_path), "daily_atlas", DAY, instance=instance)
     assert not result.success
     assert checks_of(result, "overlap_graph")["shared_within_sizes"] is False

@@ -83,7 +83,7 @@ def test_an_hour_that_is_over_keeps_its_roster_and_is_not_made_up(live: Live) ->
     result = live.take(noon)
     assert not result.success
     told = failure_of(result, "channel_roster")
-    assert "Twitch only tells who is live now" in told
+    assert "Twitch reports only who is live now" in told
     assert "VODs" in told
     put_roster(live.store, day, {"ann": ("Chess", "en")})
     before = live.store.download_bytes(lake.channel_roster(day, 12))

@@ -1,4 +1,4 @@
-"""Days that go on from one another, as assets: in order, over gaps, and not from what was made anew since."""
+"""Days that go on from one another, as assets: in order, over gaps, and not from what was rebuilt since."""
 
 import datetime as dt
 from collections.abc import Iterator
@@ -8,10 +8,10 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from vieweratlas_assets.defs.assets.explorer import earlier_atlas
 from vieweratlas_assets.domain.schemas import COMMUNITIES, COMMUNITY_HISTORY, LAYOUT
 from vieweratlas_assets.domain.tables import Table
 from vieweratlas_assets.settings import Settings
+from vieweratlas_assets.steps.days_to_explore import earlier_atlas
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.sealed import SealedPartitions, table_files
 from vieweratlas_tests.lake_factories import DAY, put_live, run, settings_for, two_groups
@@ -70,7 +70,7 @@ def test_a_history_of_communities_that_were_made_anew_is_passed_over(
     assert run(settings, "daily_atlas", DAYS[2], instance=instance).success
     assert history_of(sealed, DAYS[2]) == before
     assert went_on_from(sealed, "community_history", DAYS[2]) == str(DAYS[0])
-    assert f"community_history of {DAYS[1]} tells of communities that are no longer there" in caplog.text
+    assert f"community_history of {DAYS[1]} describes communities that no longer exist" in caplog.text
 
 
 def test_a_day_of_an_outage_does_not_cost_what_was_known(settings: Settings, instance: dg.DagsterInstance) -> None:
@@ -108,7 +108,7 @@ def test_what_changed_is_not_told_by_the_names_of_another_history(
     files |= {key: sealed.file(record, key) for key in record.files if key not in files}
     sealed.seal("community_history", DAYS[0], files, facts=record.facts, made_from=record.made_from)
     assert since(sealed, DAYS[1]) is None
-    assert "was made anew" in caplog.text
+    assert "was rebuilt" in caplog.text
 
 
 def since(sealed: SealedPartitions, day: dt.date) -> dt.date | None:

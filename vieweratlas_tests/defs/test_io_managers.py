@@ -46,7 +46,7 @@ def wrong(context: dg.AssetExecutionContext) -> dict[str, pl.DataFrame]:
     return {"2026-03-01": frame_of("2026-03-01")}
 
 
-def materialize(assets, root: Path, first: dt.date, last: dt.date, instance, **options):
+def materialize(assets, root: Path, first: dt.date, last: dt.date, instance: dg.DagsterInstance, **options):
     job = dg.Definitions(assets=assets, resources={"lake": LakeIOManager(root=str(root))})
     tags = {
         "dagster/asset_partition_range_start": str(first),
@@ -56,7 +56,7 @@ def materialize(assets, root: Path, first: dt.date, last: dt.date, instance, **o
     return job_def.execute_in_process(instance=instance, tags=tags, run_config=QUIET, **options)
 
 
-def test_a_frame_lands_sealed_as_its_day(tmp_path, instance) -> None:
+def test_a_frame_lands_sealed_as_its_day(tmp_path: Path, instance: dg.DagsterInstance) -> None:
     job = dg.Definitions(assets=[number], resources={"lake": LakeIOManager(root=str(tmp_path))})
     job.resolve_implicit_global_asset_job_def().execute_in_process(
         instance=instance, partition_key=str(DAY), run_config=QUIET
@@ -67,14 +67,14 @@ def test_a_frame_lands_sealed_as_its_day(tmp_path, instance) -> None:
     assert stored.equals(frame_of(str(DAY)))
 
 
-def test_a_range_lands_as_one_partition_a_day(tmp_path, instance) -> None:
+def test_a_range_lands_as_one_partition_a_day(tmp_path: Path, instance: dg.DagsterInstance) -> None:
     assert materialize([numbers], tmp_path, DAYS[0], DAYS[-1], instance).success
     sealed = SealedPartitions(LocalStore(tmp_path))
     assert [sealed.record("numbers", day) is not None for day in DAYS] == [True] * 4
     assert instance.get_materialized_partitions(dg.AssetKey("numbers")) == {str(day) for day in DAYS}
 
 
-def test_frames_of_other_days_than_asked_are_refused(tmp_path, instance) -> None:
+def test_frames_of_other_days_than_asked_are_refused(tmp_path: Path, instance: dg.DagsterInstance) -> None:
     with pytest.raises(dg.DagsterInvariantViolationError, match="returned frames for 2026-03-01; its partitions are"):
         materialize([wrong], tmp_path, DAYS[0], DAYS[1], instance)
     assert LocalStore(tmp_path).list_files() == []
@@ -99,7 +99,7 @@ def window_reader(seen: dict, window_days: int) -> dg.AssetsDefinition:
     return reader
 
 
-def test_a_window_sees_the_days_that_exist_and_no_others(tmp_path, instance) -> None:
+def test_a_window_sees_the_days_that_exist_and_no_others(tmp_path: Path, instance: dg.DagsterInstance) -> None:
     for day in (DAYS[0], DAYS[2]):
         materialize([numbers], tmp_path, day, day, instance)
     seen: dict[dt.date, list[dt.date]] = {}
@@ -109,7 +109,7 @@ def test_a_window_sees_the_days_that_exist_and_no_others(tmp_path, instance) -> 
     assert seen == {DAYS[1]: [DAYS[0]], DAYS[2]: [DAYS[0], DAYS[2]], DAYS[3]: [DAYS[2]]}
 
 
-def test_a_window_is_shorter_near_the_first_partition(tmp_path, instance) -> None:
+def test_a_window_is_shorter_near_the_first_partition(tmp_path: Path, instance: dg.DagsterInstance) -> None:
     first = dt.date(2026, 3, 1)
     materialize([numbers], tmp_path, first, first, instance)
     seen: dict[dt.date, list[dt.date]] = {}

@@ -9,11 +9,11 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from vieweratlas_assets.defs.assets.live_presence import is_live_current
 from vieweratlas_assets.defs.build import build_defs
 from vieweratlas_assets.domain import lake
 from vieweratlas_assets.domain.presence.names import PLAIN
 from vieweratlas_assets.domain.schemas import CHANNEL_AUDIENCE, PRESENCE
+from vieweratlas_assets.steps.live_presence import is_live_presence_current
 from vieweratlas_assets.storage.day_presence import days_with_presence
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.sealed import SealedPartitions
@@ -60,7 +60,7 @@ def contents(store: LocalStore) -> dict[str, bytes]:
     return {key: store.download_bytes(key) for key in store.list_files()}
 
 
-def test_a_day_is_made_of_the_hours_of_all_collectors(store, instance) -> None:
+def test_a_day_is_made_of_the_hours_of_all_collectors(store: LocalStore, instance: dg.DagsterInstance) -> None:
     put_raw(store, at(0), {"a": [["ann"], []]}, stream_id="7", coverage_s=60)
     put_raw(store, at(0), {"a": [["bob", "ann"]], "b": [["cid"]]}, name="collector-2", coverage_s=30)
     put_raw(store, at(23), {"a": [["dan"]]})
@@ -96,14 +96,14 @@ def test_a_day_is_made_of_the_hours_of_all_collectors(store, instance) -> None:
     assert not store.exists(lake.live_presence(NEXT))
 
 
-def test_a_day_that_was_watched_too_little_is_told(store, instance) -> None:
+def test_a_day_that_was_watched_too_little_is_told(store: LocalStore, instance: dg.DagsterInstance) -> None:
     put_raw(store, at(5), {"a": [["ann"]]}, coverage_s=40)
     result = make(store, instance)
     assert result.success
     assert checks_of(result)["coverage"] is False
 
 
-def test_the_same_raw_hours_make_the_same_bytes(store, instance) -> None:
+def test_the_same_raw_hours_make_the_same_bytes(store: LocalStore, instance: dg.DagsterInstance) -> None:
     for hour in (3, 4, 20):
         put_raw(store, at(hour), {"a": [["ann"], ["bob"]], "b": [["cid"]]})
     make(store, instance)
@@ -112,7 +112,7 @@ def test_the_same_raw_hours_make_the_same_bytes(store, instance) -> None:
     assert contents(store) == before
 
 
-def test_a_range_makes_each_day_in_one_run(store, instance) -> None:
+def test_a_range_makes_each_day_in_one_run(store: LocalStore, instance: dg.DagsterInstance) -> None:
     days = [DAY + dt.timedelta(days=number) for number in range(3)]
     for day in (days[0], days[2]):
         put_raw(store, at(5, day=day), {"a": [[f"viewer{day.day}"]]})
@@ -121,7 +121,9 @@ def test_a_range_makes_each_day_in_one_run(store, instance) -> None:
     assert chat_of(store, days[2]) == {("a", "05:00"): [f"viewer{days[2].day}"]}
 
 
-def test_presence_without_raw_hours_stays_as_it_is_and_says_why(store, instance) -> None:
+def test_presence_without_raw_hours_stays_as_it_is_and_says_why(
+    store: LocalStore, instance: dg.DagsterInstance
+) -> None:
     put_live(store, DAY, two_groups())
     before = contents(store)
 
@@ -141,7 +143,9 @@ def test_presence_without_raw_hours_stays_as_it_is_and_says_why(store, instance)
     assert told["rows"] == 8
 
 
-def test_presence_whose_raw_hours_were_pruned_stays_as_it_was_sealed(store, instance) -> None:
+def test_presence_whose_raw_hours_were_pruned_stays_as_it_was_sealed(
+    store: LocalStore, instance: dg.DagsterInstance
+) -> None:
     keys = [put_raw(store, at(hour), {"a": [["ann"]]}) for hour in (3, 4)]
     make(store, instance)
     for key in keys:
@@ -152,7 +156,7 @@ def test_presence_whose_raw_hours_were_pruned_stays_as_it_was_sealed(store, inst
     assert contents(store) == before
 
 
-def test_a_day_without_anything_seals_nothing_and_warns(store, instance) -> None:
+def test_a_day_without_anything_seals_nothing_and_warns(store: LocalStore, instance: dg.DagsterInstance) -> None:
     result = make(store, instance)
 
     assert result.success
@@ -162,7 +166,9 @@ def test_a_day_without_anything_seals_nothing_and_warns(store, instance) -> None
     assert metadata_of(instance)["not_sealed"] == "the day has neither raw snapshots nor live presence"
 
 
-def test_hours_that_come_after_others_were_pruned_do_not_take_them_along(store, instance) -> None:
+def test_hours_that_come_after_others_were_pruned_do_not_take_them_along(
+    store: LocalStore, instance: dg.DagsterInstance
+) -> None:
     gone = put_raw(store, at(3), {"a": [["ann"], ["bob"]]}, name="import-live-1")
     put_raw(store, at(4), {"a": [["cid"]]})
     make(store, instance)
@@ -181,7 +187,9 @@ def test_hours_that_come_after_others_were_pruned_do_not_take_them_along(store, 
         assert metadata_of(instance)["beyond_raw"] == ["03:00"]
 
 
-def test_hours_without_raw_snapshots_stand_beside_those_that_come(store, instance) -> None:
+def test_hours_without_raw_snapshots_stand_beside_those_that_come(
+    store: LocalStore, instance: dg.DagsterInstance
+) -> None:
     gone = put_raw(store, at(3), {"a": [["ann"]]})
     make(store, instance)
     store.delete(gone)
@@ -192,7 +200,9 @@ def test_hours_without_raw_snapshots_stand_beside_those_that_come(store, instanc
         assert metadata_of(instance)["beyond_raw"] == ["03:00"]
 
 
-def test_what_is_corrected_in_raw_hours_is_corrected_in_the_presence(store, instance) -> None:
+def test_what_is_corrected_in_raw_hours_is_corrected_in_the_presence(
+    store: LocalStore, instance: dg.DagsterInstance
+) -> None:
     put_raw(store, at(3), {"a": [["ann"], ["wrong"]]})
     make(store, instance)
     put_raw(store, at(3), {"a": [["ann"]]})
@@ -200,7 +210,9 @@ def test_what_is_corrected_in_raw_hours_is_corrected_in_the_presence(store, inst
     assert chat_of(store) == {("a", "03:00"): ["ann"]}
 
 
-def test_presence_that_somebody_else_wrote_is_joined_to_that_of_raw_hours(store, instance) -> None:
+def test_presence_that_somebody_else_wrote_is_joined_to_that_of_raw_hours(
+    store: LocalStore, instance: dg.DagsterInstance
+) -> None:
     put_live(store, DAY, {"a": [["ann"], ["bob"]]})
     put_raw(store, at(0), {"a": [["cid"]]})
     for _ in range(2):
@@ -208,7 +220,9 @@ def test_presence_that_somebody_else_wrote_is_joined_to_that_of_raw_hours(store,
         assert chat_of(store) == {("a", "00:00"): ["ann", "cid"], ("a", "00:01"): ["bob"]}
 
 
-def test_a_seal_that_was_cut_off_is_made_again_without_a_trace(store, instance) -> None:
+def test_a_seal_that_was_cut_off_is_made_again_without_a_trace(
+    store: LocalStore, instance: dg.DagsterInstance
+) -> None:
     put_raw(store, at(3), {"a": [["ann"]]})
     make(store, instance)
     before = contents(store)
@@ -217,7 +231,9 @@ def test_a_seal_that_was_cut_off_is_made_again_without_a_trace(store, instance) 
     assert contents(store) == before
 
 
-def test_a_broken_raw_object_is_named_and_the_others_are_used(store, instance) -> None:
+def test_a_broken_raw_object_is_named_and_the_others_are_used(
+    store: LocalStore, instance: dg.DagsterInstance
+) -> None:
     put_raw(store, at(3), {"a": [["ann"]]})
     broken = put_raw(store, at(3), {"a": [["bob"]]}, name="collector-2")
     store.upload_bytes(broken, store.download_bytes(broken)[:50])
@@ -232,7 +248,7 @@ def test_a_broken_raw_object_is_named_and_the_others_are_used(store, instance) -
     assert "cut off after 50 bytes" in told["reason"]
 
 
-def test_a_raw_object_that_breaks_later_takes_nothing_along(store, instance) -> None:
+def test_a_raw_object_that_breaks_later_takes_nothing_along(store: LocalStore, instance: dg.DagsterInstance) -> None:
     put_raw(store, at(3), {"a": [["ann"]]})
     broken = put_raw(store, at(4), {"a": [["bob"]]})
     make(store, instance)
@@ -241,7 +257,9 @@ def test_a_raw_object_that_breaks_later_takes_nothing_along(store, instance) -> 
     assert chat_of(store) == {("a", "03:00"): ["ann"], ("a", "04:00"): ["bob"]}
 
 
-def test_a_day_of_which_no_raw_object_can_be_read_fails_and_keeps_what_was_there(store, instance) -> None:
+def test_a_day_of_which_no_raw_object_can_be_read_fails_and_keeps_what_was_there(
+    store: LocalStore, instance: dg.DagsterInstance
+) -> None:
     key = put_raw(store, at(3), {"a": [["ann"]]})
     put_raw(store, at(3, day=NEXT), {"a": [["bob"]]})
     make(store, instance, DAY, NEXT)
@@ -256,16 +274,18 @@ def test_a_day_of_which_no_raw_object_can_be_read_fails_and_keeps_what_was_there
     assert contents(store) == before
 
 
-def test_presence_that_is_broken_is_made_anew_where_there_are_raw_hours(store, instance) -> None:
+def test_presence_that_is_broken_is_made_anew_where_there_are_raw_hours(
+    store: LocalStore, instance: dg.DagsterInstance
+) -> None:
     put_raw(store, at(3), {"a": [["ann"]]})
     store.upload_bytes(lake.live_presence(DAY), b"PAR1 broken")
     store.upload_bytes(lake.partition_record("live_presence", DAY), b"{")
     assert make(store, instance).success
     assert chat_of(store) == {("a", "03:00"): ["ann"]}
-    assert is_live_current(SealedPartitions(store), PLAIN, DAY)
+    assert is_live_presence_current(SealedPartitions(store), PLAIN, DAY)
 
 
-def test_the_day_s_job_goes_from_raw_hours_to_the_audience(store, instance) -> None:
+def test_the_day_s_job_goes_from_raw_hours_to_the_audience(store: LocalStore, instance: dg.DagsterInstance) -> None:
     put_raw(store, at(3), two_groups())
     assert run(settings_for(store.root), "daily_atlas", DAY, instance=instance).success
     sealed = SealedPartitions(store)
@@ -274,17 +294,17 @@ def test_the_day_s_job_goes_from_raw_hours_to_the_audience(store, instance) -> N
     assert sealed.table(record, CHANNEL_AUDIENCE)["viewer"].n_unique() == 16
 
 
-def test_presence_is_current_until_its_raw_hours_change(store, instance) -> None:
+def test_presence_is_current_until_its_raw_hours_change(store: LocalStore, instance: dg.DagsterInstance) -> None:
     sealed = SealedPartitions(store)
-    assert is_live_current(sealed, PLAIN, DAY)
+    assert is_live_presence_current(sealed, PLAIN, DAY)
     put_live(store, DAY, two_groups())
-    assert is_live_current(sealed, PLAIN, DAY)
+    assert is_live_presence_current(sealed, PLAIN, DAY)
     put_raw(store, at(3), {"a": [["ann"]]})
-    assert not is_live_current(sealed, PLAIN, DAY)
+    assert not is_live_presence_current(sealed, PLAIN, DAY)
     make(store, instance)
-    assert is_live_current(sealed, PLAIN, DAY)
+    assert is_live_presence_current(sealed, PLAIN, DAY)
     put_raw(store, at(3), {"a": [["ann"]]}, name="collector-2")
-    assert not is_live_current(sealed, PLAIN, DAY)
+    assert not is_live_presence_current(sealed, PLAIN, DAY)
 
 
 def test_raw_hours_lie_above_live_presence_also_before_hours_are_partitions() -> None:

@@ -89,7 +89,7 @@ def test_an_hour_that_is_over_is_not_made_up_and_points_to_the_vods(talking: Tal
     result = talking.run(NOON)
     assert not result.success
     told = failure_of(result, "raw_snapshots")
-    assert "nobody listened to chat in this hour" in told
+    assert "nobody collected chat in this hour" in told
     assert "vod_presence" in told
     put_raw(talking.store, NOON, {"ann": [["bob"]]})
     result = talking.run(NOON)
@@ -101,9 +101,9 @@ def test_an_hour_that_is_over_is_not_made_up_and_points_to_the_vods(talking: Tal
 @pytest.mark.parametrize(
     ("environment", "told"),
     [
-        ({"TWITCH_CHANNELS": ""}, "there is no channel to watch"),
+        ({"TWITCH_CHANNELS": ""}, "no channel to watch"),
         ({"TWITCH_CHANNELS": "no login"}, "setting collection.channels: no login in line(s) 1"),
-        ({"VIEWERATLAS_COLLECTION__CHAT_ACCOUNT": "token"}, "set twitch.oauth_token"),
+        ({"VIEWERATLAS_COLLECTION__CHAT_ACCOUNT": "token"}, "set TWITCH_OAUTH_TOKEN"),
     ],
 )
 def test_what_a_person_has_to_mend_is_told(talking: Talking, environment: dict[str, str], told: str) -> None:

@@ -15,6 +15,7 @@ import pytest
 from vieweratlas_assets.defs.build import build_defs
 from vieweratlas_assets.defs.sensors import Sweep, due_days, next_channels, rests, run_key, vod_discovery_sensor
 from vieweratlas_assets.domain import lake
+from vieweratlas_assets.domain.presence.vod_catalog import catalog_of
 from vieweratlas_assets.domain.schemas import VOD_CATALOG
 from vieweratlas_assets.vods.queue import QueuedVod
 from vieweratlas_assets.vods.tables import State
@@ -158,19 +159,19 @@ def test_a_sweep_stops_where_helix_has_no_points_left_and_goes_on_there(tmp_path
         first = tick(twitch, instance)
         seen = states(twitch)[State.PENDING]
         assert 0 < seen < twitch.world.streams.height
-        told = Sweep.of(first.cursor)
+        told = Sweep.from_cursor(first.cursor)
         # One of the points was for the logins.
         assert told.last == sorted(twitch.world.channels["channel"])[28]
         assert not told.failed
         second = tick(twitch, instance, first.cursor)
-        assert Sweep.of(second.cursor).last == told.last
+        assert Sweep.from_cursor(second.cursor).last == told.last
         assert states(twitch)[State.PENDING] == seen
         assert time.monotonic() - began < 60, "it waits for no points"
         twitch.helix.refill()
         third = tick(twitch, instance, second.cursor)
         twitch.helix.refill()
         last = tick(twitch, instance, third.cursor)
-        assert Sweep.of(last.cursor).last is None
+        assert Sweep.from_cursor(last.cursor).last is None
         assert states(twitch)[State.PENDING] == twitch.world.streams.height
 
 
@@ -216,7 +217,7 @@ def test_a_channel_that_fails_does_not_hold_the_sweep_up(twitch: MadeUpTwitch) -
     with dg.DagsterInstance.ephemeral() as instance:
         twitch.helix.faults.extend([200, 400])
         found = tick(twitch, instance, TWITCH_CHANNELS=login)
-        told = Sweep.of(found.cursor)
+        told = Sweep.from_cursor(found.cursor)
         assert told.last is None
         assert told.failed == (login,)
 
@@ -234,7 +235,7 @@ def test_a_renamed_channel_keeps_the_login_and_the_day_under_which_its_presence_
 
 
 def test_catalogs_lose_nothing_where_several_write_to_them(twitch: MadeUpTwitch) -> None:
-    found = vod_discovery.vod_catalog.catalog_of(
+    found = catalog_of(
         [
             {"id": str(n), "user_id": "1", "user_login": "ann", "type": "archive", "created_at": f"{FIRST}T00:00:00Z"}
             for n in range(40)
@@ -270,8 +271,8 @@ def test_a_sweep_goes_through_all_channels_in_slices() -> None:
     sweep, waiting = next_channels(Sweep(1000.0, None, ("dan",)), channels, 1600.0)
     assert waiting == ["dan", "ann", "bob", "cid"]
     assert sweep.began == 1600.0
-    assert Sweep.of(sweep.text()) == sweep
-    assert Sweep.of("nonsense") == Sweep.of(None) == Sweep.of('{"began": "x"}') == Sweep()
+    assert Sweep.from_cursor(sweep.text()) == sweep
+    assert Sweep.from_cursor("nonsense") == Sweep.from_cursor(None) == Sweep.from_cursor('{"began": "x"}') == Sweep()
 
 
 def test_days_and_keys_of_due_work() -> None:

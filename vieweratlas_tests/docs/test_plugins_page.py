@@ -153,7 +153,7 @@ def test_an_installed_package_shows_in_the_asset_graph(command: Command) -> None
     description, group, parents, jobs = json.loads(ran.stdout.splitlines()[-1])
     assert (description, group) == ("The channels of each community, as bars.", "atlas")
     assert parents == ["atlas_layout", "communities", "community_history", "community_tags", "overlap_graph"]
-    assert jobs == ["atlas", "below_graph", "daily_atlas"]
+    assert jobs == ["atlas", "daily_atlas", "overlap_and_atlas"]
 
 
 def test_help_imports_no_plugin(command: Command) -> None:

@@ -1,7 +1,6 @@
 """Going from day to day in the explorer: in the page that holds its days, and on a site."""
 
 import json
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,6 @@ import polars as pl
 import pytest
 from playwright.sync_api import Browser
 
-from vieweratlas_assets.commands.site_server import site_server
 from vieweratlas_assets.domain import lake
 from vieweratlas_assets.domain.atlas.changes import ranks
 from vieweratlas_assets.domain.atlas.day_data import day_data
@@ -21,6 +19,7 @@ from vieweratlas_assets.domain.schemas import GRAPH_EDGES, GRAPH_NODES
 from vieweratlas_assets.importers.atlas import read_atlas
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.sealed import SealedPartitions
+from vieweratlas_tests.commands.site import served
 from vieweratlas_tests.domain.atlas.week import DayMade, days_of
 from vieweratlas_tests.explorer.pages import NARROW, SANDBOX, Explorer, explorer
 
@@ -44,12 +43,8 @@ def page_of_week(week: list[DayMade], tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.fixture(scope="module")
 def site(sandbox: LocalStore) -> Iterator[str]:
-    with site_server(sandbox, "127.0.0.1", 0) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}/"
-        server.shutdown()
-        thread.join()
+    with served(sandbox) as (host, port):
+        yield f"http://{host}:{port}/"
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from vieweratlas_assets.defs.assets.live_presence import live_presence_of_day
 from vieweratlas_assets.domain.presence.names import PLAIN
 from vieweratlas_assets.domain.schemas import PRESENCE
 from vieweratlas_assets.importers.live import (
@@ -20,6 +19,7 @@ from vieweratlas_assets.importers.live import (
     run_live_import,
 )
 from vieweratlas_assets.importers.local_time import LocalTimes
+from vieweratlas_assets.steps.live_presence import live_presence_of_day
 from vieweratlas_assets.storage.objects import ObjectStore
 from vieweratlas_assets.storage.raw_snapshots import days_with_raw
 from vieweratlas_assets.storage.sealed import SealedPartitions

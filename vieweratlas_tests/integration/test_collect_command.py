@@ -22,7 +22,7 @@ from vieweratlas_assets.settings import LEGACY_VARIABLES
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.raw_snapshots import find_raw_day, read_raw_hours
 from vieweratlas_tests.integration.command import Command
-from vieweratlas_tests.integration.dagster_dev import DagsterDev, dagster_dev
+from vieweratlas_tests.integration.dg_dev import DagsterDev, dg_dev
 from vieweratlas_tests.lake_factories import away_from_the_hour_s_end
 
 WORLD = ("--channels", "2000", "--viewers", "40000", "--days", "3")
@@ -113,7 +113,7 @@ def test_a_signal_seals_every_message_that_was_sent(
     assert chat(twitch)["sessions"] == 0
     hours = {hour_key(hour.date(), hour.hour) for hour in raw["bucket_start"].unique()}
     assert hours_told(command) == hours
-    assert "The collector is well" in command.run("health", **twitch)
+    assert "Collector healthy" in command.run("health", **twitch)
 
 
 def test_continuous_keeps_the_daemon_and_its_schedules_running(command: Command, twitch: dict[str, str]) -> None:
@@ -177,7 +177,7 @@ def test_a_run_that_is_terminated_in_the_ui_seals_every_message_that_was_sent(
 ) -> None:
     environment = {name: "" for name in os.environ if name in LEGACY_VARIABLES} | twitch
     now = away_from_the_hour_s_end()
-    with dagster_dev(command.root, command.folder / "home", **environment) as dev:
+    with dg_dev(command.root, command.folder / "home", **environment) as dev:
         run = launched(dev, "collection", hour_key(now.date(), now.hour))
         wait(lambda: chat(twitch)["copies"] >= 20, "20 messages")
         assert dev.graphql(TERMINATE, id=run)["terminateRun"]["__typename"] == "TerminateRunSuccess"

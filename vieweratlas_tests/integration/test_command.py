@@ -130,7 +130,7 @@ def test_a_range_passes_over_days_with_an_empty_window_and_names_those_without_p
     first, last = DAY - dt.timedelta(days=2), DAY + dt.timedelta(days=1)
     printed = command.run("analyze", "--from", str(first), "--to", str(last), **SMALL)
     assert f"no presence in the window of {first} to {DAY - dt.timedelta(days=1)}" in printed
-    assert f"1 day(s) without presence of their own: {last}" in printed
+    assert f"1 day(s) have no presence of their own: {last}" in printed
 
 
 def test_broken_presence_is_told_without_a_traceback(command: Command) -> None:

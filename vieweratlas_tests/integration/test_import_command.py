@@ -119,7 +119,7 @@ def test_a_map_that_published_only_positions_is_compared_with_ours(command: Comm
     assert "12 channels have published positions" in command.run("compare", "--date", "2022-05-01")
     command.run("analyze", "--date", "2022-05-01", OVERLAP_THRESHOLD="1")
     told = command.run("compare", "--date", "2022-05-01")
-    assert re.search(r"of the 10 channels nearest to a channel on their map, \d+\.\d% are so on ours", told)
+    assert re.search(r"of the 10 channels nearest to a channel on their map, \d+\.\d% are also nearest on ours", told)
     assert "over 12 channels" in told
 
 
@@ -155,10 +155,10 @@ def test_a_graph_as_gexf_and_as_percentages_is_the_graph_of_a_day(command: Comma
         (["atlas", "--date", "2022-05-01", "--edges", "x.csv", "--gexf", "x.csv"], "give one of --edges"),
         (["atlas", "--date", "2022-05-01", "--gexf", "x.csv", "--language", "it"], "--language with --percentages"),
         (["atlas", "--date", "2022-05-01", "--gexf", "x.csv"], "x.csv: is not sound XML at line 1, column 1"),
-        (["twitchdownloader", "x.csv", "--created-at", "soon"], "'soon' is no ISO 8601 time"),
+        (["twitchdownloader", "x.csv", "--created-at", "soon"], "'soon' is not an ISO 8601 time"),
         (["twitchdownloader", "x.csv"], "x.csv: is not JSON near byte"),
         (["twitchdownloader", "empty"], "empty holds no VOD"),
-        (["vod-json", "x.csv"], "nothing was imported"),
+        (["vod-json", "x.csv"], "nothing of x.csv was imported"),
         (["vod-lake", "empty"], "empty holds no VOD"),
         (["vod-json", "missing"], "does not exist"),
     ],

@@ -25,6 +25,7 @@ from vieweratlas_assets.settings import PrivacySettings, Settings
 from vieweratlas_assets.storage.audiences import mark_pruned
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.sealed import SealedPartitions
+from vieweratlas_assets.wiring.lake import open_lake
 from vieweratlas_assets.wiring.viewer_names import viewer_names
 from vieweratlas_tests.importers.samples import three_days
 from vieweratlas_tests.integration.command import Command
@@ -114,14 +115,14 @@ def test_who_opts_out_is_gone_at_the_next_rebuild(tmp_path: Path, instance: dg.D
     root, opted_out = tmp_path / "lake", tmp_path / "opt-out.txt"
     put_live(LocalStore(root), DAY, chat())
     run(settings(root), "daily_atlas", DAY, instance=instance)
-    assert outdated_days(settings(root)) == []
+    assert outdated_days(settings(root), open_lake(settings(root))) == []
     opted_out.write_text("viewer ann3\nchannel b2\n")
     now = settings(root, opt_out_file=opted_out)
 
-    assert outdated_days(now) == [DAY]
+    assert outdated_days(now, open_lake(now)) == [DAY]
     assert run(now, "daily_atlas", DAY, instance=instance).success
 
-    assert outdated_days(now) == []
+    assert outdated_days(now, open_lake(now)) == []
     left = {c: [[name for name in row if name != "ann3"] for row in rows] for c, rows in chat().items() if c != "b2"}
     put_live(LocalStore(tmp_path / "never"), DAY, left)
     run(settings(tmp_path / "never"), "daily_atlas", DAY, instance=instance)
@@ -139,7 +140,7 @@ def test_an_audience_whose_presence_was_pruned_is_never_made_of_nothing(
     mark_pruned(SealedPartitions(store), DAY)
     store.delete(lake.live_presence(DAY))
 
-    assert outdated_days(settings(tmp_path)) == []
+    assert outdated_days(settings(tmp_path), open_lake(settings(tmp_path))) == []
     result = run(settings(tmp_path), "daily_atlas", DAY, instance=instance)
 
     assert result.success
@@ -158,16 +159,16 @@ def test_presence_that_changes_makes_every_day_of_its_window_out_of_date_until_i
     for day in days:
         put_live(store, day, chat())
     run(chosen, "daily_atlas", days[0], days[-1], instance=instance)
-    assert outdated_days(chosen) == []
+    assert outdated_days(chosen, open_lake(chosen)) == []
 
     put_live(store, days[1], {**chat(), "c1": [["ann1"]]})
-    assert outdated_days(chosen) == days[1:4]
+    assert outdated_days(chosen, open_lake(chosen)) == days[1:4]
     # The audience alone is not enough, nor is one of the graphs.
     run(chosen, "audience", days[1], instance=instance)
-    assert outdated_days(chosen) == days[1:4]
-    run(chosen, "atlas", days[2], instance=instance)
-    assert outdated_days(chosen) == [days[1], days[3]]
-    assert plan_analysis(chosen, days[1], days[1]).audience == (days[1],)
+    assert outdated_days(chosen, open_lake(chosen)) == days[1:4]
+    run(chosen, "overlap_and_atlas", days[2], instance=instance)
+    assert outdated_days(chosen, open_lake(chosen)) == [days[1], days[3]]
+    assert plan_analysis(chosen, open_lake(chosen), days[1], days[1]).audience == (days[1],)
 
 
 @pytest.fixture
@@ -245,11 +246,11 @@ def test_from_a_new_key_to_an_erased_viewer(command: Command, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("arguments", "privacy", "told"),
     [
-        (["erase"], {}, "name a viewer by --viewer"),
-        (["erase", "--opted-out"], {}, "name a viewer by --viewer"),
-        (["erase", "--viewer", " "], {}, "name a viewer by --viewer"),
+        (["erase"], {}, "name a viewer with --viewer"),
+        (["erase", "--opted-out"], {}, "name a viewer with --viewer"),
+        (["erase", "--viewer", " "], {}, "name a viewer with --viewer"),
         (["analyze", "--outdated", "--date", "2026-03-10"], {}, "--outdated finds the days itself"),
-        (["import", "vod-lake", "."], {"VIEWER_NAMES": "pseudonymous"}, "there is no key"),
+        (["import", "vod-lake", "."], {"VIEWER_NAMES": "pseudonymous"}, "no key is set"),
         (["erase", "--viewer", "ann"], {"OPT_OUT_FILE": "none.txt"}, "none.txt cannot be read"),
         (["erase", "--viewer", "ann"], {"PSEUDONYM_KEY": SECRET[:62]}, "which make 31 bytes"),
         (["erase", "--viewer", "ann"], {"PSEUDONYM_KEY_FILE": "lake/key"}, "inside the lake"),

@@ -1,4 +1,4 @@
-"""Thirty historical dates of VODs, backfilled through the real `dagster dev`."""
+"""Thirty historical dates of VODs, backfilled through the real `dg dev`."""
 
 import datetime as dt
 import os
@@ -13,8 +13,8 @@ from vieweratlas_assets.domain.days import days_between
 from vieweratlas_assets.settings import LEGACY_VARIABLES
 from vieweratlas_assets.vods.tables import State
 from vieweratlas_assets.wiring.vod_workers import open_queue
-from vieweratlas_tests.integration.dagster_dev import dagster_dev
-from vieweratlas_tests.integration.test_dagster_dev import LAUNCH, TERMINAL, wait_for_backfill
+from vieweratlas_tests.integration.dg_dev import dg_dev
+from vieweratlas_tests.integration.test_dg_dev import LAUNCH, TERMINAL, wait_for_backfill
 from vieweratlas_tests.vods.made_up import MadeUpTwitch, made_up_twitch
 
 CHANNELS, DAYS = 50, 30
@@ -43,7 +43,7 @@ def test_thirty_historical_dates_are_backfilled_in_few_runs(tmp_path: Path) -> N
     with made_up_twitch(tmp_path, channels=CHANNELS, days=DAYS, languages=2) as twitch:
         days = twitch.world.spec.dates
         home = tmp_path / "home"
-        with dagster_dev(tmp_path / "lake", home, **environment_of(twitch)) as dev:
+        with dg_dev(tmp_path / "lake", home, **environment_of(twitch)) as dev:
             params = {
                 "assetSelection": [{"path": [name]} for name in ("vod_catalog", "vod_presence")],
                 "partitionNames": [str(day) for day in days],
@@ -62,7 +62,7 @@ def test_thirty_historical_dates_are_backfilled_in_few_runs(tmp_path: Path) -> N
 def test_dates_are_backfilled_by_clicking_in_the_ui(tmp_path: Path) -> None:
     with (
         made_up_twitch(tmp_path, channels=CHANNELS, days=3, languages=2) as twitch,
-        dagster_dev(tmp_path / "lake", tmp_path / "home", **environment_of(twitch)) as dev,
+        dg_dev(tmp_path / "lake", tmp_path / "home", **environment_of(twitch)) as dev,
         sync_playwright() as playwright,
         playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"]) as browser,
     ):

@@ -7,13 +7,14 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from vieweratlas_assets.defs.assets.live_presence import is_live_current
-from vieweratlas_assets.defs.io_managers import LakeIOManager
 from vieweratlas_assets.domain.presence.names import PLAIN
 from vieweratlas_assets.domain.schemas import CHANNEL_AUDIENCE
-from vieweratlas_assets.runs.plan import NothingToAnalyzeError, execute, newest_day, plan_analysis
+from vieweratlas_assets.runs.execute import execute
+from vieweratlas_assets.runs.plan import NothingToAnalyzeError, newest_day, plan_analysis
+from vieweratlas_assets.steps.live_presence import is_live_presence_current
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.sealed import SealedPartitions
+from vieweratlas_assets.wiring.lake import open_lake
 from vieweratlas_tests.lake_factories import DAY, at, put_live, put_raw, settings_for, two_groups
 
 DAYS = [DAY + dt.timedelta(days=number) for number in range(5)]
@@ -37,50 +38,66 @@ def viewers(store: LocalStore, day: dt.date) -> set[str]:
     return set(sealed.table(record, CHANNEL_AUDIENCE)["viewer"])
 
 
-def test_days_of_the_window_with_raw_hours_get_their_live_presence_first(store, instance) -> None:
+def test_days_of_the_window_with_raw_hours_get_their_live_presence_first(
+    store: LocalStore, instance: dg.DagsterInstance
+) -> None:
     for day in DAYS:
         put_raw(store, at(5, day=day), two_groups())
     settings = settings_for(store.root)
-    assert newest_day(LakeIOManager(root=store.root)) == DAYS[4]
+    assert newest_day(open_lake(settings_for(store.root))) == DAYS[4]
 
-    plan = plan_analysis(settings, DAYS[4], DAYS[4])
+    plan = plan_analysis(settings, open_lake(settings), DAYS[4], DAYS[4])
 
     assert plan.live == plan.audience == tuple(DAYS[2:])
-    assert execute(settings, plan, instance) == []
-    assert [is_live_current(SealedPartitions(store), PLAIN, day) for day in DAYS] == [False, False, True, True, True]
+    assert execute(settings, open_lake(settings), plan, instance) == []
+    assert [is_live_presence_current(SealedPartitions(store), PLAIN, day) for day in DAYS] == [
+        False,
+        False,
+        True,
+        True,
+        True,
+    ]
     assert len(viewers(store, DAYS[4])) == 16
-    again = plan_analysis(settings, DAYS[4], DAYS[4])
+    again = plan_analysis(settings, open_lake(settings), DAYS[4], DAYS[4])
     assert (again.live, again.audience) == ((), (DAYS[4],))
 
 
-def test_newer_raw_hours_make_live_presence_and_audience_again(store, instance) -> None:
+def test_newer_raw_hours_make_live_presence_and_audience_again(
+    store: LocalStore, instance: dg.DagsterInstance
+) -> None:
     settings = settings_for(store.root)
     for day in DAYS[:3]:
         put_raw(store, at(5, day=day), two_groups())
-    execute(settings, plan_analysis(settings, DAYS[0], DAYS[2]), instance)
+    execute(settings, open_lake(settings), plan_analysis(settings, open_lake(settings), DAYS[0], DAYS[2]), instance)
     put_raw(store, at(6, day=DAYS[1]), {"a1": [["zoe"]]})
 
-    plan = plan_analysis(settings, DAYS[2], DAYS[2])
+    plan = plan_analysis(settings, open_lake(settings), DAYS[2], DAYS[2])
 
     assert (plan.live, plan.audience) == ((DAYS[1],), (DAYS[1], DAYS[2]))
-    assert execute(settings, plan, instance) == []
+    assert execute(settings, open_lake(settings), plan, instance) == []
     assert "zoe" in viewers(store, DAYS[1])
 
 
-def test_presence_that_came_without_raw_hours_asks_for_nothing(store, instance) -> None:
+def test_presence_that_came_without_raw_hours_asks_for_nothing(
+    store: LocalStore, instance: dg.DagsterInstance
+) -> None:
     put_live(store, DAY, two_groups())
-    plan = plan_analysis(settings_for(store.root), DAY, DAY)
+    plan = plan_analysis(settings_for(store.root), open_lake(settings_for(store.root)), DAY, DAY)
     assert (plan.live, plan.audience) == ((), (DAY,))
 
 
-def test_raw_hours_that_cannot_be_read_are_told_and_the_other_days_are_made(store, instance) -> None:
+def test_raw_hours_that_cannot_be_read_are_told_and_the_other_days_are_made(
+    store: LocalStore, instance: dg.DagsterInstance
+) -> None:
     settings = settings_for(store.root)
     for day in DAYS[:2]:
         put_raw(store, at(5, day=day), two_groups())
     broken = put_raw(store, at(5, day=DAYS[0]), two_groups())
     store.upload_bytes(broken, b"PAR1 broken")
 
-    failures = execute(settings, plan_analysis(settings, DAYS[1], DAYS[1]), instance)
+    failures = execute(
+        settings, open_lake(settings), plan_analysis(settings, open_lake(settings), DAYS[1], DAYS[1]), instance
+    )
 
     assert len(failures) == 1
     assert f"{DAYS[0]}: none of the 1 raw object(s)" in failures[0]
@@ -88,7 +105,7 @@ def test_raw_hours_that_cannot_be_read_are_told_and_the_other_days_are_made(stor
     assert SealedPartitions(store).record("gephi_export", DAYS[1]) is not None
 
 
-def test_a_lake_of_notes_only_has_nothing_to_analyze(store) -> None:
+def test_a_lake_of_notes_only_has_nothing_to_analyze(store: LocalStore) -> None:
     store.upload_bytes("raw/snapshots/_imported/import-live/000001.parquet", b"")
     with pytest.raises(NothingToAnalyzeError, match="has no presence: import some first"):
-        newest_day(LakeIOManager(root=store.root))
+        newest_day(open_lake(settings_for(store.root)))

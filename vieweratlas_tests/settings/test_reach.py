@@ -18,7 +18,6 @@ import numpy as np
 import pytest
 import requests
 from click.testing import CliRunner
-from vieweratlas_assets.steps.local_overlap import count_here
 
 from vieweratlas_assets import logs
 from vieweratlas_assets.clients.eventsub.reader import EventSubReader
@@ -30,7 +29,6 @@ from vieweratlas_assets.commands.privacy import prune
 from vieweratlas_assets.commands.vods import vods_group
 from vieweratlas_assets.defs.assets import raw
 from vieweratlas_assets.defs.assets.atlas import communities_of_day, graph_of_day
-from vieweratlas_assets.defs.assets.channel_audience import audience_of_day
 from vieweratlas_assets.defs.build import build_defs
 from vieweratlas_assets.defs.io_managers import LakeIOManager
 from vieweratlas_assets.defs.resources import Analysis
@@ -53,6 +51,8 @@ from vieweratlas_assets.domain.schemas import (
 )
 from vieweratlas_assets.errors import SettingsError, StorageError
 from vieweratlas_assets.settings import Settings, keys, resolve_settings, value_of, variable_of
+from vieweratlas_assets.steps.audience import audience_of_day
+from vieweratlas_assets.steps.graph import count_on_this_machine
 from vieweratlas_assets.steps.results import DayResult
 from vieweratlas_assets.storage import opening
 from vieweratlas_assets.storage.local import LocalStore
@@ -150,7 +150,7 @@ def _graph_of(settings: Settings) -> DayResult:
         lake.sealed.seal("channel_audience", day, table_files(day, made.tables), facts=made.facts)
     audience = AssetDays(lake.sealed, "channel_audience", days)
     with WindowPairs(settings.engine.memory_limit_bytes // 3) as pairs:
-        made = graph_of_day(audience, DAY, window, analysis, partial(count_here, audience, pairs))
+        made = graph_of_day(audience, DAY, window, analysis, partial(count_on_this_machine, audience, pairs))
     lake.sealed.seal("overlap_graph", DAY, table_files(DAY, made.tables), facts=made.facts)
     return made
 

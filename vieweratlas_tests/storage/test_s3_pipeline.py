@@ -18,7 +18,7 @@ from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.objects import ObjectStore
 from vieweratlas_assets.storage.opening import open_store
 from vieweratlas_tests.integration.command import Command
-from vieweratlas_tests.integration.dagster_dev import REPOSITORY, DagsterDev, dagster_dev
+from vieweratlas_tests.integration.dg_dev import REPOSITORY, DagsterDev, dg_dev
 from vieweratlas_tests.integration.test_dagster_dev import LAUNCH, computed_assets, wait_for_backfill
 from vieweratlas_tests.storage.conftest import BUCKET, S3Server
 
@@ -135,7 +135,7 @@ def test_a_backfill_on_s3_makes_the_lake_of_a_folder_and_logs_to_s3(
         "DAGSTER_LOGS_BUCKET": BUCKET,
     }
     local = tmp_path / "compute-logs"
-    with dagster_dev(None, tmp_path / "home", more_of_instance=logs_to_s3(local), **chosen) as dev:
+    with dg_dev(None, tmp_path / "home", more_of_instance=logs_to_s3(local), **chosen) as dev:
         done = backfill(dev)
         assert done["status"] == "COMPLETED_SUCCESS", done
         assert [file for file in local.rglob("*") if file.is_file()] == [], "output of runs is in S3 alone"

@@ -9,12 +9,12 @@ import pyarrow.dataset as ds
 import pytest
 from pyarrow import fs
 
-from vieweratlas_assets.defs.assets.channel_audience import audience_of_day
 from vieweratlas_assets.defs.io_managers import LakeIOManager
 from vieweratlas_assets.defs.resources import Analysis
 from vieweratlas_assets.domain import lake
 from vieweratlas_assets.domain.presence.names import PLAIN
 from vieweratlas_assets.domain.schemas import CHANNEL_AUDIENCE, PRESENCE
+from vieweratlas_assets.steps.audience import audience_of_day
 from vieweratlas_assets.storage.objects import ObjectStore
 from vieweratlas_assets.storage.sealed import table_files
 from vieweratlas_tests.lake_factories import DAY, live_rows, put_live, two_groups

@@ -38,7 +38,7 @@ def test_the_key_is_the_same_from_the_setting_and_from_a_file_as_hex_in_any_case
 
 
 def test_pseudonymous_names_without_a_key_are_refused_with_the_remedy(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"is pseudonymous and there is no key.*vieweratlas privacy new-key FILE"):
+    with pytest.raises(SettingsError, match=r"is pseudonymous and no key is set.*vieweratlas privacy new-key FILE"):
         viewer_names(settings(tmp_path, viewer_names="pseudonymous"))
 
 
@@ -95,7 +95,7 @@ def test_a_new_key_is_random_private_and_never_written_over_an_old_one(tmp_path:
     assert one != two
     assert len(bytes.fromhex(one)) == 32
     assert stat.S_IMODE((tmp_path / "one").stat().st_mode) == 0o600
-    with pytest.raises(SettingsError, match="is there already and is left as it is"):
+    with pytest.raises(SettingsError, match="exists and stays as it is"):
         write_new_key(tmp_path / "one", root=chosen.root)
     assert (tmp_path / "one").read_text() == one
     with pytest.raises(SettingsError, match="inside the lake"):

@@ -8,7 +8,7 @@ from functools import partial
 
 import dagster as dg
 
-from vieweratlas_assets.defs.assets.options import ContinuityConfig, atlas_options
+from vieweratlas_assets.defs.assets.options import ContinuityConfig, atlas_asset
 from vieweratlas_assets.defs.checks import Check, schema_check
 from vieweratlas_assets.defs.days import each_day
 from vieweratlas_assets.defs.io_managers import LakeIOManager
@@ -60,11 +60,13 @@ def overlap_graph_asset(partitions: Partitions, engine: EngineSettings) -> dg.As
     window_days = partitions.window_days
     count_on_spark = spark_counter(engine)
 
-    @dg.asset(
+    @atlas_asset(
+        partitions,
+        "overlap_graph",
+        GRAPH_CHECKS,
         ins={"channel_audience": dg.AssetIn(partition_mapping=partitions.window, input_manager_key="lake")},
         kinds={"spark" if count_on_spark else "numba", "polars", "parquet"},
         metadata={**column_schemas(GRAPH_TABLES), "window_days": window_days},
-        **atlas_options(partitions, "overlap_graph", GRAPH_CHECKS),
     )
     def overlap_graph(
         context: dg.AssetExecutionContext,
@@ -99,12 +101,14 @@ def overlap_graph_asset(partitions: Partitions, engine: EngineSettings) -> dg.As
 def communities_asset(partitions: Partitions) -> dg.AssetsDefinition:
     """Build the asset `communities`."""
 
-    @dg.asset(
+    @atlas_asset(
+        partitions,
+        "communities",
+        COMMUNITY_CHECKS,
         ins={"overlap_graph": dg.AssetIn(input_manager_key="lake")},
         deps=[dg.AssetDep("communities", partition_mapping=partitions.day_before)],
         kinds={"numba", "matplotlib", "parquet"},
         metadata=column_schemas([COMMUNITIES]),
-        **atlas_options(partitions, "communities", COMMUNITY_CHECKS),
     )
     def communities(
         context: dg.AssetExecutionContext,
@@ -127,11 +131,13 @@ def communities_asset(partitions: Partitions) -> dg.AssetsDefinition:
 def community_tags_asset(partitions: Partitions) -> dg.AssetsDefinition:
     """Build the asset `community_tags`."""
 
-    @dg.asset(
+    @atlas_asset(
+        partitions,
+        "community_tags",
+        TAG_CHECKS,
         ins={name: dg.AssetIn(input_manager_key="lake") for name in ("overlap_graph", "communities")},
         kinds={"polars", "parquet"},
         metadata=column_schemas([COMMUNITY_TAGS]),
-        **atlas_options(partitions, "community_tags", TAG_CHECKS),
     )
     def community_tags(
         context: dg.AssetExecutionContext,

@@ -7,7 +7,7 @@ import datetime as dt
 
 import dagster as dg
 
-from vieweratlas_assets.defs.assets.options import ContinuityConfig, atlas_options
+from vieweratlas_assets.defs.assets.options import ContinuityConfig, atlas_asset
 from vieweratlas_assets.defs.checks import Check, schema_check
 from vieweratlas_assets.defs.days import each_day
 from vieweratlas_assets.defs.io_managers import LakeIOManager
@@ -43,12 +43,14 @@ HISTORY_CHECKS = (
 def atlas_layout_asset(partitions: Partitions) -> dg.AssetsDefinition:
     """Build the asset `atlas_layout`."""
 
-    @dg.asset(
+    @atlas_asset(
+        partitions,
+        "atlas_layout",
+        LAYOUT_CHECKS,
         ins={name: dg.AssetIn(input_manager_key="lake") for name in ("overlap_graph", "communities")},
         deps=[dg.AssetDep("atlas_layout", partition_mapping=partitions.day_before)],
         kinds={"numba", "parquet"},
         metadata=column_schemas([LAYOUT]),
-        **atlas_options(partitions, "atlas_layout", LAYOUT_CHECKS),
     )
     def atlas_layout(
         context: dg.AssetExecutionContext,
@@ -74,12 +76,14 @@ def community_history_asset(partitions: Partitions, settings: AtlasSettings) -> 
     """Build the asset `community_history`."""
     upstream = ("overlap_graph", "communities", "community_tags", "atlas_layout")
 
-    @dg.asset(
+    @atlas_asset(
+        partitions,
+        "community_history",
+        HISTORY_CHECKS,
         ins={name: dg.AssetIn(input_manager_key="lake") for name in upstream},
         deps=[dg.AssetDep("community_history", partition_mapping=partitions.day_before)],
         kinds={"polars", "parquet"},
         metadata=column_schemas(HISTORY_TABLES),
-        **atlas_options(partitions, "community_history", HISTORY_CHECKS),
     )
     def community_history(
         context: dg.AssetExecutionContext,

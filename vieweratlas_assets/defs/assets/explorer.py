@@ -7,7 +7,7 @@ import datetime as dt
 
 import dagster as dg
 
-from vieweratlas_assets.defs.assets.options import atlas_options
+from vieweratlas_assets.defs.assets.options import atlas_asset
 from vieweratlas_assets.defs.assets.products import product_asset
 from vieweratlas_assets.defs.days import each_day
 from vieweratlas_assets.defs.io_managers import LakeIOManager
@@ -37,11 +37,12 @@ def atlas_explorer_asset(partitions: Partitions, most_days: int) -> dg.AssetsDef
 
     # Depends on its own day only: with earlier days as inputs, a backfill would ask for pages of later days without
     # data.
-    @dg.asset(
+    @atlas_asset(
+        partitions,
+        "atlas_explorer",
         ins={DATA: dg.AssetIn(input_manager_key="lake")},
         deps=["atlas_png"],
         kinds={"typescript", "html"},
-        **atlas_options(partitions, "atlas_explorer"),
     )
     def atlas_explorer(
         context: dg.AssetExecutionContext, explorer_data: AssetDays, lake: dg.ResourceParam[LakeIOManager]
@@ -59,11 +60,12 @@ def atlas_explorer_asset(partitions: Partitions, most_days: int) -> dg.AssetsDef
 def atlas_site_asset(partitions: Partitions) -> dg.AssetsDefinition:
     """Build the asset `atlas_site`."""
 
-    @dg.asset(
+    @atlas_asset(
+        partitions,
+        "atlas_site",
         ins={DATA: dg.AssetIn(input_manager_key="lake")},
         deps=["atlas_png"],
         kinds={"typescript", "html", "json"},
-        **atlas_options(partitions, "atlas_site"),
     )
     def atlas_site(
         context: dg.AssetExecutionContext, explorer_data: AssetDays, lake: dg.ResourceParam[LakeIOManager]

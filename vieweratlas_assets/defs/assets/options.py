@@ -1,8 +1,9 @@
 """What the assets of the atlas have in common.
 
-Belongs here: shared arguments of `dg.asset` and shared run configs. Not here: any asset.
+Belongs here: their decorator and a shared run config. Not here: any asset.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import dagster as dg
@@ -22,13 +23,22 @@ class ContinuityConfig(dg.Config):
     start_over: bool = False
 
 
-def atlas_options(partitions: Partitions, asset: str, checks: tuple[Check, ...] = (), **more: Any) -> dict[str, Any]:
-    """The arguments of `dg.asset` that all assets of the atlas share."""
-    return {
-        "partitions_def": partitions.daily,
-        "group_name": "atlas",
-        "owners": OWNERS,
-        "backfill_policy": RANGE,
-        "check_specs": [check.spec(asset) for check in checks],
-        **more,
-    }
+def atlas_asset(
+    partitions: Partitions, name: str, checks: tuple[Check, ...] = (), **arguments: Any
+) -> Callable[[Callable[..., object]], dg.AssetsDefinition]:
+    """`dg.asset` with what all assets of the atlas share.
+
+    Args:
+        checks: the asset's checks.
+        arguments: further arguments of `dg.asset`.
+    """
+    decorator: Callable[[Callable[..., object]], dg.AssetsDefinition] = dg.asset(
+        name=name,
+        partitions_def=partitions.daily,
+        group_name="atlas",
+        owners=OWNERS,
+        backfill_policy=RANGE,
+        check_specs=[check.spec(name) for check in checks],
+        **arguments,
+    )
+    return decorator

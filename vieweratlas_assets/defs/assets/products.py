@@ -11,7 +11,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from vieweratlas_assets.defs.assets.options import atlas_options
+from vieweratlas_assets.defs.assets.options import atlas_asset
 from vieweratlas_assets.defs.days import each_day
 from vieweratlas_assets.defs.io_managers import LakeIOManager
 from vieweratlas_assets.defs.partitions import Partitions
@@ -41,13 +41,13 @@ def product_asset(
         deps: further assets that must be made before.
     """
 
-    @dg.asset(
-        name=name,
+    @atlas_asset(
+        partitions,
+        name,
         description=description,
         kinds=kinds,
         ins={upstream: dg.AssetIn(input_manager_key="lake") for upstream in UPSTREAM},
         deps=deps,
-        **atlas_options(partitions, name),
     )
     def product(
         context: dg.AssetExecutionContext,
@@ -103,13 +103,13 @@ def visualizer_asset(partitions: Partitions, name: str, visualizer: Visualizer) 
 def analysis_results_asset(partitions: Partitions) -> dg.AssetsDefinition:
     """Build the asset `analysis_results`."""
 
-    @dg.asset(
-        name="analysis_results",
+    @atlas_asset(
+        partitions,
+        "analysis_results",
         ins={name: dg.AssetIn(input_manager_key="lake") for name in ("channel_audience", *UPSTREAM)},
         kinds={"json"},
-        **atlas_options(partitions, "analysis_results"),
     )
-    def results_asset(
+    def analysis_results(
         context: dg.AssetExecutionContext,
         channel_audience: AssetDays,
         overlap_graph: AssetDays,
@@ -123,16 +123,17 @@ def analysis_results_asset(partitions: Partitions) -> dg.AssetsDefinition:
         inputs = AtlasInputs(overlap_graph, communities, community_tags, atlas_layout, community_history)
         return each_day(context, lake.sealed, lambda day: products.results_of_day(inputs, channel_audience, day))
 
-    return results_asset
+    return analysis_results
 
 
 def query_tables_asset(partitions: Partitions) -> dg.AssetsDefinition:
     """Build the asset `query_tables`."""
 
-    @dg.asset(
+    @atlas_asset(
+        partitions,
+        "query_tables",
         ins={name: dg.AssetIn(input_manager_key="lake") for name in products.QUERY_TABLES},
         kinds={"parquet"},
-        **atlas_options(partitions, "query_tables"),
     )
     def query_tables(
         context: dg.AssetExecutionContext,
@@ -159,7 +160,7 @@ def output_copies_asset(
         published: the assets whose products are copied.
     """
 
-    @dg.asset(deps=published, kinds={"file"}, **atlas_options(partitions, "output_copies"))
+    @atlas_asset(partitions, "output_copies", deps=published, kinds={"file"})
     def output_copies(
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[LakeIOManager]
     ) -> dg.MaterializeResult:

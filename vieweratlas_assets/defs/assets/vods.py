@@ -1,7 +1,7 @@
-"""VODs of a day: which there are, and their chat.
+"""The VODs of a day and their chat: `vod_catalog` and `vod_presence`.
 
-Belongs here: the assets `vod_catalog` and `vod_presence`. Not here: finding VODs (cataloging), fetching their chat
-(fetching, vods).
+Belongs here: their definitions, and what the UI shows of them. Not here: finding VODs (wiring.vod_discovery),
+fetching their chat (vods).
 """
 
 import datetime as dt
@@ -32,7 +32,7 @@ from vieweratlas_assets.vods.tables import State
 from vieweratlas_assets.vods.worker import Outcome, VodWorkers
 from vieweratlas_assets.wiring import vod_discovery
 
-# Where Twitch is down for longer than the client's own retry_policy.
+# For outages of Twitch that outlast the client's own retries.
 RETRIES = dg.RetryPolicy(max_retries=2, delay=60)
 POOL = "vod_chat"
 MOST_ROWS = 500
@@ -48,7 +48,7 @@ class MakeWorkers(Protocol):
         """The workers, which end with the block."""
 
 
-FINISHED = Check("vods_finished", "No VOD of the day waits, is being fetched, or has failed.")
+FINISHED = Check("vods_finished", "No VOD of the day is pending, in progress or failed.")
 
 
 class CatalogConfig(dg.Config):
@@ -56,8 +56,8 @@ class CatalogConfig(dg.Config):
 
     ask_for_channels: bool = Field(
         True,
-        description="Page the archives of all tracked channels. false: only take in what is in the queue, as for the "
-        "runs of the vod_discovery_sensor, which has paged them.",
+        description="Page the archives of all tracked channels. false: catalog only the VODs in the queue; the "
+        "vod_discovery_sensor uses this, because it has paged the channels.",
     )
 
 
@@ -73,7 +73,7 @@ def vod_catalog_asset(partitions: Partitions, settings: Settings) -> dg.AssetsDe
         metadata=metadata.column_schemas([VOD_CATALOG]),
         retry_policy=RETRIES,
         backfill_policy=RANGE,
-        # Two runs that write the catalog of one day at once would lose what one of them found.
+        # Two runs that write the catalog of one day at once would lose VODs of one of them.
         pool="vod_catalog",
     )
     def vod_catalog(
@@ -111,7 +111,7 @@ def vod_presence_asset(partitions: Partitions, downloads_at_once: int) -> dg.Ass
     """Build the asset `vod_presence`.
 
     Args:
-        downloads_at_once: VODs that a run fetches at a time. The pool lets one run do so.
+        downloads_at_once: VODs that a run fetches at a time. The pool allows one such run.
     """
 
     @dg.asset(
@@ -120,7 +120,7 @@ def vod_presence_asset(partitions: Partitions, downloads_at_once: int) -> dg.Ass
         group_name="presence",
         kinds={"twitch", "parquet"},
         owners=OWNERS,
-        description="Chat replay of the VODs created on a day, one file a VOD.",
+        description="Chat replay of the VODs created on a day, one file per VOD.",
         metadata=metadata.column_schemas([PRESENCE]),
         backfill_policy=RANGE,
         pool=POOL,
@@ -163,7 +163,7 @@ def vod_presence_asset(partitions: Partitions, downloads_at_once: int) -> dg.Ass
 
 
 def _helix_or_none(helix: Callable[[], HelixClient]) -> HelixClient | None:
-    """The client, where there are credentials."""
+    """The client; None without credentials."""
     try:
         return helix()
     except TokenRefusedError:
@@ -173,7 +173,7 @@ def _helix_or_none(helix: Callable[[], HelixClient]) -> HelixClient | None:
 def _day(
     store: ObjectStore, day: dt.date, rows: Sequence[Mapping[str, Any]]
 ) -> tuple[dict[str, dg.MetadataValue], dict[str, Verdict]]:
-    """What is told of a day, and whether all of it is finished."""
+    """What the UI shows of a day, and whether all its VODs are finished."""
     facts = facts_of_day(rows)
     left = {state: facts[f"vods_{state}"] for state in (State.PENDING, State.PROCESSING, State.FAILED)}
     shown = metadata.shown(facts) | {"vods": _table(rows)}
@@ -183,7 +183,11 @@ def _day(
 
 
 def facts_of_day(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    """Figures of a day's VODs, of the rows of the queue."""
+    """Figures of a day's VODs.
+
+    Args:
+        rows: the day's rows of the queue.
+    """
     facts = {f"vods_{state}": sum(row["state"] == state for row in rows) for state in State}
     sums = {name: sum(row[name] or 0 for row in rows) for name in ("comments", "buckets")}
     sampled = sum(bool(row["sampled"]) for row in rows)
@@ -191,7 +195,7 @@ def facts_of_day(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> dg.MetadataValue:
-    """Each VOD with what became of it."""
+    """A table of the VODs with their states."""
     columns = {
         **dict.fromkeys(("vod_id", "channel", "state"), "string"),
         **dict.fromkeys(("comments", "buckets", "chatters", "attempts"), "int"),

@@ -16,7 +16,7 @@ from vieweratlas_assets.settings import EngineSettings
 
 
 def spark_counter(engine: EngineSettings) -> Callable[..., tuple[Overlap, dict[str, Any]]] | None:
-    """A function (context, store, day, window, limits) that counts an overlap on Spark; None where this machine counts.
+    """A function (context, store, day, window, limits) that counts on Spark; None where this machine counts.
 
     Raises:
         SettingsError: the launcher's package is missing.

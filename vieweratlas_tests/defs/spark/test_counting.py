@@ -73,7 +73,7 @@ def logged(instance: dg.DagsterInstance, result: dg.ExecuteInProcessResult) -> s
 @pytest.mark.slow
 @pytest.mark.long
 @pytest.mark.timeout(900)
-def test_spark_makes_the_same_graph_of_the_demo_byte_for_byte(tmp_path, instance) -> None:
+def test_spark_makes_the_same_graph_of_the_demo_byte_for_byte(tmp_path: Path, instance: dg.DagsterInstance) -> None:
     # A root as awkward as folders may be: Spark takes paths for patterns and URIs.
     root = tmp_path / "a lake [x] 50%20 {é}"
     store = LocalStore(root)
@@ -82,12 +82,12 @@ def test_spark_makes_the_same_graph_of_the_demo_byte_for_byte(tmp_path, instance
     days = spec.dates[1:]
     settings = settings_for(root, overlap_threshold=2, min_channel_viewers=5)
     assert run(settings, "audience", spec.dates[0], days[-1], instance=instance).success
-    assert run(settings, "atlas", *days, instance=instance).success
+    assert run(settings, "overlap_and_atlas", *days, instance=instance).success
     local = {day: (graph_bytes(store, day), graph_facts(store, day)) for day in days}
     for key in [lake.atlas_file(day, name) for day in days for name in GRAPH]:
         store.delete(key)
 
-    result = run(on_spark(settings), "atlas", *days, instance=instance)
+    result = run(on_spark(settings), "overlap_and_atlas", *days, instance=instance)
 
     assert result.success, failure_of(result)
     told = logged(instance, result)
@@ -120,10 +120,12 @@ def audience(tmp_path: Path, instance: dg.DagsterInstance) -> Settings:
 @pytest.mark.slow
 @pytest.mark.long
 @pytest.mark.timeout(600)
-def test_a_job_that_fails_says_why_and_leaves_nothing_behind(audience, tmp_path, instance) -> None:
+def test_a_job_that_fails_says_why_and_leaves_nothing_behind(
+    audience, tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
     (tmp_path / lake.channel_audience(DAY)).write_bytes(b"no Parquet at all")
 
-    result = run(audience, "atlas", DAY, instance=instance)
+    result = run(audience, "overlap_and_atlas", DAY, instance=instance)
 
     told = failure_of(result)
     assert "the Spark job failed: " in told
@@ -135,27 +137,31 @@ def test_a_job_that_fails_says_why_and_leaves_nothing_behind(audience, tmp_path,
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_an_audience_that_is_not_the_sealed_one_is_refused(audience, tmp_path, instance) -> None:
+def test_an_audience_that_is_not_the_sealed_one_is_refused(
+    audience, tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
     other = LocalStore(tmp_path / "other")
     put_live(other, DAY, {"a1": [["ann", "bob"]], "a2": [["bob"]]})
     assert run(settings_for(other.root), "audience", DAY, instance=instance).success
     key = lake.channel_audience(DAY)
     LocalStore(tmp_path).upload_bytes(key, other.download_bytes(key))
 
-    told = failure_of(run(audience, "atlas", DAY, instance=instance))
+    told = failure_of(run(audience, "overlap_and_atlas", DAY, instance=instance))
 
     assert "Spark read 3 rows of audience and 37 were sealed: materialize channel_audience" in told
 
 
-def test_without_java_the_step_says_how_to_get_it(audience, tmp_path, instance, monkeypatch) -> None:
+def test_without_java_the_step_says_how_to_get_it(
+    audience, tmp_path: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
-    told = failure_of(run(audience, "atlas", DAY, instance=instance))
+    told = failure_of(run(audience, "overlap_and_atlas", DAY, instance=instance))
     assert f"JAVA_HOME={tmp_path} has no bin/java" in told
     assert "openjdk-17-jre-headless" in told
 
     monkeypatch.delenv("JAVA_HOME")
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert "there is no java on the PATH" in failure_of(run(audience, "atlas", DAY, instance=instance))
+    assert "there is no java on the PATH" in failure_of(run(audience, "overlap_and_atlas", DAY, instance=instance))
 
 
 def without(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
@@ -163,18 +169,22 @@ def without(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == package else found(name))
 
 
-def test_without_pyspark_the_step_says_what_to_install(audience, instance, monkeypatch) -> None:
+def test_without_pyspark_the_step_says_what_to_install(
+    audience, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
     without(monkeypatch, "pyspark")
-    assert "pip install 'vieweratlas[spark]'" in failure_of(run(audience, "atlas", DAY, instance=instance))
+    assert "pip install 'vieweratlas[spark]'" in failure_of(
+        run(audience, "overlap_and_atlas", DAY, instance=instance)
+    )
 
 
-def test_without_dagster_aws_the_code_location_says_what_to_install(monkeypatch) -> None:
+def test_without_dagster_aws_the_code_location_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     without(monkeypatch, "dagster_aws")
     with pytest.raises(SettingsError, match=r"needs dagster-aws, .*: pip install 'vieweratlas\[spark\]'"):
         build_defs(Settings(engine=EMR))
 
 
-def test_a_lake_that_spark_cannot_read_is_named(tmp_path, monkeypatch) -> None:
+def test_a_lake_that_spark_cannot_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     emr = spark_launcher(EMR)
     assert emr is not None
@@ -189,7 +199,7 @@ def test_a_lake_that_spark_cannot_read_is_named(tmp_path, monkeypatch) -> None:
             emr.root_of(store)
 
 
-def test_the_code_location_loads_neither_spark_nor_aws(tmp_path) -> None:
+def test_the_code_location_loads_neither_spark_nor_aws(tmp_path: Path) -> None:
     code = (
         "import sys\n"
         "from vieweratlas_assets.defs.build import build_defs\n"
@@ -202,7 +212,7 @@ def test_the_code_location_loads_neither_spark_nor_aws(tmp_path) -> None:
     assert found.stdout == "[]\n"
 
 
-def test_the_graph_says_which_engine_counts_it(tmp_path) -> None:
+def test_the_graph_says_which_engine_counts_it(tmp_path: Path) -> None:
     def kinds(settings: Settings) -> set[str]:
         specs = build_defs(settings).resolve_all_asset_specs()
         return next(set(spec.kinds) for spec in specs if spec.key == dg.AssetKey("overlap_graph"))

@@ -16,7 +16,7 @@ from vieweratlas_assets.domain import lake
 from vieweratlas_assets.settings import Settings
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_tests.defs.spark.emr_server import EmrServer, S3Folder, serving
-from vieweratlas_tests.defs.spark.test_spark import EMR, SMALL_SPARK, failure_of, graph_bytes, logged
+from vieweratlas_tests.defs.spark.test_counting import EMR, SMALL_SPARK, failure_of, graph_bytes, logged
 from vieweratlas_tests.lake_factories import DAY, put_live, run, settings_for, two_groups
 
 
@@ -60,14 +60,16 @@ def audience(tmp_path: Path, instance: dg.DagsterInstance) -> Settings:
 def run_on_emr(settings: Settings, instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
     lake_on_s3 = S3LakeIOManager(root="s3://lake", folder=settings.root)
     asked = settings.model_copy(update={"engine": EMR})
-    return run(asked, "atlas", DAY, instance=instance, lake=lake_on_s3)
+    return run(asked, "overlap_and_atlas", DAY, instance=instance, lake=lake_on_s3)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_emr_serverless_gets_the_job_and_gives_the_same_graph(audience, server, tmp_path, instance) -> None:
+def test_emr_serverless_gets_the_job_and_gives_the_same_graph(
+    audience, server, tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
     store = LocalStore(tmp_path)
-    assert run(audience, "atlas", DAY, instance=instance).success
+    assert run(audience, "overlap_and_atlas", DAY, instance=instance).success
     local = graph_bytes(store, DAY)
     store.delete(lake.atlas_file(DAY, "graph_edges.parquet"))
 
@@ -96,7 +98,9 @@ def test_emr_serverless_gets_the_job_and_gives_the_same_graph(audience, server, 
 @pytest.mark.slow
 @pytest.mark.long
 @pytest.mark.timeout(600)
-def test_a_job_that_fails_on_emr_says_what_emr_says(audience, server, tmp_path, instance) -> None:
+def test_a_job_that_fails_on_emr_says_what_emr_says(
+    audience, server, tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
     (tmp_path / lake.channel_audience(DAY)).write_bytes(b"no Parquet at all")
 
     told = failure_of(run_on_emr(audience, instance))
@@ -108,7 +112,9 @@ def test_a_job_that_fails_on_emr_says_what_emr_says(audience, server, tmp_path, 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_what_aws_refuses_is_told_with_what_to_check(audience, server, tmp_path, instance) -> None:
+def test_what_aws_refuses_is_told_with_what_to_check(
+    audience, server, tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
     server.refusal = "not authorized to perform: iam:PassRole"
     told = failure_of(run_on_emr(audience, instance))
     assert "AccessDeniedException" in told

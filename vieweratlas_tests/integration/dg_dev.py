@@ -1,4 +1,4 @@
-"""A real `dagster dev` for tests and screenshots: started, asked through GraphQL, stopped."""
+"""A real `dg dev` for tests and screenshots: started, asked through GraphQL, stopped."""
 
 import json
 import os
@@ -21,7 +21,7 @@ START_SECONDS = 180
 
 @dataclass(frozen=True)
 class DagsterDev:
-    """A running `dagster dev`."""
+    """A running `dg dev`."""
 
     url: str
 
@@ -40,10 +40,8 @@ class DagsterDev:
 
 
 @contextmanager
-def dagster_dev(
-    root: Path | None, home: Path, *, more_of_instance: str = "", **settings: str
-) -> Iterator[DagsterDev]:
-    """Run `dagster dev` on a lake, with the project's own workspace.yaml and dagster.yaml.
+def dg_dev(root: Path | None, home: Path, *, more_of_instance: str = "", **settings: str) -> Iterator[DagsterDev]:
+    """Run `dg dev` on a lake, with the project's own workspace.yaml and dagster.yaml.
 
     Args:
         root: folder of the lake; None leaves it to the settings.
@@ -58,7 +56,7 @@ def dagster_dev(
     port = free_port()
     lake = {} if root is None else {"VIEWERATLAS_ROOT": str(root)}
     environment = os.environ | {"DAGSTER_HOME": str(home)} | lake | settings
-    command = [sys.executable, "-m", "dagster", "dev", "-w", "workspace.yaml", "--port", str(port)]
+    command = [sys.executable, "-m", "dagster_dg_cli.cli", "dev", "-w", "workspace.yaml", "--port", str(port)]
     with (home / "dev.log").open("w") as log:
         process = subprocess.Popen(
             command, cwd=REPOSITORY, env=environment, stdout=log, stderr=log, start_new_session=True
@@ -86,7 +84,7 @@ def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
                 return
         except (urllib.error.URLError, ConnectionError, TimeoutError):
             time.sleep(1)
-    raise RuntimeError(f"dagster dev did not come up:\n{log.read_text()[-3000:]}")
+    raise RuntimeError(f"dg dev did not come up:\n{log.read_text()[-3000:]}")
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

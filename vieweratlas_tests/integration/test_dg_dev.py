@@ -1,4 +1,4 @@
-"""The product through the real `dagster dev`: definitions load, a backfill of days runs to its end."""
+"""The product through the real `dg dev`: definitions load, a backfill of days runs to its end."""
 
 import datetime as dt
 import time
@@ -13,7 +13,7 @@ from vieweratlas_assets.sandbox.planted_presence import write_world
 from vieweratlas_assets.sandbox.world import WorldSpec, build_world
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.sealed import SealedPartitions
-from vieweratlas_tests.integration.dagster_dev import DagsterDev, dagster_dev
+from vieweratlas_tests.integration.dg_dev import DagsterDev, dg_dev
 
 SPEC = WorldSpec(channels=72, viewers=4_000, days=10)
 DAYS = list(days_between(SPEC.start, SPEC.start + dt.timedelta(days=SPEC.days - 1)))
@@ -71,7 +71,7 @@ def test_a_backfill_of_ten_days_makes_every_partition(tmp_path: Path) -> None:
         "VIEWERATLAS_STORAGE__OUTPUT_DIR": str(copies),
         "LOG_LEVEL": "INFO",
     }
-    with dagster_dev(tmp_path / "lake", tmp_path / "home", **chosen) as dev:
+    with dg_dev(tmp_path / "lake", tmp_path / "home", **chosen) as dev:
         params = {
             "assetSelection": [{"path": [name]} for name in (*assets, "output_copies")],
             "partitionNames": [str(day) for day in DAYS],
