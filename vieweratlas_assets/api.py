@@ -178,8 +178,8 @@ def detect(graph: OverlapGraph, **analysis: Any) -> Detection:
     """Find the communities of a graph.
 
     Args:
-        analysis: settings such as resolution=2.0, seed=7 or algorithm="louvain". A plug-in is found in the settings of
-            the environment and in installed packages.
+        analysis: settings such as resolution=2.0, seed=7 or algorithm="louvain". Plug-ins come from the settings of
+            the environment and from installed packages.
 
     Raises:
         SettingsError: a setting is unknown or impossible.

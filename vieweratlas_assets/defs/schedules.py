@@ -48,7 +48,7 @@ def build_schedules(running: Collection[str]) -> list[Any]:
         cron_schedule="0 * * * *",
         execution_timezone="UTC",
         execution_fn=_running_hour,
-        description="Live chat, hour after hour. Not together with `vieweratlas collect`, which collects without gaps.",
+        description="Live chat, hour after hour. Not together with `vieweratlas collect`, which leaves no gaps.",
         default_status=status(COLLECTION),
     )
     return [daily, roster, collection]

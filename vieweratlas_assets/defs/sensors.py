@@ -135,7 +135,7 @@ def vod_discovery_sensor(settings: Settings) -> dg.SensorDefinition:
         if not days and is_broken:
             raise RuntimeError(summary)
         if not days:
-            waiting = f"{len(due)} VOD(s) are due, but their days have runs in progress or are not over"
+            waiting = f"{len(due)} VOD(s) are due, but their days have running runs or are not over"
             return dg.SkipReason(f"{summary}{waiting if due else 'no VOD is due'}")
         requests = [
             dg.RunRequest(

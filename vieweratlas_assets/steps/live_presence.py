@@ -33,7 +33,7 @@ NOTHING = "the day has neither raw snapshots nor live presence"
 
 
 def is_live_presence_current(sealed: SealedPartitions, names: ViewerNames, day: dt.date) -> bool:
-    """Whether a day's live presence was built from its current raw snapshots and names; true without raw snapshots."""
+    """Whether a day's live presence was built from its current raw snapshots and names; true without any."""
     raw = find_raw_day(sealed.store, day)
     if not raw.objects:
         return True

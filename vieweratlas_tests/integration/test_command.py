@@ -259,7 +259,7 @@ def test_the_demo_collects_and_recovers_its_planted_communities(command: Command
     elsewhere = {"VIEWERATLAS_ROOT": str(command.folder / "another")}
     printed = command.run(*arguments, **elsewhere)
     assert not (command.folder / "another").exists()
-    assert "messages were sent to the collector" in printed
+    assert "Chat: the sandbox sent" in printed
     assert ", 0 lost." in " ".join(printed.split())
     index = float(printed.partition("adjusted Rand index ")[2].split()[0])
     assert index >= 0.9

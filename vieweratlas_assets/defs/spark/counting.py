@@ -67,7 +67,7 @@ def count_on_spark(
             "min_channel_viewers": min_channel_viewers,
             "max_channels_per_viewer": max_channels_per_viewer,
         }
-        # Pipes reads deprecated attributes of an asset's context and warns about them; an op's context suffices.
+        # Pipes reads deprecated attributes of an asset's context and warns; an op's context suffices.
         launcher.run(context.op_execution_context, store, work, order)
         counted = f"{work}counted/"
         rows = _read(store, f"{counted}figures/", FIGURES)
