@@ -118,7 +118,7 @@ def vod_discovery_sensor(settings: Settings) -> dg.SensorDefinition:
         job=VODS_JOB,
         minimum_interval_seconds=EVERY_S,
         default_status=status,
-        description="Finds new VODs of the tracked channels if vod.auto_discover is on, and requests runs for the days "
+        description="Finds new VODs of the tracked channels if vod.auto_discover is on, and requests runs for days "
         "that have VODs to fetch.",
         required_resource_keys={"lake", "viewer_names", "helix", "watch_list", "vod_queue"},
     )
@@ -135,7 +135,7 @@ def vod_discovery_sensor(settings: Settings) -> dg.SensorDefinition:
         if not days and is_broken:
             raise RuntimeError(summary)
         if not days:
-            waiting = f"{len(due)} VOD(s) are due, but their days have running runs or are not over"
+            waiting = f"{len(due)} VOD(s) are due, but their days have a running run or are not over"
             return dg.SkipReason(f"{summary}{waiting if due else 'no VOD is due'}")
         requests = [
             dg.RunRequest(

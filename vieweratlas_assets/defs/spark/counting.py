@@ -56,7 +56,7 @@ def count_on_spark(
 
     Raises:
         SparkError: see SparkLauncher.
-        CorruptObjectError: the audiences that Spark read are not those that were sealed, or its output cannot be read.
+        CorruptObjectError: Spark read other audiences than those that were sealed, or its output cannot be read.
     """
     root = launcher.root_of(store)
     with _work_folder(store, lake.work_folder("overlap_graph", day, context.run.run_id)) as work:
