@@ -37,10 +37,15 @@ def test_the_page_has_every_room_and_arrow() -> None:
     assert rooms == ALLOWED
 
 
-def test_the_arrows_of_the_page_point_down() -> None:
-    rooms = list(rooms_of_page())
-    for room, arrows in rooms_of_page().items():
-        assert arrows <= set(rooms[rooms.index(room) + 1 :]), room
+def test_a_room_imports_only_from_lower_floors() -> None:
+    [figure] = re.findall(r"^The floors.*?^```\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    floors = [re.findall(r"\w+", line.strip().partition("  ")[0]) for line in figure.splitlines() if "▼" not in line]
+    floor_of = {room: number for number, rooms in enumerate(floors) for room in rooms}
+    # A cluster runs spark alone: it has no floor.
+    assert floor_of.keys() == ALLOWED.keys() - {"spark"}
+    for room, floor in floor_of.items():
+        for below in ALLOWED[room] | {"errors"} - {room}:
+            assert floor_of[below] > floor, (room, below)
 
 
 def test_every_module_of_the_page_exists() -> None:
