@@ -11,7 +11,7 @@ export DAGSTER_DISABLE_TELEMETRY := 1
 .PHONY: help setup demo dev test test-slow test-all test-s3 test-containers lint format bench bench-large explorer screenshots lock clean
 
 help: ## List the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
 
 $(VENV)/runtime: requirements.lock pyproject.toml
 	@echo "Installing the pinned dependencies into $(VENV): one or two minutes, once"
