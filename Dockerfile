@@ -1,4 +1,4 @@
-# The product in one image, for every role: UI, daemon, code location, run, collector, VOD worker, command.
+# One image for every role: UI, daemon, code location, run, collector, VOD worker, command.
 ARG BASE=python:3.11-slim
 
 FROM ${BASE} AS build
@@ -10,14 +10,14 @@ RUN /opt/vieweratlas/bin/pip install --no-cache-dir --require-hashes -r requirem
 COPY pyproject.toml README.md LICENSE ./
 COPY vieweratlas_assets ./vieweratlas_assets
 RUN /opt/vieweratlas/bin/pip install --no-cache-dir --no-deps --no-build-isolation .
-# Only with a checksum: TwitchDownloaderCLI (MIT) of this architecture, for VIEWERATLAS_VOD__CHAT_SOURCE=twitchdownloader.
+# Optional, with a checksum: TwitchDownloaderCLI (MIT) for VIEWERATLAS_VOD__CHAT_SOURCE=twitchdownloader.
 ARG TWITCHDOWNLOADER_URL=
 ARG TWITCHDOWNLOADER_SHA256=
 COPY deploy/fetch_twitchdownloader.py ./
 RUN python3 fetch_twitchdownloader.py /opt/vieweratlas/bin "${TWITCHDOWNLOADER_URL}" "${TWITCHDOWNLOADER_SHA256}"
 
 FROM ${BASE}
-# A file system in memory takes over the mode of the folder that it lies on.
+# A tmpfs that is mounted on a folder takes the mode of the folder.
 RUN useradd --uid 1000 --create-home atlas \
  && install -d -m 1777 /lake /dagster
 COPY --from=build /opt/vieweratlas /opt/vieweratlas
@@ -30,7 +30,7 @@ COPY --chmod=755 deploy/answers.sh /usr/local/bin/answers
 
 USER atlas
 WORKDIR /home/atlas
-# Whatever is written goes to these places: the rest may be mounted read-only.
+# All writes go to these folders: the rest may be mounted read-only.
 VOLUME ["/lake", "/dagster", "/tmp"]
 ENV PATH=/opt/vieweratlas/bin:$PATH \
     PYTHONUNBUFFERED=1 \
@@ -38,7 +38,7 @@ ENV PATH=/opt/vieweratlas/bin:$PATH \
     HOME=/dagster \
     DAGSTER_HOME=/dagster \
     NUMBA_CACHE_DIR=/dagster/numba \
-    # TwitchDownloaderCLI is .NET, which else wants a library of the system.
+    # TwitchDownloaderCLI is .NET, which otherwise needs a system library.
     DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1 \
     VIEWERATLAS_ROOT=/lake \
     VIEWERATLAS_STORAGE__OUTPUT_DIR=

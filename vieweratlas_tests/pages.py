@@ -1,4 +1,4 @@
-"""The code of the documentation, so that tests run what readers read."""
+"""The code blocks of the documentation, so that tests run what readers read."""
 
 import re
 from pathlib import Path

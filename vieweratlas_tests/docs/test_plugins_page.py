@@ -1,4 +1,4 @@
-"""The worked examples of docs/plugins.md, run as a reader would: by settings file and as an installed package."""
+"""The examples of docs/plugins.md, run as a reader runs them: by settings file and as an installed package."""
 
 import json
 import os
@@ -6,10 +6,11 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
-import yaml
+import yaml  # type: ignore[import-untyped]
 
 from vieweratlas_assets.domain import lake
 from vieweratlas_assets.domain.communities.detection import weighted_graph
@@ -27,7 +28,7 @@ DEMO = ("demo", "--channels", "72", "--viewers", "2000", "--days", "2")
 
 @pytest.fixture
 def command(tmp_path: Path) -> Command:
-    """The command in a folder with the modules of the page and its settings file."""
+    """The command, in a folder with the modules and the settings file of the page."""
     write_modules("plugins.md", tmp_path)
     [settings] = blocks("plugins.md", "yaml")
     (tmp_path / "atlas.yaml").write_text(settings)
@@ -35,13 +36,13 @@ def command(tmp_path: Path) -> Command:
 
 
 def with_modules(command: Command, **settings: str) -> dict[str, str]:
-    """Variables under which the modules of the page are importable."""
+    """Environment variables that make the modules of the page importable."""
     path = os.pathsep.join([str(command.folder), *filter(None, [os.environ.get("PYTHONPATH")])])
     return {"PYTHONPATH": path, **SMALL, **settings}
 
 
 def install(folder: Path) -> None:
-    """Leave the page's package in a folder as pip would."""
+    """Install the page's package into a folder, as pip does."""
     [text] = blocks("plugins.md", "toml")
     groups = tomllib.loads(text)["project"]["entry-points"]
     lines = [
@@ -59,7 +60,7 @@ def test_both_ways_of_the_page_name_the_same_plugins() -> None:
     assert named == yaml.safe_load(settings)["plugins"]
 
 
-def test_the_page_s_store_passes_the_page_s_check(command: Command) -> None:
+def test_the_store_of_the_page_passes_check_store(command: Command) -> None:
     ran = subprocess.run(
         [sys.executable, "check_my_lake.py"],
         cwd=command.folder,
@@ -71,16 +72,16 @@ def test_the_page_s_store_passes_the_page_s_check(command: Command) -> None:
     assert (ran.returncode, ran.stderr) == (0, "")
 
 
-def test_the_page_s_label_propagation_finds_what_is_planted(command: Command) -> None:
-    made: dict = {}
-    exec((command.folder / "my_atlas/propagation.py").read_text(), made)
+def test_the_label_propagation_of_the_page_finds_planted_groups(command: Command) -> None:
+    module: dict[str, Any] = {}
+    exec((command.folder / "my_atlas/propagation.py").read_text(), module)
     inside = [(f"{group}{one}", f"{group}{two}", 9) for group in "abc" for two in range(6) for one in range(two)]
     across = [("a0", "b0", 1), ("b1", "c0", 1)]
     edges = pl.DataFrame([*inside, *across], schema=["channel_a", "channel_b", "shared_viewers"], orient="row")
     graph = weighted_graph(edges, "shared_viewers")
     for seed in range(3):
-        labels = made["propagate"](graph, resolution=1.0, seed=seed).tolist()
-        assert labels == made["propagate"](graph, resolution=1.0, seed=seed).tolist()
+        labels = module["propagate"](graph, resolution=1.0, seed=seed).tolist()
+        assert labels == module["propagate"](graph, resolution=1.0, seed=seed).tolist()
         assert len({labels[n] for n in (0, 6, 12)}) == 3
         assert labels == [labels[6 * (n // 6)] for n in range(18)]
 
@@ -89,14 +90,16 @@ def test_the_page_s_label_propagation_finds_what_is_planted(command: Command) ->
 def test_a_detector_and_a_visualizer_by_settings_file(command: Command) -> None:
     put_live(LocalStore(command.root), DAY, two_groups())
 
-    printed = command.run("analyze", "atlas.yaml", "--date", str(DAY), **with_modules(command))
+    printed = command.run("analyze", "atlas.yaml", "--date", str(DAY), fails=False, **with_modules(command))
 
     sealed = SealedPartitions(LocalStore(command.root))
     record = sealed.record("communities", DAY)
+    assert record is not None, printed
     assert record.facts["settings"]["algorithm"] == "greedy", printed
-    found = sealed.table(record, COMMUNITIES)
-    assert found.rows() == [("a1", 0), ("a2", 0), ("a3", 0), ("b1", 1), ("b2", 1), ("b3", 1)]
+    communities = sealed.table(record, COMMUNITIES)
+    assert communities.rows() == [("a1", 0), ("a2", 0), ("a3", 0), ("b1", 1), ("b2", 1), ("b3", 1)]
     drawn = sealed.record("atlas_sizes", DAY)
+    assert drawn is not None
     [key] = drawn.files
     assert key == f"atlas/date={DAY}/sizes.svg"
     svg = sealed.file(drawn, key)
@@ -108,27 +111,28 @@ def test_a_detector_and_a_visualizer_by_settings_file(command: Command) -> None:
 
 @pytest.mark.slow
 @pytest.mark.long
-def test_a_demo_on_the_page_s_store_is_the_demo_in_a_folder(command: Command) -> None:
+def test_a_demo_on_the_store_of_the_page_equals_the_demo_in_a_folder(command: Command) -> None:
     install(command.folder)
     named = with_modules(command, VIEWERATLAS_ANALYSIS__ALGORITHM="greedy")
     other = f"sqlite://{command.folder}/lake.db"
-    command.run(*DEMO, "--root", other, DAGSTER_HOME=str(command.folder / "other_home"), **named)
-    made: dict = {}
-    exec((command.folder / "my_atlas/sqlite_lake.py").read_text(), made)
-    in_folder, in_sqlite = LocalStore(command.root), made["SqliteLake"](other)
-    # No two demos collect quite the same: this one goes on from what the other has collected.
+    home = str(command.folder / "other_home")
+    command.run(*DEMO, "--root", other, fails=False, DAGSTER_HOME=home, **named)
+    module: dict[str, Any] = {}
+    exec((command.folder / "my_atlas/sqlite_lake.py").read_text(), module)
+    in_folder, in_sqlite = LocalStore(command.root), module["SqliteLake"](other)
+    # No two demos collect exactly the same: this one continues from what the other has collected.
     for collected in ("raw/", "sandbox/", lake.VOD_PRESENCE, lake.VOD_CATALOG, lake.CHANNEL_ROSTER):
         for key in in_sqlite.list_files(collected):
             in_folder.upload_bytes(key, in_sqlite.download_bytes(key))
 
-    command.run(*DEMO, "--root", str(command.root), **named)
+    command.run(*DEMO, "--root", str(command.root), fails=False, **named)
 
     keys = in_folder.list_files()
     assert in_sqlite.list_files() == keys
     assert len(keys) > 60
     assert sum(key.endswith("/sizes.svg") for key in keys) == 3
     differing = [key for key in keys if in_folder.download_bytes(key) != in_sqlite.download_bytes(key)]
-    # What these were made of tells the versions of files, and those are the store's own.
+    # These name the versions of the files that they were built from, and each store has its own versions.
     assert {key.rpartition("/")[2] for key in differing} == {"_channel_audience.json", "_live_presence.json"}
     for key in differing:
         one, two = in_folder.download_json(key), in_sqlite.download_json(key)
@@ -153,19 +157,19 @@ def test_an_installed_package_shows_in_the_asset_graph(command: Command) -> None
     description, group, parents, jobs = json.loads(ran.stdout.splitlines()[-1])
     assert (description, group) == ("The channels of each community, as bars.", "atlas")
     assert parents == ["atlas_layout", "communities", "community_history", "community_tags", "overlap_graph"]
-    assert jobs == ["atlas", "daily_atlas", "overlap_and_atlas"]
+    assert jobs == ["overlap_and_atlas", "atlas", "daily_atlas"]
 
 
 def test_help_imports_no_plugin(command: Command) -> None:
     (command.folder / "loud.py").write_text("raise SystemExit('imported')\n")
     leave_package(command.folder, "loud", "[vieweratlas.visualizers]\nother = loud:draw\n")
     named = with_modules(command, VIEWERATLAS_PLUGINS__VISUALIZERS='{"loud": "loud:draw"}')
-    assert "analyze" in command.run("--help", **named)
-    assert "CONFIG" in command.run("analyze", "--help", **named)
+    assert "analyze" in command.run("--help", fails=False, **named)
+    assert "CONFIG" in command.run("analyze", "--help", fails=False, **named)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "named", "told"),
+    ("arguments", "named", "message"),
     [
         (["analyze"], {"VISUALIZERS": '{"mine": "gone:draw"}'}, "plugins.visualizers.mine = gone:draw cannot be"),
         (
@@ -180,15 +184,17 @@ def test_help_imports_no_plugin(command: Command) -> None:
         ),
     ],
 )
-def test_a_bad_plugin_is_one_clear_line(command: Command, arguments, named, told) -> None:
+def test_a_bad_plugin_is_one_clear_line(
+    command: Command, arguments: list[str], named: dict[str, str], message: str
+) -> None:
     install(command.folder)
     variables = {f"VIEWERATLAS_PLUGINS__{kind}": text for kind, text in named.items()}
     printed = command.run(*arguments, fails=True, **with_modules(command, COLUMNS="500", **variables))
-    assert told in printed
+    assert message in printed
     assert "Traceback" not in printed
 
 
-def test_a_detector_that_answers_nonsense_fails_its_day_by_name(command: Command) -> None:
+def test_a_detector_that_returns_nonsense_fails_its_day_and_is_named(command: Command) -> None:
     put_live(LocalStore(command.root), DAY, two_groups())
     (command.folder / "nonsense.py").write_text("def detect_communities(graph):\n    return {'a1': 0}, 0.5\n")
     named = {"VIEWERATLAS_PLUGINS__COMMUNITY_DETECTORS": '{"mine": "nonsense:detect_communities"}', "COLUMNS": "500"}
