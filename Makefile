@@ -64,8 +64,21 @@ bench: $(VENV)/dev ## Compare the engine and the detectors with others (15 minut
 bench-large: $(VENV)/dev ## Compare them at 10,000 channels (one hour, 15 GB of memory, 2 GB of disk)
 	$(BIN)/python -m benchmarks.run large
 
-explorer: ## Build the explorer's script from its TypeScript (needs npm)
-	cd vieweratlas_assets/web && npm ci --ignore-scripts --no-audit --no-fund && npm run build
+WEB := vieweratlas_assets/web
+.PHONY: lint-web test-web
+
+$(WEB)/node_modules: $(WEB)/package-lock.json
+	cd $(WEB) && npm ci --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+explorer: $(WEB)/node_modules ## Rebuild the explorer's script from its TypeScript (needs npm)
+	cd $(WEB) && npm run build
+
+lint-web: $(WEB)/node_modules ## Check types and style of the explorer's TypeScript (needs npm)
+	cd $(WEB) && npm run check && npm run lint
+
+test-web: $(WEB)/node_modules ## Run the unit tests of the explorer's TypeScript (needs npm)
+	cd $(WEB) && npm test
 
 screenshots: $(VENV)/dev ## Take the pictures of the docs from the demo (needs Debian's chromium)
 	PYTHONPATH=. $(BIN)/python docs/screenshots.py $(DEMO) $(DAGSTER_HOME)

@@ -1,4 +1,4 @@
-// Bundles src/main.ts into explorer.js, with the licences of what it holds: `npm ci --ignore-scripts && npm run build`.
+// Bundles src/main.ts into explorer.js, with the licenses of its libraries: `npm ci --ignore-scripts && npm run build`.
 import { build } from "esbuild";
 
 await build({

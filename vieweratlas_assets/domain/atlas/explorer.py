@@ -62,4 +62,4 @@ def _page(title: str, description: str, data: str, *, connections: str) -> str:
 
 
 def _variables(theme: Theme) -> str:
-    return f"--paper: {theme.paper}; --ink: {theme.ink}; --dim: {theme.dim}; --grey: {theme.grey};"
+    return f"--paper: {theme.paper}; --ink: {theme.ink}; --dim: {theme.dim}; --gray: {theme.grey};"

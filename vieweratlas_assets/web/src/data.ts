@@ -1,4 +1,9 @@
-// The atlas of a day. What the head and each column mean is written in domain/atlas/day_data.py.
+// One day of the atlas. domain/atlas/day_data.py documents the head and the columns.
+
+import { defined } from "./defined";
+
+/** Hex, on dark and on light paper. */
+export type Colors = [dark: string, light: string];
 
 export interface Community {
   id: number;
@@ -7,17 +12,17 @@ export interface Community {
   channels: number;
   viewers: number | null;
   since: string;
-  /** Hex, on dark and on light paper. */
-  colours: [string, string];
-  /** x, y and the room around it; null where it has no land. */
-  anchor: [number, number, number] | null;
-  /** Closed borders, x and y in turn. */
+  /** Stored days spell this key so. */
+  colours: Colors;
+  /** x, y and the free radius around them; null without a country. */
+  anchor: [x: number, y: number, room: number] | null;
+  /** Closed borders: x and y alternate. */
   rings: number[][];
 }
 
 type Part = [name: string | null, share: number];
 
-/** What changed since an earlier day; communities of the day by id, those of the earlier day by name. */
+/** What changed since an earlier day. Communities of this day by id, those of the earlier day by name. */
 export interface Changes {
   since: string;
   born: number[];
@@ -34,22 +39,25 @@ export interface Head {
   date: string;
   counts: string;
   note: string;
+  /** Logins. */
   channels: string[];
-  /** As channels write them; "" where that is the login. */
+  /** Display names; "" where it is the login. */
   names: string[];
   changes: Changes | null;
   games: string[];
   languages: string[];
   communities: Community[];
-  /** Of lands and channels: left, low, right, high. */
-  box: [number, number, number, number];
+  /** Around all countries and channels. */
+  box: [left: number, bottom: number, right: number, top: number];
   columns: [name: string, type: ColumnType, offset: number, length: number][];
 }
 
-type ColumnType = "f4" | "u1" | "u2" | "u4" | "i2";
-type Column = Float32Array | Uint8Array | Uint16Array | Uint32Array | Int16Array;
+const ARRAY_TYPES = { f4: Float32Array, u1: Uint8Array, u2: Uint16Array, u4: Uint32Array, i2: Int16Array };
 
-/** Stands for "none" or "not known" in columns of whole numbers. */
+export type ColumnType = keyof typeof ARRAY_TYPES;
+export type Column = InstanceType<(typeof ARRAY_TYPES)[ColumnType]>;
+
+/** Means "none" or "unknown" in columns of integers. */
 export const NONE = { u2: 0xffff, u4: 0xffffffff, i2: -0x8000 };
 
 /** The earlier rank of a channel that was not on the map. */
@@ -63,149 +71,208 @@ export class Atlas {
   readonly community: Column;
   readonly game: Column;
   readonly language: Column;
+  /** The two channels of each link. */
   readonly a: Column;
   readonly b: Column;
   readonly shared: Column;
-  private readonly viewersThen: Column;
-  private readonly rankThen: Column;
-  private readonly tenthsOfScore: Column;
-  private readonly strength: Column;
   readonly drawn: Column;
-  /** Channels by viewers, the largest first; and the place of each in that order. */
+  /** Channels by viewers, the largest first, and the position of each channel in that order. */
   readonly ranked: Uint32Array;
   readonly rank: Uint32Array;
-  private readonly starts: Uint32Array;
-  private readonly edges: Uint32Array;
-  private readonly places: Map<string, number>;
+  private readonly viewersBefore: Column;
+  private readonly rankBefore: Column;
+  private readonly scoreTenths: Column;
+  private readonly strength: Column;
+  private readonly links: Links;
+  private readonly channelByLogin: Map<string, number>;
 
   constructor(
     readonly head: Head,
     columns: Record<string, Column>,
   ) {
-    this.x = columns.x;
-    this.y = columns.y;
-    this.radius = columns.radius;
-    this.viewers = columns.viewers;
-    this.community = columns.community;
-    this.game = columns.game;
-    this.language = columns.language;
-    this.a = columns.a;
-    this.b = columns.b;
-    this.shared = columns.shared;
-    this.viewersThen = columns.viewers_before;
-    this.rankThen = columns.rank_before;
-    this.tenthsOfScore = columns.score;
-    this.strength = columns.strength;
-    this.drawn = columns.drawn;
-    const count = this.size;
-    this.starts = new Uint32Array(count + 1);
-    for (const end of [this.a, this.b]) for (const channel of end) this.starts[channel + 1]++;
-    for (let at = 0; at < count; at++) this.starts[at + 1] += this.starts[at];
-    const next = this.starts.slice();
-    this.edges = new Uint32Array(2 * this.a.length);
-    for (let edge = 0; edge < this.a.length; edge++) {
-      this.edges[next[this.a[edge]]++] = edge;
-      this.edges[next[this.b[edge]]++] = edge;
-    }
-    const known = (channel: number) => this.viewersOf(channel) ?? -1;
-    this.ranked = Uint32Array.from({ length: count }, (_, at) => at).sort((p, q) => known(q) - known(p) || p - q);
-    this.rank = new Uint32Array(count);
-    this.ranked.forEach((channel, at) => (this.rank[channel] = at));
-    this.places = new Map(head.channels.map((login, at) => [login, at]));
+    const column = (name: string): Column => {
+      const values = columns[name];
+      if (!values) throw new Error(`the day ${head.date} has no column ${name}`);
+      return values;
+    };
+    this.x = column("x");
+    this.y = column("y");
+    this.radius = column("radius");
+    this.viewers = column("viewers");
+    this.community = column("community");
+    this.game = column("game");
+    this.language = column("language");
+    this.a = column("a");
+    this.b = column("b");
+    this.shared = column("shared");
+    this.drawn = column("drawn");
+    this.viewersBefore = column("viewers_before");
+    this.rankBefore = column("rank_before");
+    this.scoreTenths = column("score");
+    this.strength = column("strength");
+    this.links = linksByChannel(this.size, this.a, this.b);
+    const viewers = (channel: number) => this.viewersOf(channel) ?? -1;
+    this.ranked = Uint32Array.from({ length: this.size }, (_, channel) => channel).sort(
+      (p, q) => viewers(q) - viewers(p) || p - q,
+    );
+    this.rank = new Uint32Array(this.size);
+    for (const [position, channel] of this.ranked.entries()) this.rank[channel] = position;
+    this.channelByLogin = new Map(head.channels.map((login, channel) => [login, channel]));
   }
 
   get size(): number {
     return this.head.channels.length;
   }
 
-  /** As the channel writes it. */
+  loginOf(channel: number): string {
+    return defined(this.head.channels[channel]);
+  }
+
+  /** The display name. */
   nameOf(channel: number): string {
-    return this.head.names[channel] || this.head.channels[channel];
+    return defined(this.head.names[channel]) || this.loginOf(channel);
   }
 
   /** The channel with this login; null where it is not on the day's map. */
   channelOf(login: string): number | null {
-    return this.places.get(login) ?? null;
+    return this.channelByLogin.get(login) ?? null;
   }
 
-  /** Whether it was not on the map of the earlier day, as far as there was one. */
+  gameOf(channel: number): string | null {
+    const game = known(this.game[channel], NONE.u2);
+    return game === null ? null : defined(this.head.games[game]);
+  }
+
+  languageOf(channel: number): string | null {
+    const language = known(this.language[channel], NONE.u2);
+    return language === null ? null : defined(this.head.languages[language]);
+  }
+
+  rankOf(channel: number): number {
+    return defined(this.rank[channel]) + 1;
+  }
+
+  /** Whether the earlier day's map did not have the channel; false where there is no earlier day. */
   isNew(channel: number): boolean {
-    return this.rankThen[channel] === NEW;
+    return this.rankBefore[channel] === NEW;
   }
 
-  /** Places won since the earlier day; null where that is not known. */
+  /** Ranks gained since the earlier day; null where that is unknown. */
   rise(channel: number): number | null {
-    const then = this.rankThen[channel];
-    if (then === NEW || then === NONE.u4 || this.viewersOf(channel) === null) return null;
-    return then - (this.rank[channel] + 1);
+    const before = known(this.rankBefore[channel], NONE.u4);
+    if (before === null || before === NEW || this.viewersOf(channel) === null) return null;
+    return before - this.rankOf(channel);
   }
 
-  /** Viewers won since the earlier day; null where that is not known. */
+  /** Viewers gained since the earlier day; null where that is unknown. */
   gain(channel: number): number | null {
     const now = this.viewersOf(channel);
-    const then = this.viewersThen[channel];
-    return now === null || then === NONE.u4 ? null : now - then;
+    const before = known(this.viewersBefore[channel], NONE.u4);
+    return now === null || before === null ? null : now - before;
   }
 
+  /** The index of the community with this id; null where the day has none. */
   communityWithId(id: number): number | null {
-    const at = this.head.communities.findIndex((each) => each.id === id);
-    return at < 0 ? null : at;
+    const index = this.head.communities.findIndex((community) => community.id === id);
+    return index < 0 ? null : index;
+  }
+
+  /** The community at an index. */
+  communityAt(index: number): Community {
+    return defined(this.head.communities[index]);
+  }
+
+  /** The index of a channel's community; null for unclustered channels. */
+  communityOf(channel: number): number | null {
+    return known(this.community[channel], NONE.u2);
   }
 
   viewersOf(channel: number): number | null {
-    return this.viewers[channel] === NONE.u4 ? null : this.viewers[channel];
-  }
-
-  communityOf(channel: number): number | null {
-    return this.community[channel] === NONE.u2 ? null : this.community[channel];
+    return known(this.viewers[channel], NONE.u4);
   }
 
   sharedOf(edge: number): number | null {
-    return this.shared[edge] === NONE.u4 ? null : this.shared[edge];
+    return known(this.shared[edge], NONE.u4);
   }
 
   /** The size-corrected score of a link. */
   scoreOf(edge: number): number | null {
-    return this.tenthsOfScore[edge] === NONE.i2 ? null : this.tenthsOfScore[edge] / 10;
+    const tenths = known(this.scoreTenths[edge], NONE.i2);
+    return tenths === null ? null : tenths / 10;
   }
 
-  /** The root of a link's strength, 0 to 1. */
+  /** The square root of a link's strength, 0 to 1. */
   strengthOf(edge: number): number {
-    return this.strength[edge] / 255;
+    return defined(this.strength[edge]) / 255;
   }
 
+  /** The other end of a channel's link. */
   other(edge: number, channel: number): number {
-    return this.a[edge] === channel ? this.b[edge] : this.a[edge];
+    const a = defined(this.a[edge]);
+    return a === channel ? defined(this.b[edge]) : a;
   }
 
   edgesOf(channel: number): Uint32Array {
-    return this.edges.subarray(this.starts[channel], this.starts[channel + 1]);
+    const { starts, edges } = this.links;
+    return edges.subarray(defined(starts[channel]), defined(starts[channel + 1]));
   }
 
-  /** Viewers that two channels share; 0 where no link joins them. */
+  /** Viewers that two channels share; 0 without a link between them. */
   sharedBy(one: number, other: number): number | null {
     const edge = this.edgesOf(one).find((each) => this.other(each, one) === other);
     return edge === undefined ? 0 : this.sharedOf(edge);
   }
 
-  /** The links of a channel, those with the most shared viewers first; where these are unknown, the strongest. */
+  /** The links of a channel by shared viewers, the largest first; where these are unknown, by strength. */
   rankedEdges(channel: number): number[] {
     const shared = (edge: number) => this.sharedOf(edge) ?? -1;
     return [...this.edgesOf(channel)].sort(
-      (p, q) => shared(q) - shared(p) || this.strength[q] - this.strength[p] || p - q,
+      (p, q) => shared(q) - shared(p) || this.strengthOf(q) - this.strengthOf(p) || p - q,
     );
   }
 }
 
-/** Read a day as day_data.py packs it. */
+/** The links of channel c are edges[starts[c]] to edges[starts[c + 1] - 1]. */
+interface Links {
+  starts: Uint32Array;
+  edges: Uint32Array;
+}
+
+function linksByChannel(channels: number, a: Column, b: Column): Links {
+  const starts = new Uint32Array(channels + 1);
+  for (const ends of [a, b]) for (const channel of ends) increment(starts, channel + 1);
+  for (let channel = 0; channel < channels; channel++) {
+    starts[channel + 1] = defined(starts[channel + 1]) + defined(starts[channel]);
+  }
+  const next = starts.slice();
+  const edges = new Uint32Array(2 * a.length);
+  for (let edge = 0; edge < a.length; edge++) {
+    edges[increment(next, defined(a[edge]))] = edge;
+    edges[increment(next, defined(b[edge]))] = edge;
+  }
+  return { starts, edges };
+}
+
+/** Add one to a counter and return its previous value. */
+export function increment(counters: Uint32Array, index: number): number {
+  const previous = defined(counters[index]);
+  counters[index] = previous + 1;
+  return previous;
+}
+
+function known(value: number | undefined, none: number): number | null {
+  const stored = defined(value);
+  return stored === none ? null : stored;
+}
+
+/** Read a day that day_data.py packed. */
 export async function readAtlas(packed: Uint8Array<ArrayBuffer>): Promise<Atlas> {
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
   const buffer = await new Response(stream).arrayBuffer();
   const length = new DataView(buffer).getUint32(0, true);
-  const head: Head = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
-  const kinds = { f4: Float32Array, u1: Uint8Array, u2: Uint16Array, u4: Uint32Array, i2: Int16Array };
+  const head = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length))) as Head;
   const columns = Object.fromEntries(
-    head.columns.map(([name, type, offset, count]) => [name, new kinds[type](buffer, offset, count)]),
+    head.columns.map(([name, type, offset, count]) => [name, new ARRAY_TYPES[type](buffer, offset, count)]),
   );
   return new Atlas(head, columns);
 }

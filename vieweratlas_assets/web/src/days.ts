@@ -1,8 +1,8 @@
-// The days that there are: inside the page, or on a site beside it. docs/site.md tells what a site holds.
+// The available days: inside the page, or next to it on a site. docs/site.md describes the files of a site.
 
 import { type Atlas, readAtlas } from "./data";
 
-/** How a channel and its largest overlaps went; null: not on the map of that day. */
+/** A channel and its largest overlaps over the days; null on days whose map lacks the channel. */
 export interface Trend {
   days: string[];
   viewers: (number | null)[];
@@ -12,14 +12,14 @@ export interface Trend {
 export interface Days {
   /** The oldest first. */
   readonly dates: string[];
-  /** Read a day; null where it is not there. */
+  /** Read a day; null where it is not available. */
   load(date: string): Promise<Atlas | null>;
-  /** Null where nothing is known of the channel; a site knows those of its newest day. */
+  /** Null for unknown channels; a site knows the channels of its newest day. */
   trend(login: string): Promise<Trend | null>;
 }
 
 const TREND_OVERLAPS = 5;
-const MOST_KEPT = 10;
+const MAX_CACHED = 10;
 
 export async function findDays(): Promise<Days> {
   const blocks = [...document.querySelectorAll<HTMLScriptElement>("script.day")];
@@ -30,7 +30,7 @@ class DaysInPage implements Days {
   private constructor(private readonly atlases: Map<string, Atlas>) {}
 
   static async read(blocks: HTMLScriptElement[]): Promise<DaysInPage> {
-    const atlases = await Promise.all(blocks.map((block) => readAtlas(unpacked(block.textContent!))));
+    const atlases = await Promise.all(blocks.map((block) => readAtlas(fromBase64(block.text))));
     for (const block of blocks) block.remove();
     const sorted = atlases.sort((p, q) => (p.head.date < q.head.date ? -1 : 1));
     return new DaysInPage(new Map(sorted.map((atlas) => [atlas.head.date, atlas])));
@@ -47,22 +47,24 @@ class DaysInPage implements Days {
   trend(login: string): Promise<Trend | null> {
     const days = [...this.atlases.values()];
     const last = days.findLast((atlas) => atlas.channelOf(login) !== null);
-    if (!last) return Promise.resolve(null);
-    const at = (atlas: Atlas) => atlas.channelOf(login);
-    const channel = at(last)!;
-    const others = last.rankedEdges(channel).slice(0, TREND_OVERLAPS);
-    const of = <Value>(tell: (atlas: Atlas, channel: number) => Value) =>
-      days.map((atlas) => (at(atlas) === null ? null : tell(atlas, at(atlas)!)));
+    const channel = last?.channelOf(login) ?? null;
+    if (!last || channel === null) return Promise.resolve(null);
+    const perDay = (value: (atlas: Atlas, channel: number) => number | null) =>
+      days.map((atlas) => {
+        const own = atlas.channelOf(login);
+        return own === null ? null : value(atlas, own);
+      });
+    const overlaps = last.rankedEdges(channel).slice(0, TREND_OVERLAPS);
     return Promise.resolve({
       days: this.dates,
-      viewers: of((atlas, own) => atlas.viewersOf(own)),
-      overlaps: others.map((edge) => {
-        const other = last.head.channels[last.other(edge, channel)];
-        const shared = (atlas: Atlas, own: number) => {
-          const there = atlas.channelOf(other);
-          return there === null ? null : atlas.sharedBy(own, there);
-        };
-        return { channel: other, shared: of(shared) };
+      viewers: perDay((atlas, own) => atlas.viewersOf(own)),
+      overlaps: overlaps.map((edge) => {
+        const login = last.loginOf(last.other(edge, channel));
+        const shared = perDay((atlas, own) => {
+          const other = atlas.channelOf(login);
+          return other === null ? null : atlas.sharedBy(own, other);
+        });
+        return { channel: login, shared };
       }),
     });
   }
@@ -73,12 +75,13 @@ interface Manifest {
 }
 
 class DaysOfSite implements Days {
-  private readonly loaded = new Map<string, Promise<Atlas | null>>();
+  /** The days that were used last, the oldest use first. */
+  private readonly cache = new Map<string, Promise<Atlas | null>>();
 
   private constructor(private manifest: Manifest) {}
 
   static async read(): Promise<DaysOfSite> {
-    return new DaysOfSite(await (await fetched("manifest.json")).json());
+    return new DaysOfSite(await fetchManifest());
   }
 
   get dates(): string[] {
@@ -86,53 +89,55 @@ class DaysOfSite implements Days {
   }
 
   load(date: string): Promise<Atlas | null> {
-    const found = this.loaded.get(date) ?? this.read(date);
-    this.loaded.delete(date);
-    this.loaded.set(date, found);
-    // The days that were looked at last.
-    for (const old of [...this.loaded.keys()].slice(0, -MOST_KEPT)) this.loaded.delete(old);
-    found.then(
-      (atlas) => atlas ?? this.loaded.delete(date),
-      () => this.loaded.delete(date),
+    const atlas = this.cache.get(date) ?? this.read(date);
+    this.cache.delete(date);
+    this.cache.set(date, atlas);
+    for (const old of [...this.cache.keys()].slice(0, -MAX_CACHED)) this.cache.delete(old);
+    // A day that is missing or fails is requested again next time.
+    void atlas.then(
+      (loaded) => loaded ?? this.cache.delete(date),
+      () => this.cache.delete(date),
     );
-    return found;
+    return atlas;
   }
 
   async trend(login: string): Promise<Trend | null> {
-    // The file's own name is escaped.
+    // The name of the file is percent-encoded, and its address encodes that again.
     const response = await fetch(`channels/${encodeURIComponent(fileName(login))}.json`);
-    return response.ok ? (await response.json()).trend : null;
+    return response.ok ? ((await response.json()) as { trend: Trend }).trend : null;
   }
 
   private async read(date: string): Promise<Atlas | null> {
-    const response = await this.ask(date);
+    const response = await this.fetchDay(date);
     return response?.ok ? readAtlas(new Uint8Array(await response.arrayBuffer())) : null;
   }
 
-  /** A day that was made anew has another file: where one is gone, the manifest tells which. */
-  private async ask(date: string): Promise<Response | null> {
+  /** A rebuilt day has another file: where the known one is gone, a new manifest names it. */
+  private async fetchDay(date: string): Promise<Response | null> {
     const file = () => this.manifest.days.find((day) => day.date === date)?.bin;
-    const known = file();
-    if (known === undefined) return null;
-    const response = await fetch(known);
+    const before = file();
+    if (before === undefined) return null;
+    const response = await fetch(before);
     if (response.ok) return response;
-    this.manifest = await (await fetched("manifest.json", { cache: "reload" })).json();
+    this.manifest = await fetchManifest({ cache: "reload" });
     const now = file();
-    return now === undefined || now === known ? response : fetch(now);
+    return now === undefined || now === before ? response : fetch(now);
   }
 }
 
-async function fetched(file: string, options: RequestInit = {}): Promise<Response> {
+async function fetchManifest(options: RequestInit = {}): Promise<Manifest> {
+  const file = "manifest.json";
   const response = await fetch(file, options);
   if (!response.ok) throw new Error(`${file}: ${response.status}`);
-  return response;
+  return (await response.json()) as Manifest;
 }
 
-/** As Python's quote(login, safe="") writes it. */
+/** Encodes a login as Python's quote(login, safe="") does. */
 function fileName(login: string): string {
-  return encodeURIComponent(login).replace(/[!'()*]/g, (letter) => `%${letter.charCodeAt(0).toString(16).toUpperCase()}`);
+  const encoded = encodeURIComponent(login);
+  return encoded.replace(/[!'()*]/g, (letter) => `%${letter.charCodeAt(0).toString(16).toUpperCase()}`);
 }
 
-function unpacked(text: string): Uint8Array<ArrayBuffer> {
+function fromBase64(text: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(atob(text.trim()), (letter) => letter.charCodeAt(0));
 }

@@ -1,32 +1,36 @@
-// The communities by size, and filters by game and language.
+// The list of communities by size, and filters by game and language.
 
+import { increment } from "./data";
+import { defined } from "./defined";
+import { byId, bySelector, element } from "./dom";
 import type { State } from "./state";
-import { byId, element } from "./text";
 import type { Theme } from "./theme";
 
+type Filter = "game" | "language";
+
+interface Entry {
+  button: HTMLButtonElement;
+  swatch: HTMLElement;
+}
+
 export function buildLegend(state: State, theme: Theme, onCommunity: (community: number) => void): void {
-  let buttons: HTMLButtonElement[] = [];
+  let entries: Entry[] = [];
   const show = () => {
-    buttons.forEach((button, at) => {
-      const swatch = button.firstElementChild as HTMLElement;
-      swatch.style.background = theme.colour(state.atlas.head.communities[at].colours);
-      button.setAttribute("aria-pressed", String(state.community === at));
-    });
+    for (const [index, { button, swatch }] of entries.entries()) {
+      swatch.style.background = theme.color(state.atlas.communityAt(index).colours);
+      button.setAttribute("aria-pressed", String(state.community === index));
+    }
   };
   const build = () => {
-    const focused = buttons.findIndex((button) => button === document.activeElement);
-    buttons = listCommunities(state, onCommunity);
+    const focused = entries.findIndex(({ button }) => button === document.activeElement);
+    entries = listCommunities(state, onCommunity);
     fillFilter("game", state, state.atlas.head.games);
     fillFilter("language", state, state.atlas.head.languages);
-    // Communities keep their order from day to day, but for a few.
-    if (focused >= 0) buttons[Math.min(focused, buttons.length - 1)]?.focus();
+    // Most communities keep their position from day to day.
+    if (focused >= 0) entries[Math.min(focused, entries.length - 1)]?.button.focus();
   };
-  for (const filter of ["game", "language"] as const) {
-    const select = byId<HTMLSelectElement>(filter);
-    select.addEventListener("change", () =>
-      state.change({ [filter]: select.value ? Number(select.value) : null, selected: null }),
-    );
-  }
+  listenToFilter("game", state);
+  listenToFilter("language", state);
   build();
   state.onDay(build);
   state.onChange(show);
@@ -34,42 +38,55 @@ export function buildLegend(state: State, theme: Theme, onCommunity: (community:
   show();
 }
 
-function listCommunities(state: State, onCommunity: (community: number) => void): HTMLButtonElement[] {
-  const { atlas } = state;
-  const list = document.querySelector("#legend ol")!;
-  const buttons = atlas.head.communities.map((community, at) => {
+function listenToFilter(filter: Filter, state: State): void {
+  const select = byId(filter, HTMLSelectElement);
+  select.addEventListener("change", () => {
+    const value = select.value ? Number(select.value) : null;
+    state.change(filter === "game" ? { game: value, selected: null } : { language: value, selected: null });
+  });
+}
+
+function listCommunities(state: State, onCommunity: (community: number) => void): Entry[] {
+  const { communities } = state.atlas.head;
+  const entries = communities.map((community, index) => {
+    const swatch = element("i", { className: "swatch" });
     const button = element(
       "button",
       { type: "button" },
-      element("i", { className: "swatch" }),
+      swatch,
       element("span", { className: "name", textContent: community.name }),
       element("span", { className: "figures", textContent: String(community.channels) }),
     );
-    button.addEventListener("click", () => onCommunity(at));
-    return button;
+    button.addEventListener("click", () => onCommunity(index));
+    return { button, swatch };
   });
-  list.replaceChildren(...buttons.map((button) => element("li", {}, button)));
-  const clustered = atlas.head.communities.reduce((sum, community) => sum + community.channels, 0);
-  if (clustered < atlas.size) {
-    const figures = element("span", { className: "figures", textContent: String(atlas.size - clustered) });
-    const swatch = element("i", { className: "swatch grey" });
-    const name = element("span", { className: "name", textContent: "Unclustered" });
-    list.append(element("li", {}, element("div", { className: "row" }, swatch, name, figures)));
-  }
-  return buttons;
+  const items = entries.map(({ button }) => element("li", {}, button));
+  const clustered = communities.reduce((sum, community) => sum + community.channels, 0);
+  if (clustered < state.atlas.size) items.push(unclusteredItem(state.atlas.size - clustered));
+  bySelector("#legend ol").replaceChildren(...items);
+  return entries;
 }
 
-/** Choices with how many channels each has, the most frequent first. */
-function fillFilter(filter: "game" | "language", state: State, values: string[]): void {
-  const column = state.atlas[filter];
+function unclusteredItem(channels: number): HTMLLIElement {
+  const swatch = element("i", { className: "swatch gray" });
+  const name = element("span", { className: "name", textContent: "Unclustered" });
+  const figures = element("span", { className: "figures", textContent: String(channels) });
+  return element("li", {}, element("div", { className: "row" }, swatch, name, figures));
+}
+
+/** List the values with the number of channels of each, the most frequent first. */
+function fillFilter(filter: Filter, state: State, values: string[]): void {
   const counts = new Uint32Array(values.length);
-  for (let channel = 0; channel < column.length; channel++) if (column[channel] < values.length) counts[column[channel]]++;
-  const order = [...values.keys()].sort((p, q) => counts[q] - counts[p] || p - q);
-  const select = byId<HTMLSelectElement>(filter);
+  for (const value of state.atlas[filter]) if (value < values.length) increment(counts, value);
+  const options = values.map((name, value) => ({ name, value, count: defined(counts[value]) }));
+  options.sort((p, q) => q.count - p.count || p.value - q.value);
+  const select = byId(filter, HTMLSelectElement);
   select.replaceChildren(
     element("option", { value: "", textContent: "all" }),
-    ...order.map((value) => element("option", { value: String(value), textContent: `${values[value]} (${counts[value]})` })),
+    ...options.map(({ name, value, count }) =>
+      element("option", { value: String(value), textContent: `${name} (${count})` }),
+    ),
   );
   select.value = state[filter] === null ? "" : String(state[filter]);
-  select.parentElement!.hidden = !values.length;
+  for (const label of select.labels) label.hidden = !values.length;
 }

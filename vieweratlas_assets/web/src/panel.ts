@@ -1,17 +1,18 @@
-// What is known of the channel or community that somebody chose, or of what changed.
+// Details of the selected channel or community, or what changed.
 
 import { rankChange, sections, summary } from "./changes";
-import type { Atlas, Changes } from "./data";
+import type { Atlas, Changes, Colors } from "./data";
 import type { Days } from "./days";
+import { byId, element } from "./dom";
 import type { State } from "./state";
-import { byId, dayText, element, short, signed } from "./text";
+import { dayText, short, signed } from "./text";
 import type { Theme } from "./theme";
 import { trendLine } from "./trend";
 
-const MOST_ROWS = 60;
+const MAX_ROWS = 60;
 
-/** What the panel leads to. */
-export interface Leads {
+/** What clicks in the panel do. */
+export interface Actions {
   onChannel: (channel: number) => void;
   onCommunity: (community: number) => void;
   onClose: () => void;
@@ -20,7 +21,7 @@ export interface Leads {
 interface Row {
   name: string;
   figures: string;
-  /** Of the bar below, 0 to 1. */
+  /** Length of the bar below, 0 to 1. */
   length?: number;
   channel?: number;
   community?: number;
@@ -33,12 +34,12 @@ export class Panel {
     private readonly days: Days,
     private readonly state: State,
     private readonly theme: Theme,
-    private readonly leads: Leads,
+    private readonly actions: Actions,
   ) {
     let shown: string | null = null;
     const show = () => {
       const { selected, missing, community, showsChanges, atlas } = state;
-      const key = `${atlas.head.date} ${selected} ${missing} ${community} ${showsChanges} ${theme.isDark}`;
+      const key = JSON.stringify([atlas.head.date, selected, missing, community, showsChanges, theme.isDark]);
       if (key === shown) return;
       shown = key;
       this.show();
@@ -61,116 +62,150 @@ export class Panel {
     else if (community !== null) this.showCommunity(community);
     else if (showsChanges && changes) this.showChanges(changes);
     this.panel.hidden = !this.panel.childElementCount;
-    // What was chosen in it is gone: who goes by keyboard goes on from here.
+    // The focused element is gone: keyboard users continue from the first button.
     if (hadFocus) this.panel.querySelector("button")?.focus();
   }
 
   private showChannel(channel: number): void {
     const { atlas } = this;
-    const { head } = atlas;
+    const [login, name] = [atlas.loginOf(channel), atlas.nameOf(channel)];
     const community = atlas.communityOf(channel);
-    const edges = atlas.rankedEdges(channel);
-    const viewers = atlas.viewersOf(channel);
-    const gain = atlas.gain(channel);
-    const [login, name] = [head.channels[channel], atlas.nameOf(channel)];
     this.title(name);
-    if (name.toLowerCase() !== login) this.tell(login);
-    if (community === null) this.panel.append(element("p", { className: "of", textContent: "In no community" }));
-    else {
-      const of = head.communities[community];
-      const link = element("button", { type: "button", className: "link", textContent: of.name });
-      link.addEventListener("click", () => this.leads.onCommunity(community));
-      this.panel.append(element("p", { className: "of" }, this.swatch(of.colours), link));
-    }
-    this.facts([
-      ["Viewers", short(viewers), gain ? element("small", { textContent: ` ${signed(gain)}` }) : null],
-      ["Rank", viewers === null ? "?" : `#${atlas.rank[channel] + 1}`, rankChange(atlas, channel)],
-      ["Overlaps", String(edges.length), null],
-    ]);
-    const about = [head.games[atlas.game[channel]], head.languages[atlas.language[channel]]].filter(Boolean);
-    if (about.length) this.tell(about.join(" · "));
-    if (community !== null) this.tell(`Why here: ${head.communities[community].reason}`);
+    if (name.toLowerCase() !== login) this.note(login);
+    this.communityLink(community);
+    this.facts(channel);
+    const tags = [atlas.gameOf(channel), atlas.languageOf(channel)].filter((tag) => tag !== null);
+    if (tags.length) this.note(tags.join(" · "));
+    if (community !== null) this.note(`Why here: ${atlas.communityAt(community).reason}`);
     this.trends(login);
     this.heading("Most shared audience");
-    const most = edges.length ? (atlas.sharedOf(edges[0]) ?? atlas.strengthOf(edges[0])) : 1;
-    this.rows(
-      edges.slice(0, MOST_ROWS).map((edge) => {
-        const other = atlas.other(edge, channel);
-        const shared = atlas.sharedOf(edge);
-        const share = shared === null || !viewers ? "" : ` · ${((100 * shared) / viewers).toFixed(1)} %`;
-        const score = atlas.scoreOf(edge);
-        const told = score === null ? "" : ` · z ${score.toFixed(1)}`;
-        const figures = `${shared === null ? "?" : short(shared)}${share}${told}`;
-        const length = (shared ?? atlas.strengthOf(edge)) / (most || 1);
-        return { name: atlas.nameOf(other), figures, length, channel: other };
-      }),
-    );
+    this.rows(this.overlapRows(channel));
+  }
+
+  private communityLink(community: number | null): void {
+    if (community === null) {
+      this.panel.append(element("p", { className: "community", textContent: "In no community" }));
+      return;
+    }
+    const { name, colours } = this.atlas.communityAt(community);
+    const link = element("button", { type: "button", className: "link", textContent: name });
+    link.addEventListener("click", () => this.actions.onCommunity(community));
+    this.panel.append(element("p", { className: "community" }, this.swatch(colours), link));
+  }
+
+  private facts(channel: number): void {
+    const { atlas } = this;
+    const viewers = atlas.viewersOf(channel);
+    const gain = atlas.gain(channel);
+    const facts: [name: string, value: string, change: HTMLElement | null][] = [
+      ["Viewers", short(viewers), gain ? element("small", { textContent: ` ${signed(gain)}` }) : null],
+      ["Rank", viewers === null ? "?" : `#${atlas.rankOf(channel)}`, rankChange(atlas, channel)],
+      ["Overlaps", String(atlas.edgesOf(channel).length), null],
+    ];
+    const list = element("dl");
+    for (const [name, value, change] of facts) {
+      const description = element("dd", { textContent: value });
+      if (change) description.append(change);
+      list.append(element("div", {}, element("dt", { textContent: name }), description));
+    }
+    this.panel.append(list);
+  }
+
+  private overlapRows(channel: number): Row[] {
+    const { atlas } = this;
+    const viewers = atlas.viewersOf(channel);
+    const edges = atlas.rankedEdges(channel);
+    const weight = (edge: number) => atlas.sharedOf(edge) ?? atlas.strengthOf(edge);
+    const [largest] = edges;
+    const most = (largest === undefined ? 1 : weight(largest)) || 1;
+    return edges.slice(0, MAX_ROWS).map((edge) => {
+      const other = atlas.other(edge, channel);
+      const shared = atlas.sharedOf(edge);
+      const score = atlas.scoreOf(edge);
+      const share = shared === null || !viewers ? "" : ` · ${((100 * shared) / viewers).toFixed(1)} %`;
+      const figures = `${short(shared)}${share}${score === null ? "" : ` · z ${score.toFixed(1)}`}`;
+      return { name: atlas.nameOf(other), figures, length: weight(edge) / most, channel: other };
+    });
   }
 
   private showMissing(login: string): void {
     this.title(login);
-    this.tell(`Not on the map of ${dayText(this.atlas.head.date)}.`);
+    this.note(`Not on the map of ${dayText(this.atlas.head.date)}.`);
     this.trends(login);
   }
 
   private showCommunity(community: number): void {
     const { atlas } = this;
-    const of = atlas.head.communities[community];
-    this.title(of.name);
-    const told = `${of.channels} channels · ${short(of.viewers)} viewers`;
-    this.panel.append(element("p", { className: "of" }, this.swatch(of.colours), told));
-    this.tell(of.reason);
-    this.tell(`On the map since ${dayText(of.since)}`);
+    const { name, channels, viewers, colours, reason, since } = atlas.communityAt(community);
+    this.title(name);
+    const figures = `${channels} channels · ${short(viewers)} viewers`;
+    this.panel.append(element("p", { className: "community" }, this.swatch(colours), figures));
+    this.note(reason);
+    this.note(`On the map since ${dayText(since)}`);
     this.heading("Largest channels");
     const members = [...atlas.ranked].filter((channel) => atlas.communityOf(channel) === community);
-    const most = members.length ? atlas.viewersOf(members[0]) || 1 : 1;
+    const [largest] = members;
+    const most = (largest === undefined ? 1 : atlas.viewersOf(largest)) ?? 1;
     this.rows(
-      members.slice(0, MOST_ROWS).map((channel) => {
+      members.slice(0, MAX_ROWS).map((channel) => {
         const viewers = atlas.viewersOf(channel);
-        return { name: atlas.nameOf(channel), figures: short(viewers), length: (viewers ?? 0) / most, channel };
+        return {
+          name: atlas.nameOf(channel),
+          figures: short(viewers),
+          length: (viewers ?? 0) / (most || 1),
+          channel,
+        };
       }),
     );
   }
 
   private showChanges(changes: Changes): void {
-    const { atlas } = this;
     this.title("What changed");
-    this.tell(summary(changes));
-    const found = sections(atlas, changes);
-    if (!found.length) this.tell("All communities are as they were, and nobody won viewers.");
-    for (const { title, rows } of found) {
+    this.note(summary(changes));
+    const all = sections(this.atlas, changes);
+    if (!all.length) this.note("No community changed, and no channel gained viewers.");
+    for (const { title, rows } of all) {
       this.heading(title);
       this.rows(rows.map(({ text, ...row }) => ({ name: text, ...row })));
     }
   }
 
-  /** Lines of the audience and of the largest overlaps, where there is more than one day. */
+  /** Charts of the viewers and of the largest overlaps, where there is more than one day. */
   private trends(login: string): void {
     const { date } = this.atlas.head;
     if (this.days.dates.length < 2) return;
     const place = element("div", { className: "trends" });
     this.panel.append(place);
-    const unknown = () => null;
-    void this.days.trend(login).catch(unknown).then((trend) => {
+    const fill = async () => {
+      const trend = await this.days.trend(login).catch(() => null);
       if (!trend) return;
+      const { days, viewers, overlaps } = trend;
       place.append(
-        element("h3", { textContent: `Over ${trend.days.length} days: viewers, and shared with` }),
-        trendLine("All viewers", trend.days, trend.viewers, date),
-        ...trend.overlaps.map(({ channel, shared }) => {
-          const at = this.atlas.channelOf(channel);
-          return trendLine(at === null ? channel : this.atlas.nameOf(at), trend.days, shared, date);
-        }),
+        element("h3", { textContent: `Over ${days.length} days: viewers, and viewers shared with` }),
+        trendLine("All viewers", days, viewers, date),
+        ...overlaps.map(({ channel, shared }) => trendLine(this.nameOf(channel), days, shared, date)),
       );
-    });
+    };
+    void fill();
+  }
+
+  private nameOf(login: string): string {
+    const channel = this.atlas.channelOf(login);
+    return channel === null ? login : this.atlas.nameOf(channel);
   }
 
   private title(title: string): void {
-    const close = element("button", { type: "button", className: "close", ariaLabel: "Close details", textContent: "×" });
-    close.addEventListener("click", this.leads.onClose);
+    const close = element("button", {
+      type: "button",
+      className: "close",
+      ariaLabel: "Close details",
+      textContent: "×",
+    });
+    close.addEventListener("click", this.actions.onClose);
     this.panel.append(close, element("h2", { textContent: title }));
   }
 
-  private tell(text: string): void {
+  private note(text: string): void {
     this.panel.append(element("p", { className: "about", textContent: text }));
   }
 
@@ -178,20 +213,10 @@ export class Panel {
     this.panel.append(element("h3", { textContent: text }));
   }
 
-  private swatch(colours: [string, string]): HTMLElement {
+  private swatch(colors: Colors): HTMLElement {
     const swatch = element("i", { className: "swatch" });
-    swatch.style.background = this.theme.colour(colours);
+    swatch.style.background = this.theme.color(colors);
     return swatch;
-  }
-
-  private facts(facts: [name: string, value: string, change: HTMLElement | null][]): void {
-    const list = element("dl");
-    for (const [name, value, change] of facts) {
-      const told = element("dd", { textContent: value });
-      if (change) told.append(change);
-      list.append(element("div", {}, element("dt", { textContent: name }), told));
-    }
-    this.panel.append(list);
   }
 
   private rows(rows: Row[]): void {
@@ -199,16 +224,18 @@ export class Panel {
   }
 
   private row({ name, figures, length, channel, community }: Row): HTMLElement {
-    const told = [
+    const parts = [
       element("span", { className: "name", textContent: name }),
       element("span", { className: "figures", textContent: figures }),
     ];
-    if (length !== undefined) told.push(element("span", { className: "bar" }, this.bar(length, channel)));
-    if (channel === undefined && community === undefined) return element("li", {}, element("div", { className: "row" }, ...told));
-    const button = element("button", { type: "button" }, ...told);
+    if (length !== undefined) parts.push(element("span", { className: "bar" }, this.bar(length, channel)));
+    if (channel === undefined && community === undefined) {
+      return element("li", {}, element("div", { className: "row" }, ...parts));
+    }
+    const button = element("button", { type: "button" }, ...parts);
     button.addEventListener("click", () => {
-      if (channel !== undefined) this.leads.onChannel(channel);
-      else if (community !== undefined) this.leads.onCommunity(community);
+      if (channel !== undefined) this.actions.onChannel(channel);
+      else if (community !== undefined) this.actions.onCommunity(community);
     });
     const item = element("li", {}, button);
     if (channel !== undefined) item.dataset.channel = String(channel);
@@ -219,7 +246,9 @@ export class Panel {
     const community = channel === undefined ? null : this.atlas.communityOf(channel);
     const bar = element("i");
     bar.style.width = `${(100 * length).toFixed(1)}%`;
-    bar.style.background = this.theme.colour(community === null ? undefined : this.atlas.head.communities[community].colours);
+    bar.style.background = this.theme.color(
+      community === null ? undefined : this.atlas.communityAt(community).colours,
+    );
     return bar;
   }
 }

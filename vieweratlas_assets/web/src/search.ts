@@ -1,21 +1,74 @@
-// Finding a channel or community by its name: a combobox, https://www.w3.org/WAI/ARIA/apg/patterns/combobox/.
+// Search for a channel or community by name: a combobox, https://www.w3.org/WAI/ARIA/apg/patterns/combobox/.
 
 import type { Atlas } from "./data";
+import { defined } from "./defined";
+import { byId, element } from "./dom";
 import type { State } from "./state";
-import { byId, element, folded, short } from "./text";
+import { folded, short } from "./text";
 
-type Found = { channel: number } | { community: number };
+export type Match = { channel: number } | { community: number };
 
-const MOST_FOUND = 12;
-const MOST_COMMUNITIES = 3;
+const MAX_MATCHES = 12;
+const MAX_COMMUNITIES = 3;
+
+/** The names of a day's channels and communities, folded for comparison. */
+export class NameIndex {
+  /** Login and display name of each channel. */
+  private readonly channels: [login: string, name: string][];
+  private readonly communities: string[];
+
+  constructor(private readonly atlas: Atlas) {
+    const { channels, names, communities } = atlas.head;
+    this.channels = channels.map((login, channel) => [folded(login), folded(defined(names[channel]))]);
+    this.communities = communities.map((community) => folded(community.name));
+  }
+
+  /** The channel with this login, or with this name when accents and case are ignored. */
+  channelNamed(name: string): number | null {
+    const text = folded(name);
+    const index = text ? this.channels.findIndex((names) => names.includes(text)) : -1;
+    return this.atlas.channelOf(name) ?? (index < 0 ? null : index);
+  }
+
+  /** Channels whose names start with the text, then communities and channels that contain it. */
+  matches(query: string): Match[] {
+    const text = folded(query.trim());
+    if (!text) return [];
+    const { starting, containing } = this.matchingChannels(text);
+    const communities = this.matchingCommunities(text);
+    const first = starting.slice(0, MAX_MATCHES - communities.length);
+    return [...first, ...communities, ...containing].slice(0, MAX_MATCHES);
+  }
+
+  private matchingCommunities(text: string): Match[] {
+    const matches: Match[] = [];
+    for (const [community, name] of this.communities.entries()) {
+      if (matches.length === MAX_COMMUNITIES) break;
+      if (name.includes(text)) matches.push({ community });
+    }
+    return matches;
+  }
+
+  /** The largest channels first. */
+  private matchingChannels(text: string): { starting: Match[]; containing: Match[] } {
+    const starting: Match[] = [];
+    const containing: Match[] = [];
+    for (const channel of this.atlas.ranked) {
+      const names = defined(this.channels[channel]);
+      if (names.some((name) => name.startsWith(text))) starting.push({ channel });
+      else if (names.some((name) => name.includes(text))) containing.push({ channel });
+      if (starting.length >= MAX_MATCHES) break;
+    }
+    return { starting, containing };
+  }
+}
 
 export class Search {
-  private readonly input = byId<HTMLInputElement>("search");
-  private readonly list = byId<HTMLUListElement>("results");
-  /** Of each channel its login and its name, folded. */
-  private names: [string, string][] = [];
-  private communities: string[] = [];
-  private found: Found[] = [];
+  private readonly input = byId("search", HTMLInputElement);
+  private readonly list = byId("results", HTMLUListElement);
+  private readonly status = byId("live");
+  private index: NameIndex;
+  private matches: Match[] = [];
   private active = -1;
 
   constructor(
@@ -23,25 +76,18 @@ export class Search {
     private readonly onChannel: (channel: number) => void,
     private readonly onCommunity: (community: number) => void,
   ) {
-    this.build();
+    this.index = new NameIndex(state.atlas);
     state.onDay(() => {
-      this.build();
-      if (this.list.hidden) return;
-      this.look();
+      this.index = new NameIndex(state.atlas);
+      if (!this.list.hidden) this.update();
     });
-    this.input.addEventListener("input", () => this.look());
+    this.input.addEventListener("input", () => this.update());
     this.input.addEventListener("blur", () => this.close());
-    this.input.addEventListener("keydown", (event) => this.key(event));
+    this.input.addEventListener("keydown", (event) => this.onKey(event));
   }
 
   private get atlas(): Atlas {
     return this.state.atlas;
-  }
-
-  private build(): void {
-    const { head } = this.atlas;
-    this.names = head.channels.map((login, at) => [folded(login), folded(head.names[at])]);
-    this.communities = head.communities.map((community) => folded(community.name));
   }
 
   focus(): void {
@@ -50,80 +96,60 @@ export class Search {
   }
 
   channelNamed(name: string): number | null {
-    const text = folded(name);
-    const at = this.names.findIndex((names) => text && names.includes(text));
-    return this.atlas.channelOf(name) ?? (at < 0 ? null : at);
+    return this.index.channelNamed(name);
   }
 
-  private look(): void {
-    const text = folded(this.input.value.trim());
-    const [beginning, within] = this.findChannels(text);
-    const communities = [...this.findCommunities(text)];
-    const first = beginning.slice(0, MOST_FOUND - communities.length);
-    this.found = text ? [...first, ...communities, ...within].slice(0, MOST_FOUND) : [];
-    this.list.replaceChildren(...this.found.map((found, at) => this.option(found, at)));
-    if (text && !this.found.length) {
-      this.list.append(element("li", { className: "none", textContent: "Not on this day's map" }));
+  /** List the matches for the current input. */
+  private update(): void {
+    const isEmpty = !folded(this.input.value.trim());
+    this.matches = this.index.matches(this.input.value);
+    const count = this.matches.length;
+    this.list.replaceChildren(...this.matches.map((match, index) => this.option(match, index)));
+    if (!isEmpty && !count) {
+      this.list.append(element("li", { className: "empty", textContent: "Not on this day's map" }));
     }
-    this.list.hidden = !text;
-    this.input.setAttribute("aria-expanded", String(this.found.length > 0));
-    byId("live").textContent = text ? `${this.found.length} results` : "";
-    this.activate(this.found.length ? 0 : -1);
+    this.list.hidden = isEmpty;
+    this.input.setAttribute("aria-expanded", String(count > 0));
+    this.status.textContent = isEmpty ? "" : `${count} ${count === 1 ? "result" : "results"}`;
+    this.activate(count ? 0 : -1);
   }
 
-  private *findCommunities(text: string): Generator<Found> {
-    let count = 0;
-    for (const [community, name] of this.communities.entries()) {
-      if (name.includes(text) && count++ < MOST_COMMUNITIES) yield { community };
-    }
-  }
-
-  /** Channels whose names begin so, and those that hold it; the largest first. */
-  private findChannels(text: string): [Found[], Found[]] {
-    const [beginning, within]: [Found[], Found[]] = [[], []];
-    for (const channel of this.atlas.ranked) {
-      const names = this.names[channel];
-      if (names.some((name) => name.startsWith(text))) beginning.push({ channel });
-      else if (names.some((name) => name.includes(text))) within.push({ channel });
-      if (beginning.length >= MOST_FOUND) break;
-    }
-    return [beginning, within];
-  }
-
-  private option(found: Found, at: number): HTMLLIElement {
-    const isChannel = "channel" in found;
-    const community = isChannel ? null : this.atlas.head.communities[found.community];
-    const name = isChannel ? this.atlas.nameOf(found.channel) : community!.name;
-    const figures = isChannel ? short(this.atlas.viewersOf(found.channel)) : `${community!.channels} channels`;
-    const option = element("li", { id: `result-${at}`, role: "option" }, name, element("span", { textContent: figures }));
+  private option(match: Match, index: number): HTMLLIElement {
+    const figures = element("span", { textContent: this.figures(match) });
+    const option = element("li", { id: `result-${index}`, role: "option" }, this.name(match), figures);
     option.addEventListener("mousedown", (event) => {
       event.preventDefault();
-      this.choose(at);
+      this.choose(index);
     });
     return option;
   }
 
-  private activate(at: number): void {
-    this.active = at;
-    for (const [place, option] of [...this.list.children].entries()) {
-      option.setAttribute("aria-selected", String(place === at));
-    }
-    if (at < 0) this.input.removeAttribute("aria-activedescendant");
-    else this.input.setAttribute("aria-activedescendant", `result-${at}`);
-    this.list.children[at]?.scrollIntoView({ block: "nearest" });
+  private name(match: Match): string {
+    return "channel" in match ? this.atlas.nameOf(match.channel) : this.atlas.communityAt(match.community).name;
   }
 
-  private choose(at: number): void {
-    const found = this.found[at];
-    if (!found || this.list.hidden) return;
-    this.close();
-    if ("channel" in found) {
-      this.input.value = this.atlas.nameOf(found.channel);
-      this.onChannel(found.channel);
-    } else {
-      this.input.value = this.atlas.head.communities[found.community].name;
-      this.onCommunity(found.community);
+  private figures(match: Match): string {
+    if ("channel" in match) return short(this.atlas.viewersOf(match.channel));
+    return `${this.atlas.communityAt(match.community).channels} channels`;
+  }
+
+  private activate(index: number): void {
+    this.active = index;
+    for (const [position, option] of [...this.list.children].entries()) {
+      option.setAttribute("aria-selected", String(position === index));
     }
+    if (index < 0) this.input.removeAttribute("aria-activedescendant");
+    else this.input.setAttribute("aria-activedescendant", `result-${index}`);
+    this.list.children[index]?.scrollIntoView({ block: "nearest" });
+  }
+
+  private choose(index: number): void {
+    const match = this.matches[index];
+    if (!match || this.list.hidden) return;
+    this.close();
+    this.input.value = this.name(match);
+    if ("channel" in match) this.onChannel(match.channel);
+    else this.onCommunity(match.community);
   }
 
   private close(): void {
@@ -131,13 +157,14 @@ export class Search {
     this.input.setAttribute("aria-expanded", "false");
   }
 
-  private key(event: KeyboardEvent): void {
+  private onKey(event: KeyboardEvent): void {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (step !== undefined && this.found.length) this.activate(Math.max(0, Math.min(this.found.length - 1, this.active + step)));
-    else if (event.key === "Enter") this.choose(this.active);
+    if (step !== undefined && this.matches.length) {
+      this.activate(Math.max(0, Math.min(this.matches.length - 1, this.active + step)));
+    } else if (event.key === "Enter") this.choose(this.active);
     else if (event.key === "Escape") {
       this.input.value = "";
-      this.look();
+      this.update();
       this.input.blur();
     } else return;
     event.preventDefault();

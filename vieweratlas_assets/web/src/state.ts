@@ -1,8 +1,12 @@
-// What somebody looks at, and telling whoever shows it.
+// What the user looks at; listeners redraw the page when it changes.
 
 import type { Atlas } from "./data";
+import { defined } from "./defined";
 
-type Choice = Pick<State, "selected" | "missing" | "hovered" | "community" | "game" | "language" | "showsChanges">;
+export type Choice = Pick<
+  State,
+  "selected" | "missing" | "hovered" | "community" | "game" | "language" | "showsChanges"
+>;
 
 export class State {
   selected: number | null = null;
@@ -11,16 +15,16 @@ export class State {
   game: number | null = null;
   language: number | null = null;
   showsChanges = false;
-  /** Login of a channel that was chosen and is not on this day's map. */
+  /** Login of the selected channel where it is not on this day's map. */
   missing: string | null = null;
-  /** The channel in focus and all its neighbours. */
+  /** The focused channel and all its neighbors. */
   lit: Set<number> | null = null;
   private readonly listeners: (() => void)[] = [];
   private readonly dayListeners: (() => void)[] = [];
 
   constructor(private day: Atlas) {}
 
-  /** The day that is shown. */
+  /** The day that the page shows. */
   get atlas(): Atlas {
     return this.day;
   }
@@ -47,41 +51,46 @@ export class State {
     this.listeners.push(listener);
   }
 
-  /** Whoever draws a day builds it anew then; changes are told after that. */
+  /** Call a listener when another day is shown, before the listeners of changes. */
   onDay(listener: () => void): void {
     this.dayListeners.push(listener);
   }
 
   change(values: Partial<Choice>): void {
     Object.assign(this, "selected" in values ? { missing: null, ...values } : values);
-    this.tell();
+    this.notify();
   }
 
-  /** Show another day, and on it what was looked at. */
+  /** Show another day and keep what the user looks at, as far as that day has it. */
   show(day: Atlas): void {
     const { atlas } = this;
-    const login = this.selected === null ? this.missing : atlas.head.channels[this.selected];
+    const login = this.selected === null ? this.missing : atlas.loginOf(this.selected);
     const selected = login === null ? null : day.channelOf(login);
-    const id = this.community === null ? null : atlas.head.communities[this.community].id;
+    const id = this.community === null ? null : atlas.communityAt(this.community).id;
     this.day = day;
     this.selected = selected;
     this.missing = selected === null ? login : null;
     this.hovered = null;
     this.community = id === null ? null : day.communityWithId(id);
-    this.game = kept(this.game, atlas.head.games, day.head.games);
-    this.language = kept(this.language, atlas.head.languages, day.head.languages);
+    this.game = indexInOther(this.game, atlas.head.games, day.head.games);
+    this.language = indexInOther(this.language, atlas.head.languages, day.head.languages);
     for (const listener of this.dayListeners) listener();
-    this.tell();
+    this.notify();
   }
 
-  private tell(): void {
-    const { focus, atlas } = this;
-    this.lit = focus === null ? null : new Set([focus, ...[...atlas.edgesOf(focus)].map((e) => atlas.other(e, focus))]);
+  private notify(): void {
+    this.lit = this.focus === null ? null : neighborhood(this.atlas, this.focus);
     for (const listener of this.listeners) listener();
   }
 }
 
-function kept(place: number | null, before: string[], now: string[]): number | null {
-  const at = place === null ? -1 : now.indexOf(before[place]);
-  return at < 0 ? null : at;
+function neighborhood(atlas: Atlas, channel: number): Set<number> {
+  const neighbors = Array.from(atlas.edgesOf(channel), (edge) => atlas.other(edge, channel));
+  return new Set([channel, ...neighbors]);
+}
+
+/** Where another list has the value at an index of this list. */
+function indexInOther(index: number | null, list: string[], other: string[]): number | null {
+  const there = index === null ? -1 : other.indexOf(defined(list[index]));
+  return there < 0 ? null : there;
 }

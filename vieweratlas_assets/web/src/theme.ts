@@ -1,4 +1,6 @@
-// Dark and light: what the reader's system wants, or what they chose.
+// Dark or light: the system's preference until the user chooses.
+
+import type { Colors } from "./data";
 
 const KEY = "vieweratlas-theme";
 
@@ -6,14 +8,14 @@ export class Theme {
   isDark: boolean;
   paper = "";
   ink = "";
-  dim = "";
-  grey = "";
+  gray = "";
   font = "";
   private readonly listeners: (() => void)[] = [];
 
   constructor() {
-    this.isDark = (chosen() ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
-    this.read();
+    const preferred = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+    this.isDark = (storedTheme() ?? preferred) === "dark";
+    this.apply();
   }
 
   onChange(listener: () => void): void {
@@ -22,29 +24,29 @@ export class Theme {
 
   toggle(): void {
     this.isDark = !this.isDark;
-    choose(this.isDark ? "dark" : "light");
-    this.read();
+    storeTheme(this.isDark ? "dark" : "light");
+    this.apply();
     for (const listener of this.listeners) listener();
   }
 
-  colour(colours: [string, string] | undefined): string {
-    return colours ? colours[this.isDark ? 0 : 1] : this.grey;
+  /** A community's color; gray without a community. */
+  color(colors: Colors | undefined): string {
+    return colors ? colors[this.isDark ? 0 : 1] : this.gray;
   }
 
-  private read(): void {
+  private apply(): void {
     document.documentElement.dataset.theme = this.isDark ? "dark" : "light";
     const style = getComputedStyle(document.documentElement);
     const value = (name: string) => style.getPropertyValue(name).trim();
     this.paper = value("--paper");
     this.ink = value("--ink");
-    this.dim = value("--dim");
-    this.grey = value("--grey");
+    this.gray = value("--gray");
     this.font = value("--font");
   }
 }
 
-// Pages from disk may have no storage.
-function chosen(): string | null {
+// Pages that open from disk may have no storage; the choice then lasts as long as the page.
+function storedTheme(): string | null {
   try {
     return localStorage.getItem(KEY);
   } catch {
@@ -52,7 +54,7 @@ function chosen(): string | null {
   }
 }
 
-function choose(theme: string): void {
+function storeTheme(theme: string): void {
   try {
     localStorage.setItem(KEY, theme);
   } catch {
@@ -60,12 +62,14 @@ function choose(theme: string): void {
   }
 }
 
-export function mixed(colour: string, paper: string, share: number): string {
-  const part = (hex: string, at: number) => parseInt(hex.slice(at, at + 2), 16);
-  const parts = [1, 3, 5].map((at) => Math.round(part(colour, at) * share + part(paper, at) * (1 - share)));
+/** Mix a share of a color into the paper's color. */
+export function mixed(color: string, paper: string, share: number): string {
+  const part = (hex: string, start: number) => parseInt(hex.slice(start, start + 2), 16);
+  const parts = [1, 3, 5].map((start) => Math.round(part(color, start) * share + part(paper, start) * (1 - share)));
   return `#${parts.map((each) => each.toString(16).padStart(2, "0")).join("")}`;
 }
 
-export function translucent(colour: string, opacity: number): string {
-  return colour + Math.round(opacity * 255).toString(16).padStart(2, "0");
+export function translucent(color: string, opacity: number): string {
+  const alpha = Math.round(opacity * 255);
+  return color + alpha.toString(16).padStart(2, "0");
 }
