@@ -8,7 +8,7 @@ export DAGSTER_HOME ?= $(CURDIR)/.dagster
 export DAGSTER_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test test-slow test-all test-s3 test-containers lint format bench bench-large explorer screenshots lock clean
+.PHONY: help setup demo dev test test-slow test-all test-s3 test-containers lint format bench bench-large explorer lint-web test-web screenshots lock clean
 
 help: ## List the targets
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
@@ -65,7 +65,6 @@ bench-large: $(VENV)/dev ## Compare them at 10,000 channels (one hour, 15 GB of 
 	$(BIN)/python -m benchmarks.run large
 
 WEB := vieweratlas_assets/web
-.PHONY: lint-web test-web
 
 $(WEB)/node_modules: $(WEB)/package-lock.json
 	cd $(WEB) && npm ci --ignore-scripts --no-audit --no-fund
