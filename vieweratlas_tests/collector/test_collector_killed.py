@@ -33,7 +33,7 @@ def collect(folder: Path, url: str, channels: tuple[str, ...], began: float) -> 
     lake = Unreachable(folder / "lake")
     lake.is_down = True
     collector = Collector(
-        IrcReader(Address(url), profile=HASTE, retry_policy=QUICK, clock=now, channels_a_connection=5),
+        IrcReader(Address(url), profile=HASTE, retry_policy=QUICK, clock=now, channels_per_connection=5),
         MinuteBook("killed", ViewerNames(), frozenset()),
         Spool(folder / "spool", lake),
         lambda: Wanted(channels),
