@@ -139,7 +139,7 @@ def _collect(
         roster = _Roster(store, HelixClient(token, url=f"{twitch.url}/helix"), world, clock)
         collector = Collector(
             IrcReader(Address(twitch.chat_url), profile=profile, retry_policy=RETRY_POLICY, clock=now),
-            MinuteBook(NAME, names, known_bots(), most_off_s=math.inf, least_skew_s=math.inf),
+            MinuteBook(NAME, names, known_bots(), max_off_s=math.inf, min_skew_s=math.inf),
             Spool(Path(spool), store),
             roster,
             name=NAME,
