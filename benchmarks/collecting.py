@@ -30,7 +30,7 @@ from vieweratlas_assets.domain.presence.names import ViewerNames
 from vieweratlas_assets.domain.schemas import RAW_SNAPSHOTS
 from vieweratlas_assets.storage.local import LocalStore
 
-HASTE = Profile(joins_a_connection=5_000, joins_in_all=50_000, connect_every_s=0.01)
+HASTE = Profile(joins_per_connection=5_000, joins_total=50_000, connect_every_s=0.01)
 SETTLE_S = 2.0
 # So that minutes are closed while messages come, not only afterwards.
 PACE = Pace(lateness_s=10.0)

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 
 from vieweratlas_assets.clients.irc.connection import Address
 from vieweratlas_assets.clients.irc.pacing import PROFILES
-from vieweratlas_assets.clients.irc.reader import CHANNELS_A_CONNECTION, IrcReader
+from vieweratlas_assets.clients.irc.reader import CHANNELS_PER_CONNECTION, IrcReader
 from vieweratlas_assets.sandbox.clock import SandboxClock
 from vieweratlas_assets.sandbox.feed import FedMessage
 from vieweratlas_assets.sandbox.helix import SandboxHelix
@@ -40,7 +40,7 @@ async def joined(pace: str, channels: int) -> dict[str, float]:
     helix = SandboxHelix(
         build_world(WorldSpec(channels=72, viewers=720, days=1)), clock, client_id="a", client_secret="b"
     )
-    chat = SandboxChat(Silence(channels), clock, limits=ChatLimits(joins=profile.joins_a_connection, logins=100))
+    chat = SandboxChat(Silence(channels), clock, limits=ChatLimits(joins=profile.joins_per_connection, logins=100))
     with SandboxServer(helix, chat).running() as server:
         async with IrcReader(Address(server.chat_url), profile=profile) as reader:
             began = time.monotonic()
@@ -50,7 +50,7 @@ async def joined(pace: str, channels: int) -> dict[str, float]:
             took_s, connections = time.monotonic() - began, reader.connections
     return {
         "took_s": took_s,
-        "arithmetic_s": profile.seconds_to_join(channels, CHANNELS_A_CONNECTION),
+        "arithmetic_s": profile.seconds_to_join(channels, CHANNELS_PER_CONNECTION),
         "connections": connections,
         "joins_over_limit": chat.joins_over_limit,
     }

@@ -1,7 +1,7 @@
-"""What a source of live chat tells, whichever way it listens.
+"""The events of live chat, and the protocol of a source that delivers them.
 
-Belongs here: the events, and the protocol of a source. Not here: how chat is read (irc, eventsub), what becomes of it
-(collector).
+Belongs here: events, the reasons of gaps, and the protocol. Not here: reading chat (irc, eventsub), counting what was
+read (collector).
 """
 
 from collections.abc import AsyncIterator, Collection, Sequence
@@ -9,15 +9,15 @@ from typing import NamedTuple, Protocol, Self
 
 
 class ChatMessage(NamedTuple):
-    """Somebody wrote; what they wrote is not kept.
+    """A message in a chat; its text is not kept.
 
     Attributes:
         channel: login of the channel in whose chat it appeared.
-        login: who wrote, as the server spells it; Twitch does in lowercase.
-        sent_ms: when, by the server's clock, in ms since 1970.
-        id: of the message; "" where the server gives none.
+        login: the writer, as the server spells it; Twitch uses lowercase.
+        sent_ms: when it was sent, by the server's clock, in ms since 1970.
+        id: of the message; "" if the server gives none.
         mirrored: it was written in another channel and appears here by Shared Chat.
-        by_bot: Twitch marks who wrote as a bot.
+        by_bot: Twitch marks the writer as a bot.
     """
 
     channel: str
@@ -29,14 +29,14 @@ class ChatMessage(NamedTuple):
 
 
 class Watched(NamedTuple):
-    """From `at` on (s since 1970, by the source's clock) all of a channel's chat is read."""
+    """From `at` (s since 1970, by the source's clock), all of a channel's chat is read."""
 
     channel: str
     at: float
 
 
 class Unwatched(NamedTuple):
-    """From `at` on it is not read, for a reason out of `GAP_REASONS`; the channel is still wanted."""
+    """From `at`, a channel that is still wanted is not read; `reason` is a key of `GAP_REASONS`."""
 
     channel: str
     at: float
@@ -44,14 +44,14 @@ class Unwatched(NamedTuple):
 
 
 class Released(NamedTuple):
-    """From `at` on the channel is not wanted any more."""
+    """From `at`, the channel is no longer wanted."""
 
     channel: str
     at: float
 
 
 class UnreadableLine(NamedTuple):
-    """A line that is no message; `channel` is "" where it does not tell."""
+    """A line that could not be read; `channel` is "" if the line does not name one."""
 
     channel: str
     at: float
@@ -72,49 +72,49 @@ NO_SUCH_CHANNEL = "no_such_channel"
 ROTATION = "rotation"
 LOGIN_REFUSED = "login_refused"
 GAP_REASONS = {
-    CONNECTING: "no connection yet, or none can be had",
-    JOINING: "waiting for its turn to join, or for the server's answer",
-    JOIN_UNANSWERED: "the server does not answer the JOIN; it is tried again",
+    CONNECTING: "there is no connection yet, or connecting fails",
+    JOINING: "the channel waits for its turn to join, or for the server's answer",
+    JOIN_UNANSWERED: "the server does not answer the JOIN; it is sent again later",
     CONNECTION_LOST: "the connection broke",
-    CONNECTION_SILENT: "the connection went silent, and even a PING was not answered",
-    SERVER_RECONNECT: "the server closed the connection, as it had announced, before the next one was ready",
-    CHANNEL_LIMIT: "the account is in as many channels as Twitch lets it",
-    BANNED: "the account is banned there",
+    CONNECTION_SILENT: "the connection went silent: not even a PING was answered",
+    SERVER_RECONNECT: "the server closed the connection, as announced, before the next one was ready",
+    CHANNEL_LIMIT: "the account is in as many channels as Twitch allows",
+    BANNED: "the account is banned from the channel",
     SUSPENDED: "the channel is suspended",
-    NO_SUCH_CHANNEL: "there is no such channel",
+    NO_SUCH_CHANNEL: "the channel does not exist",
     ROTATION: "another batch of channels has its turn",
     LOGIN_REFUSED: "the server refuses the account's token",
 }
 
 
 class ChatSource(Protocol):
-    """Reads the live chat of channels; used as an async context manager, which listens while it is open."""
+    """Reads the live chat of channels; an async context manager that listens while it is open."""
 
     async def __aenter__(self) -> Self:
-        """Begin to listen."""
+        """Start listening."""
         ...
 
     async def __aexit__(self, *exception: object) -> None:
-        """Leave."""
+        """Leave all channels and disconnect."""
         ...
 
     def watch(self, channels: Collection[str]) -> None:
-        """Want these channels (logins) and no others from now on."""
+        """From now on, watch exactly these channels (logins)."""
         ...
 
     def events(self) -> AsyncIterator[Sequence[ChatEvent]]:
-        """What happens, some at a time, until the source is closed.
+        """Yield events in batches until the source is closed.
 
-        Of one channel, Watched, Unwatched and Released come in the order of their `at`.
+        The Watched, Unwatched and Released events of one channel come in the order of their `at`.
         """
         ...
 
     def proven_until(self, channel: str) -> float:
-        """The last moment at which a watched channel was certainly being read: its connection was alive."""
+        """The last moment at which a watched channel was certainly read: its connection was alive."""
         ...
 
     async def prove(self) -> None:
-        """Ask all connections for a sign of life, and wait for it, so that `proven_until` tells of now."""
+        """Ask every connection for a sign of life and wait for it, which brings `proven_until` up to date."""
         ...
 
     @property
@@ -124,10 +124,10 @@ class ChatSource(Protocol):
 
     @property
     def connections_made(self) -> int:
-        """How many connections were tried by now."""
+        """How many connections were attempted so far."""
         ...
 
     @property
     def reconnects(self) -> int:
-        """How many of them were to replace one that was lost or ended."""
+        """How many of them replaced a connection that was lost or ended."""
         ...

@@ -1,6 +1,7 @@
-"""How a source of chat tells what happens: a queue of events, and what was told of each channel last.
+"""From the tasks that read chat to the collector: a queue of events, and the current state of each channel.
 
-Belongs here: what all sources share of it. Not here: the events themselves (chat), hearing them (irc, eventsub).
+Belongs here: what all sources need to deliver events. Not here: the events themselves (chat), reading chat (irc,
+eventsub).
 """
 
 import asyncio
@@ -11,78 +12,81 @@ from vieweratlas_assets.clients.chat import ChatEvent, Released, Unwatched, Watc
 
 
 class EventQueue:
-    """Events on their way from the tasks that hear them to who asks for them."""
+    """An unbounded queue of events: several tasks put them in, one consumer takes them out in batches."""
 
     def __init__(self) -> None:
-        self._waiting: list[ChatEvent] = []
-        self._something = asyncio.Event()
+        self._pending: list[ChatEvent] = []
+        self._changed = asyncio.Event()
         self._is_closed = False
         self._failure: BaseException | None = None
 
     def put(self, events: Sequence[ChatEvent]) -> None:
         """Add events."""
-        self._waiting.extend(events)
-        self._something.set()
+        self._pending.extend(events)
+        self._changed.set()
 
     def guard(self, task: asyncio.Task[Any]) -> None:
-        """Let the failure of a task reach who asks for events."""
-        task.add_done_callback(self._ended)
+        """Raise a failure of this task in the consumer."""
+        task.add_done_callback(self._on_done)
 
     def fail(self, error: BaseException) -> None:
-        """Let a failure reach who asks for events."""
+        """Raise this error in the consumer; the first one counts."""
         self._failure = self._failure or error
-        self._something.set()
+        self._changed.set()
 
     def close(self) -> None:
-        """End `events` once all that waits was given."""
+        """End `events` after the pending events."""
         self._is_closed = True
-        self._something.set()
+        self._changed.set()
 
     async def events(self) -> AsyncIterator[Sequence[ChatEvent]]:
-        """What was put, some at a time, until the queue is closed."""
+        """Yield the events in batches until the queue is closed."""
         while True:
             if self._failure is not None:
                 raise self._failure
-            if self._waiting:
-                happened, self._waiting = self._waiting, []
-                yield happened
+            if self._pending:
+                batch, self._pending = self._pending, []
+                yield batch
             elif self._is_closed:
                 return
             else:
-                await self._something.wait()
-                self._something.clear()
+                await self._changed.wait()
+                self._changed.clear()
 
-    def _ended(self, task: asyncio.Task[Any]) -> None:
+    def _on_done(self, task: asyncio.Task[Any]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             self.fail(error)
 
 
-class Watching:
-    """Since when each channel is read, or since when and why it is not; tells what is new."""
+class ChannelStates:
+    """For each channel: whether it is read (reason None) or why not, and since when. Publishes every change."""
 
-    def __init__(self, tell: Callable[[Sequence[ChatEvent]], None]) -> None:
-        self._tell = tell
+    def __init__(self, publish: Callable[[Sequence[ChatEvent]], None]) -> None:
+        self._publish = publish
         self._states: dict[str, tuple[str | None, float]] = {}
 
-    def note(self, channel: str, reason: str | None, at: float) -> None:
-        """Note that a channel is read (no reason) or not, from a moment on, which is never before the last one's."""
-        before = self._states.get(channel)
-        if before is not None and before[0] == reason:
-            return
-        at = max(at, before[1]) if before else at
-        self._states[channel] = (reason, at)
-        self._tell([Watched(channel, at) if reason is None else Unwatched(channel, at, reason)])
+    def set(self, channel: str, reason: str | None, at: float) -> None:
+        """Record that from a moment on a channel is read, or is not for a reason.
 
-    def note_all(self, before: Collection[str | None], reason: str | None, at: float) -> None:
-        """Note the same of all channels in one of these states."""
-        for channel in list(self.those(before)):
-            self.note(channel, reason, at)
+        A moment before the previous change counts as that of the previous change.
+        """
+        previous = self._states.get(channel)
+        if previous is not None and previous[0] == reason:
+            return
+        at = max(at, previous[1]) if previous else at
+        self._states[channel] = (reason, at)
+        self._publish([Watched(channel, at) if reason is None else Unwatched(channel, at, reason)])
+
+    def set_all(self, current: Collection[str | None], reason: str | None, at: float) -> None:
+        """Set a new state for all channels whose state is one of `current`."""
+        for channel in list(self.channels_in(current)):
+            self.set(channel, reason, at)
 
     def release(self, channel: str, at: float) -> None:
-        """Note that a channel is not wanted any more."""
-        before = self._states.pop(channel, None)
-        self._tell([Released(channel, max(at, before[1]) if before else at)])
+        """Record that a channel is no longer wanted."""
+        previous = self._states.pop(channel, None)
+        self._publish([Released(channel, max(at, previous[1]) if previous else at)])
 
-    def those(self, states: Collection[str | None]) -> Iterator[str]:
-        """The channels in one of these states; None is that of those that are read."""
+    def channels_in(self, states: Collection[str | None]) -> Iterator[str]:
+        """The channels whose state is one of these; None is the state of a channel that is read."""
         return (channel for channel, (reason, _) in self._states.items() if reason in states)

@@ -1,6 +1,6 @@
-"""HTTP with retry_policy: what every request to Twitch has in common.
+"""HTTP with retries: what all requests to Twitch share.
 
-Belongs here: trying again, and errors that hold no secret. Not here: tokens (twitch_token), limits (helix).
+Belongs here: retries, timeouts, and errors without secrets. Not here: tokens (twitch_token), rate limits (helix).
 """
 
 import logging
@@ -21,13 +21,17 @@ LOG = logging.getLogger("vieweratlas.http")
 
 
 class NoAnswerError(TwitchError):
-    """No attempt brought a usable answer; the message names only host and path."""
+    """No attempt got a usable answer; the message names only host and path."""
 
     retryable = True
 
 
 class RetryingSession:
-    """Requests that are tried again after 1, 2 and 4 s and a little more: on 5xx, timeouts and broken connections."""
+    """A session that retries after 1, 2 and 4 s, plus jitter: on 5xx, timeouts and broken connections.
+
+    urllib3's Retry does not replace it: that does not retry an answer whose body breaks off, does not pause before
+    the first retry, and logs the URL with its query.
+    """
 
     def __init__(
         self,
@@ -41,53 +45,53 @@ class RetryingSession:
         """Wrap a session.
 
         Args:
-            jitter: seconds added to each pause, 0 to 1, so that many clients do not come back at once.
-            retries: how often a request is tried again.
-            timeout_s: how long an answer may let wait for itself.
+            jitter: seconds added to each pause, 0 to 1, so that many clients do not retry at the same moment.
+            retries: retries per request.
+            timeout_s: timeout of connecting, and of each read.
         """
         self._session = session or requests.Session()
         self._retries, self._timeout_s = retries, timeout_s
         self.sleep, self.jitter = sleep, jitter
 
-    def request(self, method: str, url: str, **asked: Any) -> requests.Response:
-        """The answer, whatever its status below 500; `asked` as in requests.
+    def request(self, method: str, url: str, **options: Any) -> requests.Response:
+        """Return the answer if its status is below 500; `options` as in requests.
 
         Raises:
-            NoAnswerError: see there.
+            NoAnswerError: all attempts failed.
         """
         reason = ""
         for attempt in range(1 + self._retries):
             if attempt:
                 pause = FIRST_PAUSE_S * 2 ** (attempt - 1) + self.jitter()
-                LOG.warning("%s: %s; trying again in %.1f s", _place(url), reason, pause)
+                LOG.warning("%s: %s; trying again in %.1f s", _host_and_path(url), reason, pause)
                 self.sleep(pause)
             try:
-                answer = self._session.request(method, url, timeout=self._timeout_s, auth=_as_it_is, **asked)
+                answer = self._session.request(method, url, timeout=self._timeout_s, auth=_no_auth, **options)
             except requests.RequestException as error:
-                # Its text and its request may hold a token or what was sent.
+                # The error's text and its request may hold a token or the body.
                 reason = type(error).__name__
             else:
                 if answer.status_code < 500:
                     return answer
                 reason = f"HTTP {answer.status_code}"
         times = f", {1 + self._retries} times" if self._retries else ""
-        raise NoAnswerError(f"{_place(url)}: {reason}{times}")
+        raise NoAnswerError(f"{_host_and_path(url)}: {reason}{times}")
 
 
-def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Authorises nothing: otherwise an entry of ~/.netrc would take the place of our header."""
+def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Add nothing to a request; without it, an entry of ~/.netrc would replace our Authorization header."""
     return request
 
 
-def _place(url: str) -> str:
+def _host_and_path(url: str) -> str:
     parts = urlsplit(url)
     return f"{parts.hostname}{parts.path}"
 
 
 def json_object(answer: requests.Response) -> dict[str, Any] | None:
-    """The JSON object of an answer; None where it is none."""
+    """The JSON object in an answer; None if the body is anything else."""
     try:
-        found = answer.json()
+        body = answer.json()
     except requests.JSONDecodeError:
         return None
-    return found if isinstance(found, dict) else None
+    return body if isinstance(body, dict) else None

@@ -1,6 +1,7 @@
-"""Waiting: how long for what, and ways to do it.
+"""Timeouts and pauses of chat connections, and helpers to wait.
 
-Belongs here: what all sources of chat share of it. Not here: what they wait for (irc, eventsub), HTTP (http).
+Belongs here: what all sources of chat share about waiting. Not here: what they wait for (irc, eventsub), retries of
+HTTP requests (http).
 """
 
 import asyncio
@@ -10,19 +11,20 @@ from typing import Any
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How long is waited for what, in s of real time.
+    """When a source of chat gives up waiting, and when it tries again; all in s of real time.
 
     Attributes:
-        register_s: for a connection, until the server welcomes the account.
-        answer_s: for the answer to a JOIN.
-        first_retry_s, longest_retry_s: before a JOIN without an answer is sent again, doubled each time.
-        ping_every_s, pong_s: between two PINGs, and for the answer to one.
-        first_reconnect_s, longest_reconnect_s: before it is connected again, at most; doubled each time.
-        lasted_s: a connection that lasted so long was no failure.
-        refused_s: before a channel that was refused is asked for again.
-        limit_s: the same, where the account was in too many channels.
-        login_s: before an account that was refused is tried again.
-        overlap_s: after a connection was replaced, during which a message may still come a second time.
+        register_s: timeout of connecting, until the server welcomes the account.
+        answer_s: timeout of the answer to a JOIN or a request.
+        first_retry_s, longest_retry_s: pause before an unanswered JOIN is sent again; doubled each time.
+        ping_every_s, pong_s: pause between two PINGs, and timeout of the answer.
+        first_reconnect_s, longest_reconnect_s: pause before reconnecting, at most; doubled after each
+            failure.
+        lasted_s: a connection that lasted this long was not a failure.
+        refused_s: pause before asking again for a channel that was refused.
+        limit_s: the same, if the reason was the account's limit of channels.
+        login_s: pause before logging in again with an account that was refused.
+        overlap_s: for this long after a connection was replaced, a message may come twice.
     """
 
     register_s: float = 10.0
@@ -43,17 +45,18 @@ class RetryPolicy:
 RETRY_POLICY = RetryPolicy()
 
 
-def doubled(first_s: float, times: int, longest_s: float) -> float:
-    """A pause that was doubled so many times."""
-    return min(longest_s, first_s * 2 ** min(times, 16))
+def backoff_s(first_s: float, doublings: int, longest_s: float) -> float:
+    """The pause `first_s`, doubled this often, but at most `longest_s`."""
+    return min(longest_s, first_s * float(2 ** min(doublings, 16)))
 
 
 async def first_done(*futures: asyncio.Future[Any]) -> None:
+    """Wait until one of the futures is done."""
     await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
 
 
 async def wait_until(event: asyncio.Event, moment: float) -> None:
-    """Wait for an event, but no longer than to a moment of the loop's time."""
+    """Wait for an event, but at most until a moment of the loop's time."""
     loop = asyncio.get_running_loop()
     timer = None if moment == float("inf") else loop.call_at(moment, event.set)
     try:

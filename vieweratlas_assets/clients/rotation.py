@@ -1,8 +1,9 @@
-"""More channels than an account may be in at once: each has its turn.
+"""Turns for more channels than an account may join at the same time.
 
-Belongs here: whose turn it is, and telling what is not watched meanwhile. Not here: reading chat (irc).
+Belongs here: choosing the channels whose turn it is, and gap events for the others. Not here: reading chat (irc,
+eventsub).
 
-Since 2024 Twitch lets an account be in 100 channels at once.
+Since 2024 Twitch lets an account join 100 channels at the same time.
 https://discuss.dev.twitch.com/t/giving-broadcasters-control-concurrent-join-limits-for-irc-and-eventsub/54997
 """
 
@@ -31,14 +32,14 @@ UNAVAILABLE_REASONS = (BANNED, NO_SUCH_CHANNEL, SUSPENDED)
 
 @dataclass(frozen=True)
 class Turns:
-    """Who watches how much for how long.
+    """How many channels are watched at the same time, and for how long.
 
     Attributes:
-        at_once: channels.
-        turn_s: how long each is watched from its join on, by the source's clock.
-        round_s: between the beginnings of two rounds; a round that takes longer is followed by the next at once.
-        join_s: a channel that is not joined so long after its turn began gives its place away.
-        tick_s: of real time, between two looks at the clock.
+        at_once: channels that are watched at the same time.
+        turn_s: length of a turn, from the join, by the source's clock.
+        round_s: time between the starts of two rounds; after a longer round the next starts immediately.
+        join_s: a channel that is not joined this long after its turn started loses its place.
+        tick_s: time between two looks at the clock, in s of real time.
     """
 
     at_once: int = 100
@@ -47,26 +48,27 @@ class Turns:
     join_s: float = 120.0
     tick_s: float = 0.5
 
-    def seconds_a_round(self, channels: int, joins_a_second: float) -> float:
-        """How long it takes until the last of so many channels has had its turn, where all joins are answered."""
+    def seconds_per_round(self, channels: int, joins_per_second: float) -> float:
+        """How long it takes until every channel has had its turn, if all joins are answered."""
         if channels <= self.at_once:
-            return channels / joins_a_second + self.turn_s
-        # Places come free no faster than they were taken, nor faster than they are given out.
-        apart_s = max(1 / joins_a_second, self.turn_s / self.at_once)
+            return channels / joins_per_second + self.turn_s
+        # Places become free no faster than they were taken, and no faster than channels join.
+        apart_s = max(1 / joins_per_second, self.turn_s / self.at_once)
         return channels * apart_s + self.turn_s
 
 
 class Rotation:
-    """A source that watches some of its channels at a time; see chat.ChatSource.
+    """A source that watches a few of its channels at a time; see chat.ChatSource.
 
-    A place that comes free goes to the next channel at once, so that a round takes as long as its joins do. When all
-    have had their turn, the last keep being watched until the next round begins.
+    A free place goes to the next channel immediately, so a round takes as long as its joins. After the last turn of a
+    round, its last channels stay watched until the next round starts.
     """
 
     def __init__(self, source: ChatSource, turns: Turns, *, clock: Callable[[], float] = time.time) -> None:
-        """Take turns at a source that nothing else uses; it is opened and closed with this.
+        """Rotate over the channels of a source, which opens and closes with the rotation.
 
         Args:
+            source: used by nothing else.
             clock: the source's, s since 1970.
         """
         self._source, self._turns, self._clock = source, turns, clock
@@ -74,49 +76,49 @@ class Rotation:
         self._ends: dict[str, float] = {}
         self._queue: deque[str] = deque()
         self._round_began = -math.inf
-        self._own: list[ChatEvent] = []
+        self._own_events: list[ChatEvent] = []
         self._turning: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        """Begin to listen."""
+        """Start listening."""
         await self._source.__aenter__()
         self._turning = asyncio.create_task(self._keep_turning())
         return self
 
     async def __aexit__(self, *exception: object) -> None:
-        """Leave."""
+        """Leave all channels and disconnect."""
         if self._turning is not None:
             self._turning.cancel()
             await asyncio.gather(self._turning, return_exceptions=True)
         await self._source.__aexit__(*exception)
 
     def watch(self, channels: Collection[str]) -> None:
-        """Want these channels (logins) and no others from now on."""
-        before, self._wanted, now = self._wanted, dict.fromkeys(channels), self._clock()
-        if not before:
+        """From now on, watch exactly these channels (logins)."""
+        previous, self._wanted, now = self._wanted, dict.fromkeys(channels), self._clock()
+        if not previous:
             self._round_began = now
-        gone = [name for name in before if name not in self._wanted and name not in self._ends]
-        self._own += [Released(name, now) for name in gone]
-        added = [name for name in self._wanted if name not in before]
-        self._own += [Unwatched(name, now, ROTATION) for name in added]
+        gone = [name for name in previous if name not in self._wanted and name not in self._ends]
+        self._own_events += [Released(name, now) for name in gone]
+        added = [name for name in self._wanted if name not in previous]
+        self._own_events += [Unwatched(name, now, ROTATION) for name in added]
         self._queue = deque([name for name in self._queue if name in self._wanted] + added)
         self._ends = {name: end for name, end in self._ends.items() if name in self._wanted}
-        self._turn(always=True)
+        self._rotate(always=True)
 
     async def events(self) -> AsyncIterator[Sequence[ChatEvent]]:
-        """What happens, some at a time, until the source is closed."""
+        """Yield events in batches until the source is closed."""
         async for events in self._source.events():
             if self._turning is not None and self._turning.done() and not self._turning.cancelled():
                 self._turning.result()
-            own, self._own = self._own, []
-            yield [*own, *map(self._seen, events)]
+            own_events, self._own_events = self._own_events, []
+            yield [*own_events, *map(self._translate, events)]
 
     def proven_until(self, channel: str) -> float:
-        """The last moment at which a watched channel was certainly being read."""
+        """The last moment at which a watched channel was certainly read."""
         return self._source.proven_until(channel)
 
     async def prove(self) -> None:
-        """Ask all connections for a sign of life, and wait for it."""
+        """Ask every connection for a sign of life and wait for it."""
         await self._source.prove()
 
     @property
@@ -126,16 +128,16 @@ class Rotation:
 
     @property
     def connections_made(self) -> int:
-        """How many connections were tried by now."""
+        """How many connections were attempted so far."""
         return self._source.connections_made
 
     @property
     def reconnects(self) -> int:
-        """How many of them were to replace one that was lost or ended."""
+        """How many of them replaced a connection that was lost or ended."""
         return self._source.reconnects
 
-    def _seen(self, event: ChatEvent) -> ChatEvent:
-        """Note what turns depend on, and tell who gave the place away from who is not wanted any more."""
+    def _translate(self, event: ChatEvent) -> ChatEvent:
+        """Update the end of the channel's turn; a wanted channel that the source released has lost its turn."""
         if isinstance(event, Released) and event.channel in self._wanted:
             return Unwatched(event.channel, event.at, ROTATION)
         if isinstance(event, Watched) and event.channel in self._ends:
@@ -147,13 +149,17 @@ class Rotation:
     async def _keep_turning(self) -> None:
         while True:
             await asyncio.sleep(self._turns.tick_s)
-            self._turn()
+            self._rotate()
 
-    def _turn(self, *, always: bool = False) -> None:
-        """Give places that are free, or whose turn is over, to those that wait."""
+    def _rotate(self, *, always: bool = False) -> None:
+        """Give free places, and those whose turn is over, to the channels that wait.
+
+        Args:
+            always: pass the channels on to the source even if no place changed.
+        """
         now = self._clock()
         if not self._queue and now >= self._round_began + self._turns.round_s:
-            # Those that are watched have another turn too, as the last ones.
+            # The channels that are watched now come last in the new round.
             self._queue.extend([*(name for name in self._wanted if name not in self._ends), *self._ends])
             self._round_began = now
         free = self._turns.at_once - len(self._ends)
@@ -161,11 +167,11 @@ class Rotation:
         waiting = sum(name not in self._ends for name in self._queue)
         for _, name in over[: max(0, waiting - free)]:
             del self._ends[name]
-        given = 0
+        started = 0
         while self._queue and (self._queue[0] in self._ends or len(self._ends) < self._turns.at_once):
             name = self._queue.popleft()
             is_new = name not in self._ends
             self._ends[name] = now + (self._turns.join_s if is_new else self._turns.turn_s)
-            given += is_new
-        if given or always:
+            started += is_new
+        if started or always:
             self._source.watch(list(self._ends))

@@ -1,10 +1,10 @@
-"""Chat replay of VODs over the web's GraphQL endpoint, which Twitch does not document.
+"""Chat replay of VODs over the GraphQL endpoint of Twitch's web page, which Twitch does not document.
 
-Belongs here: pages of comments, one after another and each comment once, past the endpoint's troubles. Not here: when
-to ask again after all failed (vods.queue), presence of comments (domain.presence.vod_minutes).
+Belongs here: reading the comments of a VOD page by page, each comment once, despite temporary errors. Not here: later
+attempts at a VOD that failed (vods.queue), presence of comments (domain.presence.vod_minutes).
 
-What is known of it has been seen, not promised: errors come inside HTTP 200, cursors are refused at times, a page
-asked for by offset begins before the offset. Of a comment nothing is kept but its id, its second and its writer.
+What we know of it was observed, not promised: errors come inside HTTP 200, cursors are refused at times, a page that
+is requested by offset begins before the offset. Of a comment, only its id, its second and its writer are kept.
 """
 
 import logging
@@ -17,16 +17,16 @@ from vieweratlas_assets.errors import TwitchError
 
 OPERATION = "VideoCommentsByOffsetOrCursor"
 WAITS_S = (1.0, 2.0, 4.0, 8.0, 16.0)
-PAGES_KNOWN = 12
-"""Of so many pages ids are remembered: a page asked for by offset repeats comments of the one before."""
-MOST_STALE = 60
+PAGES_REMEMBERED = 12
+"""Comment ids of this many pages are remembered: a page requested by offset repeats comments of the previous one."""
+MAX_STALE_PAGES = 60
 NOT_FOUND = "persistedquerynotfound"
 CURSOR_REFUSED = "integrity check"
 LOG = logging.getLogger("vieweratlas.vods")
 
 
 class Comment(NamedTuple):
-    """Who wrote when: seconds into the VOD, and a login in lowercase, None where the account is gone."""
+    """A comment: its second in the VOD, and the writer's login in lowercase, None if the account no longer exists."""
 
     id: str
     offset_s: int
@@ -34,17 +34,17 @@ class Comment(NamedTuple):
 
 
 class VodGoneError(TwitchError):
-    """Twitch does not have the VOD (any more)."""
+    """Twitch does not have the VOD, or no longer has it."""
 
 
 class VodChatError(TwitchError):
-    """A VOD's chat could not be read to its end; a later attempt may succeed."""
+    """The chat of a VOD could not be read to its end; a later attempt may succeed."""
 
     retryable = True
 
 
 class VodChatMisconfiguredError(TwitchError):
-    """No VOD's chat can be read until a setting changes; the message names it."""
+    """The chat of no VOD can be read until a setting changes; the message names the setting."""
 
 
 class _ServiceError(RuntimeError):
@@ -56,7 +56,7 @@ class _CursorRefusedError(RuntimeError):
 
 
 class GraphqlVodChat:
-    """Asks for comments, one page at a time."""
+    """Reads the comments of VODs, one page per request."""
 
     def __init__(
         self,
@@ -67,61 +67,65 @@ class GraphqlVodChat:
         turn: Callable[[], None],
         http: RetryingSession | None = None,
     ) -> None:
-        """Ask nothing yet.
+        """Prepare a client; nothing is sent yet.
 
         Args:
             client_id: of Twitch's own web page.
             query_hash: SHA-256 of the persisted query OPERATION.
-            turn: waits until one more request may be made; what it raises is passed on.
+            turn: called before each request; returns when the request may be sent.
         """
         self._url, self._client_id, self._query_hash = url, client_id, query_hash
         self._turn = turn
-        # Each request takes a turn: those that are tried again too.
+        # Without retries of its own: each retry takes a turn too.
         self._http = http or RetryingSession(retries=0)
 
     def pages(self, vod_id: str, start_s: int = 0) -> Iterator[Sequence[Comment]]:
-        """All comments from a second of the VOD on, in their order; the first may begin before it.
+        """All comments from a second of the VOD on, in order; the first page may begin earlier.
 
-        By cursor, and where that is refused by offset to the end of the VOD.
+        Follows cursors; once a cursor is refused, reads by offset to the end of the VOD.
 
         Raises:
-            VodGoneError, VodChatError, VodChatMisconfiguredError: see there; after VodChatError, all that was handed out
-                stands, and the rest can be asked for from the second of the last comment on.
+            VodGoneError: Twitch does not have the VOD.
+            VodChatError: reading failed; the pages so far are valid, and a later call may continue with the second of
+                the last comment.
+            VodChatMisconfiguredError: a setting must change.
         """
-        known: deque[frozenset[str]] = deque(maxlen=PAGES_KNOWN)
-        asked: dict[str, Any] = {"contentOffsetSeconds": start_s}
+        seen_pages: deque[frozenset[str]] = deque(maxlen=PAGES_REMEMBERED)
+        position: dict[str, Any] = {"contentOffsetSeconds": start_s}
         by_cursor, last_s, stale = True, start_s, 0
         while True:
             try:
-                edges, more = self._page(vod_id, asked, first=not known)
+                edges, more = self._page(vod_id, position, first=not seen_pages)
             except _CursorRefusedError:
-                by_cursor, asked = False, {"contentOffsetSeconds": last_s}
+                by_cursor, position = False, {"contentOffsetSeconds": last_s}
                 continue
             comments = [_comment(edge) for edge in edges]
-            seen = frozenset().union(*known)
-            if known and "contentOffsetSeconds" in asked and comments[0].id not in seen:
-                raise VodChatError(f"by offset, comments before second {comments[0].offset_s} cannot be reached")
+            seen = frozenset().union(*seen_pages)
+            if seen_pages and "contentOffsetSeconds" in position and comments[0].id not in seen:
+                raise VodChatError(f"comments before second {comments[0].offset_s} cannot be reached by offset")
             fresh = [comment for comment in comments if comment.id not in seen]
-            known.append(frozenset(comment.id for comment in comments))
+            seen_pages.append(frozenset(comment.id for comment in comments))
             yield fresh
             if not more:
                 return
             last_s = max(last_s, comments[-1].offset_s)
             stale = 0 if fresh else stale + 1
-            if stale > MOST_STALE:
-                raise VodChatError(f"{stale} pages one after another brought nothing new, and there are more")
+            if stale > MAX_STALE_PAGES:
+                raise VodChatError(f"{stale} pages in a row had nothing new, and Twitch reports more")
             cursor = edges[-1].get("cursor")
-            # One that is missing, or leads to what is known, leads nowhere.
+            # A cursor that is missing, or leads to comments that we have, is useless.
             by_cursor = by_cursor and bool(cursor) and bool(fresh)
             if by_cursor:
-                asked = {"cursor": cursor}
-            elif fresh or "cursor" in asked:
-                asked = {"contentOffsetSeconds": last_s}
+                position = {"cursor": cursor}
+            elif fresh or "cursor" in position:
+                position = {"contentOffsetSeconds": last_s}
             else:
-                asked = {"contentOffsetSeconds": asked["contentOffsetSeconds"] + 1}
+                position = {"contentOffsetSeconds": position["contentOffsetSeconds"] + 1}
 
     def sampled_pages(self, vod_id: str, duration_s: int, start_s: int = 0) -> Iterator[Sequence[Comment]]:
-        """One page for each minute of a VOD, and of it the comments of that minute; a page with more serves more.
+        """A sample: one request per minute of the VOD, and the comments of that minute on its page.
+
+        A page that reaches beyond its minute also serves the next minutes.
 
         Raises:
             VodGoneError, VodChatError, VodChatMisconfiguredError: as `pages`.
@@ -131,79 +135,84 @@ class GraphqlVodChat:
             try:
                 edges, more = self._page(vod_id, {"contentOffsetSeconds": begin_s}, first=True)
             except VodChatError:
-                # So the endpoint answers too where nobody wrote any more.
+                # The endpoint answers with the same error after the last comment of the VOD.
                 if last_s < 0 or self._has_comments(vod_id, last_s, begin_s):
                     raise
                 return
-            found = {comment.id: comment for comment in map(_comment, edges)}
-            last_s = max((comment.offset_s for comment in found.values()), default=0)
+            comments = {comment.id: comment for comment in map(_comment, edges)}
+            last_s = max((comment.offset_s for comment in comments.values()), default=0)
             until_s = max(begin_s + 60, last_s - last_s % 60) if more else duration_s + 60
-            yield [each for each in found.values() if begin_s <= each.offset_s < until_s]
+            yield [comment for comment in comments.values() if begin_s <= comment.offset_s < until_s]
             begin_s = until_s
 
     def _has_comments(self, vod_id: str, last_s: int, begin_s: int) -> bool:
-        """Whether there are comments from a second on, looked for from the last that is known."""
-        found = self.pages(vod_id, last_s)
-        return any(comment.offset_s >= begin_s for page in found for comment in page)
+        """Whether there are comments from `begin_s` on; reads from `last_s`, the second of a known comment."""
+        return any(comment.offset_s >= begin_s for page in self.pages(vod_id, last_s) for comment in page)
 
-    def _page(self, vod_id: str, asked: Mapping[str, Any], *, first: bool) -> tuple[list[dict[str, Any]], bool]:
-        """The edges of a page, and whether there are more behind them; trouble is waited out.
+    def _page(self, vod_id: str, position: Mapping[str, Any], *, first: bool) -> tuple[list[dict[str, Any]], bool]:
+        """The edges of a page, and whether there are more pages; retries temporary errors.
 
         Args:
-            first: nothing promised that the page has comments.
+            first: the page may be empty, as no earlier page announced more comments.
         """
         for wait_s in (*WAITS_S, None):
             try:
-                edges, more = self._ask(vod_id, asked)
+                edges, more = self._request(vod_id, position)
                 if edges or (first and not more):
                     return edges, more
-                raise _ServiceError("a page without comments, where more were promised")
-            except _ServiceError as trouble:
+                raise _ServiceError("a page without comments, although Twitch reported more")
+            except _ServiceError as error:
                 if wait_s is None:
-                    raise VodChatError(f"{trouble}, {1 + len(WAITS_S)} times") from None
-                LOG.info("VOD %s: %s; trying again", vod_id, trouble)
+                    raise VodChatError(f"{error}, {1 + len(WAITS_S)} times") from None
+                LOG.info("VOD %s: %s; trying again", vod_id, error)
                 self._http.sleep(wait_s + self._http.jitter())
-        raise AssertionError("the last wait is None")
+        raise AssertionError("unreachable: the last attempt returns or raises")
 
-    def _ask(self, vod_id: str, asked: Mapping[str, Any]) -> tuple[list[dict[str, Any]], bool]:
+    def _request(self, vod_id: str, position: Mapping[str, Any]) -> tuple[list[dict[str, Any]], bool]:
         self._turn()
-        body = {
+        query = {
             "operationName": OPERATION,
-            "variables": {"videoID": vod_id, **asked},
+            "variables": {"videoID": vod_id, **position},
             "extensions": {"persistedQuery": {"version": 1, "sha256Hash": self._query_hash}},
         }
         try:
-            answer = self._http.request("POST", self._url, json=body, headers={"Client-ID": self._client_id})
+            answer = self._http.request("POST", self._url, json=query, headers={"Client-ID": self._client_id})
         except NoAnswerError as error:
             raise _ServiceError(str(error)) from None
-        found = json_object(answer)
-        told = _told_errors(found)
+        body = json_object(answer)
+        errors = _error_messages(body)
         if answer.status_code in (400, 401, 403):
             raise VodChatMisconfiguredError(
-                f"{self._url} answers HTTP {answer.status_code} {told}: see vod.graphql_client_id and vod.graphql_url"
+                f"{self._url} answers HTTP {answer.status_code} {errors}: check the settings vod.graphql_client_id "
+                "and vod.graphql_url"
             )
-        if answer.status_code != 200 or found is None:
-            raise _ServiceError(f"HTTP {answer.status_code} {told}".strip())
-        if NOT_FOUND in told.lower().replace(" ", ""):
+        if answer.status_code != 200 or body is None:
+            raise _ServiceError(f"HTTP {answer.status_code} {errors}".strip())
+        if NOT_FOUND in errors.lower().replace(" ", ""):
             raise VodChatMisconfiguredError(
-                f"{self._url} does not know the query any more: see vod.graphql_query_hash, or set vod.chat_source "
-                "to twitchdownloader"
+                f"{self._url} no longer knows the query: update the setting vod.graphql_query_hash, or set "
+                "vod.chat_source to twitchdownloader"
             )
-        if CURSOR_REFUSED in told.lower() and "cursor" in asked:
-            raise _CursorRefusedError(told)
-        data = found.get("data")
-        if isinstance(data, dict) and "video" in data and data["video"] is None and not told:
-            raise VodGoneError("Twitch has no such VOD: it was deleted, or is not public")
-        return _edges(data, told)
+        if CURSOR_REFUSED in errors.lower() and "cursor" in position:
+            raise _CursorRefusedError(errors)
+        data = body.get("data")
+        if isinstance(data, dict) and "video" in data and data["video"] is None and not errors:
+            raise VodGoneError("Twitch does not have the VOD: it was deleted, or is not public")
+        return _edges(data, errors)
 
 
-def _edges(data: Any, told: str) -> tuple[list[dict[str, Any]], bool]:
+def _edges(data: Any, errors: str) -> tuple[list[dict[str, Any]], bool]:
+    """The edges of a page, and whether there are more pages.
+
+    Raises:
+        _ServiceError: there is no list of comments; the message is that of the endpoint's errors.
+    """
     video = data.get("video") if isinstance(data, dict) else None
     comments = video.get("comments") if isinstance(video, dict) else None
     edges = comments.get("edges") if isinstance(comments, dict) else None
     page = comments.get("pageInfo") if isinstance(comments, dict) else None
     if not isinstance(edges, list) or not isinstance(page, dict):
-        raise _ServiceError(told or "an answer without comments")
+        raise _ServiceError(errors or "an answer without comments")
     return [edge for edge in edges if isinstance(edge, dict)], page.get("hasNextPage") is True
 
 
@@ -211,16 +220,15 @@ def _comment(edge: Mapping[str, Any]) -> Comment:
     node = edge.get("node")
     offset = node.get("contentOffsetSeconds") if isinstance(node, dict) else None
     if not isinstance(node, dict) or not isinstance(node.get("id"), str) or not isinstance(offset, int):
-        raise VodChatError("a comment without an id or without its second")
+        raise VodChatError("a comment has no id or no second")
     commenter = node.get("commenter")
     login = commenter.get("login") if isinstance(commenter, dict) else None
     return Comment(node["id"], offset, login.lower() if isinstance(login, str) and login else None)
 
 
-def _told_errors(found: Mapping[str, Any] | None) -> str:
-    """The messages of an answer's errors, cut short."""
-    errors = found.get("errors") if found is not None else None
-    texts = (
-        [str(each.get("message")) for each in errors if isinstance(each, dict)] if isinstance(errors, list) else []
-    )
-    return "; ".join(texts)[:200]
+def _error_messages(body: Mapping[str, Any] | None) -> str:
+    """The messages of an answer's errors, at most 200 characters."""
+    errors = body.get("errors") if body is not None else None
+    if not isinstance(errors, list):
+        return ""
+    return "; ".join(str(error.get("message")) for error in errors if isinstance(error, dict))[:200]

@@ -1,7 +1,7 @@
 """The live collector: from a source of chat to sealed minutes in the lake.
 
-Belongs here: when a minute is over, who is watched, going on through trouble, stopping without loss. Not here:
-reading chat (clients), counting (minutes), files (spool), Dagster (defs).
+Belongs here: closing minutes, updating the watched channels, continuing despite failures, stopping without loss. Not
+here: reading chat (clients), counting (minutes), files (spool), Dagster (defs).
 """
 
 import asyncio
@@ -18,7 +18,7 @@ import polars as pl
 
 from vieweratlas_assets.clients.chat import ChatSource
 from vieweratlas_assets.collector.health import Metrics
-from vieweratlas_assets.collector.minutes import MOST_OFF_S, MinuteBook
+from vieweratlas_assets.collector.minutes import MAX_OFF_S, MinuteBook
 from vieweratlas_assets.collector.spool import Spool
 from vieweratlas_assets.collector.wanted import RosterUnavailableError, Wanted
 from vieweratlas_assets.domain.presence.records import BUCKET_LEN_S
@@ -28,22 +28,24 @@ HOUR_S = 3600
 KIB_PER_MIB = 1024
 LOG = logging.getLogger("vieweratlas.collector")
 Hours = dict[int, dict[str, int]]
-"""By hour (s since 1970): rows, messages, dropped ones, unreadable lines, channel-minutes and their seconds."""
+"""Per hour (s since 1970): rows, messages, dropped ones, unreadable lines, channel-minutes, seconds of coverage."""
 
 
 @dataclass(frozen=True)
 class Pace:
-    """When things are done, in s of the collector's clock where nothing else is said.
+    """The timing of a collector, in s.
+
+    The first two are in s of the collector's clock; the others, except file_s, in s of real time.
 
     Attributes:
-        lateness_s: a minute is closed so long after its end. It must be longer than it takes to find out that a
-            connection is dead, and than a message may be on its way.
-        settle_s: where collecting ends at a moment, for what is still on its way then.
-        tick_s: of real time, between two looks at the clock.
-        roster_s: of real time, between two questions who is to be watched.
-        retry_s, longest_retry_s: of real time, before the lake is tried again, doubled each time.
-        metrics_s: of real time, between two metrics.
-        file_s: how much time a file holds, whole minutes that divide an hour.
+        lateness_s: a minute is closed this long after its end. Must be longer than it takes to detect a dead
+            connection, and than messages take to arrive.
+        settle_s: wait for late messages when collecting ends at a fixed moment.
+        tick_s: between two looks at the clock.
+        roster_s: between two updates of the channels to watch.
+        retry_s, longest_retry_s: pause before the next attempt to reach the lake; doubled each time.
+        metrics_s: between two metrics.
+        file_s: the time that a file covers: whole minutes that divide an hour.
     """
 
     lateness_s: float = 75.0
@@ -61,12 +63,12 @@ PACE = Pace()
 
 @dataclass(frozen=True)
 class Listeners:
-    """Who is told what; both are called in a thread of their own.
+    """Functions that a collector calls, each in a thread of its own.
 
     Attributes:
-        on_hour: an hour (s since 1970) that is over and whose files the lake has, and its figures. What it raises is
-            logged, and it is told again a minute later.
-        on_metrics: how the collector is doing.
+        on_hour: called with an hour (s since 1970) that is over and whose files the lake has, and with its figures.
+            If it raises, the error is logged and it is called again a minute later.
+        on_metrics: called with the collector's metrics.
     """
 
     on_hour: Callable[[int, dict[str, int]], None] = lambda *_: None
@@ -77,8 +79,8 @@ NO_LISTENERS = Listeners()
 
 
 @dataclass
-class _Measured:
-    """What metrics are compared with."""
+class _Totals:
+    """Totals since the start, for the difference between two metrics."""
 
     at: float = field(default_factory=time.monotonic)
     messages: int = 0
@@ -88,7 +90,7 @@ class _Measured:
 
 
 class Collector:
-    """Collects until it is told to stop. Used once."""
+    """Collects until it is stopped. Used once."""
 
     def __init__(
         self,
@@ -105,8 +107,9 @@ class Collector:
         """Prepare to collect.
 
         Args:
-            wanted: asked in a thread who is to be watched; while it raises RosterUnavailableError, those before are.
-            name: of the collector, part of its files' names.
+            wanted: returns the channels to watch; called in a thread. While it raises RosterUnavailableError, the
+                previous channels stay watched.
+            name: of the collector; part of the names of its files.
             clock: s since 1970.
         """
         self.hours: Hours = {}
@@ -116,11 +119,11 @@ class Collector:
         self._next_minute_s = 0
         self._stopping = asyncio.Event()
         self._spooled = asyncio.Event()
-        self._told: set[int] = set()
-        self._measured = _Measured()
+        self._reported: set[int] = set()
+        self._totals = _Totals()
 
     def stop(self) -> None:
-        """Seal what there is, and end; to be called in the loop that runs it."""
+        """Seal the open minutes and stop; call this in the loop that runs the collector."""
         self._stopping.set()
 
     async def run(self, until: float = math.inf, *, hours: float = math.inf) -> Hours:
@@ -128,27 +131,27 @@ class Collector:
 
         Args:
             until: s since 1970, by the server's clock.
-            hours: so many hours, the first part of one too, that are over and told of end it.
+            hours: stop after this many hours were reported; a first hour that is not whole counts too.
 
         Returns:
-            The figures of each hour of which anything was collected.
+            The figures of each hour in which something was collected.
 
         Raises:
-            RosterUnavailableError: from the start on it is not known who is to be watched.
-            StorageError: at the end the lake did not take all files; the spool still has them.
+            RosterUnavailableError: the first request for the channels to watch failed.
+            StorageError: the lake did not take all files at the end; the spool still has them.
         """
         try:
             return await self._run(until, hours)
         except Exception:
-            # What no disk took is in memory alone.
+            # Files that the disk did not take are only in memory.
             with contextlib.suppress(StorageError):
                 await asyncio.to_thread(self._spool.deliver)
             raise
 
     async def _run(self, until: float, hours: float) -> Hours:
         self._now_wanted = await asyncio.to_thread(self._wanted)
-        # The server's clock may be behind ours; minutes in which nobody was wanted make no rows.
-        self._next_minute_s = _minute(self._clock() - MOST_OFF_S)
+        # The server's clock may be behind ours; minutes without a wanted channel produce no rows.
+        self._next_minute_s = _minute(self._clock() - MAX_OFF_S)
         end_s, proven = math.inf, self._source.proven_until
         try:
             async with self._source:
@@ -160,23 +163,23 @@ class Collector:
                     await self._source.prove()
                 finally:
                     end_s = min(until, end_s, self._server_now())
-                    # A source that was left knows of nothing any more.
-                    proven = partial(_known, {each: proven(each) for each in self._book.watched})
+                    # A closed source no longer knows.
+                    proven = partial(_moment_of, {channel: proven(channel) for channel in self._book.watched})
             await self._listening
         finally:
-            # With what was still on its way while the source was left.
+            # Includes messages that came while the source was closing.
             self._put_until(end_s, proven)
         newest_s = math.nextafter(self._book.newest_ms / 1000, math.inf)
         self._put(min(until, max(self._next_minute_s, newest_s)), proven)
         await asyncio.to_thread(self._spool.deliver)
-        await self._tell_hours(before=math.inf)
-        await self._tell_metrics()
+        await self._report_hours(before=math.inf)
+        await self._report_metrics()
         return self.hours
 
     async def _work(self, until: float, hours: float) -> None:
-        """Do all that is to be done at the same time, until the end."""
+        """Run all tasks of the collector side by side, until the end."""
         self._listening = asyncio.create_task(self._listen())
-        jobs = (self._close_minutes, self._deliver, self._keep_looking, self._keep_telling)
+        jobs = (self._close_minutes, self._deliver, self._keep_updating, self._keep_reporting)
         tasks = [asyncio.create_task(job()) for job in jobs]
         ending = asyncio.create_task(self._end(until, hours))
         try:
@@ -195,9 +198,9 @@ class Collector:
         return self._clock() + self._book.skew_s
 
     async def _end(self, until: float, hours: float) -> None:
-        """Wait until collecting is to end."""
+        """Wait until collecting must end."""
         latest = until + self._pace.settle_s
-        while not self._stopping.is_set() and self._server_now() < latest and len(self._told) < hours:
+        while not self._stopping.is_set() and self._server_now() < latest and len(self._reported) < hours:
             try:
                 await asyncio.wait_for(self._stopping.wait(), self._pace.tick_s)
             except TimeoutError:
@@ -208,8 +211,8 @@ class Collector:
             self._book.take(events, self._clock())
 
     async def _close_minutes(self) -> None:
-        """Close each minute once it is over for so long that nothing of it can still come."""
-        # By then enough was heard to know how wrong our clock is.
+        """Close each minute long enough after its end that no message of it can still come."""
+        # By then enough messages came to know the skew of our clock.
         begin = self._clock() + self._pace.lateness_s
         while True:
             await asyncio.sleep(self._pace.tick_s)
@@ -219,13 +222,13 @@ class Collector:
             self._put_until(over // self._pace.file_s * self._pace.file_s, self._source.proven_until)
 
     def _put_until(self, end_s: float, proven_until: Callable[[str], float]) -> None:
-        """Bring the minutes until then to the spool, file by file."""
+        """Put the minutes until end_s into the spool, file by file."""
         while self._next_minute_s < end_s:
             file_ends_s = (self._next_minute_s // self._pace.file_s + 1) * self._pace.file_s
             self._put(min(end_s, file_ends_s), proven_until)
 
     def _put(self, end_s: float, proven_until: Callable[[str], float]) -> None:
-        """Bring what was told until then, and was not brought yet, to the spool."""
+        """Put what was counted until end_s, and is not in the spool yet, into the spool."""
         rows = self._book.close(self._next_minute_s, end_s, proven_until, self._now_wanted.roster)
         self._next_minute_s = math.ceil(end_s / BUCKET_LEN_S) * BUCKET_LEN_S
         if rows.height:
@@ -234,70 +237,70 @@ class Collector:
         self._spooled.set()
 
     async def _deliver(self) -> None:
-        """Bring the spool's files to the lake, for as long as it takes."""
+        """Deliver the spool's files to the lake; retry until it takes them."""
         retry_s = self._pace.retry_s
         while True:
             self._spooled.clear()
-            # What is put while files are delivered may not be among them.
+            # A file that is put during the delivery may not be part of it.
             before = self._next_minute_s
             try:
                 await asyncio.to_thread(self._spool.deliver)
             except StorageError as error:
-                LOG.warning("files wait for %.0f s: %s", retry_s, error)
+                LOG.warning("files could not be delivered, trying again in %.0f s: %s", retry_s, error)
                 await asyncio.sleep(retry_s)
                 retry_s = min(2 * retry_s, self._pace.longest_retry_s)
                 continue
             retry_s = self._pace.retry_s
-            await self._tell_hours(before=before)
+            await self._report_hours(before=before)
             await self._spooled.wait()
 
-    async def _tell_hours(self, before: float) -> None:
-        """Tell of hours that were over before a moment, each once."""
-        for hour in sorted(self.hours.keys() - self._told):
+    async def _report_hours(self, before: float) -> None:
+        """Report the hours that ended before a moment, each once."""
+        for hour in sorted(self.hours.keys() - self._reported):
             if hour + HOUR_S > before and before < math.inf:
                 continue
             try:
                 await asyncio.to_thread(self._listeners.on_hour, hour, dict(self.hours[hour]))
-            # Whatever keeps somebody from listening, collecting goes on.
+            # Collecting continues whatever the listener raises.
             except Exception:
-                LOG.exception("an hour that is sealed could not be told of")
+                LOG.exception("a sealed hour could not be reported, trying again later")
             else:
-                self._told.add(hour)
+                self._reported.add(hour)
 
-    async def _keep_looking(self) -> None:
-        """Ask time and again who is to be watched."""
+    async def _keep_updating(self) -> None:
+        """Update the channels to watch, again and again."""
         while True:
             await asyncio.sleep(self._pace.roster_s)
             try:
                 self._now_wanted = await asyncio.to_thread(self._wanted)
             except RosterUnavailableError as error:
-                LOG.warning("the same channels as before are watched: %s", error)
+                LOG.warning("the previous channels stay watched: %s", error)
             else:
                 self._source.watch(self._now_wanted.channels)
 
-    async def _keep_telling(self) -> None:
+    async def _keep_reporting(self) -> None:
         while True:
             await asyncio.sleep(self._pace.metrics_s)
-            await self._tell_metrics()
+            await self._report_metrics()
 
-    async def _tell_metrics(self) -> None:
+    async def _report_metrics(self) -> None:
         try:
             metrics = self._metrics()
             LOG.info("metrics %s", metrics.line())
             await asyncio.to_thread(self._listeners.on_metrics, metrics)
-        # Such as a full disk, which also is where it is told how the collector is.
+        # For example because the disk with the health file is full; collecting continues.
         except Exception:
-            LOG.exception("it could not be told how the collector is")
+            LOG.exception("metrics could not be reported")
 
     def _metrics(self) -> Metrics:
-        book, before = self._book, self._measured
-        self._measured = _Measured(
+        book, previous = self._book, self._totals
+        self._totals = _Totals(
             messages=book.messages + book.dropped_mirrors + book.dropped_bots,
             covered_s=sum(figures["coverage_s"] for figures in self.hours.values()),
             wanted_s=BUCKET_LEN_S * sum(figures["channel_minutes"] for figures in self.hours.values()),
         )
-        passed_s = max(self._measured.at - before.at, 1e-9)
-        wanted_s = self._measured.wanted_s - before.wanted_s
+        passed_s = max(self._totals.at - previous.at, 1e-9)
+        wanted_s = self._totals.wanted_s - previous.wanted_s
         pending, oldest = self._spool.pending(), self._spool.oldest_minute()
         return Metrics(
             at=time.time(),
@@ -309,8 +312,8 @@ class Collector:
             dropped_mirrors=book.dropped_mirrors,
             dropped_bots=book.dropped_bots,
             unreadable_lines=book.unreadable_lines,
-            messages_per_s=round((self._measured.messages - before.messages) / passed_s, 1),
-            coverage=round((self._measured.covered_s - before.covered_s) / wanted_s, 4) if wanted_s else None,
+            messages_per_s=round((self._totals.messages - previous.messages) / passed_s, 1),
+            coverage=round((self._totals.covered_s - previous.covered_s) / wanted_s, 4) if wanted_s else None,
             lag_s=round(self._server_now() - book.newest_ms / 1000, 1) if book.newest_ms else None,
             skew_s=round(book.skew_s, 1),
             closed_until=self._next_minute_s,
@@ -318,27 +321,27 @@ class Collector:
             pending_s=0.0 if oldest is None else round(self._server_now() - oldest, 1),
             lost_files=self._spool.lost,
             peak_memory_mib=round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / KIB_PER_MIB, 1),
-            cpu_share=round((self._measured.cpu_s - before.cpu_s) / passed_s, 3),
+            cpu_share=round((self._totals.cpu_s - previous.cpu_s) / passed_s, 3),
         )
 
 
 def add_figures(hours: Hours, rows: pl.DataFrame) -> None:
-    """Count rows of RAW_SNAPSHOTS toward the figures of their hours."""
+    """Add rows of RAW_SNAPSHOTS to the figures of their hours."""
     sums = ("messages", "dropped_mirrors", "dropped_bots", "unreadable_lines", "coverage_s")
-    # Of what came late the minute is counted already.
+    # The minute of a late message was counted before.
     is_minute = (pl.col("coverage_s") > 0) | pl.col("gap_reasons").is_not_null()
     by_hour = rows.group_by(pl.col("bucket_start").dt.truncate("1h").dt.epoch("s").alias("hour")).agg(
         pl.len().alias("rows"), pl.col(*sums).sum(), is_minute.sum().alias("channel_minutes")
     )
     for row in by_hour.iter_rows(named=True):
         hour = row.pop("hour")
-        known = hours.setdefault(hour, dict.fromkeys(row, 0))
+        figures = hours.setdefault(hour, dict.fromkeys(row, 0))
         for name, number in row.items():
-            known[name] += int(number)
+            figures[name] += int(number)
 
 
-def _known(moments: Mapping[str, float], channel: str) -> float:
-    """When a channel was last proven to be read; 0 where it never was."""
+def _moment_of(moments: Mapping[str, float], channel: str) -> float:
+    """The moment of a channel; 0 if it has none."""
     return moments.get(channel, 0.0)
 
 

@@ -1,6 +1,7 @@
-"""How a collector is doing, as one line of JSON a minute and as a file that a health check reads.
+"""The metrics of a collector: one line of JSON per minute, and the file that a health check reads.
 
-Belongs here: what is measured, and what is healthy. Not here: who prints it (commands), measuring (collector).
+Belongs here: which metrics exist, and which values are unhealthy. Not here: measuring them (collector), printing them
+(commands).
 """
 
 import json
@@ -9,30 +10,30 @@ from pathlib import Path
 
 HEALTH_FILE = "health.json"
 STALE_S = 180.0
-MOST_PENDING_S = 900.0
+MAX_PENDING_S = 900.0
 
 
 @dataclass(frozen=True)
 class Metrics:
-    """A collector at one moment.
+    """The state of a collector at one moment.
 
     Attributes:
         at: s since 1970, by the machine's clock.
-        channels_wanted, channels_joined: how many are to be watched, and how many are.
-        connections: to the chat, made since the start.
-        reconnects: of those, the ones that replaced another.
+        channels_wanted, channels_joined: channels to watch, and those that are read now.
+        connections: connections to the chat since the start, including failed ones.
+        reconnects: those that replaced another connection.
         messages, dropped_mirrors, dropped_bots, unreadable_lines: since the start.
-        messages_per_s: since the metrics before.
-        coverage: of the seconds of the channels that were wanted in the minutes closed since then, the share that was
-            observed; null where no minute was.
-        lag_s: how old the newest message is, by the server's clock; null before the first.
-        skew_s: how far the server's clock is ahead.
-        closed_until: the last minute that was closed ended then, s since 1970 by the server's clock.
-        pending_files: minutes that the lake does not have yet.
+        messages_per_s: since the previous metrics; includes dropped messages.
+        coverage: the share of seconds that was observed, over all wanted channels and the minutes closed since the
+            previous metrics; null if no minute was closed.
+        lag_s: age of the newest message, by the server's clock; null before the first message.
+        skew_s: how far the server's clock is ahead of the machine's.
+        closed_until: end of the last closed minute, s since 1970 by the server's clock.
+        pending_files: files that the lake does not have yet.
         pending_s: age of the oldest of them.
-        lost_files: minutes for which nobody had room.
-        peak_memory_mib: the most memory that the process has taken.
-        cpu_share: of one core, since the metrics before.
+        lost_files: files that neither disk nor lake took and that no longer fit in memory.
+        peak_memory_mib: the highest memory use of the process.
+        cpu_share: of one core, since the previous metrics.
     """
 
     at: float
@@ -61,45 +62,52 @@ class Metrics:
 
 
 def write_health(folder: Path, metrics: Metrics) -> None:
-    """Leave metrics where a health check finds them."""
+    """Write metrics to the file that a health check reads."""
     folder.mkdir(parents=True, exist_ok=True)
-    fresh = folder / f".{HEALTH_FILE}"
-    fresh.write_text(metrics.line() + "\n", encoding="utf-8")
-    fresh.replace(folder / HEALTH_FILE)
+    temporary = folder / f".{HEALTH_FILE}"
+    temporary.write_text(metrics.line() + "\n", encoding="utf-8")
+    temporary.replace(folder / HEALTH_FILE)
 
 
 def read_health(folder: Path) -> Metrics:
-    """What a collector told last.
+    """Read the last metrics of a collector.
 
     Raises:
-        OSError: there is no such file, or it cannot be read.
-        ValueError: it holds no metrics.
+        OSError: the file does not exist, or cannot be read.
+        ValueError: it does not contain metrics.
     """
     path = folder / HEALTH_FILE
-    told = json.loads(path.read_text(encoding="utf-8"))
-    if not isinstance(told, dict) or set(told) != {field.name for field in fields(Metrics)}:
-        raise ValueError(f"{path} holds no metrics of a collector")
-    return Metrics(**told)
+    metrics = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(metrics, dict) or set(metrics) != {field.name for field in fields(Metrics)}:
+        raise ValueError(f"{path} does not contain the metrics of a collector")
+    return Metrics(**metrics)
 
 
 def staleness(metrics: Metrics, now: float, *, stale_s: float = STALE_S) -> list[str]:
-    """That a collector is gone or hangs, as its metrics are old; nothing where it still tells."""
-    return [f"it told nothing for {now - metrics.at:.0f} s"] if now - metrics.at > stale_s else []
-
-
-def health_problems(metrics: Metrics, now: float, *, stale_s: float = STALE_S) -> list[str]:
-    """What is wrong with a collector; nothing where it is healthy.
+    """A text that names the age of the metrics, if a collector has stopped or hangs; otherwise nothing.
 
     Args:
         now: s since 1970.
-        stale_s: metrics that are older tell of a collector that is gone or hangs.
+        stale_s: the collector has stopped or hangs if its metrics are older.
     """
-    found = staleness(metrics, now, stale_s=stale_s)
+    age_s = now - metrics.at
+    return [f"no metrics for {age_s:.0f} s"] if age_s > stale_s else []
+
+
+def health_problems(metrics: Metrics, now: float, *, stale_s: float = STALE_S) -> list[str]:
+    """One text per problem of a collector; nothing if it is healthy.
+
+    Args:
+        now: s since 1970.
+        stale_s: as in `staleness`.
+    """
+    problems = staleness(metrics, now, stale_s=stale_s)
     if metrics.channels_wanted and not metrics.channels_joined:
-        found.append(f"none of its {metrics.channels_wanted} channels is joined")
-    if metrics.pending_s > MOST_PENDING_S:
-        waits = f"{metrics.pending_files} file(s), the oldest for {metrics.pending_s:.0f} s"
-        found.append(f"the lake has not taken {waits}")
+        problems.append(f"0 of {metrics.channels_wanted} channels joined")
+    if metrics.pending_s > MAX_PENDING_S:
+        problems.append(
+            f"{metrics.pending_files} file(s) not uploaded to the lake, the oldest for {metrics.pending_s:.0f} s"
+        )
     if metrics.lost_files:
-        found.append(f"{metrics.lost_files} file(s) were lost: neither disk nor lake took them")
-    return found
+        problems.append(f"{metrics.lost_files} file(s) lost: neither disk nor lake took them")
+    return problems

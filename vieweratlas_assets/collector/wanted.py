@@ -1,6 +1,6 @@
-"""Whom a collector watches.
+"""The channels that a collector watches.
 
-Belongs here: what it is told, and what may go wrong. Not here: where it comes from (collecting).
+Belongs here: the list, and the errors of getting it. Not here: getting it (wiring.collector).
 """
 
 from dataclasses import dataclass, field
@@ -13,11 +13,11 @@ from vieweratlas_assets.errors import TwitchError
 
 @dataclass(frozen=True)
 class Wanted:
-    """Whom to watch.
+    """The channels to watch.
 
     Attributes:
         channels: logins.
-        roster: schema CHANNEL_ROSTER; what is known of those that are live.
+        roster: schema CHANNEL_ROSTER; stream, game and viewers of the channels that are live.
     """
 
     channels: tuple[str, ...]
@@ -25,12 +25,12 @@ class Wanted:
 
 
 class RosterUnavailableError(TwitchError):
-    """The channels to watch are not known right now."""
+    """The channels to watch cannot be determined now."""
 
     retryable = True
 
 
 class NoChannelsError(RosterUnavailableError):
-    """The settings name no channel, or the watch list cannot be read."""
+    """There is no channel to watch, or the watch list or the credentials must change first."""
 
     retryable = False

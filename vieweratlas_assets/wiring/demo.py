@@ -126,7 +126,7 @@ def _collect(
     end = start + dt.timedelta(days=world.spec.days)
     clock = TurnedClock(start)
     profile = _faster(PROFILES["fast"])
-    joins = 2 * profile.joins_a_connection
+    joins = 2 * profile.joins_per_connection
     rules = Rules(ChatLimits(joins=joins, logins=joins), math.ceil(POINTS_A_MINUTE * SPEED))
 
     def now() -> float:
@@ -139,7 +139,7 @@ def _collect(
         roster = _Roster(store, HelixClient(token, url=f"{twitch.url}/helix"), world, clock)
         collector = Collector(
             IrcReader(Address(twitch.chat_url), profile=profile, retry_policy=RETRY_POLICY, clock=now),
-            MinuteBook(NAME, names, known_bots(), most_off_s=math.inf, least_skew_s=math.inf),
+            MinuteBook(NAME, names, known_bots(), max_off_s=math.inf, min_skew_s=math.inf),
             Spool(Path(spool), store),
             roster,
             name=NAME,
@@ -212,8 +212,8 @@ class _Roster:
 
 def _faster(profile: Profile) -> Profile:
     return Profile(
-        math.ceil(profile.joins_a_connection * SPEED),
-        math.ceil(profile.joins_in_all * SPEED),
+        math.ceil(profile.joins_per_connection * SPEED),
+        math.ceil(profile.joins_total * SPEED),
         profile.connect_every_s / SPEED,
     )
 

@@ -51,7 +51,7 @@ def helix_client(settings: Settings, *, fail_fast: bool = False) -> HelixClient:
         url=twitch.id_url,
         http=http,
     )
-    return HelixClient(token, url=twitch.helix_url, http=http, may_wait_s=FAIL_FAST_S if fail_fast else None)
+    return HelixClient(token, url=twitch.helix_url, http=http, max_wait_s=FAIL_FAST_S if fail_fast else None)
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def chat_source(
             profile=profile,
             retry_policy=retry_policy,
             clock=clock,
-            channels_a_connection=collection.batch_size,
+            channels_per_connection=collection.batch_size,
         )
     turns = Turns(collection.batch_size, collection.duration_per_batch, collection.collection_interval)
     return Rotation(source, turns, clock=clock)

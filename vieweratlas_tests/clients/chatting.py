@@ -1,4 +1,4 @@
-"""A sandbox's chat for the tests of its readers: steady talk, and a listener that keeps account of all of it."""
+"""A sandbox chat for the tests of its readers: steady talk, and a listener that records everything."""
 
 import asyncio
 import datetime as dt
@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
 
 from vieweratlas_assets.clients.chat import ChatMessage, ChatSource, Released, UnreadableLine, Unwatched, Watched
 from vieweratlas_assets.clients.eventsub.reader import EventSubReader
@@ -26,7 +25,7 @@ from vieweratlas_assets.sandbox.world import World, WorldSpec, build_world
 
 START = dt.datetime(2026, 10, 6, 18, tzinfo=dt.UTC)
 START_MS = round(START.timestamp() * 1000)
-HASTE = Profile(joins_a_connection=2000, joins_in_all=2000, connect_every_s=0.01)
+HASTE = Profile(joins_per_connection=2000, joins_total=2000, connect_every_s=0.01)
 NO_LIMITS = ChatLimits(joins=10_000, logins=10_000)
 QUICK = RetryPolicy(
     register_s=2.0,
@@ -42,7 +41,7 @@ QUICK = RetryPolicy(
     overlap_s=0.5,
 )
 EDGE_S = 0.15
-"""What lies so near to a gap's edge may be on either side of it: that is how long a message is on its way."""
+"""A message this near to the edge of a gap may be on either side of it: it takes this long to arrive."""
 DEADLINE_S = 60.0
 
 
@@ -51,30 +50,30 @@ SMALL = WorldSpec(channels=72, viewers=720, days=1)
 
 @cache
 def small_world() -> World:
-    """The world of which the sandbox's Helix tells."""
+    """The world that the sandbox's Helix serves."""
     return build_world(SMALL)
 
 
 def numbered(channels: int) -> dict[str, str]:
-    """Ids by the logins of so many channels, channel_0000 first, of which Helix does not know."""
+    """Ids by login of N channels that Helix does not know, channel_0000 first."""
     return {f"channel_{number:04d}": f"{number}" for number in range(channels)}
 
 
 def of_world(channels: int) -> dict[str, str]:
-    """Ids by the logins of so many channels of which Helix knows."""
+    """Ids by login of N channels that Helix knows."""
     return dict(small_world().channels.select("channel", "channel_id").head(channels).iter_rows())
 
 
 class SteadyFeed:
-    """In every channel somebody says something every so many ms, one channel after the other."""
+    """In every channel, one after another, somebody writes a message every `every_ms`."""
 
     def __init__(self, room_ids: Mapping[str, str], every_ms: int = 50) -> None:
         self.room_ids = room_ids
         self._every_ms = every_ms
 
     def between(self, start: dt.datetime, end: dt.datetime) -> Iterator[FedMessage]:
-        """What is written in that time."""
-        first, last = (-(-(round(each.timestamp() * 1000) - START_MS) // self._every_ms) for each in (start, end))
+        """The messages that are sent in that time."""
+        first, last = (-(-(round(at.timestamp() * 1000) - START_MS) // self._every_ms) for at in (start, end))
         for number in range(first, last):
             yield from (self._message(number, name) for name in self.room_ids)
 
@@ -87,7 +86,7 @@ class SteadyFeed:
 
 @dataclass
 class Chatting:
-    """A running sandbox with steady talk, and a reader's settings for it."""
+    """A running sandbox with steady talk, and readers for it."""
 
     chat: SandboxChat
     server: SandboxServer
@@ -96,15 +95,19 @@ class Chatting:
     feed: SteadyFeed
 
     def now(self) -> float:
-        """By the sandbox's clock, s since 1970."""
+        """The sandbox's clock, s since 1970."""
         return self.clock.now().timestamp()
 
-    def eventsub_reader(self, token: str | None = None, **settings: Any) -> EventSubReader:
-        """A hasty reader of it over EventSub."""
+    def eventsub_reader(self, token: str | None = None, *, url: str | None = None) -> EventSubReader:
+        """A fast reader over EventSub."""
         user = UserToken(token or self.helix.user_token(), None, url=f"{self.server.url}/oauth2")
-        settings = {"url": self.server.eventsub_url, "retry_policy": QUICK, "clock": self.now} | settings
-        helix_url = f"{self.server.url}/helix"
-        return EventSubReader(lambda: user.user(READ_CHAT_SCOPE), helix_url=helix_url, **settings)
+        return EventSubReader(
+            lambda: user.user(READ_CHAT_SCOPE),
+            url=url or self.server.eventsub_url,
+            helix_url=f"{self.server.url}/helix",
+            retry_policy=QUICK,
+            clock=self.now,
+        )
 
     def reader(
         self,
@@ -113,18 +116,18 @@ class Chatting:
         account: Callable[[], Account] = anonymous,
         profile: Profile = HASTE,
         retry_policy: RetryPolicy = QUICK,
-        channels_a_connection: int = 5,
+        channels_per_connection: int = 5,
         trusted: ssl.SSLContext | None = None,
         clock: Callable[[], float] | None = None,
     ) -> IrcReader:
-        """A hasty reader of it."""
+        """A fast reader over IRC."""
         return IrcReader(
             Address(url or self.server.chat_url, trusted),
             account=account,
             profile=profile,
             retry_policy=retry_policy,
             clock=clock or self.now,
-            channels_a_connection=channels_a_connection,
+            channels_per_connection=channels_per_connection,
         )
 
 
@@ -138,7 +141,7 @@ def chatting(
     speed: float = 1.0,
     start: dt.datetime = START,
 ) -> Iterator[Chatting]:
-    """Serve steady talk in so many channels, or another, from a moment not before START on."""
+    """Serve steady talk in N channels, or another feed, from `start` on, which is not before START."""
     clock = SandboxClock(start, speed)
     helix = SandboxHelix(
         small_world(),
@@ -155,10 +158,10 @@ def chatting(
 
 @dataclass
 class Heard:
-    """What a source told, kept account of while `listen` runs.
+    """The events of a source, recorded while `listen` runs.
 
     Attributes:
-        gaps: of each channel, (from, until, reason) in s since 1970; until is infinite while it lasts.
+        gaps: per channel, (start, end, reason) in s since 1970; the end is infinite while the gap lasts.
     """
 
     source: ChatSource
@@ -169,12 +172,12 @@ class Heard:
     watching: set[str] = field(default_factory=set)
 
     async def listen(self) -> None:
-        """Take all events."""
+        """Record all events."""
         async for events in self.source.events():
             for event in events:
-                self._take(event)
+                self._record(event)
 
-    def _take(self, event: object) -> None:
+    def _record(self, event: object) -> None:
         match event:
             case ChatMessage():
                 self.messages.append(event)
@@ -199,15 +202,15 @@ class Heard:
             self.gaps[channel][-1] = (begin, at, reason)
 
     def reasons(self, channel: str) -> list[str]:
-        """Why a channel was not watched, one gap after the other."""
+        """The reasons of a channel's gaps, in order."""
         return [reason for _, _, reason in self.gaps[channel]]
 
     def gap_s(self, channel: str, sent_s: float) -> float:
-        """How far from its nearest gap a moment is, in s; 0 within."""
+        """The distance of a moment from the nearest gap, in s; 0 within a gap."""
         return min((max(begin - sent_s, sent_s - end, 0.0) for begin, end, _ in self.gaps[channel]), default=1e9)
 
     def missed(self, feed: SteadyFeed, until: dt.datetime) -> list[str]:
-        """What was written before `until` in watched channels, outside of all gaps, and not heard."""
+        """The messages before `until` in watched channels, outside of all gaps, that were not heard."""
         heard = {(message.channel, message.sent_ms) for message in self.messages}
         return [
             f"{channel} at {sent_ms / 1000 - START.timestamp():.3f} s"
@@ -221,7 +224,7 @@ class Heard:
 
 @asynccontextmanager
 async def heard_from(source: ChatSource) -> AsyncIterator[Heard]:
-    """Listen to a source; what goes wrong in it fails the test."""
+    """Listen to a source; an error in it fails the test."""
     heard = Heard(source)
     async with source:
         listening = asyncio.create_task(heard.listen())
@@ -230,8 +233,21 @@ async def heard_from(source: ChatSource) -> AsyncIterator[Heard]:
 
 
 async def until(reached: Callable[[], bool], what: str) -> None:
-    """Wait for something that must come."""
+    """Wait for something that must happen."""
     deadline = asyncio.get_running_loop().time() + DEADLINE_S
     while not reached():
         assert asyncio.get_running_loop().time() < deadline, f"not reached in {DEADLINE_S:.0f} s: {what}"
         await asyncio.sleep(0.01)
+
+
+async def talk_on(heard: Heard, twitch: Chatting, *, for_s: float = 0.5) -> dt.datetime:
+    """Let the talk go on for a while; returns a moment before which all of it in watched channels has arrived."""
+    end = twitch.clock.now() + dt.timedelta(seconds=for_s)
+
+    def is_past_end() -> bool:
+        # The messages of a channel come in their order.
+        later = {message.channel for message in heard.messages if message.sent_ms > end.timestamp() * 1000}
+        return heard.watching <= later
+
+    await until(is_past_end, "a later message in every watched channel")
+    return end

@@ -1,4 +1,4 @@
-"""The sandbox Twitch that clients are tried on."""
+"""A sandbox Twitch for the tests of clients."""
 
 from collections.abc import Iterator
 
@@ -15,5 +15,5 @@ def world() -> World:
 
 @pytest.fixture
 def running(world: World) -> Iterator[Twitch]:
-    with twitch(world) as found:
-        yield found
+    with twitch(world) as sandbox:
+        yield sandbox

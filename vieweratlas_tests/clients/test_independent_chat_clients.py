@@ -1,4 +1,4 @@
-"""The sandbox's chat, read by npm clients that none of us wrote: they join, read tags and survive RECONNECT."""
+"""The sandbox's chat, read by independent npm clients: they join, read tags and survive RECONNECT."""
 
 import json
 import queue
@@ -24,16 +24,16 @@ from vieweratlas_tests.clients.chatting import START
 # They share one installation of npm packages.
 pytestmark = [pytest.mark.xdist_group("npm"), pytest.mark.slow, pytest.mark.timeout(120)]
 FOLDER = Path(__file__).parent / "npm"
-# It connects there and lets nobody choose another port.
-TWURPLES_PORT = 6667
+# Twurple always connects to this port.
+TWURPLE_PORT = 6667
 SPEED = 60
 
 
 class Client:
-    """A client that runs, and what it has told by now."""
+    """A running client, and the events that it has printed so far."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
-        self.told: list[dict[str, Any]] = []
+        self.printed: list[dict[str, Any]] = []
         self._lines: queue.Queue[str] = queue.Queue()
         self._process = process
         threading.Thread(target=self._read, daemon=True).start()
@@ -44,17 +44,17 @@ class Client:
             self._lines.put(line)
 
     def wait_for(self, reached: Callable[[list[dict[str, Any]]], bool], what: str) -> None:
-        """Wait until what it told is enough."""
+        """Wait until the printed events are enough."""
         deadline = time.monotonic() + 45
-        while not reached(self.told):
+        while not reached(self.printed):
             try:
-                self.told.append(json.loads(self._lines.get(timeout=max(0.0, deadline - time.monotonic()))))
+                self.printed.append(json.loads(self._lines.get(timeout=max(0.0, deadline - time.monotonic()))))
             except queue.Empty:
-                pytest.fail(f"{what} did not come; told: {self.told[-3:]}")
+                pytest.fail(f"{what} did not come; printed last: {self.printed[-3:]}")
 
     def messages(self) -> list[dict[str, Any]]:
-        """The messages that it told."""
-        return [each for each in self.told if each["event"] == "message"]
+        """The messages that it printed."""
+        return [event for event in self.printed if event["event"] == "message"]
 
 
 @pytest.fixture(scope="module")
@@ -87,15 +87,15 @@ def test_a_client_joins_reads_tags_and_survives_a_reconnect(name: str, installed
     clock = SandboxClock(START, SPEED)
     helix = SandboxHelix(world, clock, client_id="sandbox", client_secret="sandbox-secret")
     chat = SandboxChat(WorldFeed(world), clock, knows=helix.knows)
-    serving = SandboxServer(helix, chat, chat_port=TWURPLES_PORT if name == "twurple" else 0).running()
+    serving = SandboxServer(helix, chat, chat_port=TWURPLE_PORT if name == "twurple" else 0).running()
     with serving as server, listening(name, server, busiest) as client:
-        client.wait_for(lambda told: joined(told) == set(busiest), "joining")
-        client.wait_for(lambda told: len(client.messages()) >= 20, "20 messages")
-        before = len(client.told)
+        client.wait_for(lambda events: joined(events) == set(busiest), "joining")
+        client.wait_for(lambda _: len(client.messages()) >= 20, "20 messages")
+        before = len(client.printed)
         server.call(chat.reconnect, 0.5)
-        client.wait_for(lambda told: joined(told[before:]) == set(busiest), "joining again")
+        client.wait_for(lambda events: joined(events[before:]) == set(busiest), "joining again")
         again = len(client.messages())
-        client.wait_for(lambda told: len(client.messages()) >= again + 20, "20 messages after RECONNECT")
+        client.wait_for(lambda _: len(client.messages()) >= again + 20, "20 messages after RECONNECT")
     known = {
         (row["channel"], row["login"], row["sent_ms"], row["room_id"])
         for hour in (START, START.replace(hour=START.hour + 1))
@@ -111,5 +111,5 @@ def test_a_client_joins_reads_tags_and_survives_a_reconnect(name: str, installed
         assert each["badges"] == ([expected] if expected else [])
 
 
-def joined(told: list[dict[str, Any]]) -> set[str]:
-    return {each["channel"] for each in told if each["event"] == "joined"}
+def joined(events: list[dict[str, Any]]) -> set[str]:
+    return {event["channel"] for event in events if event["event"] == "joined"}

@@ -1,4 +1,4 @@
-"""The sandbox's Helix, read by clients that none of us wrote: TwitchIO and pyTwitchAPI."""
+"""The sandbox's Helix, read by independent clients: TwitchIO and pyTwitchAPI."""
 
 import asyncio
 
@@ -18,8 +18,8 @@ def test_twitchio_pages_through_streams_users_and_videos(running: Twitch, monkey
     async def read() -> tuple[list[str], list[str], list[str]]:
         async with twitchio.Client(client_id="sandbox", client_secret=SECRET) as client:
             await client.login(load_tokens=False, save_tokens=False)
-            streams = [stream.user.name async for stream in client.fetch_streams(first=100, max_results=2_000)]
-            users = [user.name for user in await client.fetch_users(logins=streams[:3])]
+            streams = [str(stream.user.name) async for stream in client.fetch_streams(first=100, max_results=2_000)]
+            users = [str(user.name) for user in await client.fetch_users(logins=streams[:3])]
             videos = [video.id async for video in client.fetch_videos(user_id=_channel_id(running, streams[0]))]
             return streams, users, videos
 
@@ -33,12 +33,13 @@ def test_twitchio_pages_through_streams_users_and_videos(running: Twitch, monkey
 def test_pytwitchapi_pages_through_streams_users_and_videos(running: Twitch) -> None:
     async def read() -> tuple[list[str], str, list[str]]:
         client = PyTwitchAPI("sandbox", authenticate_app=False, base_url=f"{running.url}/helix/")
-        # Its own way to a token reads the answer after it has closed the connection, and fails at times.
+        # Its own way to get a token reads the answer after closing the connection, which sometimes fails.
         await client.set_app_authentication(running.helix.user_token(), [])
         streams = [stream.user_login async for stream in client.get_streams(first=100)]
         user = await first(client.get_users(logins=[streams[0]]))
+        assert user is not None
         videos = [video.id async for video in client.get_videos(user_id=user.id)]
-        await client.close()
+        await client.close()  # type: ignore[no-untyped-call]  # pyTwitchAPI does not annotate it
         return streams, user.login, videos
 
     streams, user, videos = asyncio.run(read())

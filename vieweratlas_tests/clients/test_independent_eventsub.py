@@ -1,4 +1,4 @@
-"""The sandbox's EventSub, heard by a client that none of us wrote: TwitchIO."""
+"""The sandbox's EventSub, heard by an independent client: TwitchIO."""
 
 import asyncio
 from collections import Counter
@@ -10,16 +10,17 @@ import twitchio
 from twitchio.eventsub import ChatMessageSubscription, websockets
 from twitchio.http import Route
 
+from vieweratlas_assets.sandbox.eventsub import EventSubSession
 from vieweratlas_tests.clients.chatting import NO_LIMITS, START_MS, Chatting, chatting, until
 
 CHANNELS = 12
 
 
 class Listener(twitchio.Client):
-    """Hears the chat of channels, and keeps account of it.
+    """Hears the chat of channels, and counts messages.
 
     Attributes:
-        heard: how often each message, by channel and when it was sent (ms since the sandbox began).
+        heard: how often each message came, by channel and time (ms since the sandbox's start).
     """
 
     def __init__(self) -> None:
@@ -55,7 +56,7 @@ def talking(monkeypatch: pytest.MonkeyPatch) -> Iterator[Chatting]:
 
 
 def listening(twitch: Chatting, doing: Callable[[Listener], Awaitable[None]]) -> Listener:
-    """Do something with a listener of all channels but the last, as many as an account may be in."""
+    """Do something with a listener of all channels but the last, as many as an account may join."""
 
     async def run() -> Listener:
         async with Listener() as client:
@@ -70,16 +71,17 @@ def listening(twitch: Chatting, doing: Callable[[Listener], Awaitable[None]]) ->
 
 
 def missed(twitch: Chatting, client: Listener) -> list[int]:
-    """When messages were sent (ms since the sandbox began) that lie between others of their channel and were not
-    heard; those others were, once each.
+    """The times (ms since the sandbox's start) of messages that are missing between others of their channel.
+
+    Also checks that each message was heard once.
     """
     assert set(client.heard.values()) == {1}
-    found = []
+    missing: list[int] = []
     for name in list(twitch.feed.room_ids)[:CHANNELS]:
         sent = sorted(at for channel, at in client.heard if channel == name)
         assert len(sent) > 20
-        found += sorted(set(range(sent[0], sent[-1], 50)) - set(sent))
-    return found
+        missing += sorted(set(range(sent[0], sent[-1], 50)) - set(sent))
+    return missing
 
 
 def test_every_message_of_every_channel_is_heard_once(talking: Chatting) -> None:
@@ -89,7 +91,7 @@ def test_every_message_of_every_channel_is_heard_once(talking: Chatting) -> None
     assert not missed(talking, listening(talking, wait))
 
 
-def test_subscriptions_go_on_over_the_connection_that_an_announced_reconnect_asks_for(talking: Chatting) -> None:
+def test_subscriptions_continue_on_the_new_connection_after_an_announced_reconnect(talking: Chatting) -> None:
     announced: list[float] = []
 
     async def reconnect(client: Listener) -> None:
@@ -101,17 +103,18 @@ def test_subscriptions_go_on_over_the_connection_that_an_announced_reconnect_ask
         heard = len(client.heard)
         await until(lambda: len(client.heard) > heard + 20 * CHANNELS, "20 more of each")
 
-    # TwitchIO does not read its old connection while it makes the new one.
+    # TwitchIO does not read its old connection while it opens the new one.
     lost = missed(talking, listening(talking, reconnect))
     assert all(announced[0] - 50 <= sent <= announced[1] for sent in lost)
 
 
-def test_a_subscription_that_is_deleted_is_heard_no_more(talking: Chatting) -> None:
+def test_a_deleted_subscription_is_no_longer_heard(talking: Chatting) -> None:
     deleted: list[float] = []
 
     async def leave(client: Listener) -> None:
         await until(lambda: len(client.heard) > 5 * CHANNELS, "5 messages of each")
         (session,) = talking.chat.sessions
+        assert isinstance(session, EventSubSession)
         subscription = f"{session.id}-channel_0000"
         await client.delete_websocket_subscription(subscription)
         deleted.append(talking.now() * 1000 - START_MS)
@@ -125,7 +128,7 @@ def test_a_subscription_that_is_deleted_is_heard_no_more(talking: Chatting) -> N
     assert max(sent for channel, sent in client.heard if channel == "channel_0000") <= deleted[0]
 
 
-def test_a_banned_account_is_told_that_its_subscription_is_revoked(talking: Chatting) -> None:
+def test_the_subscription_of_a_banned_account_is_revoked(talking: Chatting) -> None:
     channel, room_id = next(iter(talking.feed.room_ids.items()))
 
     async def ban(client: Listener) -> None:
@@ -137,21 +140,21 @@ def test_a_banned_account_is_told_that_its_subscription_is_revoked(talking: Chat
 
 
 @pytest.mark.parametrize(
-    ("number", "refused", "status", "told"),
+    ("number", "refused", "status", "reason"),
     [
         (CHANNELS + 5, {}, 400, "does not exist"),
         (CHANNELS, {}, 429, "channels that a user may be in exceeded"),
         (CHANNELS, {f"channel_{CHANNELS:04d}": "msg_banned"}, 403, "permanently banned"),
     ],
 )
-def test_what_cannot_be_subscribed_to_is_refused(
-    talking: Chatting, number: int, refused: dict[str, str], status: int, told: str
+def test_an_impossible_subscription_is_refused(
+    talking: Chatting, number: int, refused: dict[str, str], status: int, reason: str
 ) -> None:
     async def ask(client: Listener) -> None:
         talking.chat.faults.refused = refused
         with pytest.raises(twitchio.HTTPException) as failed:
             await client.subscribe(f"{number}")
         assert failed.value.status == status
-        assert told in str(failed.value.extra)
+        assert reason in str(failed.value.extra)
 
     listening(talking, ask)

@@ -1,4 +1,4 @@
-"""Lines of chat: the real ones, every tag in any order, and whatever bytes come."""
+"""Lines of chat: real ones, tags in any order, and arbitrary bytes."""
 
 from pathlib import Path
 
@@ -13,10 +13,10 @@ NOW_MS = 1_791_000_000_000
 HEAD = ":ann!ann@ann.tmi.twitch.tv PRIVMSG #bob :hi there"
 
 
-def message(line: str) -> ChatMessage:
-    found = parse_line(line, NOW_MS)
-    assert isinstance(found, ChatMessage)
-    return found
+def message_of(line: str) -> ChatMessage:
+    parsed = parse_line(line, NOW_MS)
+    assert isinstance(parsed, ChatMessage)
+    return parsed
 
 
 def tagged(**tags: str) -> str:
@@ -26,14 +26,14 @@ def tagged(**tags: str) -> str:
 def test_all_real_lines_are_read(shared_data: Path) -> None:
     text = (shared_data / "irc" / "twitch_tagged_lines.txt").read_bytes().decode("latin-1")
     lines = [line.rstrip("\r") for line in text.split("\n") if line]
-    read = [parse_line(line, 0) for line in lines]
-    messages = [found for found in read if isinstance(found, ChatMessage)]
-    assert (len(read), len(messages)) == (1_000, 960)
-    assert {found.command for found in read if isinstance(found, ServerLine)} == {"CLEARCHAT"}
-    # Each by the slow way: tags as a dictionary.
-    for line, found in zip([line for line in lines if " PRIVMSG " in line], messages, strict=True):
+    parsed = [parse_line(line, 0) for line in lines]
+    messages = [each for each in parsed if isinstance(each, ChatMessage)]
+    assert (len(parsed), len(messages)) == (1_000, 960)
+    assert {each.command for each in parsed if isinstance(each, ServerLine)} == {"CLEARCHAT"}
+    # Compared with a slow parser: tags as a dictionary.
+    for line, message in zip([line for line in lines if " PRIVMSG " in line], messages, strict=True):
         tags = dict(tag.split("=", 1) for tag in line[1:].split(" ", 1)[0].split(";"))
-        assert found == ChatMessage(
+        assert message == ChatMessage(
             line.split(" PRIVMSG #")[1].split(" ")[0],
             line.split(" :")[1].split("!")[0],
             int(tags["tmi-sent-ts"]),
@@ -49,8 +49,9 @@ def test_all_real_lines_are_read(shared_data: Path) -> None:
     )
 )
 def test_tags_may_come_in_any_order(tags: list[str]) -> None:
-    found = message(f"@{';'.join(tags)} {HEAD}")
-    assert found == ChatMessage("bob", "ann", 1_790_000_000_001, "x-1", mirrored=True, by_bot=True)
+    assert message_of(f"@{';'.join(tags)} {HEAD}") == ChatMessage(
+        "bob", "ann", 1_790_000_000_001, "x-1", mirrored=True, by_bot=True
+    )
 
 
 @pytest.mark.parametrize(
@@ -63,8 +64,8 @@ def test_tags_may_come_in_any_order(tags: list[str]) -> None:
         ({"source_room_id": "2"}, True),
     ],
 )
-def test_a_message_is_mirrored_where_its_source_is_another_room(tags: dict[str, str], mirrored: bool) -> None:
-    assert message(tagged(**tags)).mirrored == mirrored
+def test_a_message_is_mirrored_if_its_source_is_another_room(tags: dict[str, str], mirrored: bool) -> None:
+    assert message_of(tagged(**tags)).mirrored == mirrored
 
 
 @pytest.mark.parametrize(
@@ -76,18 +77,18 @@ def test_a_message_is_mirrored_where_its_source_is_another_room(tags: dict[str, 
         ({"badges": "broadcaster/1"}, False),
     ],
 )
-def test_a_bot_is_known_by_its_own_badge(tags: dict[str, str], by_bot: bool) -> None:
-    assert message(tagged(**tags)).by_bot == by_bot
+def test_a_bot_is_recognized_by_its_own_badge(tags: dict[str, str], by_bot: bool) -> None:
+    assert message_of(tagged(**tags)).by_bot == by_bot
 
 
-def test_what_is_said_is_not_taken_for_a_tag() -> None:
-    found = message(f"@id=x;room-id=1 {HEAD};id=y;source-room-id=2;badges=bot-badge/1;tmi-sent-ts=7;")
-    assert found == ChatMessage("bob", "ann", NOW_MS, "x", mirrored=False, by_bot=False)
+def test_text_is_not_mistaken_for_a_tag() -> None:
+    message = message_of(f"@id=x;room-id=1 {HEAD};id=y;source-room-id=2;badges=bot-badge/1;tmi-sent-ts=7;")
+    assert message == ChatMessage("bob", "ann", NOW_MS, "x", mirrored=False, by_bot=False)
 
 
-def test_without_tags_the_time_is_that_of_the_reading() -> None:
-    assert message(HEAD) == ChatMessage("bob", "ann", NOW_MS, "", mirrored=False, by_bot=False)
-    assert message(":ann PRIVMSG #bob :hi").login == "ann"
+def test_without_tags_the_time_is_that_of_reading() -> None:
+    assert message_of(HEAD) == ChatMessage("bob", "ann", NOW_MS, "", mirrored=False, by_bot=False)
+    assert message_of(":ann PRIVMSG #bob :hi").login == "ann"
 
 
 @pytest.mark.parametrize(
@@ -106,14 +107,14 @@ def test_without_tags_the_time_is_that_of_the_reading() -> None:
         ("@tmi-sent-ts=1_0;a= :ann!ann@ann PRIVMSG #bob :hi", "bob"),
     ],
 )
-def test_what_is_no_line_is_refused_and_tells_its_channel_where_it_has_one(line: str, channel: str) -> None:
+def test_an_invalid_line_is_refused_and_its_channel_is_reported(line: str, channel: str) -> None:
     with pytest.raises(LineError) as caught:
         parse_line(line, NOW_MS)
     assert caught.value.channel == channel
 
 
 @pytest.mark.parametrize(
-    ("line", "read"),
+    ("line", "expected"),
     [
         ("PING :tmi.twitch.tv", ServerLine("", "", "PING", ("tmi.twitch.tv",))),
         (":tmi.twitch.tv RECONNECT", ServerLine("", "tmi.twitch.tv", "RECONNECT", ())),
@@ -129,25 +130,25 @@ def test_what_is_no_line_is_refused_and_tells_its_channel_where_it_has_one(line:
         (":s NOTICE * :\xc3\xa9", ServerLine("", "s", "NOTICE", ("*", "é"))),
     ],
 )
-def test_replies_and_notices_are_taken_apart(line: str, read: ServerLine) -> None:
-    assert parse_line(line, NOW_MS) == read
+def test_replies_and_notices_are_parsed(line: str, expected: ServerLine) -> None:
+    assert parse_line(line, NOW_MS) == expected
 
 
 @given(st.binary(max_size=400))
-def test_whatever_comes_is_read_or_refused(data: bytes) -> None:
+def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     line = data.decode("latin-1")
     try:
-        found = parse_line(line, NOW_MS)
+        parsed = parse_line(line, NOW_MS)
     except LineError:
         return
-    if isinstance(found, ChatMessage):
-        assert found.channel
-        assert found.login
-        assert found.channel.isascii()
+    if isinstance(parsed, ChatMessage):
+        assert parsed.channel
+        assert parsed.login
+        assert parsed.channel.isascii()
 
 
 @given(st.text(), st.text(st.characters(exclude_characters="; \r\n\0"), max_size=20))
 def test_no_text_and_no_value_changes_who_wrote_where(text: str, value: str) -> None:
     line = f"@color={value};id=x;tmi-sent-ts=1790000000001;a={value} :ann!ann@ann PRIVMSG #bob :{text}"
-    found = message(line.encode("utf-8", "replace").decode("latin-1"))
-    assert found == ChatMessage("bob", "ann", 1_790_000_000_001, "x", mirrored=False, by_bot=False)
+    message = message_of(line.encode("utf-8", "replace").decode("latin-1"))
+    assert message == ChatMessage("bob", "ann", 1_790_000_000_001, "x", mirrored=False, by_bot=False)

@@ -1,4 +1,4 @@
-"""Pacing in made-up time: never more than a profile allows, and never much slower."""
+"""Pacing in simulated time: never faster than a profile allows, and never much slower."""
 
 import asyncio
 import heapq
@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from vieweratlas_assets.clients.irc.pacing import CALM_S, PROFILES, SLOWEST, Pacing, Profile
 
 
-class MadeUpTime:
-    """Time that goes on at once to whatever is waited for."""
+class SimulatedTime:
+    """A clock that jumps to the next moment for which something waits."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -25,7 +25,7 @@ class MadeUpTime:
         await future
 
     async def run(self, *work: Coroutine[Any, Any, None]) -> None:
-        tasks = [asyncio.ensure_future(each) for each in work]
+        tasks = [asyncio.ensure_future(coroutine) for coroutine in work]
         while not all(task.done() for task in tasks):
             for _ in range(3 * len(tasks)):
                 await asyncio.sleep(0)
@@ -37,8 +37,8 @@ class MadeUpTime:
 
 
 def join_all(profile: Profile, connections: list[int], trouble_at: float | None = None) -> list[tuple[float, int]]:
-    """When each JOIN is sent and on which connection, for so many channels on each connection."""
-    time = MadeUpTime()
+    """The moment and the connection of each JOIN, for a number of channels per connection."""
+    time = SimulatedTime()
     pacing = Pacing(profile, now=lambda: time.now, sleep=time.sleep)
     sent: list[tuple[float, int]] = []
 
@@ -55,7 +55,7 @@ def join_all(profile: Profile, connections: list[int], trouble_at: float | None 
 
 
 def most_in_window(moments: list[float]) -> int:
-    return max(sum(begin <= each < begin + 10 for each in moments) for begin in moments)
+    return max(sum(begin <= moment < begin + 10 for moment in moments) for begin in moments)
 
 
 @settings(max_examples=30, deadline=None)
@@ -66,26 +66,29 @@ def most_in_window(moments: list[float]) -> int:
 def test_no_ten_seconds_hold_more_than_the_profile_allows(profile: Profile, connections: list[int]) -> None:
     sent = join_all(profile, connections)
     assert len(sent) == sum(connections)
-    assert most_in_window([moment for moment, _ in sent]) <= profile.joins_in_all
+    assert most_in_window([moment for moment, _ in sent]) <= profile.joins_total
     for number in range(len(connections)):
-        assert most_in_window([moment for moment, of in sent if of == number]) <= profile.joins_a_connection
+        assert (
+            most_in_window([moment for moment, connection in sent if connection == number])
+            <= profile.joins_per_connection
+        )
 
 
 @pytest.mark.parametrize("name", PROFILES)
 @pytest.mark.parametrize("channels", [90, 1_000])
-def test_joining_takes_as_long_as_the_arithmetic_says(name: str, channels: int) -> None:
+def test_joining_takes_as_long_as_computed(name: str, channels: int) -> None:
     profile = PROFILES[name]
     connections = [90] * (channels // 90) + [channels % 90] * bool(channels % 90)
     sent = join_all(profile, connections)
     assert sent[-1][0] == pytest.approx(profile.seconds_to_join(channels, 90), rel=0.12)
 
 
-def test_the_documented_profiles_take_this_long_for_1000_channels() -> None:
-    took = {name: round(profile.seconds_to_join(1_000, 90)) for name, profile in PROFILES.items()}
-    assert took == {"conservative": 520, "default": 104, "fast": 29}
+def test_1000_channels_take_the_documented_seconds_per_profile() -> None:
+    seconds = {name: round(profile.seconds_to_join(1_000, 90)) for name, profile in PROFILES.items()}
+    assert seconds == {"conservative": 520, "default": 104, "fast": 29}
 
 
-def test_trouble_halves_the_rate_once_in_ten_seconds_and_calm_brings_it_back() -> None:
+def test_trouble_halves_the_rate_once_in_ten_seconds_and_calm_restores_it() -> None:
     now = 0.0
     pacing = Pacing(PROFILES["default"], now=lambda: now)
     for _ in range(5):
@@ -105,6 +108,6 @@ def test_trouble_halves_the_rate_once_in_ten_seconds_and_calm_brings_it_back() -
 
 
 def test_in_trouble_joins_are_further_apart() -> None:
-    alone = Profile(10, 10, 0)
-    calm, troubled = join_all(alone, [20]), join_all(alone, [20], trouble_at=5.0)
+    profile = Profile(10, 10, 0)
+    calm, troubled = join_all(profile, [20]), join_all(profile, [20], trouble_at=5.0)
     assert troubled[-1][0] > 1.4 * calm[-1][0]

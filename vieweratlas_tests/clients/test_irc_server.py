@@ -1,4 +1,4 @@
-"""The reader on a real IRC server that none of us wrote: Debian's ngircd."""
+"""The reader on a real, independent IRC server: Debian's ngircd."""
 
 import asyncio
 import shutil
@@ -55,7 +55,7 @@ def ngircd(folder: Path) -> Iterator[int]:
 
 
 class Talker:
-    """Somebody who writes in all channels."""
+    """A client that writes in all channels."""
 
     def __init__(self, nick: str, port: int) -> None:
         self.nick, self.port = nick, port
@@ -73,7 +73,7 @@ class Talker:
         self.drain = asyncio.create_task(self._drain())
 
     async def talk(self, rounds: int) -> None:
-        """Write in every channel so many times."""
+        """Write N messages in every channel."""
         for number in range(rounds):
             for name in CHANNELS:
                 self.writer.write(f"PRIVMSG #{name} :message {number}\r\n".encode())
@@ -107,13 +107,13 @@ async def listen_to_talkers(port: int) -> tuple[Heard, int]:
 
 
 class Accounts:
-    """A name for every connection: this server takes each once."""
+    """A new name per connection: this server accepts each name once."""
 
     def __init__(self) -> None:
         self._number = 0
 
     def __call__(self) -> Account:
-        """Give the next name."""
+        """The next account."""
         self._number += 1
         return Account(f"justinfan{self._number}")
 

@@ -1,4 +1,4 @@
-"""A sandbox Twitch for the tests of its clients: served for real, with waits that are noted and not waited."""
+"""A sandbox Twitch for the tests of its clients: served over real HTTP; waits are recorded and skipped."""
 
 import datetime as dt
 from collections.abc import Iterator
@@ -23,8 +23,8 @@ class Twitch:
     """A running sandbox.
 
     Attributes:
-        now: real time as its limits and clients see it; a wait moves it on.
-        waits: seconds that clients have waited.
+        time: the time of rate limits and clients, s; a wait advances it.
+        waits: the waits of clients, in s.
     """
 
     helix: SandboxHelix
@@ -54,7 +54,7 @@ class Twitch:
 
 @contextmanager
 def twitch(world: World, *, points_a_minute: int = 800) -> Iterator[Twitch]:
-    """Serve a world at one evening, where time stands still."""
+    """Serve a world on one evening; its clock stands still."""
     clock = SandboxClock(EVENING, seconds=lambda: 0.0)
     time = [1_000_000.0]
     helix = SandboxHelix(

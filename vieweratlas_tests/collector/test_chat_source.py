@@ -1,4 +1,4 @@
-"""The source of chat that settings name, as the collector uses it."""
+"""The source of chat that the settings name, as the collector uses it."""
 
 import asyncio
 import datetime as dt
@@ -13,14 +13,14 @@ from vieweratlas_assets.sandbox import helix
 from vieweratlas_assets.settings import CollectionSettings, Settings, TwitchSettings
 from vieweratlas_assets.wiring.twitch import chat_source
 from vieweratlas_tests.clients.chatting import QUICK, START, Chatting, SteadyFeed, chatting, of_world, until
-from vieweratlas_tests.collector.test_collector import collecting, through
+from vieweratlas_tests.collector.test_collector import collect_during, collecting
 
-A_SECOND = 10
-"""Messages in a channel."""
+MESSAGES_PER_S = 10
+"""Messages per second and channel."""
 
 
 def settings_for(twitch: Chatting, **collection: object) -> Settings:
-    """As a user of the sandbox would set them, with a user's token."""
+    """Settings for the sandbox, with a user's token."""
     return Settings(
         twitch=TwitchSettings(
             oauth_token=f"oauth:{twitch.helix.user_token()}",
@@ -34,10 +34,12 @@ def settings_for(twitch: Chatting, **collection: object) -> Settings:
 
 
 @pytest.mark.parametrize("collection", [{"chat_source": "eventsub"}, {"chat_account": "token"}], ids=str)
-def test_what_an_account_hears_is_in_the_lake(tmp_path: Path, collection: dict[str, str]) -> None:
+def test_messages_that_an_account_hears_are_in_the_lake(tmp_path: Path, collection: dict[str, str]) -> None:
     # Across the end of a minute.
     start = START + dt.timedelta(seconds=55)
-    with collecting(tmp_path, feed=SteadyFeed(of_world(12), 1000 // A_SECOND), start=start, speed=1.0) as at_work:
+    with collecting(
+        tmp_path, feed=SteadyFeed(of_world(12), 1000 // MESSAGES_PER_S), start=start, speed=1.0
+    ) as at_work:
 
         async def wait() -> None:
             await until(lambda: at_work.minute() > 1.07, "nine seconds")
@@ -45,15 +47,15 @@ def test_what_an_account_hears_is_in_the_lake(tmp_path: Path, collection: dict[s
         async def collect() -> None:
             settings = settings_for(at_work.twitch, **collection)
             at_work.source = chat_source(settings, clock=at_work.clock, retry_policy=QUICK)
-            await through(at_work.collector(), wait())
+            await collect_during(at_work.collector(), wait())
 
         asyncio.run(collect())
     coverage = chat_coverage_of(at_work.raw())
     assert coverage["messages"].sum() == at_work.book.messages
-    assert coverage.filter(pl.col("bucket_start") > START)["coverage_s"].min() >= 2
-    # Coverage is told in whole seconds, and 0.3 s of messages are on their way at its ends.
-    off = coverage["messages"] - coverage["coverage_s"] * A_SECOND
-    assert off.abs().max() <= A_SECOND * (0.5 + 0.3)
+    assert coverage.filter(pl.col("bucket_start") > START).select(pl.col("coverage_s").min() >= 2).item()
+    # Coverage is rounded to whole seconds, and 0.3 s of messages are on their way at its ends.
+    off = pl.col("messages") - pl.col("coverage_s") * MESSAGES_PER_S
+    assert coverage.select(off.abs().max() <= MESSAGES_PER_S * (0.5 + 0.3)).item()
 
 
 @pytest.mark.parametrize("collection", [{"chat_source": "eventsub"}, {"chat_account": "token"}], ids=str)

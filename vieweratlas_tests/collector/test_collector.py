@@ -1,10 +1,9 @@
-"""The collector, minute after minute: what was said is in the lake, or in a gap that the lake tells of."""
+"""The collector: every message is in the lake, or in a gap that the lake reports."""
 
 import asyncio
 import contextlib
 import dataclasses
 import datetime as dt
-import math
 import shutil
 import threading
 from collections.abc import Awaitable, Callable, Iterator
@@ -29,20 +28,20 @@ from vieweratlas_assets.storage.raw_snapshots import find_raw_day, read_raw_hour
 from vieweratlas_tests.clients.chatting import START, Chatting, SteadyFeed, chatting, numbered, until
 
 SPEED = 30.0
-"""Of the sandbox's clock: its minute takes 2 s."""
+"""Speed of the sandbox's clock: its minute takes 2 s."""
 EVERY_MS = 1000
 LATE = START + dt.timedelta(seconds=5)
-"""So late that the first minute is never told to be whole: the part of a second would be rounded away."""
+"""Late enough that the first minute never counts as whole: a missing part of a second would be rounded away."""
 QUICK = Pace(
     lateness_s=45.0, settle_s=15.0, tick_s=0.05, roster_s=0.5, retry_s=0.2, longest_retry_s=0.4, metrics_s=0.5
 )
 EDGE = 2 * SPEED * 0.15
-"""Messages that may lie on either side of a gap's edges: those that are on their way."""
+"""Messages that may be on either side of a gap's edges, because they are on their way."""
 
 
 @dataclasses.dataclass
 class Collecting:
-    """A collector at work on a sandbox, and what it told."""
+    """A sandbox, a lake, and a collector for them; the reports of the collector."""
 
     twitch: Chatting
     store: ObjectStore
@@ -67,11 +66,11 @@ class Collecting:
         )
 
     def raw(self) -> pl.DataFrame:
-        """All that the lake has of the day."""
+        """All rows of the day in the lake."""
         return pl.concat([hour.rows for hour in read_raw_hours(self.store, find_raw_day(self.store, START.date()))])
 
     def minute(self) -> float:
-        """How many minutes have passed."""
+        """Minutes since START."""
         return (self.twitch.clock.now() - START).total_seconds() / 60
 
 
@@ -85,7 +84,7 @@ def collecting(
     store: ObjectStore | None = None,
     ahead_s: float = 0.0,
 ) -> Iterator[Collecting]:
-    """A sandbox with steady talk, and all that a collector of it needs; its clock may be ahead of the collector's."""
+    """Serve steady talk, for a collector whose clock is `ahead_s` behind the sandbox's."""
     with chatting(feed or SteadyFeed(numbered(12), EVERY_MS), speed=speed, start=start) as twitch:
         lake = store or LocalStore(folder / "lake")
         channels = Wanted(tuple(twitch.feed.room_ids))
@@ -98,10 +97,10 @@ def collecting(
         )
 
 
-async def through(collector: Collector, doing: Awaitable[None], *, until: float = math.inf) -> Hours:
-    """Collect while something else is done, and stop when that is done."""
-    running = asyncio.create_task(collector.run(until))
-    working = asyncio.ensure_future(doing)
+async def collect_during(collector: Collector, scenario: Awaitable[None]) -> Hours:
+    """Collect while a scenario runs, and stop after it."""
+    running = asyncio.create_task(collector.run())
+    working = asyncio.ensure_future(scenario)
     await asyncio.wait([running, working], return_when=asyncio.FIRST_COMPLETED)
     if running.done():
         running.result()
@@ -111,14 +110,14 @@ async def through(collector: Collector, doing: Awaitable[None], *, until: float 
 
 
 def account_for(collected: Collecting, *, first_minute_off: float = 0.0) -> pl.DataFrame:
-    """See that each minute counts exactly what was said in its seconds of coverage, but for what was on its way.
+    """Check that each minute counts the messages of its seconds of coverage, except those on their way.
 
-    A gap of less than half a second is rounded away, so a minute that is told to be whole may lack what was said at
-    the edge of a gap in the minute beside it.
+    A gap of less than half a second is rounded away, so a minute that counts as whole may lack messages at the edge
+    of a gap in the next or previous minute.
 
     Args:
-        first_minute_off: messages that may lack in a first minute that is told to be whole. The beginning is known by
-            our clock alone, and how wrong that is only as exactly as messages are quick.
+        first_minute_off: messages that a whole first minute may lack: its start is known only by our clock, whose
+            skew is known only as exactly as messages are fast.
     """
     raw = collected.raw()
     coverage = chat_coverage_of(raw)
@@ -127,22 +126,23 @@ def account_for(collected: Collecting, *, first_minute_off: float = 0.0) -> pl.D
     for row in coverage.iter_rows(named=True):
         where = f"{row['channel']} at {row['bucket_start']:%H:%M}: {row}"
         if row["coverage_s"] == 60:
-            beside = {(row["channel"], row["bucket_start"] + way * dt.timedelta(minutes=1)) for way in (-1, 1)}
-            off = first_minute_off if row["bucket_start"] == START else EDGE if beside & gaps else 0
-            assert 60 - off <= row["messages"] <= 60 and row["gap_reasons"] is None, where
+            neighbors = {(row["channel"], row["bucket_start"] + dt.timedelta(minutes=step)) for step in (-1, 1)}
+            off = first_minute_off if row["bucket_start"] == START else EDGE if neighbors & gaps else 0
+            assert 60 - off <= row["messages"] <= 60, where
+            assert row["gap_reasons"] is None, where
         else:
             assert row["gap_reasons"], where
             assert row["coverage_s"] - EDGE <= row["messages"] <= row["coverage_s"] + EDGE, where
     return coverage
 
 
-def test_what_was_said_is_in_the_lake_minute_by_minute(tmp_path: Path) -> None:
+def test_messages_are_in_the_lake_minute_by_minute(tmp_path: Path) -> None:
     with collecting(tmp_path) as at_work:
 
         async def wait() -> None:
             await until(lambda: at_work.minute() > 3.2, "three minutes")
 
-        hours = asyncio.run(through(at_work.collector(), wait()))
+        hours = asyncio.run(collect_during(at_work.collector(), wait()))
         coverage = account_for(at_work)
         assert CONNECTION_SILENT not in "+".join(coverage["gap_reasons"].drop_nulls())
         assert at_work.raw()["messages"].sum() == at_work.book.messages == coverage["messages"].sum()
@@ -162,15 +162,15 @@ def test_what_was_said_is_in_the_lake_minute_by_minute(tmp_path: Path) -> None:
         assert max(metrics.channels_joined for metrics in at_work.metrics) == 12
 
 
-def test_an_hour_ends_where_it_ends_and_is_told_of_when_its_files_are_there(tmp_path: Path) -> None:
+def test_an_hour_is_reported_when_its_files_are_in_the_lake(tmp_path: Path) -> None:
     hour_s = round(START.timestamp())
     with collecting(tmp_path, start=START + dt.timedelta(minutes=58, seconds=30)) as at_work:
 
         async def wait() -> None:
-            await until(lambda: hour_s in at_work.hours, "the hour is told of")
+            await until(lambda: hour_s in at_work.hours, "the hour is reported")
             assert not at_work.spool.pending()
 
-        asyncio.run(through(at_work.collector(), wait()))
+        asyncio.run(collect_during(at_work.collector(), wait()))
         account_for(at_work)
         assert set(at_work.hours) == {hour_s, hour_s + 3600}
         assert set(find_raw_day(at_work.store, START.date()).hours) == {START, START + dt.timedelta(hours=1)}
@@ -185,12 +185,12 @@ def test_an_hour_ends_where_it_ends_and_is_told_of_when_its_files_are_there(tmp_
         )
 
 
-def test_it_ends_once_so_many_hours_are_over_and_told_of(tmp_path: Path) -> None:
+def test_it_ends_after_a_number_of_reported_hours(tmp_path: Path) -> None:
     with collecting(tmp_path, start=START + dt.timedelta(minutes=58, seconds=30)) as at_work:
         hours = asyncio.run(at_work.collector().run(hours=1))
         first = int(START.timestamp())
         assert at_work.hours.keys() == hours.keys() == {first, first + 3600}
-        # The hour that is over had its last 90 s; of the next one there is what was said until that was known.
+        # The first hour has its last 90 s; the next one has the messages until the first was reported.
         assert at_work.hours[first]["channel_minutes"] == 2 * 12
         account_for(at_work)
 
@@ -205,7 +205,7 @@ def test_a_lost_connection_is_a_gap_and_not_a_quiet_chat(tmp_path: Path) -> None
             at_work.twitch.server.call(at_work.twitch.chat.freeze)
             await until(lambda: at_work.minute() > 5.5, "two more")
 
-        asyncio.run(through(at_work.collector(), lose()))
+        asyncio.run(collect_during(at_work.collector(), lose()))
         coverage = account_for(at_work)
         reasons = set("+".join(coverage["gap_reasons"].drop_nulls()).split("+"))
         assert {CONNECTION_LOST, CONNECTION_SILENT} <= reasons
@@ -213,20 +213,20 @@ def test_a_lost_connection_is_a_gap_and_not_a_quiet_chat(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("ahead_s", [-300.0, 240.0])
-def test_a_clock_that_is_wrong_puts_nothing_into_another_minute(tmp_path: Path, ahead_s: float) -> None:
+def test_a_wrong_clock_puts_no_message_into_another_minute(tmp_path: Path, ahead_s: float) -> None:
     with collecting(tmp_path, ahead_s=ahead_s) as at_work:
 
         async def wait() -> None:
             await until(lambda: at_work.minute() > 3.2, "three minutes")
 
-        asyncio.run(through(at_work.collector(), wait()))
+        asyncio.run(collect_during(at_work.collector(), wait()))
         coverage = account_for(at_work, first_minute_off=EDGE)
         assert coverage.filter(coverage_s=60).height >= 12
         assert abs(at_work.metrics[-1].skew_s - ahead_s) < EDGE
 
 
 class Unreachable(LocalStore):
-    """A lake that is down for as long as somebody says."""
+    """A lake that is down while `is_down`."""
 
     is_down = False
 
@@ -244,19 +244,19 @@ def test_minutes_wait_on_the_disk_while_the_lake_is_down(tmp_path: Path) -> None
             await until(lambda: at_work.minute() > 1, "a minute")
             lake.is_down = True
             await until(lambda: at_work.minute() > 5.2, "four minutes")
-            # Nothing was delivered in the three minutes since then; what was is on the disk.
+            # Nothing was delivered in the last three minutes; the files are on the disk.
             waiting = at_work.spool.pending()
             assert len(waiting) >= 3
             assert all((tmp_path / "spool" / key).exists() for key in waiting)
             assert at_work.metrics[-1].pending_s > 100
             lake.is_down = False
-            await until(lambda: not at_work.spool.pending(), "all is delivered")
+            await until(lambda: not at_work.spool.pending(), "all files are delivered")
 
-        asyncio.run(through(at_work.collector(), down()))
+        asyncio.run(collect_during(at_work.collector(), down()))
         account_for(at_work)
 
 
-def test_what_the_lake_never_took_is_delivered_by_the_next_collector(tmp_path: Path) -> None:
+def test_undelivered_files_are_delivered_by_the_next_collector(tmp_path: Path) -> None:
     lake = Unreachable(tmp_path / "lake")
     with collecting(tmp_path, store=lake) as at_work:
         lake.is_down = True
@@ -265,21 +265,21 @@ def test_what_the_lake_never_took_is_delivered_by_the_next_collector(tmp_path: P
             await until(lambda: at_work.minute() > 2.2, "two minutes")
 
         with pytest.raises(StorageError, match="cannot be reached"):
-            asyncio.run(through(at_work.collector(), wait()))
+            asyncio.run(collect_during(at_work.collector(), wait()))
         first = at_work.book.messages
         lake.is_down = False
         at_work.spool = Spool(tmp_path / "spool", lake)
-        asyncio.run(through(at_work.collector(), wait()))
+        asyncio.run(collect_during(at_work.collector(), wait()))
         assert at_work.raw()["messages"].sum() == first + at_work.book.messages
         coverage = chat_coverage_of(at_work.raw())
         assert coverage.filter(pl.col("coverage_s") > 60).is_empty()
         assert NOT_WANTED in "+".join(coverage["gap_reasons"].drop_nulls())
 
 
-def test_a_full_disk_is_gone_round_by_memory(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_files_stay_in_memory_while_the_disk_is_full(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     lake = Unreachable(tmp_path / "lake")
     with collecting(tmp_path, store=lake) as at_work:
-        # A file in place of the folder: nothing can be written there, as on a full disk.
+        # A file instead of the folder: nothing can be written there, as on a full disk.
         shutil.rmtree(tmp_path / "spool", ignore_errors=True)
         (tmp_path / "spool").write_text("")
 
@@ -288,20 +288,20 @@ def test_a_full_disk_is_gone_round_by_memory(tmp_path: Path, caplog: pytest.LogC
             await until(lambda: len(at_work.spool.pending()) >= 2, "two files in memory")
             lake.is_down = False
 
-        def told(metrics: Metrics) -> None:
+        def on_metrics(metrics: Metrics) -> None:
             at_work.metrics.append(metrics)
-            # Where it is told how the collector is, the disk is full too.
+            # Fails too: the health file is on the same disk.
             write_health(tmp_path / "spool", metrics)
 
-        asyncio.run(through(at_work.collector(on_metrics=told), down()))
+        asyncio.run(collect_during(at_work.collector(on_metrics=on_metrics), down()))
         account_for(at_work)
         assert "kept in memory" in caplog.text
         assert at_work.metrics[-1].lost_files == 0
         assert len(at_work.metrics) > 1
-        assert "could not be told how" in caplog.text
+        assert "metrics could not be reported" in caplog.text
 
 
-def test_a_fault_that_ends_it_still_brings_to_the_lake_what_is_in_memory(tmp_path: Path) -> None:
+def test_an_error_that_ends_it_still_delivers_files_in_memory(tmp_path: Path) -> None:
     with collecting(tmp_path) as at_work:
         shutil.rmtree(tmp_path / "spool", ignore_errors=True)
         (tmp_path / "spool").write_text("")
@@ -309,7 +309,7 @@ def test_a_fault_that_ends_it_still_brings_to_the_lake_what_is_in_memory(tmp_pat
 
         def wanted() -> Wanted:
             if at_work.minute() > 2:
-                raise ZeroDivisionError("a fault of ours")
+                raise ZeroDivisionError("a bug")
             return names
 
         at_work.wanted = wanted
@@ -319,35 +319,36 @@ def test_a_fault_that_ends_it_still_brings_to_the_lake_what_is_in_memory(tmp_pat
         assert not at_work.spool.pending()
 
 
-def test_channels_come_and_go_as_the_roster_does(tmp_path: Path) -> None:
+def test_channels_follow_the_roster(tmp_path: Path) -> None:
     with collecting(tmp_path) as at_work:
         names = list(at_work.twitch.feed.room_ids)
-        answers = {"now": Wanted(tuple(names[:4]))}
+        answer = Wanted(tuple(names[:4]))
         fails = threading.Event()
 
         def wanted() -> Wanted:
             if fails.is_set():
-                raise RosterUnavailableError("Twitch does not tell")
-            return answers["now"]
+                raise RosterUnavailableError("Twitch does not answer")
+            return answer
 
         at_work.wanted = wanted
 
         async def change() -> None:
+            nonlocal answer
             await until(lambda: at_work.minute() > 1.5, "a minute")
             fails.set()
             await until(lambda: at_work.minute() > 2.5, "a minute without a roster")
-            answers["now"] = Wanted(tuple(names[2:6]))
+            answer = Wanted(tuple(names[2:6]))
             fails.clear()
             await until(lambda: at_work.minute() > 4.5, "another")
 
-        asyncio.run(through(at_work.collector(), change()))
+        asyncio.run(collect_during(at_work.collector(), change()))
         coverage = account_for(at_work)
-        seen = dict(coverage.group_by("channel").agg(pl.col("coverage_s").sum()).iter_rows())
-        assert set(seen) == set(names[:6])
-        stayed, went, came = (range(2, 4), range(2), range(4, 6))
-        assert min(seen[names[each]] for each in stayed) > 240
-        assert all(130 < seen[names[each]] < 200 for each in went)
-        assert all(80 < seen[names[each]] < 140 for each in came)
+        covered_s = dict(coverage.group_by("channel").agg(pl.col("coverage_s").sum()).iter_rows())
+        assert set(covered_s) == set(names[:6])
+        removed, kept, added = names[:2], names[2:4], names[4:6]
+        assert min(covered_s[name] for name in kept) > 240
+        assert all(130 < covered_s[name] < 200 for name in removed)
+        assert all(80 < covered_s[name] < 140 for name in added)
         assert set(coverage.filter(channel=names[0])["gap_reasons"].drop_nulls()) <= {
             NOT_WANTED,
             "connecting+joining+not_wanted",
@@ -355,32 +356,35 @@ def test_channels_come_and_go_as_the_roster_does(tmp_path: Path) -> None:
         }
 
 
-def test_nobody_is_collected_where_it_is_not_known_whom(tmp_path: Path) -> None:
+def test_without_a_first_roster_nothing_is_collected(tmp_path: Path) -> None:
     with collecting(tmp_path) as at_work:
 
         def unknown() -> Wanted:
-            raise RosterUnavailableError("Twitch does not tell")
+            raise RosterUnavailableError("Twitch does not answer")
 
         at_work.wanted = unknown
-        with pytest.raises(RosterUnavailableError, match="does not tell"):
+        with pytest.raises(RosterUnavailableError, match="does not answer"):
             asyncio.run(at_work.collector().run())
 
 
-def test_who_cannot_be_told_of_an_hour_is_told_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_hour_that_could_not_be_reported_is_reported_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     with collecting(tmp_path, start=START + dt.timedelta(minutes=58, seconds=30)) as at_work:
-        collector, told = at_work.collector(), []
+        collector = at_work.collector()
+        reports: list[int] = []
 
         def on_hour(hour: int, figures: dict[str, int]) -> None:
-            told.append(hour)
-            if len(told) == 1:
-                raise ConnectionError("the database is away")
+            reports.append(hour)
+            if len(reports) == 1:
+                raise ConnectionError("the database cannot be reached")
             at_work.hours[hour] = figures
 
         collector._listeners = Listeners(on_hour=on_hour)
 
         async def wait() -> None:
-            await until(lambda: bool(at_work.hours), "the hour is told of in the end")
+            await until(lambda: bool(at_work.hours), "the hour is reported")
 
-        asyncio.run(through(collector, wait()))
-        assert told[:2] == [round(START.timestamp())] * 2
-        assert "the database is away" in caplog.text
+        asyncio.run(collect_during(collector, wait()))
+        assert reports[:2] == [round(START.timestamp())] * 2
+        assert "the database cannot be reached" in caplog.text

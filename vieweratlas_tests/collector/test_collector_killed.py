@@ -1,4 +1,4 @@
-"""A collector that is killed: what it had closed is on its disk, and the next one brings it to the lake."""
+"""A collector that is killed: its closed minutes are on disk, and the next collector delivers them."""
 
 import asyncio
 import multiprocessing
@@ -24,7 +24,7 @@ def collect(folder: Path, url: str, channels: tuple[str, ...], began: float) -> 
     """Collect in another process, with a lake that is down, until killed.
 
     Args:
-        began: when the sandbox's clock stood at START, on the clock that all processes share.
+        began: the moment of START on the monotonic clock that all processes share.
     """
 
     def now() -> float:
@@ -33,7 +33,7 @@ def collect(folder: Path, url: str, channels: tuple[str, ...], began: float) -> 
     lake = Unreachable(folder / "lake")
     lake.is_down = True
     collector = Collector(
-        IrcReader(Address(url), profile=HASTE, retry_policy=QUICK, clock=now, channels_a_connection=5),
+        IrcReader(Address(url), profile=HASTE, retry_policy=QUICK, clock=now, channels_per_connection=5),
         MinuteBook("killed", ViewerNames(), frozenset()),
         Spool(folder / "spool", lake),
         lambda: Wanted(channels),
@@ -44,7 +44,7 @@ def collect(folder: Path, url: str, channels: tuple[str, ...], began: float) -> 
     asyncio.run(collector.run())
 
 
-def test_a_collector_that_is_killed_loses_only_minutes_that_were_open(tmp_path: Path) -> None:
+def test_a_killed_collector_loses_only_open_minutes(tmp_path: Path) -> None:
     with collecting(tmp_path) as at_work:
         began = time.monotonic() - (at_work.clock() - START.timestamp()) / SPEED
         channels = tuple(at_work.twitch.feed.room_ids)
@@ -63,7 +63,7 @@ def test_a_collector_that_is_killed_loses_only_minutes_that_were_open(tmp_path: 
         assert not (tmp_path / "lake").exists() or not list((tmp_path / "lake").rglob("*.parquet"))
         Spool(spooled, at_work.store).deliver()
         coverage = chat_coverage_of(at_work.raw())
-    # The first began before it was there; the others are whole.
+    # The collector started during the first minute; the others are whole.
     minutes = coverage["bucket_start"].unique().sort()
     whole = coverage.filter(pl.col("bucket_start") > minutes[0])
     assert whole.height == 12 * (minutes.len() - 1)

@@ -1,4 +1,4 @@
-"""Minutes: each message in the one in which it was sent, and every second either watched or not, for a reason."""
+"""Minutes: a message counts in the minute in which it was sent; each second is watched, or a gap with a reason."""
 
 import datetime as dt
 from collections import Counter, defaultdict
@@ -49,13 +49,13 @@ def wrote(
 
 
 def rows_of(events: Iterable[ChatEvent], end: float = 60.0, *, of: MinuteBook | None = None) -> pl.DataFrame:
-    """What a book tells after one call with some events."""
+    """The rows of a book after one call with some events."""
     of = of or book()
     of.take(events, START + end)
     return of.close(START, START + end, always, NO_ROSTER)
 
 
-def test_a_minute_tells_who_wrote_and_what_was_dropped() -> None:
+def test_a_minute_has_its_writers_and_the_counts_of_dropped_messages() -> None:
     events: list[ChatEvent] = [
         Watched("ann", START),
         wrote("carl", 0),
@@ -75,14 +75,14 @@ def test_a_minute_tells_who_wrote_and_what_was_dropped() -> None:
     assert (row["coverage_s"], row["gap_reasons"], row["origin"]) == (60, None, "test")
 
 
-def test_a_watched_minute_in_which_nobody_wrote_is_not_one_that_nobody_watched() -> None:
+def test_a_quiet_minute_differs_from_an_unwatched_one() -> None:
     rows = rows_of([Watched("quiet", START - 5), Unwatched("lost", START - 5, CONNECTION_LOST)])
     assert dict(rows.select("channel", "coverage_s").iter_rows()) == {"quiet": 60, "lost": 0}
     assert dict(rows.select("channel", "gap_reasons").iter_rows()) == {"quiet": None, "lost": CONNECTION_LOST}
     assert live_presence_of(rows)["channel"].to_list() == ["quiet"]
 
 
-def test_a_gap_is_told_to_the_second() -> None:
+def test_a_gap_is_exact_to_the_second() -> None:
     events: list[ChatEvent] = [
         Unwatched("ann", START + 3, JOINING),
         Watched("ann", START + 10.4),
@@ -94,21 +94,21 @@ def test_a_gap_is_told_to_the_second() -> None:
     assert row["gap_reasons"] == f"{CONNECTION_LOST}+{JOINING}+{NOT_WANTED}"
 
 
-def test_a_watched_channel_counts_only_as_long_as_its_connection_proved_to_live() -> None:
-    told = book()
-    told.take([Watched("ann", START), Watched("bob", START)], START + 60)
-    rows = told.close(START, START + 60, {"ann": START + 42.0, "bob": START + 99.0}.__getitem__, NO_ROSTER)
+def test_a_watched_channel_counts_only_while_its_connection_is_proven_alive() -> None:
+    minutes = book()
+    minutes.take([Watched("ann", START), Watched("bob", START)], START + 60)
+    rows = minutes.close(START, START + 60, {"ann": START + 42.0, "bob": START + 99.0}.__getitem__, NO_ROSTER)
     assert rows.select("channel", "coverage_s", "gap_reasons").rows() == [
         ("ann", 42, CONNECTION_SILENT),
         ("bob", 60, None),
     ]
 
 
-def test_what_comes_late_is_counted_in_its_own_minute_without_coverage_of_its_own() -> None:
-    told = book()
-    first = rows_of([Watched("ann", START), wrote("carl", 5)], of=told)
-    told.take([wrote("dora", 6), wrote("emil", 65)], START + 121)
-    second = told.close(START + 60, START + 120, always, NO_ROSTER)
+def test_a_late_message_is_counted_in_its_minute_without_additional_coverage() -> None:
+    minutes = book()
+    first = rows_of([Watched("ann", START), wrote("carl", 5)], of=minutes)
+    minutes.take([wrote("dora", 6), wrote("emil", 65)], START + 121)
+    second = minutes.close(START + 60, START + 120, always, NO_ROSTER)
     late = second.filter(pl.col("bucket_start") == first["bucket_start"][0])
     assert late.select("messages", "coverage_s").rows() == [(1, 0)]
     both = pl.concat([first, second])
@@ -116,13 +116,13 @@ def test_what_comes_late_is_counted_in_its_own_minute_without_coverage_of_its_ow
     assert live_presence_of(both)["chatters"].to_list() == [["carl", "dora"], ["emil"]]
 
 
-def test_a_message_that_nobody_can_have_sent_then_is_counted_as_unreadable_now() -> None:
+def test_a_message_with_an_impossible_time_counts_as_unreadable_now() -> None:
     events: list[ChatEvent] = [Watched("ann", START), wrote("carl", -7200), wrote("dora", 7200), wrote("emil", 1)]
     (row,) = rows_of(events, end=59.0).to_dicts()
     assert (row["chatters"], row["unreadable_lines"]) == (["emil"], 2)
 
 
-def test_lines_of_no_channel_are_counted_and_are_no_presence() -> None:
+def test_lines_without_a_channel_are_counted_but_are_not_presence() -> None:
     rows = rows_of([Watched("ann", START), UnreadableLine("", START + 3)])
     assert rows.filter(pl.col("channel") == "").select("coverage_s", "unreadable_lines").rows() == [(None, 1)]
     assert live_presence_of(rows)["channel"].to_list() == ["ann"]
@@ -130,41 +130,41 @@ def test_lines_of_no_channel_are_counted_and_are_no_presence() -> None:
 
 
 @pytest.mark.parametrize("ahead", [-3600, -90, -3, 3, 90, 3600])
-def test_seconds_of_coverage_are_the_servers_where_our_clock_is_wrong(ahead: int) -> None:
-    told = book()
+def test_coverage_follows_the_server_s_clock_if_ours_is_wrong(ahead: int) -> None:
+    minutes = book()
     ours = START - ahead
-    told.take([Watched("ann", ours + 10)], ours + 10)
+    minutes.take([Watched("ann", ours + 10)], ours + 10)
     for number in range(100):
-        # By our clock the message comes 0.1 s after it was sent.
+        # The message arrives 0.1 s after it was sent.
         at = 10.5 + number / 10
-        told.take([wrote("carl", at)], ours + at + 0.1)
-    assert abs(told.skew_s - ahead) < 0.2
-    told.take([Unwatched("ann", ours + 40, CONNECTION_LOST)], ours + 40)
-    rows = told.close(START, START + 60, always, NO_ROSTER).filter(pl.col("messages") > 0)
+        minutes.take([wrote("carl", at)], ours + at + 0.1)
+    assert abs(minutes.skew_s - ahead) < 0.2
+    minutes.take([Unwatched("ann", ours + 40, CONNECTION_LOST)], ours + 40)
+    rows = minutes.close(START, START + 60, always, NO_ROSTER).filter(pl.col("messages") > 0)
     assert rows.select("coverage_s", "gap_reasons").rows() == [(30, f"{CONNECTION_LOST}+{NOT_WANTED}")]
-    # Until it was known how wrong it is, what lay too far off was not believed.
+    # Before the skew was known, messages with a time too far off counted as unreadable.
     assert rows["messages"].item() == (100 if abs(ahead) < 600 else 100 - 10)
 
 
-def test_few_messages_with_absurd_times_move_no_clock() -> None:
-    told = book()
-    told.take([Watched("ann", START)], START)
+def test_a_few_messages_with_absurd_times_do_not_change_the_skew() -> None:
+    minutes = book()
+    minutes.take([Watched("ann", START)], START)
     for number in range(60):
         absurd = number % 3 == 0
-        told.take([wrote("carl", -9e6 if absurd else number)], START + number + 0.2)
-    assert told.skew_s == 0
-    assert (told.messages, told.unreadable_lines) == (40, 20)
+        minutes.take([wrote("carl", -9e6 if absurd else number)], START + number + 0.2)
+    assert minutes.skew_s == 0
+    assert (minutes.messages, minutes.unreadable_lines) == (40, 20)
 
 
-def test_minutes_tell_what_the_roster_knows_and_leave_out_who_opted_out() -> None:
+def test_minutes_have_the_roster_s_facts_and_no_viewers_or_channels_that_opted_out() -> None:
     stream = {
         "id": "9", "user_id": "1", "user_login": "ann", "viewer_count": 77, "language": "de", "game_name": "Chess",
         "title": "hi", "started_at": "2026-09-21T10:00:00Z", "tags": ["a"],
     }  # fmt: skip
-    told = book(names=ViewerNames(opted_out_viewers=["carl"], opted_out_channels=["bob"]))
-    told.take([Watched("ann", START), Watched("bob", START), wrote("carl", 1), wrote("dora", 2)], START + 60)
+    minutes = book(names=ViewerNames(opted_out_viewers=["carl"], opted_out_channels=["bob"]))
+    minutes.take([Watched("ann", START), Watched("bob", START), wrote("carl", 1), wrote("dora", 2)], START + 60)
     roster = roster_of([stream], dt.datetime.fromtimestamp(START, dt.UTC))
-    (row,) = told.close(START, START + 60, always, roster).to_dicts()
+    (row,) = minutes.close(START, START + 60, always, roster).to_dicts()
     assert (row["channel"], row["chatters"], row["stream_id"], row["game_name"]) == ("ann", ["dora"], "9", "Chess")
     assert (row["concurrent_viewers"], row["language"]) == (77, "de")
 
@@ -181,10 +181,10 @@ CHANGES = st.lists(st.tuples(SECONDS, st.sampled_from([None, CONNECTION_LOST, BA
     cuts=st.sets(st.integers(1, MINUTES)),
     ends_early=st.integers(0, 59),
 )
-def test_every_second_is_accounted_for_however_minutes_are_closed(
+def test_every_second_is_accounted_for_in_any_order_of_closing(
     changes: list[tuple[int, str | None]], sent: list[int], cuts: set[int], ends_early: int
 ) -> None:
-    told, frames, taken = book(), [RAW_SNAPSHOTS.empty()], 0.0
+    minutes, frames, taken = book(), [RAW_SNAPSHOTS.empty()], 0.0
     end = 60 * MINUTES - ends_early
     events: list[tuple[float, ChatEvent]] = []
     for at, state in changes:
@@ -193,9 +193,9 @@ def test_every_second_is_accounted_for_however_minutes_are_closed(
         events.append((at, Released("ann", moment) if state == "released" else event))
     events += [(at, wrote("carl", at)) for at in sent]
     for cut in [*(60 * number for number in sorted(cuts) if 60 * number < end), end]:
-        told.take([event for at, event in events if taken <= at < cut], START + cut)
+        minutes.take([event for at, event in events if taken <= at < cut], START + cut)
         begin = 60 * (-(-int(taken) // 60))
-        frames.append(told.close(START + begin, START + cut, always, NO_ROSTER))
+        frames.append(minutes.close(START + begin, START + cut, always, NO_ROSTER))
         taken = cut
     states: list[str | None] = ["released"] * end
     for at, state in changes:
@@ -203,14 +203,14 @@ def test_every_second_is_accounted_for_however_minutes_are_closed(
     expected: dict[int, Counter[str | None]] = defaultdict(Counter)
     for second, state in enumerate(states):
         expected[second // 60][state] += 1
-    got = pl.concat(frames)
-    assert got["messages"].sum() == sum(at < end for at in sent)
-    known = {
-        (row["bucket_start"].timestamp() - START) // 60: row for row in chat_coverage_of(got).iter_rows(named=True)
+    rows = pl.concat(frames)
+    assert rows["messages"].sum() == sum(at < end for at in sent)
+    by_minute = {
+        (row["bucket_start"].timestamp() - START) // 60: row for row in chat_coverage_of(rows).iter_rows(named=True)
     }
     for minute in range(-(-end // 60)):
         seconds = expected[minute]
-        row = known.get(minute)
+        row = by_minute.get(minute)
         if row is None:
             assert set(seconds) == {"released"}
             assert not any(at // 60 == minute for at in sent if at < end)

@@ -1,4 +1,4 @@
-"""Files on their way to the lake: none is lost, and none stands for two."""
+"""Files on their way to the lake: none is lost, and none replaces another."""
 
 import datetime as dt
 from pathlib import Path
@@ -16,11 +16,18 @@ MINUTE = dt.datetime(2026, 10, 6, 18, 59, tzinfo=dt.UTC)
 
 
 def rows(*minutes: dt.datetime, table: Table = RAW_SNAPSHOTS) -> pl.DataFrame:
-    told = [
-        {"channel": "ann", "bucket_start": each, "chatters": ["bob"], "coverage_s": 20, "messages": 2, "origin": "x"}
-        for each in minutes
+    records = [
+        {
+            "channel": "ann",
+            "bucket_start": minute,
+            "chatters": ["bob"],
+            "coverage_s": 20,
+            "messages": 2,
+            "origin": "x",
+        }
+        for minute in minutes
     ]
-    frame = pl.DataFrame(told, schema_overrides={"bucket_start": table.schema["bucket_start"]})
+    frame = pl.DataFrame(records, schema_overrides={"bucket_start": table.schema["bucket_start"]})
     missing = [pl.lit(None, dtype).alias(name) for name, dtype in table.schema.items() if name not in frame.columns]
     return table.conform(frame.with_columns(missing))
 
@@ -29,7 +36,7 @@ def delivered(lake: LocalStore) -> pl.DataFrame:
     return pl.concat([hour.rows for hour in read_raw_hours(lake, find_raw_day(lake, MINUTE.date()))])
 
 
-def test_two_parts_of_a_minute_that_look_the_same_add_up(tmp_path: Path) -> None:
+def test_two_equal_parts_of_a_minute_add_up(tmp_path: Path) -> None:
     lake = LocalStore(tmp_path / "lake")
     spool = Spool(tmp_path / "spool", lake)
     for _ in range(2):
@@ -38,7 +45,7 @@ def test_two_parts_of_a_minute_that_look_the_same_add_up(tmp_path: Path) -> None
     assert chat_coverage_of(delivered(lake)).select("coverage_s", "messages").rows() == [(40, 4)]
 
 
-def test_rows_of_two_hours_go_to_the_folder_of_each(tmp_path: Path) -> None:
+def test_rows_of_two_hours_go_to_two_folders(tmp_path: Path) -> None:
     lake = LocalStore(tmp_path / "lake")
     spool = Spool(tmp_path / "spool", lake)
     spool.put(rows(MINUTE, MINUTE + dt.timedelta(minutes=1)), "x")
@@ -51,9 +58,9 @@ def test_rows_of_two_hours_go_to_the_folder_of_each(tmp_path: Path) -> None:
     assert delivered(lake).height == 2
 
 
-def test_where_neither_disk_nor_lake_has_room_the_oldest_is_lost_and_counted(tmp_path: Path) -> None:
+def test_without_room_on_disk_or_in_the_lake_the_oldest_file_is_lost_and_counted(tmp_path: Path) -> None:
     (tmp_path / "spool").write_text("")
-    spool = Spool(tmp_path / "spool", LocalStore(tmp_path / "lake"), most_unsaved_bytes=10_000)
+    spool = Spool(tmp_path / "spool", LocalStore(tmp_path / "lake"), max_unsaved_bytes=10_000)
     while not spool.lost:
         spool.put(rows(MINUTE), "x")
         spool.put(rows(MINUTE - dt.timedelta(minutes=5)), "x")

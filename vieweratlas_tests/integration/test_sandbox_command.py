@@ -53,7 +53,7 @@ def test_faults_on_demand_are_told_and_leave_the_list_alone(command: Command, ex
 
 def test_without_credentials_it_is_told_what_to_set(command: Command) -> None:
     told = command.run("channels", "update", fails=True)
-    assert "set twitch.client_id and twitch.client_secret" in told
+    assert "set TWITCH_CLIENT_ID and TWITCH_CLIENT_SECRET" in told
     assert "Traceback" not in told
 
 

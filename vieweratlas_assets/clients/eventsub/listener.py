@@ -1,6 +1,6 @@
 """One connection of EventSub, through TwitchIO.
 
-Belongs here: TwitchIO, and what it leaves open. Not here: which channels, and when it is tried again (reader).
+Belongs here: TwitchIO, and what it lacks. Not here: which channels to read, and when to reconnect (reader).
 
 https://dev.twitch.tv/docs/eventsub/handling-websocket-events/
 """
@@ -21,72 +21,72 @@ from vieweratlas_assets.clients.chat import ChatMessage
 from vieweratlas_assets.clients.twitch_token import TwitchUser
 
 BOT_BADGE = "bot-badge"
-# Below that, TwitchIO logs whole notifications, with what was written.
+# On lower levels, TwitchIO logs whole notifications, with the text of messages.
 logging.getLogger("twitchio").setLevel(logging.WARNING)
 
 
 class NotConnectedError(Exception):
-    """There is no connection."""
+    """Connecting failed."""
 
 
-THERE_ALREADY = 409
-"""Status of an answer to who asks for a subscription that there is."""
+ALREADY_SUBSCRIBED = 409
+"""Status of the answer to a request for a subscription that exists."""
 
 
 class NotSubscribedError(Exception):
-    """A channel's chat is not told.
+    """A request about subscriptions failed.
 
     Attributes:
-        status: of Twitch's answer; None where there was none.
+        status: of Twitch's answer; None if there was no answer.
     """
 
-    def __init__(self, status: int | None, told: str) -> None:
-        super().__init__(told)
+    def __init__(self, status: int | None, reason: str) -> None:
+        super().__init__(reason)
         self.status = status
 
 
-class Hearer(Protocol):
-    """Who is told what comes over a connection."""
+class ConnectionOwner(Protocol):
+    """Gets what comes over a connection."""
 
     def received(self, message: ChatMessage) -> None:
-        """Somebody wrote."""
+        """A message came."""
         ...
 
     def revoked(self, subscription: str, status: str) -> None:
         """A subscription has ended; `status` as in EventSub, such as chat_user_banned."""
         ...
 
-    def handed_over(self, lost_at: float, found_at: float) -> None:
-        """The server asked for another connection; what came between these moments was not read."""
+    def handed_over(self, lost_at: float, resumed_at: float) -> None:
+        """The server moved the session to a new connection; messages between these moments were not read."""
         ...
 
     def closed(self) -> None:
-        """The connection is gone."""
+        """The connection is closed."""
         ...
 
     def failed(self, error: Exception) -> None:
-        """Something of ours went wrong."""
+        """Our code that handles an event has failed."""
         ...
 
 
 class Listener(twitchio.Client):
-    """A connection, as long as it lasts; used as an async context manager, which connects.
+    """One connection; an async context manager that connects.
 
-    TwitchIO makes lost connections anew by itself, but tells so only afterwards and not which subscriptions it got
-    back. So it gets sockets that it must not make anew, and whoever uses this makes another one.
+    TwitchIO would replace lost connections by itself, but reports that only afterwards, and does not report which
+    subscriptions it restored. So its reconnecting is switched off, and the caller opens another Listener.
 
     Attributes:
-        is_closed: whether the connection is gone.
+        is_closed: whether the connection is closed.
     """
 
     def __init__(
         self,
         account: TwitchUser,
-        hearer: Hearer,
+        owner: ConnectionOwner,
         *,
         url: str,
         helix_url: str,
-        within_s: float,
+        connect_s: float,
         answer_s: float,
         clock: Callable[[], float],
     ) -> None:
@@ -94,15 +94,15 @@ class Listener(twitchio.Client):
 
         Args:
             url: of EventSub.
-            within_s: a connection that is not made by then fails.
-            answer_s: a request to Helix that is not answered by then fails.
-            clock: s since 1970; it goes as fast as real time.
+            connect_s: timeout of connecting.
+            answer_s: timeout of a request to Helix.
+            clock: s since 1970; runs as fast as real time.
         """
         super().__init__(client_id=account.client_id)
-        # TwitchIO has one address for the whole process.
+        # TwitchIO has one address per process.
         Route.BASE, websockets.WSS = f"{helix_url.rstrip('/')}/", url
         self.is_closed = False
-        self._account, self._hearer, self._within_s, self._now = account, hearer, within_s, clock
+        self._account, self._connection_owner, self._connect_s, self._now = account, owner, connect_s, clock
         self._answer_s = answer_s
         self._socket: websockets.Websocket | None = None
         self._welcomed_at = 0.0
@@ -111,22 +111,22 @@ class Listener(twitchio.Client):
         """Connect.
 
         Raises:
-            NotConnectedError: see there.
+            NotConnectedError: it failed, or took too long.
         """
-        # As the application's: of a user's own token it wants to make another an hour before it runs out.
+        # Passed as the application's token: TwitchIO would try to renew a user's token an hour before it expires.
         await self.login(token=self._account.token, load_tokens=False, save_tokens=False)
         socket = websockets.Websocket(
             reconnect_attempts=None, client=self, token_for=self._account.user_id, http=self._http
         )
-        async with contextlib.AsyncExitStack() as undone:
-            undone.push_async_callback(self.close)
-            undone.push_async_callback(socket.close)
+        async with contextlib.AsyncExitStack() as on_failure:
+            on_failure.push_async_callback(self.close)
+            on_failure.push_async_callback(socket.close)
             try:
-                async with asyncio.timeout(self._within_s):
+                async with asyncio.timeout(self._connect_s):
                     await socket.connect(fail_once=True)
             except (twitchio.TwitchioException, TimeoutError) as error:
                 raise NotConnectedError(type(error.__cause__ or error).__name__) from None
-            undone.pop_all()
+            on_failure.pop_all()
         assert socket.session_id is not None
         self._socket = self._websockets[self._account.user_id][socket.session_id] = socket
         return self
@@ -137,68 +137,68 @@ class Listener(twitchio.Client):
 
     @property
     def alive_at(self) -> float:
-        """When something last came, by the clock: a message, or the server's sign of life."""
-        heard = None if self._socket is None else self._socket._last_keepalive
-        return 0.0 if heard is None else self._now() - (time.time() - heard.timestamp())
+        """When a message or the server's sign of life last came, by the clock; 0 before the first."""
+        last = None if self._socket is None else self._socket._last_keepalive
+        return 0.0 if last is None else self._now() - (time.time() - last.timestamp())
 
     async def room_ids(self, logins: Sequence[str]) -> dict[str, str]:
-        """The ids of up to 100 channels by their logins; of those that there are.
+        """The ids of up to 100 channels by login; a channel that does not exist is missing.
 
         Raises:
-            NotSubscribedError: Twitch does not tell.
+            NotSubscribedError: Twitch refused the request or did not answer it.
         """
         try:
             async with asyncio.timeout(self._answer_s):
                 users = await self.fetch_users(logins=list(logins))
-        except _TROUBLES as error:
+        except _FAILURES as error:
             raise _not_subscribed(error) from None
         return {user.name: user.id for user in users if user.name is not None}
 
     async def subscribe(self, room_id: str) -> str:
-        """Have a channel's chat told from now on.
+        """Subscribe to a channel's chat.
 
         Returns:
             The id of the subscription.
 
         Raises:
-            NotSubscribedError: see there.
+            NotSubscribedError: Twitch refused the request or did not answer it.
         """
-        asked = ChatMessageSubscription(broadcaster_user_id=room_id, user_id=self._account.user_id)
+        payload = ChatMessageSubscription(broadcaster_user_id=room_id, user_id=self._account.user_id)
         session = None if self._socket is None else self._socket.session_id
         try:
             async with asyncio.timeout(self._answer_s):
-                answer = await self.subscribe_websocket(asked, token_for=self._account.user_id, socket_id=session)
-        except _TROUBLES as error:
+                answer = await self.subscribe_websocket(payload, token_for=self._account.user_id, socket_id=session)
+        except _FAILURES as error:
             raise _not_subscribed(error) from None
         if answer is None:
-            raise NotSubscribedError(THERE_ALREADY, "there is such a subscription")
+            raise NotSubscribedError(ALREADY_SUBSCRIBED, "the subscription exists already")
         return answer["data"][0]["id"]
 
     async def unsubscribe(self, subscription: str) -> None:
-        """Have it told no more.
+        """End a subscription.
 
         Raises:
-            NotSubscribedError: Twitch does not tell that it is so.
+            NotSubscribedError: Twitch refused the request or did not answer it.
         """
-        # The client's own method closes the connection with the last one, and the next may be about to be made.
+        # The client's own method would close the connection with its last subscription, although another may follow.
         if self._socket is not None:
             self._socket._subscriptions.pop(subscription, None)
         try:
             async with asyncio.timeout(self._answer_s):
                 await self._http.delete_eventsub_subscription(subscription, token_for=self._account.user_id)
-        except _TROUBLES as error:
-            found = _not_subscribed(error)
-            # Such as one that was revoked meanwhile.
-            if found.status != 404:
-                raise found from None
+        except _FAILURES as error:
+            failure = _not_subscribed(error)
+            # 404: it has ended already, for example because it was revoked.
+            if failure.status != 404:
+                raise failure from None
 
     async def event_message(self, payload: twitchio.ChatMessage) -> None:
-        """TwitchIO: somebody wrote."""
+        """TwitchIO: a message came."""
         moment, channel, login = payload.timestamp, payload.broadcaster.name, payload.chatter.name
         assert moment is not None
         assert channel is not None
         assert login is not None
-        self._hearer.received(
+        self._connection_owner.received(
             ChatMessage(
                 channel=channel.lower(),
                 login=login,
@@ -211,32 +211,32 @@ class Listener(twitchio.Client):
 
     async def event_subscription_revoked(self, payload: twitchio.SubscriptionRevoked) -> None:
         """TwitchIO: a subscription has ended."""
-        self._hearer.revoked(payload.id, payload.raw["status"])
+        self._connection_owner.revoked(payload.id, payload.raw["status"])
 
     async def event_websocket_welcome(self, _: twitchio.WebsocketWelcome) -> None:
-        """TwitchIO: a connection is made."""
+        """TwitchIO: a connection is open."""
         self._welcomed_at = self._now()
 
     async def event_websocket_closed(self, payload: websockets.WebsocketClosed) -> None:
-        """TwitchIO: a connection is gone; it may have been replaced."""
+        """TwitchIO: a connection is closed; another may have replaced it."""
         if payload.socket is not self._socket:
             return
         lost_at = self.alive_at
         successor = next(iter(self._websockets[self._account.user_id].values()), None)
         if successor is None:
             self.is_closed = True
-            self._hearer.closed()
+            self._connection_owner.closed()
         else:
             self._socket = successor
-            self._hearer.handed_over(lost_at, self._welcomed_at)
+            self._connection_owner.handed_over(lost_at, self._welcomed_at)
 
     async def event_error(self, payload: twitchio.EventErrorPayload) -> None:
-        """TwitchIO: one of the above failed."""
-        self._hearer.failed(payload.error)
+        """TwitchIO: one of the methods above failed."""
+        self._connection_owner.failed(payload.error)
 
 
-# A session that ended meanwhile is a KeyError. A token that is refused and has no successor is an IndexError.
-_TROUBLES = (twitchio.HTTPException, aiohttp.ClientError, TimeoutError, KeyError, IndexError)
+# TwitchIO raises a KeyError for a session that has ended, and an IndexError for a refused token without a successor.
+_FAILURES = (twitchio.HTTPException, aiohttp.ClientError, TimeoutError, KeyError, IndexError)
 
 
 def _not_subscribed(error: Exception) -> NotSubscribedError:

@@ -1,7 +1,7 @@
 """Live chat over EventSub: the official route, for an account with a token and up to 100 channels.
 
-Belongs here: staying connected and subscribed, and telling since when and why not. Not here: one connection
-(listener), more channels than an account may be in (rotation).
+Belongs here: staying connected and subscribed, and gap events for channels that are not read. Not here: one
+connection (listener), more channels than an account may join (rotation).
 """
 
 import asyncio
@@ -26,20 +26,20 @@ from vieweratlas_assets.clients.chat import (
     ChatEvent,
     ChatMessage,
 )
-from vieweratlas_assets.clients.event_queue import EventQueue, Watching
+from vieweratlas_assets.clients.event_queue import ChannelStates, EventQueue
 from vieweratlas_assets.clients.eventsub.listener import (
-    THERE_ALREADY,
+    ALREADY_SUBSCRIBED,
     Listener,
     NotConnectedError,
     NotSubscribedError,
 )
 from vieweratlas_assets.clients.http import NoAnswerError
-from vieweratlas_assets.clients.retry import RETRY_POLICY, RetryPolicy, doubled, wait_until
+from vieweratlas_assets.clients.retry import RETRY_POLICY, RetryPolicy, backoff_s, wait_until
 from vieweratlas_assets.clients.twitch_token import TokenRefusedError, TwitchUser
 
-CHANNELS_A_CALL = 100
+CHANNELS_PER_REQUEST = 100
 KEEPALIVE_S = 10.0
-"""The server gives a sign of life so often, where it has nothing else to tell."""
+"""The server sends a sign of life after this long without a message."""
 REVOKED = {"chat_user_banned": BANNED, "user_removed": SUSPENDED, "authorization_revoked": LOGIN_REFUSED}
 WAITING = (CONNECTING, JOINING, LOGIN_REFUSED)
 LOG = logging.getLogger("vieweratlas.eventsub")
@@ -48,7 +48,7 @@ LOG = logging.getLogger("vieweratlas.eventsub")
 class EventSubReader:
     """Reads channels over one connection; see chat.ChatSource.
 
-    What comes while the server has another connection made is a gap: TwitchIO does not read the old one meanwhile.
+    While the server moves the session to a new connection there is a gap: TwitchIO does not read the old one then.
     """
 
     def __init__(
@@ -60,24 +60,24 @@ class EventSubReader:
         retry_policy: RetryPolicy = RETRY_POLICY,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Read as an account; nothing is connected yet.
+        """Prepare a reader; nothing is connected yet.
 
         Args:
-            account: asked in a thread for every connection; may raise TokenRefusedError and NoAnswerError.
+            account: called in a thread before each connection; may raise TokenRefusedError and NoAnswerError.
             url: of EventSub.
-            clock: s since 1970, as events tell it.
+            clock: s since 1970, for the times of events.
         """
         self.connections_made = self.reconnects = 0
         self._account, self._url, self._helix_url = account, url, helix_url
         self._retry_policy, self._clock = retry_policy, clock
         self._queue = EventQueue()
-        self._watching = Watching(self._queue.put)
+        self._states = ChannelStates(self._queue.put)
         self._wanted: dict[str, None] = {}
         self._room_ids: dict[str, str] = {}
         self._subscriptions: dict[str, str] = {}
         self._to_end: list[str] = []
         self._ends_after = 0.0
-        self._renewed_for: set[str] = set()
+        self._reconnected_for: set[str] = set()
         self._revoked: dict[str, str] = {}
         self._not_before: dict[str, float] = {}
         self._unanswered: dict[str, int] = {}
@@ -85,48 +85,48 @@ class EventSubReader:
         self._seen_until = 0.0
         self._wake = asyncio.Event()
         self._listener: Listener | None = None
-        self._listening: asyncio.Task[None] | None = None
+        self._reading: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        """Begin to listen."""
-        self._listening = asyncio.create_task(self._keep_listening())
-        self._queue.guard(self._listening)
+        """Start listening."""
+        self._reading = asyncio.create_task(self._keep_reading())
+        self._queue.guard(self._reading)
         return self
 
     async def __aexit__(self, *exception: object) -> None:
-        """Leave."""
-        assert self._listening is not None
-        self._listening.cancel()
-        await asyncio.gather(self._listening, return_exceptions=True)
+        """Disconnect."""
+        assert self._reading is not None
+        self._reading.cancel()
+        await asyncio.gather(self._reading, return_exceptions=True)
         self._queue.close()
 
     def watch(self, channels: Collection[str]) -> None:
-        """Want these channels (logins) and no others from now on."""
-        before, self._wanted, now = self._wanted, dict.fromkeys(channels), self._clock()
-        for channel in [name for name in before if name not in self._wanted]:
+        """From now on, watch exactly these channels (logins)."""
+        previous, self._wanted, now = self._wanted, dict.fromkeys(channels), self._clock()
+        for channel in [name for name in previous if name not in self._wanted]:
             if (subscription := self._subscriptions.pop(channel, None)) is not None:
                 self._to_end.append(subscription)
-            for noted in (self._not_before, self._unanswered):
-                noted.pop(channel, None)
-            self._watching.release(channel, now)
-        for channel in [name for name in self._wanted if name not in before]:
-            self._watching.note(channel, CONNECTING if self._listener is None else JOINING, now)
+            self._not_before.pop(channel, None)
+            self._unanswered.pop(channel, None)
+            self._states.release(channel, now)
+        for channel in [name for name in self._wanted if name not in previous]:
+            self._states.set(channel, CONNECTING if self._listener is None else JOINING, now)
         self._wake.set()
 
     def events(self) -> AsyncIterator[Sequence[ChatEvent]]:
-        """What happens, some at a time, until the reader is closed."""
+        """Yield events in batches until the reader is closed."""
         return self._queue.events()
 
     def proven_until(self, channel: str) -> float:
-        """The last moment at which a watched channel was certainly being read."""
-        subscribed = self._listener is not None and channel in self._subscriptions
-        return self._listener.alive_at if self._listener is not None and subscribed else 0.0
+        """The last moment at which a watched channel was certainly read."""
+        is_subscribed = self._listener is not None and channel in self._subscriptions
+        return self._listener.alive_at if self._listener is not None and is_subscribed else 0.0
 
     async def prove(self) -> None:
-        """Wait for a sign of life: nothing may be asked for over EventSub."""
-        asked, deadline = self._clock(), time.monotonic() + self._retry_policy.pong_s
+        """Wait for the server's next sign of life, as EventSub has no PING."""
+        started, deadline = self._clock(), time.monotonic() + self._retry_policy.pong_s
         while (listener := self._listener) is not None and self._subscriptions:
-            if listener.alive_at >= asked or time.monotonic() >= deadline:
+            if listener.alive_at >= started or time.monotonic() >= deadline:
                 return
             await asyncio.sleep(0.05)
 
@@ -136,59 +136,59 @@ class EventSubReader:
         return len(self._subscriptions)
 
     def received(self, message: ChatMessage) -> None:
-        """Hand on a message, once: EventSub may tell it several times."""
+        """Pass a message on, once: EventSub may deliver it several times."""
         now = time.monotonic()
         if now >= self._seen_until:
             self._seen, self._seen_until = (set(), self._seen[0]), now + self._retry_policy.overlap_s
-        if not any(message.id in each for each in self._seen):
+        if not any(message.id in ids for ids in self._seen):
             self._seen[0].add(message.id)
             self._queue.put([message])
 
     def revoked(self, subscription: str, status: str) -> None:
-        """Note a channel that is told no more, and ask for it again later."""
-        channel = next((name for name, each in self._subscriptions.items() if each == subscription), None)
-        # It may come before the answer that tells the subscription.
+        """Record that a channel is no longer read, and subscribe again later."""
+        channel = next((name for name, known in self._subscriptions.items() if known == subscription), None)
+        # The revocation may come before the answer with the id of the subscription.
         self._revoked[subscription] = status
         if channel is not None:
             del self._subscriptions[channel]
             self._refused(channel, REVOKED.get(status, JOIN_UNANSWERED))
             self._wake.set()
 
-    def handed_over(self, lost_at: float, found_at: float) -> None:
-        """Tell of the time between two connections."""
+    def handed_over(self, lost_at: float, resumed_at: float) -> None:
+        """Record the gap between two connections."""
         self.connections_made += 1
         self.reconnects += 1
-        self._watching.note_all([None], SERVER_RECONNECT, lost_at)
-        self._watching.note_all([SERVER_RECONNECT], None, found_at)
+        self._states.set_all([None], SERVER_RECONNECT, lost_at)
+        self._states.set_all([SERVER_RECONNECT], None, resumed_at)
 
     def closed(self) -> None:
-        """Make the next connection."""
+        """Wake the task that reconnects."""
         self._wake.set()
 
     def failed(self, error: Exception) -> None:
-        """End with a fault of ours."""
+        """Raise the error in the consumer of events."""
         self._queue.fail(error)
 
-    async def _keep_listening(self) -> None:
-        """Stay connected while somebody is wanted."""
+    async def _keep_reading(self) -> None:
+        """Stay connected while channels are wanted."""
         loop, failures = asyncio.get_running_loop(), 0
         while True:
             while self._next() is None:
                 self._wake.clear()
                 await wait_until(self._wake, self._next_deadline())
             if failures:
-                longest = doubled(
+                longest = backoff_s(
                     self._retry_policy.first_reconnect_s, failures - 1, self._retry_policy.longest_reconnect_s
                 )
                 await asyncio.sleep(random.uniform(longest / 2, longest))
             began = loop.time()
-            await self._listen()
-            # Without anything to ask for, it is no failure that it has ended.
-            ended_well = loop.time() - began >= self._retry_policy.lasted_s or self._next() is None
-            failures = 0 if ended_well else failures + 1
+            await self._read()
+            # If nothing is left to subscribe to, the end of the connection is not a failure.
+            is_normal_end = loop.time() - began >= self._retry_policy.lasted_s or self._next() is None
+            failures = 0 if is_normal_end else failures + 1
 
-    async def _listen(self) -> None:
-        """Make a connection, and use it as long as it lasts."""
+    async def _read(self) -> None:
+        """Connect, and read until the connection ends."""
         self.connections_made += 1
         try:
             account = await asyncio.to_thread(self._account)
@@ -197,43 +197,44 @@ class EventSubReader:
                 self,
                 url=self._url,
                 helix_url=self._helix_url,
-                within_s=self._retry_policy.register_s,
+                connect_s=self._retry_policy.register_s,
                 answer_s=self._retry_policy.answer_s,
                 clock=self._clock,
             )
             async with listener:
                 self._listener = listener
-                self._watching.note_all(WAITING, JOINING, self._clock())
+                self._states.set_all(WAITING, JOINING, self._clock())
                 try:
                     await self._keep_subscribed(listener)
                 finally:
                     self._listener = None
         except TokenRefusedError as error:
-            LOG.error("%s; it is tried again", error)
-            self._watching.note_all(WAITING, LOGIN_REFUSED, self._clock())
+            LOG.error("%s; trying again in %.0f s", error, self._retry_policy.login_s)
+            self._states.set_all(WAITING, LOGIN_REFUSED, self._clock())
             await asyncio.sleep(self._retry_policy.login_s)
         except (NotConnectedError, NoAnswerError) as error:
             LOG.warning("no connection to %s: %s", self._url, error)
-            self._watching.note_all(WAITING, CONNECTING, self._clock())
+            self._states.set_all(WAITING, CONNECTING, self._clock())
         else:
             self._lost(listener.alive_at)
 
     def _lost(self, alive_at: float) -> None:
-        """Tell since when nothing is read any more."""
-        silent = self._clock() - alive_at > KEEPALIVE_S
+        """Record since when no channel is read."""
+        is_silent = self._clock() - alive_at > KEEPALIVE_S
         if self._subscriptions:
             self.reconnects += 1
-            LOG.warning("the connection is %s, %d channels", "silent" if silent else "lost", len(self._subscriptions))
-        self._watching.note_all([None], CONNECTION_SILENT if silent else CONNECTION_LOST, alive_at)
+            state = "silent" if is_silent else "lost"
+            LOG.warning("the connection is %s; %d channels are not read", state, len(self._subscriptions))
+        self._states.set_all([None], CONNECTION_SILENT if is_silent else CONNECTION_LOST, alive_at)
         self._subscriptions.clear()
         self._to_end.clear()
         self._revoked.clear()
 
     async def _keep_subscribed(self, listener: Listener) -> None:
-        """Subscribe to what is wanted, one after the other, until the connection is gone or nobody is wanted."""
+        """Subscribe to the wanted channels, one after another, until the connection ends or no channel is wanted."""
         while not listener.is_closed:
             self._wake.clear()
-            # One for one, as the account may be in no more channels.
+            # One ends before the next starts: the account may be at its limit of channels.
             if self._to_end and asyncio.get_running_loop().time() >= self._ends_after:
                 await self._end(listener, self._to_end.pop())
             channel = self._next()
@@ -248,20 +249,20 @@ class EventSubReader:
                 await wait_until(self._wake, self._next_deadline())
 
     async def _subscribe(self, listener: Listener, channel: str) -> bool:
-        """Subscribe to a channel; returns whether the connection still is of use."""
+        """Subscribe to a channel; returns whether the connection can still be used."""
         try:
             subscription = await listener.subscribe(self._room_ids[channel])
         except NotSubscribedError as error:
             LOG.warning("no subscription to %s: %s", channel, error)
-            if error.status == THERE_ALREADY and not self._to_end and channel not in self._renewed_for:
-                # One whose id nobody told us, as an answer was lost: it goes with its connection.
-                self._renewed_for.add(channel)
+            if error.status == ALREADY_SUBSCRIBED and not self._to_end and channel not in self._reconnected_for:
+                # The answer with its id was lost, so only a new connection ends it.
+                self._reconnected_for.add(channel)
                 return False
             if channel in self._wanted and not listener.is_closed:
                 self._refused(channel, _reason(error))
             return True
-        self._renewed_for.discard(channel)
-        # It may not be wanted any more.
+        self._reconnected_for.discard(channel)
+        # The channel may no longer be wanted.
         if channel not in self._wanted:
             self._to_end.append(subscription)
         elif (status := self._revoked.pop(subscription, None)) is not None:
@@ -269,50 +270,50 @@ class EventSubReader:
         else:
             self._subscriptions[channel] = subscription
             self._unanswered.pop(channel, None)
-            self._watching.note(channel, None, self._clock())
+            self._states.set(channel, None, self._clock())
         return True
 
     async def _end(self, listener: Listener, subscription: str) -> None:
         try:
             await listener.unsubscribe(subscription)
         except NotSubscribedError as error:
-            LOG.warning("a subscription could not be ended, it is tried again: %s", error)
+            LOG.warning("a subscription could not be ended, trying again later: %s", error)
             self._to_end.insert(0, subscription)
             self._ends_after = asyncio.get_running_loop().time() + self._retry_policy.first_retry_s
 
     async def _look_up(self, listener: Listener) -> None:
-        """Learn the ids of channels that are not known yet."""
-        unknown = [name for name in self._wanted if name not in self._room_ids][:CHANNELS_A_CALL]
+        """Ask for the ids of channels that have none yet."""
+        unknown = [name for name in self._wanted if name not in self._room_ids][:CHANNELS_PER_REQUEST]
         try:
-            found = await listener.room_ids(unknown)
+            ids = await listener.room_ids(unknown)
         except NotSubscribedError as error:
-            LOG.warning("the ids of %d channels are not told: %s", len(unknown), error)
+            LOG.warning("no ids of %d channels: %s", len(unknown), error)
             for channel in unknown:
-                # It may not be wanted any more.
+                # The channel may no longer be wanted.
                 if channel in self._wanted:
                     self._refused(channel, _reason(error))
             return
-        self._room_ids |= found
+        self._room_ids |= ids
         for channel in unknown:
-            if channel not in found and channel in self._wanted:
+            if channel not in ids and channel in self._wanted:
                 self._refused(channel, NO_SUCH_CHANNEL)
 
     def _refused(self, channel: str, reason: str) -> None:
-        """Note why a channel is not read, and when to ask again."""
+        """Record why a channel is not read, and when to subscribe again."""
         retry_policy = self._retry_policy
         if reason in (JOIN_UNANSWERED, LOGIN_REFUSED):
             times = self._unanswered[channel] = self._unanswered.get(channel, 0) + 1
-            wait_s = doubled(retry_policy.first_retry_s, times - 1, retry_policy.longest_retry_s)
+            wait_s = backoff_s(retry_policy.first_retry_s, times - 1, retry_policy.longest_retry_s)
         else:
             wait_s = retry_policy.limit_s if reason == CHANNEL_LIMIT else retry_policy.refused_s
         self._not_before[channel] = asyncio.get_running_loop().time() + wait_s
-        self._watching.note(channel, reason, self._clock())
+        self._states.set(channel, reason, self._clock())
 
     def _next(self) -> str | None:
-        """The next channel to ask for."""
+        """The next channel to subscribe to."""
         now = asyncio.get_running_loop().time()
-        asked_for = (name for name in self._wanted if name not in self._subscriptions)
-        return next((name for name in asked_for if self._not_before.get(name, 0.0) <= now), None)
+        missing = (name for name in self._wanted if name not in self._subscriptions)
+        return next((name for name in missing if self._not_before.get(name, 0.0) <= now), None)
 
     def _next_deadline(self) -> float:
         waits = [until for name, until in self._not_before.items() if name not in self._subscriptions]
@@ -320,13 +321,13 @@ class EventSubReader:
 
 
 def _reason(error: NotSubscribedError) -> str:
-    """Why a channel is not read, out of chat.GAP_REASONS."""
+    """Why a channel is not read: a key of chat.GAP_REASONS."""
     match error.status:
         case 401:
             return LOGIN_REFUSED
         case 403:
             return BANNED
-        # Where it is not about limits of subscriptions, too much was asked in a minute.
+        # Without "exceeded", it is about requests per minute, not about subscriptions.
         case 429 if "exceeded" in str(error):
             return CHANNEL_LIMIT
         case _:

@@ -1,7 +1,7 @@
 """One connection to Twitch's chat.
 
-Belongs here: the bytes of one connection, its registration, its PINGs, what its lines mean. Not here: which channels
-it joins and when (shard).
+Belongs here: the bytes of one connection, its registration, its PINGs, and the reaction to each line. Not here: which
+channels it joins, and when (shard).
 """
 
 import asyncio
@@ -40,11 +40,11 @@ LOGIN_REFUSALS = ("login authentication failed", "improperly formatted auth", "l
 
 @dataclass(frozen=True)
 class Account:
-    """Who listens.
+    """The account that reads chat.
 
     Attributes:
         login: lowercase.
-        token: without `oauth:`; None listens anonymously.
+        token: without `oauth:`; None reads anonymously.
     """
 
     login: str
@@ -52,26 +52,26 @@ class Account:
 
 
 def anonymous() -> Account:
-    """A made-up name with which Twitch lets anybody listen."""
+    """A random name of the form with which Twitch lets anyone read without an account."""
     return Account(f"justinfan{random.randrange(10_000, 10_000_000)}")
 
 
 @dataclass(frozen=True)
 class Address:
-    """Where chat is: ircs://host:port with TLS, irc://host:port without.
+    """The address of a chat server: ircs://host:port with TLS, irc://host:port without.
 
     Attributes:
-        tls: what to trust; None trusts what the machine does.
+        tls: the certificates to trust; None trusts those that the machine trusts.
     """
 
     url: str
     tls: ssl.SSLContext | None = None
 
     async def connect(self, protocol: asyncio.Protocol) -> None:
-        """Connect a protocol to it.
+        """Connect a protocol to the server.
 
         Raises:
-            OSError: nobody answers, or the name is not found, or the certificate is not to be trusted.
+            OSError: the server does not answer, its name is unknown, or its certificate is not trusted.
         """
         parts = urlsplit(self.url)
         encrypted = parts.scheme == "ircs"
@@ -83,8 +83,8 @@ class Address:
         )
 
 
-class Listener(Protocol):
-    """Who owns a connection, and is told what comes."""
+class ConnectionOwner(Protocol):
+    """Gets what comes over a connection."""
 
     def received(self, messages: list[ChatMessage]) -> None:
         """Messages came."""
@@ -99,7 +99,7 @@ class Listener(Protocol):
         ...
 
     def refused(self, connection: "Connection", channel: str, reason: str) -> None:
-        """The server refuses a JOIN or puts the account out."""
+        """The server refuses a JOIN, or removes the account from a channel; `reason` is a key of chat.GAP_REASONS."""
         ...
 
     def asked_to_reconnect(self, connection: "Connection") -> None:
@@ -108,26 +108,26 @@ class Listener(Protocol):
 
 
 class Connection(asyncio.Protocol):
-    """Registers, answers PINGs, and tells its listener what it reads.
+    """Registers, answers PINGs, and passes what it reads to its owner.
 
     Attributes:
-        number: of the connection, unlike that of any other.
-        alive_at: when bytes last came, by the listener's clock.
+        number: unique per connection.
+        alive_at: when bytes last came, by the owner's clock.
         registered: whether the server has welcomed the account, once that is known.
-        closed: done when the connection is gone; its result is why, out of chat.GAP_REASONS.
-        lost_at: until when everything that the server sent was read, once it is closed.
+        closed: done when the connection is closed; the result is the reason, a key of chat.GAP_REASONS.
+        lost_at: once it is closed: everything that the server sent before this moment was read.
     """
 
-    def __init__(self, number: int, account: Account, listener: Listener, clock: Callable[[], float]) -> None:
+    def __init__(self, number: int, account: Account, owner: ConnectionOwner, clock: Callable[[], float]) -> None:
         loop = asyncio.get_running_loop()
         self.number = number
         self.alive_at = self.lost_at = clock()
         self.registered: asyncio.Future[bool] = loop.create_future()
         self.closed: asyncio.Future[str] = loop.create_future()
-        self._account, self._listener, self._clock = account, listener, clock
+        self._account, self._owner, self._clock = account, owner, clock
         self._transport: asyncio.Transport | None = None
         self._rest = b""
-        self._too_long = False
+        self._is_too_long = False
         self._reason = CONNECTION_LOST
         self._pong = asyncio.Event()
 
@@ -140,21 +140,21 @@ class Connection(asyncio.Protocol):
             self._send(f"PASS oauth:{self._account.token}")
         self._send(f"CAP REQ :{CAPABILITIES}")
         self._send(f"NICK {self._account.login}")
-        # For servers that are not Twitch's: they wait for it.
+        # Other servers than Twitch's wait for it.
         self._send(f"USER {self._account.login} 0 * :{self._account.login}")
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Say why, and until when all was read."""
-        # An orderly end comes after everything that was sent; with any other, some of it may be gone.
-        orderly = exc is None and self._reason == CONNECTION_LOST
-        self.lost_at = self._clock() if orderly else self.alive_at
+        """Record the reason, and until when everything was read."""
+        # An orderly end comes after everything that was sent; after any other end, some of it may be lost.
+        is_orderly = exc is None and self._reason == CONNECTION_LOST
+        self.lost_at = self._clock() if is_orderly else self.alive_at
         if not self.closed.done():
             self.closed.set_result(self._reason)
         if not self.registered.done():
             self.registered.set_result(False)
 
     def data_received(self, data: bytes) -> None:
-        """Read the lines of what came."""
+        """Read the lines that are complete."""
         self.alive_at = now = self._clock()
         received_ms = int(now * 1000)
         messages: list[ChatMessage] = []
@@ -162,40 +162,40 @@ class Connection(asyncio.Protocol):
             try:
                 parsed = parse_line(line, received_ms)
             except LineError as error:
-                self._listener.unreadable(error.channel)
+                self._owner.unreadable(error.channel)
                 continue
             if isinstance(parsed, ChatMessage):
                 messages.append(parsed)
             else:
-                self._obey(parsed)
+                self._react(parsed)
         if messages:
-            self._listener.received(messages)
+            self._owner.received(messages)
 
     def join(self, channel: str) -> None:
-        """Ask to join a channel; the listener is told the answer, if there is one."""
+        """Ask to join a channel; the owner gets the answer, if there is one."""
         self._send(f"JOIN #{channel}")
 
     def part(self, channel: str) -> None:
         """Leave a channel."""
         self._send(f"PART #{channel}")
 
-    async def ping(self, within_s: float) -> None:
-        """Ask for a sign of life, and close the connection where none comes within so many seconds."""
+    async def ping(self, timeout_s: float) -> None:
+        """Send a PING, and close the connection if the answer does not come in time."""
         self._pong.clear()
         self._send("PING :vieweratlas")
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._pong.wait(), within_s)
+            await asyncio.wait_for(self._pong.wait(), timeout_s)
             return
         self.abort(CONNECTION_SILENT)
 
     def abort(self, reason: str) -> None:
-        """Close at once, for a reason out of chat.GAP_REASONS."""
+        """Close immediately; `reason` is a key of chat.GAP_REASONS."""
         self._reason = reason
         if self._transport is not None:
             self._transport.abort()
 
     def leave(self) -> None:
-        """Have the server close the connection, after what is still on its way; after some seconds close it."""
+        """Ask the server to close the connection after what it has sent; close it ourselves after LEAVE_S."""
         self._send("QUIT")
         if self._transport is not None:
             asyncio.get_running_loop().call_later(LEAVE_S, self._transport.close)
@@ -205,25 +205,25 @@ class Connection(asyncio.Protocol):
             self._transport.write(f"{line}\r\n".encode())
 
     def _lines(self, data: bytes) -> list[str]:
-        """The whole lines of what came by now, without those that are longer than a line may be."""
-        *whole, rest = (self._rest + data).split(b"\n")
-        if self._too_long and whole:
-            del whole[0]
-            self._too_long = False
+        """The complete lines so far, without lines that are longer than allowed."""
+        *complete, rest = (self._rest + data).split(b"\n")
+        if self._is_too_long and complete:
+            del complete[0]
+            self._is_too_long = False
         if len(rest) > MAX_LINE_BYTES:
-            if not self._too_long:
-                self._listener.unreadable("")
-            self._too_long, rest = True, b""
+            if not self._is_too_long:
+                self._owner.unreadable("")
+            self._is_too_long, rest = True, b""
         self._rest = rest
         lines = []
-        for line in whole:
+        for line in complete:
             if len(line) > MAX_LINE_BYTES:
-                self._listener.unreadable("")
+                self._owner.unreadable("")
             elif line := line.rstrip(b"\r"):
                 lines.append(line.decode("latin-1"))
         return lines
 
-    def _obey(self, line: ServerLine) -> None:
+    def _react(self, line: ServerLine) -> None:
         params = line.params
         match line.command:
             case "PING":
@@ -231,7 +231,7 @@ class Connection(asyncio.Protocol):
             case "PONG":
                 self._pong.set()
             case "CAP" if "NAK" in params:
-                # A server that is not Twitch's and waits for the end of this; messages come without tags.
+                # Another server than Twitch's: it waits for the end of CAP, and its messages have no tags.
                 self._send("CAP END")
             case "001" if not self.registered.done():
                 self.registered.set_result(True)
@@ -243,21 +243,21 @@ class Connection(asyncio.Protocol):
                 self._joined(params[0])
             case "NOTICE" if len(params) > 1:
                 self._notice(line)
-            # Numerics of IRC at large: no such channel, too many channels, cannot join, bad name.
+            # Numerics of other IRC servers: no such channel, too many channels, cannot join, bad name.
             case "403" | "405" | "471" | "473" | "474" | "475" | "476" if len(params) > 1:
                 reason = {"403": NO_SUCH_CHANNEL, "476": NO_SUCH_CHANNEL, "405": CHANNEL_LIMIT}.get(
                     line.command, BANNED
                 )
-                self._listener.refused(self, params[1].removeprefix("#").lower(), reason)
+                self._owner.refused(self, params[1].removeprefix("#").lower(), reason)
             case "RECONNECT":
-                self._listener.asked_to_reconnect(self)
+                self._owner.asked_to_reconnect(self)
 
     def _joined(self, target: str) -> None:
-        self._listener.joined(self, target.removeprefix("#").lower())
+        self._owner.joined(self, target.removeprefix("#").lower())
 
     def _notice(self, line: ServerLine) -> None:
         target, text = line.params[0], line.params[-1]
         if target.startswith("#") and line.msg_id in REFUSALS:
-            self._listener.refused(self, target[1:].lower(), REFUSALS[line.msg_id])
+            self._owner.refused(self, target[1:].lower(), REFUSALS[line.msg_id])
         elif not self.registered.done() and text.lower().startswith(LOGIN_REFUSALS):
             self.abort(LOGIN_REFUSED)

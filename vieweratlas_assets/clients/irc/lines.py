@@ -1,7 +1,6 @@
-"""Lines of Twitch's chat: who wrote where and when, and what the server answers.
+"""Lines of Twitch's chat: messages without their text, and the server's other lines.
 
-Belongs here: parsing, nothing else; message text is stepped over and never decoded. Not here: what follows from a
-line (connection).
+Belongs here: parsing; message text is skipped and never decoded. Not here: the reaction to a line (connection).
 
 https://dev.twitch.tv/docs/chat/irc/, https://ircv3.net/specs/extensions/message-tags
 """
@@ -11,14 +10,14 @@ from typing import NamedTuple
 from vieweratlas_assets.clients.chat import ChatMessage
 
 MAX_LINE_BYTES = 8191 + 512
-"""Tags and the rest, by the specification; what is longer is not read."""
+"""Limits of the tags and of the rest, by the specification; a longer line is not read."""
 
-# A third of the time that the constructor of a named tuple takes.
+# Takes a third of the time of a named tuple's constructor.
 _new_tuple = tuple.__new__
 
 
 class LineError(ValueError):
-    """A line that cannot be read; `channel` is "" where it does not tell."""
+    """A line that cannot be read; `channel` is "" if the line does not name one."""
 
     def __init__(self, reason: str, channel: str = "") -> None:
         super().__init__(reason)
@@ -26,12 +25,12 @@ class LineError(ValueError):
 
 
 class ServerLine(NamedTuple):
-    """Any line but a message: a reply, a NOTICE, a PING.
+    """Any line other than a message: a reply, a NOTICE, a PING.
 
     Attributes:
-        msg_id: the tag msg-id, which tells NOTICEs apart; "" without.
-        sender: nick or server that it comes from; "" without.
-        params: of the command; the last may hold blanks.
+        msg_id: the tag msg-id, which distinguishes NOTICEs; "" if missing.
+        sender: nick or server that sent it; "" if missing.
+        params: of the command; the last may contain spaces.
     """
 
     msg_id: str
@@ -44,14 +43,14 @@ def parse_line(line: str, received_ms: int) -> ChatMessage | ServerLine:
     """Read one line, without its end.
 
     Args:
-        line: decoded as Latin-1, which takes any bytes and keeps what is searched for here: all of it is ASCII.
-        received_ms: when a message without the tag tmi-sent-ts is taken to have been sent.
+        line: decoded as Latin-1, which accepts any bytes; everything that is parsed here is ASCII.
+        received_ms: the time of a message without the tag tmi-sent-ts.
 
     Raises:
-        LineError: it is no line of IRC, or a message lacks its sender or its channel.
+        LineError: not a line of IRC, or a message without sender or channel.
     """
-    # Every line of every channel passes here, and nearly all are messages: what can be left undone is, and a tag is
-    # looked for where it stands in most lines before it is looked for with care.
+    # Every line of every channel passes here, and nearly all are messages. So this does as little as possible, and
+    # looks for a tag where most lines have it before it searches with care.
     parts = line.split(" ", 4) if line[:1] == "@" else ["@", *line.split(" ", 3)]
     if len(parts) < 4 or parts[2] != "PRIVMSG":
         return _server_line(line)
@@ -71,7 +70,7 @@ def parse_line(line: str, received_ms: int) -> ChatMessage | ServerLine:
     elif not sent:
         sent_ms = received_ms
     else:
-        raise LineError("the tag tmi-sent-ts is no number", channel)
+        raise LineError("the tag tmi-sent-ts is not a number", channel)
     at = tags.find(";id=") + 4
     end = tags.find(";", at)
     identity = tags[at:end] if at > 3 and end > 0 else _tag(tags, "id")
@@ -81,7 +80,7 @@ def parse_line(line: str, received_ms: int) -> ChatMessage | ServerLine:
 
 
 def _tag(tags: str, name: str) -> str:
-    """The value of a tag, as it is; "" without. Values hold no `;`: it is escaped."""
+    """The value of a tag, not unescaped; "" if missing. Values contain no `;`: it is escaped."""
     at = tags.find(f";{name}=")
     if at < 0:
         if not tags.startswith(f"@{name}="):

@@ -1,9 +1,9 @@
-"""How fast channels are joined and connections made, under what Twitch allows.
+"""The pace of JOINs and of new connections, within Twitch's limits.
 
-Belongs here: the profiles, and waiting for one's turn. Not here: what is joined (shard).
+Belongs here: the profiles, and waiting for a turn. Not here: which channels are joined (shard).
 
-https://dev.twitch.tv/docs/chat/#rate-limits: 20 JOINs and 20 authentications in 10 s for each account. Nothing is
-documented for anonymous connections; what has been seen of them is in docs/decisions/live-collection.md.
+https://dev.twitch.tv/docs/chat/#rate-limits: 20 JOINs and 20 authentications in 10 s per account. Nothing is
+documented for anonymous connections; docs/decisions/live-collection.md has what was observed.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 WINDOW_S = 10.0
-# What leaves evenly arrives unevenly: a little slower, and no 10 s hold more than is allowed.
+# JOINs that leave evenly arrive unevenly: a little slower, so that no 10 s hold more than allowed.
 MARGIN = 1.04
 SLOWEST = 1 / 16
 CALM_S = 30.0
@@ -19,19 +19,19 @@ CALM_S = 30.0
 
 @dataclass(frozen=True)
 class Profile:
-    """How many JOINs go out in 10 s, on one connection and on all, and how far apart connections are made."""
+    """JOINs in 10 s, per connection and over all connections, and the pause between two new connections."""
 
-    joins_a_connection: int
-    joins_in_all: int
+    joins_per_connection: int
+    joins_total: int
     connect_every_s: float
 
-    def seconds_to_join(self, channels: int, a_connection: int) -> float:
-        """How long it takes at least to send the JOINs of so many channels, with so many on a connection."""
-        connections = -(-channels // a_connection)
-        in_all = min(self.joins_in_all, self.joins_a_connection * connections)
-        last_begins_s = self.connect_every_s * (connections - 1)
-        alone_s = min(channels, a_connection) / self.joins_a_connection
-        return max(MARGIN * WINDOW_S * channels / in_all, last_begins_s + MARGIN * WINDOW_S * alone_s)
+    def seconds_to_join(self, channels: int, channels_per_connection: int) -> float:
+        """The least time in which the JOINs of this many channels can be sent."""
+        connections = -(-channels // channels_per_connection)
+        joins = min(self.joins_total, self.joins_per_connection * connections)
+        last_starts_s = self.connect_every_s * (connections - 1)
+        windows = min(channels, channels_per_connection) / self.joins_per_connection
+        return max(MARGIN * WINDOW_S * channels / joins, last_starts_s + MARGIN * WINDOW_S * windows)
 
 
 PROFILES = {
@@ -42,7 +42,7 @@ PROFILES = {
 
 
 class Pacing:
-    """Turns to join and to connect; slows down on trouble, and recovers."""
+    """Gives turns to join and to connect; slows down on trouble, and recovers."""
 
     def __init__(
         self,
@@ -54,46 +54,47 @@ class Pacing:
         """Pace by a profile.
 
         Args:
-            now: seconds of a clock that is never set.
+            now: s of a monotonic clock.
         """
         self._profile = profile
         self._now, self._sleep = now, sleep
         self._next_join = self._next_connection = 0.0
-        self._next_of: dict[int, float] = {}
+        self._next_join_by_connection: dict[int, float] = {}
         self._share = 1.0
         self._changed = now()
 
     @property
     def share(self) -> float:
-        """How much of the profile's rate is used now, 1/16 to 1."""
+        """The share of the profile's rate that is used now, 1/16 to 1."""
         if self._share < 1 and self._now() - self._changed >= CALM_S:
             self._share, self._changed = min(1.0, 2 * self._share), self._now()
         return self._share
 
     def trouble(self) -> None:
-        """Halve the rate, but once in 10 s: one cause shows in many channels."""
+        """Halve the rate, at most once in 10 s: one cause shows in many channels."""
         if self._share == 1 or self._now() - self._changed >= WINDOW_S:
             self._share, self._changed = max(SLOWEST, self._share / 2), self._now()
 
     async def turn_to_join(self, connection: int) -> None:
         """Wait until a connection may send its next JOIN."""
-        await self._until(self._next_of.get(connection, 0.0))
+        await self._until(self._next_join_by_connection.get(connection, 0.0))
         begin = max(self._now(), self._next_join)
-        self._next_join = begin + self._apart(self._profile.joins_in_all)
+        self._next_join = begin + self._interval_s(self._profile.joins_total)
         await self._until(begin)
-        self._next_of[connection] = self._now() + self._apart(self._profile.joins_a_connection)
+        interval_s = self._interval_s(self._profile.joins_per_connection)
+        self._next_join_by_connection[connection] = self._now() + interval_s
 
     async def turn_to_connect(self) -> None:
-        """Wait until another connection may be made."""
+        """Wait until another connection may be opened."""
         begin = max(self._now(), self._next_connection)
         self._next_connection = begin + self._profile.connect_every_s
         await self._until(begin)
 
     def forget(self, connection: int) -> None:
-        """A connection is gone."""
-        self._next_of.pop(connection, None)
+        """Forget a connection that is closed."""
+        self._next_join_by_connection.pop(connection, None)
 
-    def _apart(self, joins: int) -> float:
+    def _interval_s(self, joins: int) -> float:
         return MARGIN * WINDOW_S / (joins * self.share)
 
     async def _until(self, moment: float) -> None:

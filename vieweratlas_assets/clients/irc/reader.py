@@ -1,7 +1,7 @@
 """Live chat over IRC: the default source.
 
-Belongs here: spreading channels over connections, and the stream of events. Not here: one connection's channels
-(shard).
+Belongs here: distributing channels over connections, and the stream of events. Not here: the channels of one
+connection (shard).
 """
 
 import asyncio
@@ -15,8 +15,8 @@ from vieweratlas_assets.clients.irc.pacing import PROFILES, Pacing, Profile
 from vieweratlas_assets.clients.irc.shard import Hub, Shard
 from vieweratlas_assets.clients.retry import RETRY_POLICY, RetryPolicy
 
-CHANNELS_A_CONNECTION = 90
-"""What readers in production have on one; Twitch is silent about it."""
+CHANNELS_PER_CONNECTION = 90
+"""The number that readers in production use; Twitch documents none."""
 
 
 class IrcReader:
@@ -36,23 +36,23 @@ class IrcReader:
         profile: Profile = PROFILES["default"],
         retry_policy: RetryPolicy = RETRY_POLICY,
         clock: Callable[[], float] = time.time,
-        channels_a_connection: int = CHANNELS_A_CONNECTION,
+        channels_per_connection: int = CHANNELS_PER_CONNECTION,
     ) -> None:
-        """Read as an account; nothing is connected yet.
+        """Prepare a reader; nothing is connected yet.
 
         Args:
-            account: asked for every connection.
-            clock: s since 1970, as events tell it.
+            account: called before each connection.
+            clock: s since 1970, for the times of events.
         """
         self._queue = EventQueue()
         self._pacing = Pacing(profile, now=time.monotonic)
         self._hub = Hub(address, account, self._pacing, retry_policy, clock, self._queue.put)
-        self._channels_a_connection = channels_a_connection
+        self._channels_per_connection = channels_per_connection
         self._shards: dict[Shard, asyncio.Task[None]] = {}
-        self._shard_of: dict[str, Shard] = {}
+        self._shard_by_channel: dict[str, Shard] = {}
 
     async def __aenter__(self) -> "IrcReader":
-        """Begin to listen."""
+        """Start listening."""
         return self
 
     async def __aexit__(self, *exception: object) -> None:
@@ -64,38 +64,38 @@ class IrcReader:
         self._queue.close()
 
     def watch(self, channels: Collection[str]) -> None:
-        """Want these channels (logins) and no others from now on."""
+        """From now on, watch exactly these channels (logins)."""
         wanted = dict.fromkeys(channels)
-        for channel in [name for name in self._shard_of if name not in wanted]:
-            self._shard_of.pop(channel).remove(channel)
-        roomy = [each for each in self._shards if len(each.channels) < self._channels_a_connection]
+        for channel in [name for name in self._shard_by_channel if name not in wanted]:
+            self._shard_by_channel.pop(channel).remove(channel)
+        with_room = [shard for shard in self._shards if len(shard.channels) < self._channels_per_connection]
         for channel in wanted:
-            if channel in self._shard_of:
+            if channel in self._shard_by_channel:
                 continue
-            if not roomy:
-                roomy.append(self._new_shard())
-            self._shard_of[channel] = roomy[0]
-            roomy[0].add(channel)
-            if len(roomy[0].channels) >= self._channels_a_connection:
-                del roomy[0]
-        # Only now: one whose channels all change keeps its connection.
-        for shard in [each for each in self._shards if not each.channels]:
-            self._shards.pop(shard).cancel()
+            if not with_room:
+                with_room.append(self._new_shard())
+            self._shard_by_channel[channel] = with_room[0]
+            with_room[0].add(channel)
+            if len(with_room[0].channels) >= self._channels_per_connection:
+                del with_room[0]
+        # Only now, so that a shard whose channels all change keeps its connection.
+        for empty in [shard for shard in self._shards if not shard.channels]:
+            self._shards.pop(empty).cancel()
 
     def events(self) -> AsyncIterator[Sequence[ChatEvent]]:
-        """What happens, some at a time, until the reader is closed."""
+        """Yield events in batches until the reader is closed."""
         return self._queue.events()
 
     def proven_until(self, channel: str) -> float:
-        """The last moment at which a watched channel was certainly being read."""
-        shard = self._shard_of.get(channel)
+        """The last moment at which a watched channel was certainly read."""
+        shard = self._shard_by_channel.get(channel)
         return 0.0 if shard is None else shard.proven_until(channel)
 
     async def prove(self) -> None:
-        """Ask all connections for a sign of life, and wait for it; those that give none are closed."""
-        within_s = self._hub.retry_policy.pong_s
-        asked = [connection.ping(within_s) for shard in self._shards for connection in shard.connections]
-        await asyncio.gather(*asked)
+        """Send a PING on every connection and wait for the answers; close connections that do not answer."""
+        timeout_s = self._hub.retry_policy.pong_s
+        pings = [connection.ping(timeout_s) for shard in self._shards for connection in shard.connections]
+        await asyncio.gather(*pings)
 
     @property
     def joined_channels(self) -> int:
@@ -104,17 +104,17 @@ class IrcReader:
 
     @property
     def connections(self) -> int:
-        """How many connections there are now."""
+        """How many connections are open now."""
         return sum(len(shard.connections) for shard in self._shards)
 
     @property
     def connections_made(self) -> int:
-        """How many connections were tried by now."""
+        """How many connections were attempted so far."""
         return self._hub.connections_made
 
     @property
     def reconnects(self) -> int:
-        """How many of them were to replace one that was lost or ended."""
+        """How many of them replaced a connection that was lost or ended."""
         return self._hub.reconnects
 
     def _new_shard(self) -> Shard:

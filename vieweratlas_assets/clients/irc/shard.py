@@ -1,7 +1,7 @@
-"""A shard: channels that share a connection, whichever connection that is.
+"""A shard: channels that share a connection, also after it was replaced.
 
-Belongs here: staying connected and joined, and telling since when and why not. Not here: the bytes (connection),
-which channels belong together (reader).
+Belongs here: staying connected and joined, and gap events for channels that are not read. Not here: the bytes
+(connection), which channels share a connection (reader).
 """
 
 import asyncio
@@ -22,13 +22,13 @@ from vieweratlas_assets.clients.chat import (
     ChatMessage,
     UnreadableLine,
 )
-from vieweratlas_assets.clients.event_queue import Watching
+from vieweratlas_assets.clients.event_queue import ChannelStates
 from vieweratlas_assets.clients.irc.connection import LEAVE_S, Account, Address, Connection
 from vieweratlas_assets.clients.irc.pacing import Pacing
-from vieweratlas_assets.clients.retry import RetryPolicy, doubled, first_done, wait_until
+from vieweratlas_assets.clients.retry import RetryPolicy, backoff_s, first_done, wait_until
 
-PACE_IS_TO_BLAME = 2
-"""JOINs of a channel that are not answered for which the pace may be too fast."""
+SIGNS_PER_CHANNEL = 2
+"""Unanswered JOINs per channel that count as signs of a pace that is too fast."""
 LOG = logging.getLogger("vieweratlas.irc")
 
 
@@ -37,10 +37,10 @@ class Hub:
     """What all shards of a reader share.
 
     Attributes:
-        account: who listens; asked for every connection.
-        clock: s since 1970, as events tell it.
-        tell: takes events.
-        reconnects: connections that were made to replace another.
+        account: called before each connection.
+        clock: s since 1970, for the times of events.
+        publish: takes events.
+        reconnects: connections that replaced another.
     """
 
     address: Address
@@ -48,27 +48,31 @@ class Hub:
     pacing: Pacing
     retry_policy: RetryPolicy
     clock: Callable[[], float]
-    tell: Callable[[Sequence[ChatEvent]], None]
+    publish: Callable[[Sequence[ChatEvent]], None]
     connections_made: int = 0
     reconnects: int = 0
 
     def connection(self, shard: "Shard") -> Connection:
-        """A connection that is not made yet."""
+        """A connection that is not open yet."""
         self.connections_made += 1
         return Connection(self.connections_made, self.account(), shard, self.clock)
 
 
 @dataclass
 class _Holding:
-    """A connection and the channels that it has joined (`held`) or asked for (`asked`: until when is waited).
+    """A connection and its channels.
 
     Attributes:
-        is_left: another has taken over, and it is about to be closed.
+        joined: channels that it has joined.
+        requested: channels with a JOIN that has no answer yet, and its deadline in the loop's time.
+        wake: set when there may be another channel to join.
+        announced: set when the server has announced that it will close the connection.
+        is_left: another connection has taken over, and this one is being closed.
     """
 
     connection: Connection
-    held: set[str] = field(default_factory=set)
-    asked: dict[str, float] = field(default_factory=dict)
+    joined: set[str] = field(default_factory=set)
+    requested: dict[str, float] = field(default_factory=dict)
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     announced: asyncio.Event = field(default_factory=asyncio.Event)
     is_left: bool = False
@@ -81,7 +85,7 @@ class Shard:
         self.channels: dict[str, None] = {}
         self._hub = hub
         self._holdings: list[_Holding] = []
-        self._watching = Watching(hub.tell)
+        self._states = ChannelStates(hub.publish)
         self._not_before: dict[str, float] = {}
         self._unanswered: dict[str, int] = {}
         self._failures = 0
@@ -89,66 +93,67 @@ class Shard:
         self._seen_until = 0.0
 
     def add(self, channel: str) -> None:
-        """Want a channel."""
+        """Start watching a channel."""
         self.channels[channel] = None
-        self._watching.note(channel, JOINING if self._holdings else CONNECTING, self._hub.clock())
+        self._states.set(channel, JOINING if self._holdings else CONNECTING, self._hub.clock())
         self._wake()
 
     def remove(self, channel: str) -> None:
-        """Want a channel no more, and leave it."""
+        """Stop watching a channel, and leave it."""
         del self.channels[channel]
         for holding in self._holdings:
-            if channel in holding.held or channel in holding.asked:
+            if channel in holding.joined or channel in holding.requested:
                 holding.connection.part(channel)
-            holding.held.discard(channel)
-            holding.asked.pop(channel, None)
-        for noted in (self._not_before, self._unanswered):
-            noted.pop(channel, None)
-        self._watching.release(channel, self._hub.clock())
+            holding.joined.discard(channel)
+            holding.requested.pop(channel, None)
+        self._not_before.pop(channel, None)
+        self._unanswered.pop(channel, None)
+        self._states.release(channel, self._hub.clock())
 
     @property
     def joined_channels(self) -> int:
         """How many of its channels are read now."""
-        return sum(1 for _ in self._watching.those({None}))
+        return sum(1 for _ in self._states.channels_in({None}))
 
     @property
     def connections(self) -> list[Connection]:
-        """Those that are open, the newest last."""
+        """The open connections, the newest last."""
         return [holding.connection for holding in self._holdings]
 
     def proven_until(self, channel: str) -> float:
-        """When a connection that holds the channel last showed that it lives; 0 without one."""
-        return max((each.connection.alive_at for each in self._holdings if channel in each.held), default=0.0)
+        """When a connection that has joined the channel last received bytes; 0 if none has joined it."""
+        alive_at = (holding.connection.alive_at for holding in self._holdings if channel in holding.joined)
+        return max(alive_at, default=0.0)
 
     async def run(self) -> None:
         """Stay connected and joined until canceled."""
-        tended: set[asyncio.Task[None]] = set()
+        tasks: set[asyncio.Task[None]] = set()
         try:
             while True:
-                holding = _Holding(await self._connected())
+                holding = _Holding(await self._connect())
                 self._holdings.append(holding)
-                self._tell_waiting(JOINING)
+                self._set_waiting(JOINING)
                 began = asyncio.get_running_loop().time()
-                task = asyncio.create_task(self._tend(holding))
-                tended.add(task)
+                task = asyncio.create_task(self._use(holding))
+                tasks.add(task)
                 announced = asyncio.create_task(holding.announced.wait())
                 try:
                     await first_done(task, announced)
                 finally:
                     announced.cancel()
                 self._hub.reconnects += 1
-                lasted = asyncio.get_running_loop().time() - began >= self._hub.retry_policy.lasted_s
-                self._failures = 0 if lasted else self._failures + 1
-                for done in [each for each in tended if each.done()]:
-                    tended.remove(done)
+                has_lasted = asyncio.get_running_loop().time() - began >= self._hub.retry_policy.lasted_s
+                self._failures = 0 if has_lasted else self._failures + 1
+                for done in [task for task in tasks if task.done()]:
+                    tasks.remove(done)
                     done.result()
         finally:
-            for task in tended:
+            for task in tasks:
                 task.cancel()
-            await self._quit()
+            await self._disconnect()
 
     def received(self, messages: list[ChatMessage]) -> None:
-        """Hand on messages, each once."""
+        """Pass messages on, each once."""
         if len(self._holdings) > 1:
             self._seen_until = asyncio.get_running_loop().time() + self._hub.retry_policy.overlap_s
         elif self._seen and asyncio.get_running_loop().time() >= self._seen_until:
@@ -158,48 +163,48 @@ class Shard:
             fresh = [message for message in messages if not message.id or message.id not in self._seen]
             self._seen.update(message.id for message in fresh)
             messages = fresh
-        self._hub.tell(messages)
+        self._hub.publish(messages)
 
     def unreadable(self, channel: str) -> None:
         """Count a line that could not be read."""
-        self._hub.tell([UnreadableLine(channel, self._hub.clock())])
+        self._hub.publish([UnreadableLine(channel, self._hub.clock())])
 
     def joined(self, connection: Connection, channel: str) -> None:
-        """Note a channel that is read from now on."""
+        """Record that a channel is read from now on."""
         holding = self._holding(connection)
         if holding is None or channel not in self.channels:
             return
-        holding.asked.pop(channel, None)
-        holding.held.add(channel)
+        holding.requested.pop(channel, None)
+        holding.joined.add(channel)
         self._unanswered.pop(channel, None)
         self._not_before.pop(channel, None)
-        self._watching.note(channel, None, self._hub.clock())
+        self._states.set(channel, None, self._hub.clock())
         self._leave_replaced()
         holding.wake.set()
 
     def refused(self, connection: Connection, channel: str, reason: str) -> None:
-        """Note a channel that cannot be read, and when to ask again."""
+        """Record that a channel cannot be read, and when to join again."""
         holding = self._holding(connection)
         if holding is None or channel not in self.channels:
             return
-        holding.asked.pop(channel, None)
-        holding.held.discard(channel)
+        holding.requested.pop(channel, None)
+        holding.joined.discard(channel)
         retry_policy = self._hub.retry_policy
         wait_s = retry_policy.refused_s
         if reason == CHANNEL_LIMIT:
             self._hub.pacing.trouble()
             wait_s = retry_policy.limit_s
         self._not_before[channel] = asyncio.get_running_loop().time() + wait_s
-        if not any(channel in each.held for each in self._holdings):
-            self._watching.note(channel, reason, self._hub.clock())
+        if not self._is_joined(channel):
+            self._states.set(channel, reason, self._hub.clock())
         self._leave_replaced()
 
     def asked_to_reconnect(self, connection: Connection) -> None:
-        """Make the next connection while this one still lasts."""
+        """Open the next connection while this one still lasts."""
         if (holding := self._holding(connection)) is not None:
             holding.announced.set()
 
-    async def _quit(self) -> None:
+    async def _disconnect(self) -> None:
         if connections := self.connections:
             for connection in connections:
                 connection.leave()
@@ -207,49 +212,50 @@ class Shard:
             for connection in connections:
                 connection.abort(CONNECTION_LOST)
 
-    async def _connected(self) -> Connection:
-        """A new connection, registered; tried until there is one."""
+    async def _connect(self) -> Connection:
+        """Open connections until one is registered, and return it."""
         retry_policy = self._hub.retry_policy
         while True:
             if self._failures:
-                longest = doubled(
+                longest = backoff_s(
                     retry_policy.first_reconnect_s, self._failures - 1, retry_policy.longest_reconnect_s
                 )
                 await asyncio.sleep(random.uniform(longest / 2, longest))
             await self._hub.pacing.turn_to_connect()
             connection = self._hub.connection(self)
-            reason = await self._registered(connection)
+            reason = await self._register(connection)
             if reason is None:
                 return connection
             self._failures += 1
-            self._tell_waiting(CONNECTING)
+            self._set_waiting(CONNECTING)
             if reason == LOGIN_REFUSED:
-                LOG.error("%s refuses the account's token; it is tried again", self._hub.address.url)
-                self._tell_waiting(LOGIN_REFUSED)
-                await asyncio.sleep(retry_policy.login_s)
+                pause_s = retry_policy.login_s
+                LOG.error("%s refuses the account's token; trying again in %.0f s", self._hub.address.url, pause_s)
+                self._set_waiting(LOGIN_REFUSED)
+                await asyncio.sleep(pause_s)
 
-    async def _registered(self, connection: Connection) -> str | None:
-        """Make a connection and register; returns why not, or None."""
-        made = False
+    async def _register(self, connection: Connection) -> str | None:
+        """Open a connection and register; returns None, or why it failed: a key of chat.GAP_REASONS."""
+        is_registered = False
         try:
             async with asyncio.timeout(self._hub.retry_policy.register_s):
                 await self._hub.address.connect(connection)
-                made = await connection.registered
-                return None if made else await connection.closed
+                is_registered = await connection.registered
+                return None if is_registered else await connection.closed
         except (OSError, TimeoutError) as error:
             LOG.warning("no connection to %s: %s", self._hub.address.url, error or type(error).__name__)
             return CONNECTING
         finally:
-            if not made:
+            if not is_registered:
                 connection.abort(CONNECTING)
 
-    def _tell_waiting(self, reason: str) -> None:
-        """Tell what channels that never were joined wait for now."""
-        self._watching.note_all((CONNECTING, JOINING, LOGIN_REFUSED), reason, self._hub.clock())
+    def _set_waiting(self, reason: str) -> None:
+        """Set why channels that were never joined are not read now."""
+        self._states.set_all((CONNECTING, JOINING, LOGIN_REFUSED), reason, self._hub.clock())
 
-    async def _tend(self, holding: _Holding) -> None:
-        """Join what is wanted on a connection and see that it lives, until it is closed."""
-        tasks = [asyncio.create_task(each(holding)) for each in (self._keep_joined, self._keep_alive)]
+    async def _use(self, holding: _Holding) -> None:
+        """Join the wanted channels on a connection and keep it alive, until it is closed."""
+        tasks = [asyncio.create_task(work(holding)) for work in (self._keep_joined, self._keep_alive)]
         try:
             await first_done(holding.connection.closed, *tasks)
         finally:
@@ -264,11 +270,12 @@ class Shard:
         self._holdings.remove(holding)
         self._hub.pacing.forget(holding.connection.number)
         reason = SERVER_RECONNECT if holding.announced.is_set() else holding.connection.closed.result()
-        gone = [name for name in holding.held if not any(name in each.held for each in self._holdings)]
-        if gone:
-            LOG.warning("connection %d: %s, %d channels", holding.connection.number, reason, len(gone))
-        for channel in gone:
-            self._watching.note(channel, reason, holding.connection.lost_at)
+        unread = [name for name in holding.joined if not self._is_joined(name)]
+        if unread:
+            number = holding.connection.number
+            LOG.warning("connection %d: %s; %d channels are not read", number, reason, len(unread))
+        for channel in unread:
+            self._states.set(channel, reason, holding.connection.lost_at)
         self._wake()
 
     async def _keep_alive(self, holding: _Holding) -> None:
@@ -278,7 +285,7 @@ class Shard:
             await holding.connection.ping(retry_policy.pong_s)
 
     async def _keep_joined(self, holding: _Holding) -> None:
-        """Send JOINs, each at its turn, for what is wanted and neither joined nor asked for."""
+        """Send JOINs, each in its turn, for wanted channels that are neither joined nor requested."""
         loop, pacing = asyncio.get_running_loop(), self._hub.pacing
         while True:
             self._give_up_waiting(holding)
@@ -288,11 +295,11 @@ class Shard:
                 await wait_until(holding.wake, self._next_deadline(holding))
                 continue
             await pacing.turn_to_join(holding.connection.number)
-            # It may have gone while we waited.
-            if channel in self.channels and channel not in holding.held:
+            # The channel may have changed while we waited.
+            if channel in self.channels and channel not in holding.joined:
                 holding.connection.join(channel)
                 self._not_before.pop(channel, None)
-                holding.asked[channel] = loop.time() + self._hub.retry_policy.answer_s
+                holding.requested[channel] = loop.time() + self._hub.retry_policy.answer_s
 
     def _next_to_join(self, holding: _Holding) -> str | None:
         if holding is not self._holdings[-1]:
@@ -300,8 +307,8 @@ class Shard:
         now = asyncio.get_running_loop().time()
         for channel in self.channels:
             if (
-                channel not in holding.held
-                and channel not in holding.asked
+                channel not in holding.joined
+                and channel not in holding.requested
                 and self._not_before.get(channel, 0.0) <= now
             ):
                 return channel
@@ -309,36 +316,39 @@ class Shard:
 
     def _next_deadline(self, holding: _Holding) -> float:
         # Only the newest connection joins.
-        waits = [until for name, until in self._not_before.items() if name not in holding.held]
+        waits = [until for name, until in self._not_before.items() if name not in holding.joined]
         if holding is not self._holdings[-1]:
             waits = []
-        return min([*holding.asked.values(), *waits], default=float("inf"))
+        return min([*holding.requested.values(), *waits], default=float("inf"))
 
     def _give_up_waiting(self, holding: _Holding) -> None:
-        """Take JOINs that nobody answered for lost: they are asked for again, later each time."""
+        """Treat JOINs without an answer as lost: they are sent again, after a longer pause each time."""
         now, retry_policy = asyncio.get_running_loop().time(), self._hub.retry_policy
-        for channel in [name for name, until in holding.asked.items() if until <= now]:
-            del holding.asked[channel]
+        for channel in [name for name, until in holding.requested.items() if until <= now]:
+            del holding.requested[channel]
             times = self._unanswered[channel] = self._unanswered.get(channel, 0) + 1
-            # One that never answers, as a renamed channel, says nothing about the pace.
-            if times <= PACE_IS_TO_BLAME:
+            # A channel that never answers, for example one that was renamed, says nothing about the pace.
+            if times <= SIGNS_PER_CHANNEL:
                 self._hub.pacing.trouble()
-            self._not_before[channel] = now + doubled(
+            self._not_before[channel] = now + backoff_s(
                 retry_policy.first_retry_s, times - 1, retry_policy.longest_retry_s
             )
-            if not any(channel in each.held for each in self._holdings):
-                self._watching.note(channel, JOIN_UNANSWERED, self._hub.clock())
+            if not self._is_joined(channel):
+                self._states.set(channel, JOIN_UNANSWERED, self._hub.clock())
 
     def _leave_replaced(self) -> None:
-        """Close connections that a newer one has taken all channels over from."""
+        """Close connections whose channels are all joined on the newest one."""
         *replaced, newest = self._holdings
         for old in replaced:
-            if old.held <= newest.held and not old.is_left:
+            if old.joined <= newest.joined and not old.is_left:
                 old.is_left = True
                 old.connection.leave()
 
+    def _is_joined(self, channel: str) -> bool:
+        return any(channel in holding.joined for holding in self._holdings)
+
     def _holding(self, connection: Connection) -> _Holding | None:
-        return next((each for each in self._holdings if each.connection is connection), None)
+        return next((holding for holding in self._holdings if holding.connection is connection), None)
 
     def _wake(self) -> None:
         for holding in self._holdings:

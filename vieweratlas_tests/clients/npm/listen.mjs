@@ -1,4 +1,4 @@
-// Listens to channels with a client that none of us wrote, and prints a JSON object for what it tells.
+// Listens to channels with an independent client, and prints a JSON object per event.
 //
 //   node listen.mjs CLIENT WEBSOCKET_PORT TCP_PORT CHANNEL...
 import { ChatClient as DankClient } from "@mastondzn/dank-twitch-irc";
@@ -6,7 +6,7 @@ import { ChatClient as TwurpleClient } from "@twurple/chat";
 import tmi from "tmi.js";
 
 const [name, webSocketPort, tcpPort, ...channels] = process.argv.slice(2);
-const tell = (event) => process.stdout.write(JSON.stringify(event) + "\n");
+const print = (event) => process.stdout.write(JSON.stringify(event) + "\n");
 const bare = (channel) => channel.replace(/^#/, "");
 
 const clients = {
@@ -16,10 +16,10 @@ const clients = {
       logger: { info() {}, warn() {}, error() {}, setLevel() {} },
       channels,
     });
-    client.on("connected", () => tell({ event: "connected" }));
-    client.on("join", (channel, login, self) => self && tell({ event: "joined", channel: bare(channel) }));
+    client.on("connected", () => print({ event: "connected" }));
+    client.on("join", (channel, login, self) => self && print({ event: "joined", channel: bare(channel) }));
     client.on("message", (channel, tags) =>
-      tell({
+      print({
         event: "message",
         channel: bare(channel),
         login: tags.username,
@@ -33,10 +33,10 @@ const clients = {
   },
   async twurple() {
     const client = new TwurpleClient({ hostName: "127.0.0.1", webSocket: false, ssl: false, channels, rejoinChannelsOnReconnect: true, logger: { minLevel: "critical" } });
-    client.onConnect(() => tell({ event: "connected" }));
-    client.onJoin((channel) => tell({ event: "joined", channel: bare(channel) }));
+    client.onConnect(() => print({ event: "connected" }));
+    client.onJoin((channel) => print({ event: "joined", channel: bare(channel) }));
     client.onMessage((channel, login, text, message) =>
-      tell({
+      print({
         event: "message",
         channel: bare(channel),
         login,
@@ -50,10 +50,10 @@ const clients = {
   },
   async dank() {
     const client = new DankClient({ connection: { type: "tcp", secure: false, host: "127.0.0.1", port: Number(tcpPort) } });
-    client.on("ready", () => tell({ event: "connected" }));
-    client.on("JOIN", (message) => tell({ event: "joined", channel: message.channelName }));
+    client.on("ready", () => print({ event: "connected" }));
+    client.on("JOIN", (message) => print({ event: "joined", channel: message.channelName }));
     client.on("PRIVMSG", (message) =>
-      tell({
+      print({
         event: "message",
         channel: message.channelName,
         login: message.senderUsername,
