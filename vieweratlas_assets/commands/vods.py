@@ -47,7 +47,7 @@ def add(settings: Settings, vod_ids: tuple[str, ...], channel: str | None, creat
     it any more, --channel and --created-at tell.
     """
     from vieweratlas_assets.domain.presence.helix_values import time
-    from vieweratlas_assets.domain.presence.vod_catalog import catalog_of, whole, whole_at
+    from vieweratlas_assets.domain.presence.vod_catalog import catalog_of, finished_by, finished_vods
     from vieweratlas_assets.vods.queue import QueuedVod
     from vieweratlas_assets.wiring.vod_discovery import add_to_catalogs, as_queued
     from vieweratlas_assets.wiring.vod_workers import open_queue
@@ -62,7 +62,7 @@ def add(settings: Settings, vod_ids: tuple[str, ...], channel: str | None, creat
     for vod in vods:
         if login not in (None, vod.channel):
             raise click.ClickException(f"VOD {vod.vod_id} is of {vod.channel}, as Twitch says, and not of {login}")
-    if growing := sorted(set(found["vod_id"]) - set(whole(found, now)["vod_id"])):
+    if growing := sorted(set(found["vod_id"]) - set(finished_vods(found, now)["vod_id"])):
         raise click.ClickException(f"{', '.join(growing)} may still grow: add it 10 minutes after its broadcast ends")
     missing = sorted(set(vod_ids) - set(found["vod_id"]))
     if missing and (login is None or began is None):
@@ -72,7 +72,7 @@ def add(settings: Settings, vod_ids: tuple[str, ...], channel: str | None, creat
             + "give --channel and --created-at"
         )
     if missing and login and began:
-        vods += [QueuedVod(vod_id, login, began, due_at=whole_at(began)) for vod_id in missing]
+        vods += [QueuedVod(vod_id, login, began, due_at=finished_by(began)) for vod_id in missing]
     with open_queue(settings) as queue:
         if not found.is_empty():
             add_to_catalogs(queue, _store(settings), [found], found["created_at"].dt.date().unique().to_list())

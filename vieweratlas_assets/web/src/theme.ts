@@ -38,7 +38,7 @@ export class Theme {
     this.paper = value("--paper");
     this.ink = value("--ink");
     this.dim = value("--dim");
-    this.grey = value("--grey");
+    this.grey = value("--gray");
     this.font = value("--font");
   }
 }
