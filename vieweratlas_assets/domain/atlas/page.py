@@ -102,7 +102,7 @@ def draw_html(atlas: Atlas, *, max_channels: int = 300, max_edges: int = 1500) -
     page = page.replace("<head>", "<head>\n" + HEAD, 1).replace("</head>", _style(atlas) + "</head>", 1)
     page = page.replace("<body>", "<body>\n" + _header(atlas, channels, edges, colors), 1)
     if _LOADS.search(page):
-        raise RuntimeError("the page built by PyVis would load something: the template of PyVis has changed")
+        raise RuntimeError("the page built by PyVis would load something: PyVis's template has changed")
     return "<!DOCTYPE html>\n" + page
 
 

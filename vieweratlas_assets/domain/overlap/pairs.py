@@ -187,7 +187,7 @@ class WindowPairs(AbstractContextManager["WindowPairs"]):
             waiting: list[CodedPairs] = []
             for chunk in chunks:
                 waiting.append(chunk)
-                if sum(each.viewers.size for each in waiting) * _BYTES_PER_PAIR > self.memory_bytes // 4:
+                if sum(kept.viewers.size for kept in waiting) * _BYTES_PER_PAIR > self.memory_bytes // 4:
                     self._days[day].append(self._kept(_partition(waiting)))
             if waiting:
                 self._days[day].append(self._kept(_partition(waiting)))
@@ -204,8 +204,8 @@ class WindowPairs(AbstractContextManager["WindowPairs"]):
 
     def drop_before(self, day: dt.date) -> None:
         """Forget the days before a day."""
-        for each in [each for each in self._days if each < day]:
-            self._forget(each)
+        for earlier in [held for held in self._days if held < day]:
+            self._forget(earlier)
 
     def _forget(self, day: dt.date) -> None:
         for pairs in self._days.pop(day):

@@ -99,7 +99,7 @@ def test_the_same_seed_gives_the_same_answer_also_in_another_process() -> None:
     assert _labels_of_the_noisy_graph() == here
     code = f"import json; from {__name__} import _labels_of_the_noisy_graph as f; print(json.dumps(f()))"
     for hash_seed in ("1", "2"):
-        there = subprocess.run(
+        other = subprocess.run(
             [sys.executable, "-c", code],
             env={**os.environ, "PYTHONHASHSEED": hash_seed},
             cwd=Path(__file__).parents[3],
@@ -107,7 +107,7 @@ def test_the_same_seed_gives_the_same_answer_also_in_another_process() -> None:
             text=True,
             check=True,
         )
-        assert json.loads(there.stdout) == here
+        assert json.loads(other.stdout) == here
 
 
 @every_detector
