@@ -26,7 +26,7 @@ from vieweratlas_assets.domain.communities.history import Day
 from vieweratlas_assets.domain.days import days_between
 from vieweratlas_assets.domain.overlap.counting import overlap_of
 from vieweratlas_assets.domain.overlap.graph import OverlapGraph, build_overlap_graph
-from vieweratlas_assets.domain.presence.audience import under_names
+from vieweratlas_assets.domain.presence.audience import apply_names
 from vieweratlas_assets.domain.presence.quality import rejection_summary
 from vieweratlas_assets.domain.schemas import CHANNEL_ACTIVITY, CHANNEL_AUDIENCE
 from vieweratlas_assets.errors import LakeStateError
@@ -255,7 +255,7 @@ def _audience_of_day(
     differ = [f"{name}={stored[name]}, not {value}" for name, value in wanted if stored.get(name, value) != value]
     if record is not None and not differ:
         pairs, activity = (lake.sealed.table(record, table) for table in (CHANNEL_AUDIENCE, CHANNEL_ACTIVITY))
-        return under_names(pairs, activity, lake.names)
+        return apply_names(pairs, activity, lake.names)
     files = find_day(lake.store, day)
     if record is not None and (is_pruned(lake.sealed, day) or not files.has_presence):
         raise LakeStateError(

@@ -50,7 +50,7 @@ def add(settings: Settings, vod_ids: tuple[str, ...], channel: str | None, creat
     give --channel and --created-at.
     """
     from vieweratlas_assets.domain.presence.helix_values import time
-    from vieweratlas_assets.domain.presence.vod_catalog import catalog_of, whole, whole_at
+    from vieweratlas_assets.domain.presence.vod_catalog import catalog_of, finished_by, finished_vods
     from vieweratlas_assets.vods.queue import QueuedVod
     from vieweratlas_assets.wiring.vod_discovery import add_to_catalogs, as_queued
     from vieweratlas_assets.wiring.vod_workers import open_queue
@@ -65,7 +65,7 @@ def add(settings: Settings, vod_ids: tuple[str, ...], channel: str | None, creat
     for vod in vods:
         if login not in (None, vod.channel):
             raise InputError(f"VOD {vod.vod_id} belongs to {vod.channel}, not to {login}: correct --channel")
-    if growing := sorted(set(listed["vod_id"]) - set(whole(listed, now)["vod_id"])):
+    if growing := sorted(set(listed["vod_id"]) - set(finished_vods(listed, now)["vod_id"])):
         raise InputError(f"{', '.join(growing)} may still grow: add it 10 minutes after its broadcast ends")
     missing = sorted(set(vod_ids) - set(listed["vod_id"]))
     if missing and (login is None or began is None):
@@ -74,7 +74,7 @@ def add(settings: Settings, vod_ids: tuple[str, ...], channel: str | None, creat
             f"the creation time of {', '.join(missing)} is unknown: {reason}; give --channel and --created-at"
         )
     if missing and login and began:
-        vods += [QueuedVod(vod_id, login, began, due_at=whole_at(began)) for vod_id in missing]
+        vods += [QueuedVod(vod_id, login, began, due_at=finished_by(began)) for vod_id in missing]
     with open_queue(settings) as queue:
         if not listed.is_empty():
             days = listed["created_at"].dt.date().unique().to_list()

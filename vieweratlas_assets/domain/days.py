@@ -1,4 +1,4 @@
-"""Days and hours in UTC: ranges of them, and their partition keys as Dagster writes them.
+"""Days and hours in UTC: ranges of days, and partition keys as Dagster writes them.
 
 Belongs here: arithmetic on days. Not here: partition definitions (defs.partitions), paths (domain.lake).
 """
@@ -7,8 +7,8 @@ import datetime as dt
 import re
 from collections.abc import Iterable, Iterator
 
-# A run costs seconds to start and a day in it a fraction of one, so that a range runs in few runs. Bounded, so that
-# one failed day never costs the events of a whole year.
+# Starting a run takes seconds, a day within it a fraction of one: ranges keep the number of runs low. The limit
+# keeps one failed day from costing the events of a whole year.
 MOST_DAYS_PER_RUN = 31
 
 
@@ -24,7 +24,7 @@ def first_of_window(last: dt.date, window_days: int) -> dt.date:
 
 
 def ranges(days: Iterable[dt.date]) -> list[tuple[dt.date, dt.date]]:
-    """Join consecutive days to ranges (first, last), none longer than MOST_DAYS_PER_RUN."""
+    """Join consecutive days into ranges (first, last) of at most MOST_DAYS_PER_RUN days."""
     joined: list[tuple[dt.date, dt.date]] = []
     for day in sorted(days):
         if joined and day - joined[-1][1] == dt.timedelta(days=1) and (day - joined[-1][0]).days < MOST_DAYS_PER_RUN:
@@ -35,7 +35,7 @@ def ranges(days: Iterable[dt.date]) -> list[tuple[dt.date, dt.date]]:
 
 
 def range_text(first: dt.date, last: dt.date) -> str:
-    """A range as people write it."""
+    """A range for people to read: "2026-01-01 to 2026-01-03", or one day alone."""
     return str(first) if first == last else f"{first} to {last}"
 
 
@@ -45,7 +45,7 @@ def hour_key(day: dt.date, hour: int) -> str:
 
 
 def partition_end(key: str) -> dt.datetime | None:
-    """When a daily or hourly partition ends, UTC; None where the key has another form, as in foreign assets."""
+    """When a daily or hourly partition ends, in UTC; None for keys of any other form."""
     match = re.fullmatch(r"(\d{4}-\d\d-\d\d)(?:-(\d\d:\d\d))?", key)
     if match is None:
         return None

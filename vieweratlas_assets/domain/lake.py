@@ -1,7 +1,7 @@
-"""Where everything lies in the lake: every key, relative to VIEWERATLAS_ROOT.
+"""Paths in the lake: every key, relative to VIEWERATLAS_ROOT.
 
-Belongs here: the path of each table and product, and reading a date back out of a path.
-Not here: reading or writing what lies there (storage), what it holds (schemas).
+Belongs here: the path of each table and product, and parsing dates and VODs out of paths.
+Not here: reading and writing files (storage), the columns of the tables (schemas).
 """
 
 import datetime as dt
@@ -28,55 +28,55 @@ _VOD = re.compile(r"channel=([^/]+)/vod=([^/]+)/[^/]+\.parquet$")
 
 
 def raw_day(day: dt.date) -> str:
-    """Prefix of the hours of a day's raw snapshots."""
+    """Prefix of one day's raw snapshots, with one folder per hour below it."""
     return f"{RAW_SNAPSHOTS}/{day:%Y/%m/%d}/"
 
 
 def raw_hour(hour: dt.datetime) -> str:
-    """Prefix of the raw snapshots of an hour, which each collector and importer adds objects of its own to."""
+    """Prefix of one hour's raw snapshots; each collector and importer adds its own objects."""
     return f"{RAW_SNAPSHOTS}/{hour:%Y/%m/%d/%H}/"
 
 
 def raw_hour_of(key: str) -> dt.datetime | None:
-    """The hour, UTC, that an object of raw snapshots lies in, or None."""
-    found = _RAW_HOUR.search(key)
+    """The hour (UTC) in the path of a raw snapshot object, or None if the key has no valid hour."""
+    match = _RAW_HOUR.search(key)
     try:
-        return dt.datetime.strptime("".join(found.groups()) + "+0000", "%Y%m%d%H%z") if found else None
+        return dt.datetime.strptime("".join(match.groups()) + "+0000", "%Y%m%d%H%z") if match else None
     except ValueError:
         return None
 
 
 def imported_files(importer: str) -> str:
-    """Prefix of what an importer of raw snapshots notes about the files that it has taken in.
+    """Prefix of an importer's records of the files that it has imported.
 
-    The leading underscore hides it from readers of raw snapshots.
+    The leading underscore hides the records from readers of raw snapshots.
     """
     return f"{RAW_SNAPSHOTS}/_imported/{importer}/"
 
 
 def live_presence(day: dt.date) -> str:
-    """Live presence of a day, cleaned."""
+    """Live presence of one day, merged and cleaned."""
     return f"{LIVE_PRESENCE}/date={day}/part-0000.parquet"
 
 
 def vod_presence(channel: str, vod_id: str) -> str:
-    """Chat replay of one VOD. Names are percent-encoded, as in every hive layout."""
+    """Presence from the chat replay of one VOD. Names are percent-encoded, as in every hive layout."""
     return f"{VOD_PRESENCE}/channel={quote(channel, safe='')}/vod={quote(vod_id, safe='')}/part-0000.parquet"
 
 
 def vod_of(key: str) -> tuple[str, str] | None:
-    """Channel and VOD id that a hive path names (`…/channel=<login>/vod=<id>/….parquet`), or None."""
-    found = _VOD.search(key)
-    return (unquote(found[1]), unquote(found[2])) if found else None
+    """Channel and VOD id in a hive path (`…/channel=<login>/vod=<id>/….parquet`), or None."""
+    match = _VOD.search(key)
+    return (unquote(match[1]), unquote(match[2])) if match else None
 
 
 def raw_vod_chat(channel: str, vod_id: str) -> str:
-    """Who wrote when in one VOD's chat, a JSON object a line; only where somebody asks for it."""
+    """Who wrote when in one VOD's chat, one JSON object per line; written only if the settings ask for it."""
     return f"{_raw_vod(channel, vod_id)}/chat.json.gz"
 
 
 def vod_progress(channel: str, vod_id: str, *, sampled: bool = False) -> str:
-    """What was fetched of one VOD's chat, or of a sample of it, before an attempt broke off."""
+    """The part of one VOD's chat, or of a sample of it, that an interrupted attempt fetched."""
     return f"{_raw_vod(channel, vod_id)}/{'sample' if sampled else 'progress'}.parquet"
 
 
@@ -85,7 +85,7 @@ def _raw_vod(channel: str, vod_id: str) -> str:
 
 
 def channel_roster_day(day: dt.date) -> str:
-    """Prefix of the hours of a day's roster."""
+    """Prefix of one day's roster, with one folder per hour below it."""
     return f"{CHANNEL_ROSTER}/date={day}/"
 
 
@@ -105,22 +105,22 @@ def channel_audience(day: dt.date) -> str:
 
 
 def channel_activity(day: dt.date) -> str:
-    """Figures of every channel on a day."""
+    """Figures per channel for one day."""
     return f"{CHANNEL_ACTIVITY}/date={day}/part-0000.parquet"
 
 
 def query_table(table: str, day: dt.date) -> str:
-    """The copy of a table of the atlas for query engines: a folder of it alone, as hive tables have."""
+    """The copy of an atlas table for query engines: each table has its own hive folder."""
     return f"{CURATED}/{table}/date={day}/part-0000.parquet"
 
 
 def atlas_file(day: dt.date, name: str) -> str:
-    """A product of a day's atlas, such as `graph_nodes.parquet`."""
+    """A product of one day's atlas, such as `graph_nodes.parquet`."""
     return f"{ATLAS}/date={day}/{name}"
 
 
 def latest_file(name: str) -> str:
-    """The same product of the newest day, under a link that never changes."""
+    """The newest day's copy of a product, under a path that never changes."""
     return f"{ATLAS}/latest/{name}"
 
 
@@ -130,9 +130,9 @@ def site_file(name: str) -> str:
 
 
 def cache_control(key: str) -> str | None:
-    """For how long browsers and CDNs may keep a file of the site (RFC 9111, RFC 8246); None for all that is none.
+    """Cache-Control of a file of the site for browsers and CDNs (RFC 9111, RFC 8246); None for other files.
 
-    A day's files carry a digest in their names; everything else changes with the newest day.
+    The names of a day's files contain a digest, so those never change; all others change with the newest day.
     """
     if key.startswith(f"{SITE}/days/"):
         return "public, max-age=31536000, immutable"
@@ -140,40 +140,39 @@ def cache_control(key: str) -> str | None:
 
 
 def work_folder(asset: str, day: dt.date, run_id: str) -> str:
-    """Where a run puts what another engine is to read or has written; removed when the day is done."""
+    """Folder through which a run exchanges files with another engine; removed when the day is done."""
     return f"work/{asset}/date={day}/run={run_id}/"
 
 
 def planted_communities() -> str:
-    """The communities that a sandbox world was built with, as JSON."""
+    """The communities that the sandbox world was built with, as JSON."""
     return "sandbox/planted_communities.json"
 
 
 def partition_record(asset: str, day: dt.date) -> str:
-    """The record that seals an asset's partition: written last, with a digest of each of its files.
+    """The record that seals an asset's partition: written last, with a digest of each file of the partition.
 
-    It lies beside the partition's own files; the leading underscore hides it from Athena, Spark and every other
-    reader of hive folders.
+    It lies next to these files; the leading underscore hides it from Athena, Spark and other readers of hive folders.
     """
     folder = {"channel_audience": CHANNEL_AUDIENCE, "live_presence": LIVE_PRESENCE}.get(asset, ATLAS)
     return f"{folder}/date={day}/_{asset}.json"
 
 
 def erasing_record(day: dt.date) -> str:
-    """A copy of the record of a day's audience, there while a viewer is being erased from it."""
+    """A copy of the record of one day's audience; it exists while a viewer is being erased from that day."""
     return f"{CHANNEL_AUDIENCE}/date={day}/_erasing.json"
 
 
 def day_of(key: str) -> dt.date | None:
-    """The day that a key's `date=` folder names, or None, also where the calendar has no such day."""
-    found = _DATE.search(key)
-    return _date(found[1]) if found else None
+    """The day in a key's `date=` folder; None without such a folder or if the calendar lacks the day."""
+    match = _DATE.search(key)
+    return _date(match[1]) if match else None
 
 
 def raw_day_of(key: str) -> dt.date | None:
-    """The day that a raw snapshot's path names (`raw/snapshots/YYYY/MM/DD/…`), or None."""
-    found = _RAW_DAY.match(key)
-    return _date("-".join(found.groups())) if found else None
+    """The day in a raw snapshot's path (`raw/snapshots/YYYY/MM/DD/…`), or None."""
+    match = _RAW_DAY.match(key)
+    return _date("-".join(match.groups())) if match else None
 
 
 def _date(text: str) -> dt.date | None:
@@ -184,11 +183,11 @@ def _date(text: str) -> dt.date | None:
 
 
 def table_file(table: str, day: dt.date) -> str:
-    """A table of a daily asset, by the table's name in `schemas`."""
+    """One day's file of a table, by the table's name in `schemas`."""
     places = {
         "channel_audience": channel_audience,
         "channel_activity": channel_activity,
-        # The daily asset is live presence; a VOD's rows lie by VOD.
+        # The daily asset holds live presence only; presence from VODs has one file per VOD.
         "presence_snapshots": live_presence,
     }
     return places[table](day) if table in places else atlas_file(day, f"{table}.parquet")

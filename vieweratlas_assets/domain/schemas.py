@@ -1,7 +1,7 @@
-"""The columns of every table in the lake: the one contract of writers, checks, docs and tests.
+"""The columns of every table in the lake: the one definition for writers, checks, docs and tests.
 
-Belongs here: tables, their columns with types and meanings. Not here: what a table is (tables), where it lies (lake),
-how it is written (storage).
+Belongs here: tables and their columns, with types and meanings. Not here: what a table is (tables), paths (lake),
+writing (storage).
 """
 
 import polars as pl
@@ -18,7 +18,7 @@ COMMUNITY = Column("community", pl.Int32, "community, 0 = most channels; null = 
 DISPLAY_NAME = Column(
     "display_name",
     pl.String,
-    "name as the channel writes it, in any script; null = as its login, or not known",
+    "name as the channel writes it, in any script; null = same as the login, or not known",
     nullable=True,
     is_later=True,
 )
@@ -44,20 +44,20 @@ PRESENCE = Table(
         STARTED_AT,
     ),
     key=("channel", "content_id", "timestamp"),
-    # By time: as text, second 120 of a VOD comes before second 60.
+    # Sorted by time: as text, second 120 of a VOD would come before second 60.
     order=("channel", "content_id", "offset_s", "timestamp"),
 )
 
 RAW_SNAPSHOTS = Table(
     "raw_snapshots",
-    "Live chat as it was seen: who wrote in a channel's chat in one 60 s bucket, by collector or imported file.",
+    "Live chat as observed: who wrote in a channel's chat in one 60 s bucket, per collector or imported file.",
     (
         CHANNEL,
         CHANNEL_ID,
         Column("stream_id", pl.String, "Twitch's id of the broadcast", nullable=True),
         Column("bucket_start", TIMESTAMP, "start of the bucket"),
         Column("chatters", pl.List(pl.String), "distinct lowercase logins, sorted"),
-        Column("concurrent_viewers", pl.Int64, "viewers that Twitch reports; null = not available", nullable=True),
+        Column("concurrent_viewers", pl.Int64, "viewers that Twitch reports; null = not known", nullable=True),
         GAME_NAME,
         LANGUAGE,
         TITLE,
@@ -67,35 +67,35 @@ RAW_SNAPSHOTS = Table(
         Column(
             "dropped_mirrors",
             pl.Int32,
-            "messages left out as Shared Chat shows them here and they were written elsewhere",
+            "messages left out because Shared Chat mirrors them from another channel",
             nullable=True,
             is_later=True,
         ),
-        Column("dropped_bots", pl.Int32, "messages left out as bots wrote them", nullable=True, is_later=True),
+        Column("dropped_bots", pl.Int32, "messages left out because bots wrote them", nullable=True, is_later=True),
         Column("unreadable_lines", pl.Int32, "lines that could not be read", nullable=True, is_later=True),
-        Column("gap_reasons", pl.String, "why it was not all observed, joined by +", nullable=True, is_later=True),
-        Column("origin", pl.String, "the collector, or the imported file, that saw it"),
+        Column("gap_reasons", pl.String, "why parts were not observed, joined by +", nullable=True, is_later=True),
+        Column("origin", pl.String, "the collector or imported file that the row comes from"),
     ),
     key=("channel", "bucket_start", "origin"),
 )
 
 IMPORTED_FILES = Table(
     "imported_files",
-    "Files of live snapshots that an import has worked through; a later row of a file stands for it.",
+    "Files of live snapshots that an import has processed; the last row of a file counts.",
     (
-        Column("file", pl.String, "path within the folder that was imported; the origin of its rows"),
+        Column("file", pl.String, "path within the imported folder; the origin of its rows"),
         Column("digest", pl.String, "SHA-256 of the file; null = about to be imported again", nullable=True),
-        Column("time_zone", pl.String, "zone in which its local times were read; null = it has none", nullable=True),
-        Column("snapshots", pl.Int64, "snapshots taken in"),
+        Column("time_zone", pl.String, "zone of its local times; null = it has no local times", nullable=True),
+        Column("snapshots", pl.Int64, "snapshots imported"),
         Column("rejected", pl.Int64, "snapshots and rows left out"),
-        Column("hours", pl.List(TIMESTAMP), "hours, UTC, that its snapshots lie in, sorted"),
+        Column("hours", pl.List(TIMESTAMP), "hours (UTC) of its snapshots, sorted"),
     ),
     key=("file",),
 )
 
 CHANNEL_ROSTER = Table(
     "channel_roster",
-    "Channels that were live in an hour, with what Twitch says about their broadcast.",
+    "Channels that were live in an hour, with what Twitch reports about their broadcasts.",
     (
         CHANNEL,
         CHANNEL_ID,
@@ -131,11 +131,11 @@ VOD_CATALOG = Table(
 
 VOD_PROGRESS = Table(
     "vod_progress",
-    "The minutes of a VOD that were fetched before an attempt broke off; gone once all of it is there.",
+    "The minutes of a VOD that an interrupted attempt fetched; removed once the whole VOD is stored.",
     (
         Column("offset_s", pl.Int64, "seconds into the VOD at which the minute starts"),
-        Column("comments", pl.Int64, "comments of the minute"),
-        Column("chatters", pl.List(pl.String), "who wrote them, as presence has it"),
+        Column("comments", pl.Int64, "number of comments in the minute"),
+        Column("chatters", pl.List(pl.String), "who wrote them, in the form of presence_snapshots"),
     ),
     key=("offset_s",),
 )
@@ -145,7 +145,7 @@ CHANNEL_AUDIENCE = Table(
     "Distinct (channel, viewer) pairs of a day, after the filters.",
     (
         CHANNEL,
-        Column("viewer", pl.String, "login or pseudonym of a person who wrote in the channel's chat"),
+        Column("viewer", pl.String, "login or pseudonym of someone who wrote in the channel's chat"),
         Column("buckets", pl.Int32, "distinct 60 s buckets in which the viewer wrote"),
         Column("sources", pl.String, "'live', 'vod' or 'live+vod'"),
         Column("first_seen", TIMESTAMP, "start of the first bucket whose time is known", nullable=True),
@@ -156,12 +156,12 @@ CHANNEL_AUDIENCE = Table(
 
 CHANNEL_ACTIVITY = Table(
     "channel_activity",
-    "What a channel did on a day: one row for every channel with presence, also where nobody wrote.",
+    "Figures per channel for a day: one row for every channel with presence, even if nobody wrote.",
     (
         CHANNEL,
         CHANNEL_ID,
         Column("viewers", pl.Int64, "distinct viewers after the filters"),
-        Column("viewer_minutes", pl.Int64, "sum over viewers of the minutes in which they wrote"),
+        Column("viewer_minutes", pl.Int64, "minutes in which viewers wrote, summed over viewers"),
         Column("snapshots", pl.Int64, "presence rows read"),
         GAME_NAME,
         LANGUAGE,
@@ -191,12 +191,12 @@ GRAPH_EDGES = Table(
         Column("channel_a", pl.String, "login that sorts first"),
         Column("channel_b", pl.String, "login that sorts last"),
         Column("shared_viewers", pl.Int64, "distinct viewers of both; null = not known", nullable=True),
-        Column("jaccard", pl.Float64, "shared / viewers of either", nullable=True),
-        Column("overlap_coefficient", pl.Float64, "shared / viewers of the smaller", nullable=True),
+        Column("jaccard", pl.Float64, "shared viewers / viewers of either channel", nullable=True),
+        Column("overlap_coefficient", pl.Float64, "shared viewers / viewers of the smaller channel", nullable=True),
         Column(
             "overlap_z",
             pl.Float64,
-            "size-corrected overlap: standard deviations above what independent audiences share",
+            "size-corrected overlap: standard deviations above the overlap of independent audiences",
             nullable=True,
         ),
     ),
@@ -224,7 +224,7 @@ COMMUNITIES = Table(
 
 COMMUNITY_TAGS = Table(
     "community_tags",
-    "What a community is about: its label, and why it bears it.",
+    "What a community is about: its label, and the reason for the label.",
     (
         Column("community", pl.Int32, "community, 0 = most channels"),
         Column("label", pl.String, "name of the community, unique within the day"),
@@ -243,7 +243,7 @@ COMMUNITY_TAGS = Table(
 
 LAYOUT = Table(
     "layout",
-    "Where every channel stands on the map.",
+    "The position of every channel on the map.",
     (
         CHANNEL,
         Column("x", pl.Float64, "0 (left) to 1 (right)"),
@@ -254,19 +254,19 @@ LAYOUT = Table(
 
 COMMUNITY_HISTORY = Table(
     "community_history",
-    "Who each community of the day is: what it keeps from one day to the next.",
+    "The identity of each community of the day: what it keeps from one day to the next.",
     (
         Column("community", pl.Int32, "community of the day, 0 = most channels"),
-        Column("community_id", pl.Int64, "number that it keeps for as long as it lives, from 1 on"),
-        Column("name", pl.String, "name, unique within the day; kept while the community lives"),
-        Column("colour", pl.Int32, "place of its colour in the palette, 0 to 11; kept likewise"),
-        Column("since", pl.Date, "first day on which it was found"),
-        Column("label", pl.String, "label of the day, by which it would be named were it new"),
-        Column("label_days", pl.Int32, "days in a row that had this label"),
+        Column("community_id", pl.Int64, "number that the community keeps while it exists, from 1"),
+        Column("name", pl.String, "name, unique within the day; kept while the community exists"),
+        Column("colour", pl.Int32, "index of its color in the palette, 0 to 11; kept while the community exists"),
+        Column("since", pl.Date, "first day on which it was detected"),
+        Column("label", pl.String, "label of the day; a new community takes it as its name"),
+        Column("label_days", pl.Int32, "consecutive days with this label"),
         Column(
             "similarity",
             pl.Float64,
-            "weighted Jaccard index with the same community on the earlier day; null = it is new",
+            "weighted Jaccard index with the same community on the earlier day; null = new community",
             nullable=True,
         ),
     ),
@@ -275,16 +275,16 @@ COMMUNITY_HISTORY = Table(
 
 COMMUNITY_EVENTS = Table(
     "community_events",
-    "What became of communities since the earlier day.",
+    "What happened to communities since the earlier day.",
     (
         Column("event", pl.String, "born, died, split, merged, renamed or moved"),
-        Column("community_id", pl.Int64, "community it happened to or in; 0 = none"),
-        Column("from_community_id", pl.Int64, "where it came from, on the earlier day; 0 = nowhere"),
+        Column("community_id", pl.Int64, "community of the event; moved: the channel's new community; 0 = none"),
+        Column("from_community_id", pl.Int64, "community of origin on the earlier day; 0 = none"),
         Column("channel", pl.String, "channel that moved; empty for other events"),
         Column(
             "share",
             pl.Float64,
-            "split: share of the earlier community that is here; merged: share of this one that comes from there",
+            "split: share of the origin that went here; merged: share of this community that came from the origin",
             nullable=True,
         ),
     ),

@@ -1,6 +1,6 @@
-"""What a table of the lake is: columns with types and meanings, and the test whether a frame keeps to them.
+"""What a table of the lake is: columns with types and meanings, and the check of a frame against them.
 
-Belongs here: the machinery of contracts. Not here: the contracts (schemas), how tables are written (storage).
+Belongs here: classes that describe and check tables. Not here: the tables themselves (schemas), writing (storage).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,15 +15,15 @@ TIMESTAMP = pl.Datetime("us", "UTC")
 
 
 class SchemaError(InputError):
-    """A frame does not keep to its table's contract; the message names the table and the columns."""
+    """A frame does not match its table's schema; the message names the table and the columns."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its Polars type, what it holds, and whether it may be null.
+    """One column: its Polars type, a description, and whether it may be null.
 
     Attributes:
-        is_later: the table was without it once; of files from then it reads as null.
+        is_later: the column was added to an existing table; it reads as null from older files.
     """
 
     name: str
@@ -39,9 +39,9 @@ class Table:
 
     Attributes:
         name: as used in the catalog and in error messages.
-        columns: in the order in which they are stored.
+        columns: in stored order.
         key: columns that identify a row.
-        order: columns by which stored tables are sorted; the key where there are none.
+        order: columns by which stored tables are sorted; empty means the key.
     """
 
     name: str
@@ -63,7 +63,7 @@ class Table:
         """Return the frame with exactly this table's columns and types, in its order.
 
         Raises:
-            SchemaError: a column is missing, cannot be cast without loss, or holds nulls that it must not.
+            SchemaError: a column is missing, cannot be cast without loss, or holds nulls although it must not.
         """
         missing = [column.name for column in self.columns if column.name not in frame.columns]
         if missing:
@@ -72,7 +72,7 @@ class Table:
             cast = frame.select(pl.col(column.name).cast(column.dtype) for column in self.columns)
         except pl.exceptions.PolarsError as error:
             raise SchemaError(f"table {self.name}: a column has the wrong type: {_first_line(error)}") from error
-        # Polars casts 1.7 to 1 without a word.
+        # Polars casts 1.7 to 1 without an error.
         cut = [
             column.name
             for column in self.columns
@@ -88,18 +88,18 @@ class Table:
         return cast if _ascends(cast, order) else cast.sort(order, maintain_order=True)
 
     def conform_pieces(self, frames: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
-        """Conform frames that make up a table one below the other; those without rows are left out.
+        """Conform the consecutive pieces of a table; empty pieces are skipped.
 
         Raises:
-            SchemaError: as `conform`, or a frame does not come after the one before in the table's order.
+            SchemaError: as `conform`, or a piece does not sort after the previous one.
         """
         return self._in_order(map(self.conform, frames))
 
     def validate_pieces(self, frames: Iterable[pl.DataFrame]) -> int:
-        """Check a table that is sorted by its key, piece by piece as `validate` does; returns its rows.
+        """Check the consecutive pieces of a table that is sorted by its key, as `validate` does; returns its rows.
 
         Raises:
-            SchemaError: as `validate`, or a piece does not come after the one before.
+            SchemaError: as `validate`, or a piece does not sort after the previous one.
         """
         return sum(frame.height for frame in self._in_order(map(self._validated, frames)))
 
@@ -114,17 +114,19 @@ class Table:
         for frame in filter(len, frames):
             ends = frame.select(order)
             if last and not last < ends.row(0):
-                # Without the values: they may be viewers' names.
-                raise SchemaError(f"table {self.name}: row {rows} does not come after the one before by {order}")
+                # Without the values, because they may be viewers' names.
+                raise SchemaError(
+                    f"table {self.name}: row {rows} does not come after the previous row by {', '.join(order)}"
+                )
             last = ends.row(-1)
             rows += frame.height
             yield frame
 
     def validate(self, frame: pl.DataFrame) -> None:
-        """Check names, types, order of columns, nulls and uniqueness of the key.
+        """Check names, types and order of the columns, nulls, and that the key is unique.
 
         Raises:
-            SchemaError: with every difference found.
+            SchemaError: with every difference.
         """
         problems = self.differences(frame.schema)
         if not problems:
@@ -136,7 +138,7 @@ class Table:
             raise SchemaError(f"table {self.name}: {'; '.join(problems)}")
 
     def upgraded(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """Give a frame that was written before the table had all its columns the later ones, as nulls."""
+        """Add the columns that an older file lacks (`is_later`), as nulls."""
         later = [column for column in self.columns if column.is_later and column.name not in frame.columns]
         if not later:
             return frame
@@ -145,7 +147,7 @@ class Table:
         return added.select(*known, *(name for name in added.columns if name not in known))
 
     def differences(self, schema: pl.Schema) -> list[str]:
-        """Say how a schema differs from this table's, one phrase a difference; empty when it does not."""
+        """How a schema differs from this table's, one phrase per difference; empty if it does not."""
         problems = [f"missing column {name}" for name in self.schema if name not in schema]
         problems += [f"unknown column {name}" for name in schema if name not in self.schema]
         problems += [
@@ -159,9 +161,9 @@ class Table:
 
 
 def _ascends(frame: pl.DataFrame, columns: Sequence[str]) -> bool:
-    """Whether each row is truly greater than the one before it; a fraction of the cost of sorting large frames.
+    """Whether each row is strictly greater than the previous one; far cheaper than sorting a large frame.
 
-    With a null in one of the columns the answer is False.
+    False if one of the columns contains a null.
     """
     greater = pl.lit(False)
     for name in reversed(columns):
@@ -171,5 +173,5 @@ def _ascends(frame: pl.DataFrame, columns: Sequence[str]) -> bool:
 
 
 def _first_line(error: Exception) -> str:
-    """What Polars says, without the hints about code that follow."""
+    """The first line of a Polars error; hints about code follow it."""
     return str(error).partition("\n")[0]

@@ -102,7 +102,7 @@ def _facts(detection: Detection) -> dict[str, Any]:
         "resolution_used": detection.resolution,
         "natural_resolution": detection.natural_resolution,
         "resolution_profile": [asdict(step) for step in detection.profile],
-        "communities_kept": detection.goes_on,
+        "communities_kept": detection.continues_earlier,
     }
 
 

@@ -150,7 +150,7 @@ def live_presence_of_day(sealed: SealedPartitions, names: ViewerNames, day: dt.d
         "has_live_presence": Verdict(not presence.is_empty(), f"{presence.height} rows"),
         "raw_readable": Verdict(not builder.rejected, rejection_summary(builder.rejected)),
     }
-    if (sound := builder.coverage.soundness) is not None:
+    if (sound := builder.coverage.fault_free_share) is not None:
         verdicts["coverage"] = Verdict(sound >= LEAST_COVERAGE, f"{sound:.1%} of the time")
         gaps = builder.coverage.gap_texts()
         outage = max(builder.coverage.longest["missing_s"], default=0) > LONGEST_GAP_S

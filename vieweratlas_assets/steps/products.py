@@ -15,7 +15,7 @@ from vieweratlas_assets.domain.atlas.page import draw_html
 from vieweratlas_assets.domain.atlas.palette import LIGHT
 from vieweratlas_assets.domain.atlas.picture import draw_card, draw_png, preview_png
 from vieweratlas_assets.domain.atlas.results import analysis_results
-from vieweratlas_assets.domain.atlas.visualizers import Visualizer, products_of
+from vieweratlas_assets.domain.atlas.visualizers import Visualizer, run_visualizer
 from vieweratlas_assets.domain.schemas import (
     COMMUNITIES,
     COMMUNITY_HISTORY,
@@ -149,7 +149,7 @@ def visualizer_of_day(name: str, visualizer: Visualizer, atlas: Atlas) -> DayRes
     Raises:
         VisualizerError: it fails, or returns something else than files.
     """
-    files = products_of(name, visualizer, atlas)
+    files = run_visualizer(name, visualizer, atlas)
     facts = {"channels": atlas.nodes.height, "size_bytes": sum(map(len, files.values()))}
     pictures = {file: preview_png(data) for file, data in files.items() if data.startswith(_PNG_SIGNATURE)}
     return DayResult(products=files, facts=facts, pictures=pictures)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from vieweratlas_assets.domain.presence.helix_values import text, time
-from vieweratlas_assets.domain.presence.vod_catalog import whole_at
+from vieweratlas_assets.domain.presence.vod_catalog import finished_by
 from vieweratlas_assets.importers.documents import DocumentError
 from vieweratlas_assets.importers.logins import as_login
 from vieweratlas_assets.vods.queue import LONGEST_REASON, MOST_ATTEMPTS, OlderEntry, QueuedVod
@@ -74,5 +74,5 @@ def _entry(told: Any) -> OlderEntry | str:
         # Its last attempts are still to come here.
         attempts = min(attempts, MOST_ATTEMPTS - 1)
     reason = text(told.get("error"))
-    vod = QueuedVod(vod_id, login, created_at, due_at=whole_at(created_at))
+    vod = QueuedVod(vod_id, login, created_at, due_at=finished_by(created_at))
     return OlderEntry(vod, state, attempts, None if reason is None else reason[:LONGEST_REASON])

@@ -91,7 +91,7 @@ def discover(client: HelixClient, user_id: str, limits: DiscoveryLimits, now: dt
         HelixError, NoAnswerError, TokenRefusedError: Twitch refused or did not answer.
     """
     since = now - dt.timedelta(days=limits.max_age_days)
-    listed = vod_catalog.whole(vod_catalog.catalog_of(_archives(client, user_id, since), now), now)
+    listed = vod_catalog.finished_vods(vod_catalog.catalog_of(_archives(client, user_id, since), now), now)
     seen_enough = listed.filter(pl.col("view_count").fill_null(0) >= limits.min_views)
     return seen_enough.sort("created_at", "vod_id", descending=True).head(limits.most)
 
@@ -174,7 +174,7 @@ def _add_to_day(store: ObjectStore, day: dt.date, archives: list[pl.DataFrame]) 
     known = store.download_parquet(key, VOD_CATALOG) if store.exists(key) else None
     before = VOD_CATALOG.empty() if known is None else known
     of_day = pl.concat([VOD_CATALOG.empty(), *archives]).unique("vod_id", keep="first", maintain_order=True)
-    after = VOD_CATALOG.conform(vod_catalog.merged(before, of_day))
+    after = VOD_CATALOG.conform(vod_catalog.merge_catalogs(before, of_day))
     if known is None or not after.equals(known):
         store.upload_parquet(key, after, VOD_CATALOG)
     return after.height, after.height - before.height
@@ -194,7 +194,7 @@ def sync(queue: VodQueue, store: ObjectStore, days: Iterable[dt.date], now: dt.d
     for day in days:
         catalog = read_vod_catalog(store, day)
         note_stored(queue, store, catalog)
-        queue.add(as_queued(vod_catalog.whole(catalog, now)))
+        queue.add(as_queued(vod_catalog.finished_vods(catalog, now)))
 
 
 def note_stored(queue: VodQueue, store: ObjectStore, catalog: pl.DataFrame) -> None:

@@ -51,7 +51,7 @@ def test_a_visualizer_that_fails_stops_no_other(lake: LocalStore) -> None:
     failed = [event for event in result.all_events if event.is_step_failure]
     assert [event.step_key for event in failed] == ["atlas_bad"]
     told = failed[0].step_failure_data.user_failure_data.description
-    assert "visualizer 'bad' made a file 'community_graph.png'" in told
+    assert "visualizer 'bad' returned a file 'community_graph.png'" in told
     assert lake.download_bytes(f"atlas/date={DAY}/community_graph.png").startswith(b"\x89PNG")
     assert lake.exists(f"atlas/date={DAY}/names.txt")
     assert not lake.exists(f"atlas/date={DAY}/_atlas_bad.json")

@@ -40,7 +40,7 @@ def test_paths_are_those_of_the_design(key: str, path: str) -> None:
     assert key == path
 
 
-def test_tables_of_the_daily_assets_lie_in_files_of_their_own() -> None:
+def test_each_table_of_the_daily_assets_has_its_own_file() -> None:
     keys = [lake.table_file(table.name, DAY) for table in TABLES]
     assert len(set(keys)) == len(keys)
     assert all(lake.day_of(key) == DAY for key in keys)
@@ -58,13 +58,13 @@ def test_any_name_is_encoded_into_one_folder_and_read_back(channel: str, vod: st
     assert lake.day_of(key) is None
 
 
-def test_a_name_of_the_design_is_left_as_it_is() -> None:
+def test_a_plain_name_is_not_encoded() -> None:
     assert lake.vod_presence("the_best_4ever", "v-1.2~").endswith(
         "/channel=the_best_4ever/vod=v-1.2~/part-0000.parquet"
     )
 
 
-def test_foreign_roots_and_file_names_are_read_too() -> None:
+def test_other_roots_and_file_names_are_parsed_too() -> None:
     assert lake.vod_of("s3://bucket/pre/source=vod/channel=a%20b/vod=9/other.parquet") == ("a b", "9")
 
 
@@ -73,7 +73,7 @@ def test_foreign_roots_and_file_names_are_read_too() -> None:
     ["", "channel=a/vod=1", "channel=a/vod=1/x.csv", "channel=/vod=1/x.parquet", "vod=1/channel=a/x.parquet",
      "channel=a/vod=1/deeper/x.parquet"],
 )  # fmt: skip
-def test_what_names_no_vod_is_none(key: str) -> None:
+def test_a_key_without_a_vod_gives_none(key: str) -> None:
     assert lake.vod_of(key) is None
 
 
@@ -102,11 +102,11 @@ def test_the_day_of_every_dated_path_is_read_back(day: dt.date) -> None:
         "date=2020-04-03",
     ],
 )
-def test_what_names_no_day_is_none(key: str) -> None:
+def test_a_key_without_a_day_gives_none(key: str) -> None:
     assert lake.day_of(key) is None
 
 
-def test_a_partition_is_sealed_beside_its_files_and_out_of_sight() -> None:
+def test_a_partition_record_lies_hidden_next_to_its_files() -> None:
     assert (
         lake.partition_record("channel_audience", DAY)
         == "curated/channel_audience/date=2020-04-03/_channel_audience.json"
@@ -118,12 +118,12 @@ def test_a_partition_is_sealed_beside_its_files_and_out_of_sight() -> None:
     )
 
 
-def test_the_table_of_live_presence_lies_in_its_day() -> None:
+def test_the_presence_table_is_the_days_live_presence() -> None:
     assert lake.table_file("presence_snapshots", DAY) == lake.live_presence(DAY)
     assert lake.table_file("layout", DAY) == "atlas/date=2020-04-03/layout.parquet"
 
 
-@given(st.datetimes(dt.datetime(1000, 1, 1), timezones=st.just(dt.UTC)))
+@given(st.datetimes(dt.datetime(1000, 1, 1), timezones=st.just(dt.UTC)))  # noqa: DTZ001 (hypothesis takes naive bounds)
 def test_the_hour_of_a_raw_snapshot_is_read_back(moment: dt.datetime) -> None:
     hour = moment.replace(minute=0, second=0, microsecond=0)
     key = f"{lake.raw_hour(moment)}collector-1.parquet"
@@ -142,15 +142,15 @@ def test_the_hour_of_a_raw_snapshot_is_read_back(moment: dt.datetime) -> None:
         "draw/snapshots/2020/04/03/01/x.parquet",
     ],
 )
-def test_what_names_no_raw_hour_is_none(key: str) -> None:
+def test_a_key_without_a_raw_hour_gives_none(key: str) -> None:
     assert lake.raw_hour_of(key) is None
 
 
-def test_notes_of_importers_lie_beside_the_raw_hours_and_out_of_sight() -> None:
+def test_records_of_importers_lie_hidden_next_to_the_raw_hours() -> None:
     assert lake.imported_files("import-live") == "raw/snapshots/_imported/import-live/"
 
 
-def test_a_day_of_the_roster_is_the_prefix_of_its_hours() -> None:
+def test_the_roster_of_a_day_is_the_prefix_of_its_hours() -> None:
     hours = [lake.channel_roster(DAY, hour) for hour in range(24)]
     assert len(set(hours)) == 24
     assert sorted(hours) == hours
@@ -158,5 +158,5 @@ def test_a_day_of_the_roster_is_the_prefix_of_its_hours() -> None:
     assert not hours[0].startswith(lake.channel_roster_day(DAY + dt.timedelta(days=1)))
 
 
-def test_planted_communities_lie_apart_from_the_tables() -> None:
+def test_planted_communities_lie_outside_the_tables() -> None:
     assert lake.planted_communities() == "sandbox/planted_communities.json"

@@ -42,7 +42,7 @@ def test_tables_and_columns_are_named_and_described(table: Table) -> None:
 
 
 @every_table
-def test_an_empty_table_keeps_to_its_own_contract(table: Table) -> None:
+def test_an_empty_table_conforms_to_its_own_schema(table: Table) -> None:
     empty = table.empty()
     table.validate(empty)
     assert table.conform(empty).equals(empty)
@@ -62,9 +62,9 @@ def test_presence_is_the_canonical_record_of_the_design() -> None:
 
 def test_conform_orders_casts_sorts_and_drops() -> None:
     given = _visits(extra=["x", "y"], visits=[2.0, 1.0]).select("seen", "extra", "score", "visits", "channel")
-    found = VISITS.conform(given)
-    assert found.schema == VISITS.schema
-    assert found.rows() == [("a", 1, None, None), ("b", 2, 0.5, None)]
+    conformed = VISITS.conform(given)
+    assert conformed.schema == VISITS.schema
+    assert conformed.rows() == [("a", 1, None, None), ("b", 2, 0.5, None)]
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_conform_orders_casts_sorts_and_drops() -> None:
         (_visits(channel=["a", "a"]), r"^table visits: more than one row with the same \(channel\)$"),
     ],
 )
-def test_what_does_not_conform_is_refused_with_table_and_columns(frame: pl.DataFrame, message: str) -> None:
+def test_a_frame_that_does_not_conform_is_refused_with_table_and_columns(frame: pl.DataFrame, message: str) -> None:
     with pytest.raises(SchemaError, match=message):
         VISITS.conform(frame)
 
@@ -94,7 +94,7 @@ def test_validate_names_every_difference_at_once() -> None:
     )
 
 
-def test_differences_tell_the_order_only_where_nothing_else_differs() -> None:
+def test_differences_include_the_order_only_if_nothing_else_differs() -> None:
     assert VISITS.differences(VISITS.schema) == []
     turned = VISITS.empty().select("visits", "channel", "seen", "score").schema
     assert VISITS.differences(turned) == ["columns in the order visits, channel, seen, score"]
@@ -103,14 +103,14 @@ def test_differences_tell_the_order_only_where_nothing_else_differs() -> None:
     ]
 
 
-def test_a_time_without_a_zone_is_told_apart_from_utc() -> None:
+def test_a_time_without_a_zone_differs_from_utc() -> None:
     naive = VISITS.empty().with_columns(pl.col("seen").dt.replace_time_zone(None))
     assert VISITS.differences(naive.schema) == [
         "column seen is Datetime(time_unit='us', time_zone=None), not Datetime(time_unit='us', time_zone='UTC')"
     ]
 
 
-def test_a_key_of_several_columns_may_repeat_each() -> None:
+def test_single_columns_of_a_longer_key_may_repeat() -> None:
     pairs = Table("pairs", "Pairs.", (Column("a", pl.String, "a"), Column("b", pl.String, "b")), key=("a", "b"))
     frame = pl.DataFrame({"a": ["x", "x", "w"], "b": ["2", "1", "2"]})
     assert pairs.conform(frame).rows() == [("w", "2"), ("x", "1"), ("x", "2")]

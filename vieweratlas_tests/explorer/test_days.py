@@ -20,21 +20,21 @@ from vieweratlas_assets.importers.atlas import read_atlas
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.sealed import SealedPartitions
 from vieweratlas_tests.commands.site import served
-from vieweratlas_tests.domain.atlas.week import DayMade, days_of
+from vieweratlas_tests.domain.atlas.week import BuiltDay, days_of
 from vieweratlas_tests.explorer.pages import NARROW, SANDBOX, Explorer, explorer
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("explorer")]
 
 
 @pytest.fixture(scope="module")
-def week(shared_data: Path) -> list[DayMade]:
+def week(shared_data: Path) -> list[BuiltDay]:
     folder = shared_data / "atlas"
     graph = read_atlas(folder / "twitchatlas_2021-02_edges.csv", folder / "twitchatlas_2021-02_nodes.csv").graph
     return list(days_of(graph.nodes, graph.edges, 7))
 
 
 @pytest.fixture(scope="module")
-def page_of_week(week: list[DayMade], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def page_of_week(week: list[BuiltDay], tmp_path_factory: pytest.TempPathFactory) -> Path:
     packed = [day_data(each.atlas, each.earlier) for each in week]
     file = tmp_path_factory.mktemp("week") / "week.html"
     file.write_text(draw_explorer(packed[-1], packed[-2::-1]), encoding="utf-8")
@@ -62,14 +62,14 @@ def go_to(page: Explorer, place: int) -> None:
     page.settle()
 
 
-def test_each_more_day_is_within_its_budget(week: list[DayMade], page_of_week: Path) -> None:
+def test_each_more_day_is_within_its_budget(week: list[BuiltDay], page_of_week: Path) -> None:
     one = len(draw_explorer(day_data(week[-1].atlas, week[-1].earlier)))
     assert one + 6 * 100_000 < page_of_week.stat().st_size <= one + 6 * 450_000
     large = day_data(week[0].atlas) * 4
     assert draw_explorer(day_data(week[1].atlas), [large]).count('class="day"') == 1
 
 
-def test_the_slider_keeps_the_channel_and_the_place(week: list[DayMade], opened: Explorer) -> None:
+def test_the_slider_keeps_the_channel_and_the_place(week: list[BuiltDay], opened: Explorer) -> None:
     kept = set.intersection(*(set(each.atlas.nodes["channel"]) for each in week))
     largest = week[-1].atlas.channels_by_size.filter(pl.col("channel").is_in(list(kept)))["channel"][2]
     opened.ask(f"it.select(it.atlas.channelOf('{largest}'))")
@@ -85,7 +85,7 @@ def test_the_slider_keeps_the_channel_and_the_place(week: list[DayMade], opened:
         assert community == channels["community_id"]
 
 
-def test_who_is_not_there_on_a_day_is_told_and_comes_back(week: list[DayMade], opened: Explorer) -> None:
+def test_who_is_not_there_on_a_day_is_told_and_comes_back(week: list[BuiltDay], opened: Explorer) -> None:
     came = sorted(set(week[-1].atlas.nodes["channel"]) - set(week[0].atlas.nodes["channel"]))[0]
     opened.ask(f"it.select(it.atlas.channelOf('{came}'))")
     go_to(opened, 0)
@@ -94,7 +94,7 @@ def test_who_is_not_there_on_a_day_is_told_and_comes_back(week: list[DayMade], o
     assert opened.ask("it.atlas.head.channels[it.state.selected]") == came
 
 
-def test_what_changed_is_what_happened(week: list[DayMade], opened: Explorer) -> None:
+def test_what_changed_is_what_happened(week: list[BuiltDay], opened: Explorer) -> None:
     opened.page.click("#changes")
     made = week[-1]
     assert made.earlier is not None
@@ -116,7 +116,7 @@ def test_what_changed_is_what_happened(week: list[DayMade], opened: Explorer) ->
     assert opened.page.locator("#panel h2").inner_text() == "What changed"
 
 
-def test_ranks_say_who_rose_fell_and_is_new(week: list[DayMade], opened: Explorer) -> None:
+def test_ranks_say_who_rose_fell_and_is_new(week: list[BuiltDay], opened: Explorer) -> None:
     made = week[-1]
     assert made.earlier is not None
     then = dict(ranks(made.earlier.nodes).select("channel", "rank").iter_rows())
@@ -129,7 +129,7 @@ def test_ranks_say_who_rose_fell_and_is_new(week: list[DayMade], opened: Explore
         assert shown.locator("small > span[aria-hidden], small:not(:has(span))").inner_text().strip() == word
 
 
-def test_trends_are_those_of_the_days(week: list[DayMade], opened: Explorer) -> None:
+def test_trends_are_those_of_the_days(week: list[BuiltDay], opened: Explorer) -> None:
     channel = week[-1].atlas.channels_by_size["channel"][0]
     trend = opened.page.evaluate(f"() => atlasExplorer.days.trend('{channel}')")
     assert trend["days"] == [str(each.atlas.day) for each in week]

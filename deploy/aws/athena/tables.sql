@@ -66,9 +66,9 @@ CREATE EXTERNAL TABLE IF NOT EXISTS `vieweratlas`.`channel_roster` (
   `title` string COMMENT 'title of the broadcast',
   `tags` array<string> COMMENT 'tags the broadcaster chose',
   `started_at` timestamp COMMENT 'start of the broadcast',
-  `display_name` string COMMENT 'name as the channel writes it, in any script; null = as its login, or not known'
+  `display_name` string COMMENT 'name as the channel writes it, in any script; null = same as the login, or not known'
 )
-COMMENT 'Channels that were live in an hour, with what Twitch says about their broadcast.'
+COMMENT 'Channels that were live in an hour, with what Twitch reports about their broadcasts.'
 PARTITIONED BY (`day` string, `hour` int)
 STORED AS PARQUET
 LOCATION 's3://LAKE/curated/channel_roster/'
@@ -112,7 +112,7 @@ TBLPROPERTIES (
 
 CREATE EXTERNAL TABLE IF NOT EXISTS `vieweratlas`.`channel_audience` (
   `channel` string COMMENT 'Twitch login of the channel, lowercase',
-  `viewer` string COMMENT 'login or pseudonym of a person who wrote in the channel’s chat',
+  `viewer` string COMMENT 'login or pseudonym of someone who wrote in the channel’s chat',
   `buckets` int COMMENT 'distinct 60 s buckets in which the viewer wrote',
   `sources` string COMMENT '’live’, ’vod’ or ’live+vod’',
   `first_seen` timestamp COMMENT 'start of the first bucket whose time is known',
@@ -136,13 +136,13 @@ CREATE EXTERNAL TABLE IF NOT EXISTS `vieweratlas`.`channel_activity` (
   `channel` string COMMENT 'Twitch login of the channel, lowercase',
   `channel_id` string COMMENT 'Twitch’s user id of the channel',
   `viewers` bigint COMMENT 'distinct viewers after the filters',
-  `viewer_minutes` bigint COMMENT 'sum over viewers of the minutes in which they wrote',
+  `viewer_minutes` bigint COMMENT 'minutes in which viewers wrote, summed over viewers',
   `snapshots` bigint COMMENT 'presence rows read',
   `game_name` string COMMENT 'game or category, as Twitch names it',
   `language` string COMMENT 'broadcast language, ISO 639-1 code or Twitch’s own',
-  `display_name` string COMMENT 'name as the channel writes it, in any script; null = as its login, or not known'
+  `display_name` string COMMENT 'name as the channel writes it, in any script; null = same as the login, or not known'
 )
-COMMENT 'What a channel did on a day: one row for every channel with presence, also where nobody wrote.'
+COMMENT 'Figures per channel for a day: one row for every channel with presence, even if nobody wrote.'
 PARTITIONED BY (`day` string)
 STORED AS PARQUET
 LOCATION 's3://LAKE/curated/channel_activity/'
@@ -162,7 +162,7 @@ CREATE EXTERNAL TABLE IF NOT EXISTS `vieweratlas`.`graph_nodes` (
   `viewer_minutes` bigint COMMENT 'minutes in which viewers wrote; null = not known',
   `game_name` string COMMENT 'game or category, as Twitch names it',
   `language` string COMMENT 'broadcast language, ISO 639-1 code or Twitch’s own',
-  `display_name` string COMMENT 'name as the channel writes it, in any script; null = as its login, or not known'
+  `display_name` string COMMENT 'name as the channel writes it, in any script; null = same as the login, or not known'
 )
 COMMENT 'Channels of the overlap graph over the trailing window.'
 PARTITIONED BY (`day` string)
@@ -182,9 +182,9 @@ CREATE EXTERNAL TABLE IF NOT EXISTS `vieweratlas`.`graph_edges` (
   `channel_a` string COMMENT 'login that sorts first',
   `channel_b` string COMMENT 'login that sorts last',
   `shared_viewers` bigint COMMENT 'distinct viewers of both; null = not known',
-  `jaccard` double COMMENT 'shared / viewers of either',
-  `overlap_coefficient` double COMMENT 'shared / viewers of the smaller',
-  `overlap_z` double COMMENT 'size-corrected overlap: standard deviations above what independent audiences share'
+  `jaccard` double COMMENT 'shared viewers / viewers of either channel',
+  `overlap_coefficient` double COMMENT 'shared viewers / viewers of the smaller channel',
+  `overlap_z` double COMMENT 'size-corrected overlap: standard deviations above the overlap of independent audiences'
 )
 COMMENT 'Pairs of channels and the viewers they share; channel_a < channel_b.'
 PARTITIONED BY (`day` string)
@@ -231,7 +231,7 @@ CREATE EXTERNAL TABLE IF NOT EXISTS `vieweratlas`.`community_tags` (
   `top_language` string COMMENT 'most frequent language, code',
   `top_language_share` double COMMENT 'its share of channels_known'
 )
-COMMENT 'What a community is about: its label, and why it bears it.'
+COMMENT 'What a community is about: its label, and the reason for the label.'
 PARTITIONED BY (`day` string)
 STORED AS PARQUET
 LOCATION 's3://LAKE/curated/community_tags/'
@@ -247,15 +247,15 @@ TBLPROPERTIES (
 
 CREATE EXTERNAL TABLE IF NOT EXISTS `vieweratlas`.`community_history` (
   `community` int COMMENT 'community of the day, 0 = most channels',
-  `community_id` bigint COMMENT 'number that it keeps for as long as it lives, from 1 on',
-  `name` string COMMENT 'name, unique within the day; kept while the community lives',
-  `colour` int COMMENT 'place of its colour in the palette, 0 to 11; kept likewise',
-  `since` date COMMENT 'first day on which it was found',
-  `label` string COMMENT 'label of the day, by which it would be named were it new',
-  `label_days` int COMMENT 'days in a row that had this label',
-  `similarity` double COMMENT 'weighted Jaccard index with the same community on the earlier day; null = it is new'
+  `community_id` bigint COMMENT 'number that the community keeps while it exists, from 1',
+  `name` string COMMENT 'name, unique within the day; kept while the community exists',
+  `colour` int COMMENT 'index of its color in the palette, 0 to 11; kept while the community exists',
+  `since` date COMMENT 'first day on which it was detected',
+  `label` string COMMENT 'label of the day; a new community takes it as its name',
+  `label_days` int COMMENT 'consecutive days with this label',
+  `similarity` double COMMENT 'weighted Jaccard index with the same community on the earlier day; null = new community'
 )
-COMMENT 'Who each community of the day is: what it keeps from one day to the next.'
+COMMENT 'The identity of each community of the day: what it keeps from one day to the next.'
 PARTITIONED BY (`day` string)
 STORED AS PARQUET
 LOCATION 's3://LAKE/curated/community_history/'

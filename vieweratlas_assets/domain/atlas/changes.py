@@ -1,7 +1,7 @@
-"""What changed since an earlier day: who rose and fell, what became of communities, who moved.
+"""What changed since an earlier day: ranks of channels, events of communities, channels that moved.
 
-Belongs here: an earlier day beside an atlas, as the explorer and the site tell of it. Not here: matching communities
-and their events (communities.history), packing (day_data).
+Belongs here: comparing an atlas with an earlier day, for the explorer and the site. Not here: matching communities
+and computing events (communities.history), packing (day_data).
 """
 
 import datetime as dt
@@ -16,13 +16,13 @@ from vieweratlas_assets.domain.schemas import COMMUNITY_EVENTS, COMMUNITY_HISTOR
 
 @dataclass(frozen=True, eq=False)
 class EarlierAtlas:
-    """The earlier day that an atlas went on from, and what happened since.
+    """The earlier day that an atlas continues, and the events since then.
 
     Attributes:
-        day: of the earlier atlas.
+        day: day of the earlier atlas.
         nodes: schema GRAPH_NODES, of the earlier day.
         history: schema COMMUNITY_HISTORY, of the earlier day.
-        events: schema COMMUNITY_EVENTS, of the day itself.
+        events: schema COMMUNITY_EVENTS, of the later day.
     """
 
     day: dt.date
@@ -34,14 +34,14 @@ class EarlierAtlas:
         """Check the tables.
 
         Raises:
-            SchemaError: one does not keep to its schema.
+            SchemaError: a table does not match its schema.
         """
         for field, table in (("nodes", GRAPH_NODES), ("history", COMMUNITY_HISTORY), ("events", COMMUNITY_EVENTS)):
             object.__setattr__(self, field, table.conform(getattr(self, field)))
 
 
 def ranks(nodes: pl.DataFrame) -> pl.DataFrame:
-    """Places by viewers, 1 = most; ties by login. Channels whose viewers are not known have none.
+    """Ranks by viewers, 1 = most; ties go by login. Channels with unknown viewers have no rank.
 
     Returns:
         Columns channel, viewers and rank, sorted by channel.
@@ -51,26 +51,26 @@ def ranks(nodes: pl.DataFrame) -> pl.DataFrame:
     return ordered.with_columns(rank=pl.when(pl.col("viewers").is_not_null()).then(place)).sort("channel")
 
 
-def before(atlas: Atlas, earlier: EarlierAtlas | None) -> pl.DataFrame:
-    """What the channels of an atlas were on the earlier day.
+def earlier_channels(atlas: Atlas, earlier: EarlierAtlas | None) -> pl.DataFrame:
+    """The figures of an atlas's channels on the earlier day.
 
     Returns:
-        Columns channel, viewers, rank and known (whether it was on the map), in the order of `Atlas.channels`; null
-        where nothing is known.
+        Columns channel, viewers, rank and known (whether it was on the map), in the order of `Atlas.channels`;
+        unknown figures are null.
     """
     then = ranks(GRAPH_NODES.empty() if earlier is None else earlier.nodes).with_columns(known=pl.lit(True))
     joined = atlas.channels.select("channel").join(then, on="channel", how="left", maintain_order="left")
     return joined.with_columns(pl.col("known").fill_null(False))
 
 
-def told_changes(atlas: Atlas, earlier: EarlierAtlas | None) -> dict[str, Any] | None:
-    """What became of communities and channels, ready for JSON; None on a first day.
+def changes_since(atlas: Atlas, earlier: EarlierAtlas | None) -> dict[str, Any] | None:
+    """The changes of communities and channels since the earlier day, ready for JSON; None on a first day.
 
     Returns:
         since: the earlier day. born: ids. died: names. split: name of the earlier community, and ids and shares of
-        what it went into. merged: id, and names and shares of what it came from. renamed: id and earlier name.
-        moved, the largest first: login, and the names of the communities that it left and came into (null: none).
-        joined and left: the number of channels that are new on the map or gone from it.
+        its parts. merged: id of the community, and names and shares of its origins. renamed: id and earlier name.
+        moved: login, and the names of the old and new community (null = none), largest channel first. joined and
+        left: the number of channels that are new on the map or gone from it.
     """
     if earlier is None:
         return None
@@ -108,9 +108,9 @@ def _names(history: pl.DataFrame) -> dict[int, str]:
 
 
 def _parts(events: list[dict[str, Any]], *, by_source: bool) -> list[tuple[int, list[list[Any]]]]:
-    """Events of one kind by the community that they have in common: its id, and the others with their shares."""
+    """Events of one kind, grouped by the community that they share: its id, and the other ids with their shares."""
     common, other = ("from_community_id", "community_id")[:: 1 if by_source else -1]
-    found: dict[int, list[list[Any]]] = {}
+    parts: dict[int, list[list[Any]]] = {}
     for event in events:
-        found.setdefault(event[common], []).append([event[other], round(event["share"], 3)])
-    return sorted(found.items())
+        parts.setdefault(event[common], []).append([event[other], round(event["share"], 3)])
+    return sorted(parts.items())

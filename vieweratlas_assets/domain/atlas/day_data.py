@@ -1,10 +1,10 @@
-"""A day's atlas packed for the explorer: everything that its page shows of a day, in few bytes.
+"""A day's atlas packed for the explorer: everything that the page shows for a day, in few bytes.
 
-Belongs here: the block, writing and reading it. Not here: the page around it (explorer), what the page does
-(web/src), what of it the site tells in JSON (site).
+Belongs here: the format of the block, writing and reading it. Not here: the page (explorer), the page's behavior
+(web/src), JSON for other programs (site).
 
-The block is gzip of: the length of a JSON head (4 bytes), the head, and typed columns, which the head names with
-their type, place and length (little-endian, at multiples of 4).
+The block is gzip of: the length of a JSON head (4 bytes), the head, and typed columns. The head lists the columns
+with type, offset and length (little-endian, at multiples of 4).
 """
 
 import gzip
@@ -19,7 +19,7 @@ import polars as pl
 from matplotlib import rc_context
 from matplotlib.path import Path
 
-from vieweratlas_assets.domain.atlas.changes import EarlierAtlas, before, told_changes
+from vieweratlas_assets.domain.atlas.changes import EarlierAtlas, changes_since, earlier_channels
 from vieweratlas_assets.domain.atlas.graph import Floats, backbone, disc_radii, edge_ends, with_strength
 from vieweratlas_assets.domain.atlas.margin import counts_text
 from vieweratlas_assets.domain.atlas.model import AUDIENCE_NOTE, Atlas, printable
@@ -28,27 +28,27 @@ from vieweratlas_assets.domain.overlap.measures import usable_weight
 from vieweratlas_assets.domain.tagging.languages import language_name
 
 LINKS_PER_CHANNEL = 4
-MOST_DRAWN = 12_000
+MAX_DRAWN = 12_000
 BORDER_STEPS = 2500.0
-"""Borders are simplified to this many steps across the map."""
+"""Borders are simplified to a grid with this number of steps across the map."""
 DECIMALS = 4
 NONE = {"u2": 0xFFFF, "u4": 0xFFFF_FFFF, "i2": -0x8000}
-"""Stands for what is not known, or for no community, game or language."""
-MOST_SCORE = 3276.7
+"""Values for "not known", and for no community, game or language."""
+MAX_SCORE = 3276.7
 
 NEW = 0
-"""Stands for the earlier rank of a channel that was not on the map."""
+"""The earlier rank of a channel that was not on the map."""
 
 Columns = Mapping[str, tuple[str, np.ndarray]]
 
 
 @dataclass(frozen=True)
 class DayBlock:
-    """A block as it is read back.
+    """A block after reading it.
 
     Attributes:
-        head: as in `day_data`.
-        columns: by name.
+        head: as described in `day_data`.
+        columns: arrays by name.
     """
 
     head: dict[str, Any]
@@ -58,21 +58,21 @@ class DayBlock:
 def day_data(atlas: Atlas, earlier: EarlierAtlas | None = None) -> bytes:
     """Pack a day; the same atlas gives the same bytes.
 
-    Columns of channels, in the order of their logins: x, y and radius (f4, units of the map), viewers (u4), community
-    (u2, place in the head's list), game and language (u2, places in the head's lists), viewers_before and
-    rank_before (u4, of the earlier day; a rank of 0: it was not on the map). Of links, by channel_a and channel_b:
-    a and b (places of channels), shared (u4), score (i2, tenths of overlap_z), strength (u1, root of the strength in
-    255ths), drawn (u1, whether the map shows it).
+    Columns of channels, sorted by login: x, y and radius (f4, units of the map), viewers (u4), community (u2, index
+    in the head's list), game and language (u2, indices in the head's lists), viewers_before and rank_before (u4, on
+    the earlier day; rank 0 = not on the map). Columns of links, sorted by channel_a and channel_b: a and b (indices
+    of channels), shared (u4), score (i2, tenths of overlap_z), strength (u1, root of the strength in 255ths), drawn
+    (u1, whether the map shows the link).
 
     The head: date, counts and note (texts), channels (logins), names (as channels write them; "" = the login), games,
-    languages, communities, changes (as `changes.told_changes`) and box (of all lands and channels).
+    languages, communities, changes (as `changes.changes_since`) and box (of all lands and channels).
     """
     channels = atlas.channels
     games, game = _coded(channels["game_name"].to_list())
     languages, language = _coded([language_name(code) if code else None for code in channels["language"]])
     order = atlas.ranked["community"].to_list()
-    place = {community: at for at, community in enumerate(order)}
-    community = np.array([place.get(each, NONE["u2"]) for each in channels["community"]], np.int64)
+    index = {community: at for at, community in enumerate(order)}
+    community = np.array([index.get(number, NONE["u2"]) for number in channels["community"]], np.int64)
     columns: Columns = {
         "x": ("f4", channels["x"].to_numpy()),
         "y": ("f4", channels["y"].to_numpy()),
@@ -96,14 +96,14 @@ def day_data(atlas: Atlas, earlier: EarlierAtlas | None = None) -> bytes:
         "games": [printable(name) for name in games],
         "languages": languages,
         "communities": _communities(atlas),
-        "changes": told_changes(atlas, earlier),
+        "changes": changes_since(atlas, earlier),
         "box": _box(atlas),
     }
     return gzip.compress(_packed(head, columns), 9, mtime=0)
 
 
 def read_day(data: bytes) -> DayBlock:
-    """Read a block that `day_data` packed."""
+    """Read a block that `day_data` wrote."""
     raw = gzip.decompress(data)
     (length,) = struct.unpack_from("<I", raw)
     head = json.loads(raw[4 : 4 + length])
@@ -112,7 +112,7 @@ def read_day(data: bytes) -> DayBlock:
 
 
 def _columns_before(atlas: Atlas, earlier: EarlierAtlas | None) -> Columns:
-    then = before(atlas, earlier)
+    then = earlier_channels(atlas, earlier)
     is_new = ~then["known"] & (earlier is not None)
     rank = then["rank"].fill_null(NONE["u4"]).set(is_new, NEW)
     return {"viewers_before": ("u4", _known(then["viewers"], "u4")), "rank_before": ("u4", rank.to_numpy())}
@@ -122,12 +122,12 @@ def _link_columns(atlas: Atlas) -> Columns:
     weight = usable_weight(atlas.edges)
     edges = with_strength(atlas.edges, weight=weight)
     kept = backbone(atlas.edges, weight=weight, per_channel=LINKS_PER_CHANNEL)
-    drawn = kept.sort("strength", descending=True, maintain_order=True).head(MOST_DRAWN)
+    drawn = kept.sort("strength", descending=True, maintain_order=True).head(MAX_DRAWN)
     pairs = drawn.select("channel_a", "channel_b", drawn=pl.lit(1, pl.UInt8))
     shown = edges.join(pairs, on=["channel_a", "channel_b"], how="left", maintain_order="left")["drawn"].fill_null(0)
     a, b = edge_ends(atlas.channels["channel"], edges)
     ends = "u2" if atlas.channels.height < NONE["u2"] else "u4"
-    score = (edges["overlap_z"].clip(-MOST_SCORE, MOST_SCORE) * 10).round().fill_null(NONE["i2"])
+    score = (edges["overlap_z"].clip(-MAX_SCORE, MAX_SCORE) * 10).round().fill_null(NONE["i2"])
     return {
         "a": (ends, a),
         "b": (ends, b),
@@ -143,19 +143,19 @@ def _known(numbers: pl.Series, kind: str) -> np.ndarray:
 
 
 def _coded(values: list[str | None]) -> tuple[list[str], np.ndarray]:
-    """The distinct values, sorted, and the place of each; that of none is NONE."""
+    """The distinct values, sorted, and the index of each value; NONE for missing values."""
     known = sorted({value for value in values if value})
-    place = {value: at for at, value in enumerate(known)}
-    return known, np.array([place.get(value or "", NONE["u2"]) for value in values], np.int64)
+    index = {value: at for at, value in enumerate(known)}
+    return known, np.array([index.get(value or "", NONE["u2"]) for value in values], np.int64)
 
 
 def _communities(atlas: Atlas) -> list[dict[str, object]]:
     lands = {country.community: country for country in atlas.countries.all}
-    told = []
+    communities: list[dict[str, object]] = []
     for row in atlas.ranked.iter_rows(named=True):
         land = lands.get(row["community"])
-        anchor = [round(each, DECIMALS) for each in (*land.anchor, land.room)] if land and land.rings else None
-        told.append(
+        anchor = [round(value, DECIMALS) for value in (*land.anchor, land.room)] if land and land.rings else None
+        communities.append(
             {
                 "id": row["community_id"],
                 "name": printable(row["label"]),
@@ -168,7 +168,7 @@ def _communities(atlas: Atlas) -> list[dict[str, object]]:
                 "rings": [_simplified(ring) for ring in land.rings] if land else [],
             }
         )
-    return told
+    return communities
 
 
 def _simplified(ring: Floats) -> list[float]:
@@ -181,25 +181,25 @@ def _simplified(ring: Floats) -> list[float]:
 
 
 def _box(atlas: Atlas) -> list[float]:
-    """Left, low, right and high of all lands and channels."""
+    """The bounding box of all lands and channels: left, bottom, right, top."""
     rings = [ring for country in atlas.countries.all for ring in country.rings]
     points = np.vstack([np.array([[0.45, 0.45], [0.55, 0.55]]), atlas.channels.select("x", "y").to_numpy(), *rings])
-    return [round(float(each), DECIMALS) for each in (*points.min(axis=0), *points.max(axis=0))]
+    return [round(float(value), DECIMALS) for value in (*points.min(axis=0), *points.max(axis=0))]
 
 
 def _packed(head: Mapping[str, object], columns: Columns) -> bytes:
     blobs = [np.ascontiguousarray(values).astype(f"<{kind}").tobytes() for kind, values in columns.values()]
     padded = [blob + b"\0" * (-len(blob) % 4) for blob in blobs]
 
-    def told(start: int) -> bytes:
-        places, at = [], start
+    def encoded_head(start: int) -> bytes:
+        entries, at = [], start
         for (name, (kind, values)), blob in zip(columns.items(), padded, strict=True):
-            places.append([name, kind, at, len(values)])
+            entries.append([name, kind, at, len(values)])
             at += len(blob)
-        return json.dumps({**head, "columns": places}, ensure_ascii=False, separators=(",", ":")).encode()
+        return json.dumps({**head, "columns": entries}, ensure_ascii=False, separators=(",", ":")).encode()
 
-    # Where columns begin hangs on how long the head is, which tells where they begin: with room for large numbers.
-    start = 4 + len(told(10**9))
+    # The offsets depend on the length of the head, which contains them: leave room for large offsets.
+    start = 4 + len(encoded_head(10**9))
     start += -start % 4
-    text = told(start).ljust(start - 4)
+    text = encoded_head(start).ljust(start - 4)
     return struct.pack("<I", len(text)) + text + b"".join(padded)

@@ -1,7 +1,7 @@
-"""The atlas as pages to explore: one that opens from disk with its days inside, one that a site serves.
+"""The explorer: a page that contains its days and opens from disk, and a page that a site serves.
 
-Belongs here: putting the page together. Not here: the data of a day (day_data), what the page does (web/src,
-TypeScript, bundled by `npm run build`), the PyVis page (page).
+Belongs here: assembling the page. Not here: the data of a day (day_data), the page's behavior (web/src, TypeScript,
+bundled by `npm run build`), the PyVis page (page).
 """
 
 import base64
@@ -15,17 +15,17 @@ from vieweratlas_assets.domain.atlas.model import AUDIENCE_NOTE
 from vieweratlas_assets.domain.atlas.palette import DARK, LIGHT, Theme
 
 EXTRA_DAY_BYTES = 450_000
-"""An earlier day may make the page that much larger: one of 1,800 channels with 70,000 links takes 400,000 bytes."""
+"""Most bytes that an earlier day may add to the page; 1,800 channels with 70,000 links take 400,000 bytes."""
 
 
 def draw_explorer(day: bytes, earlier: Sequence[bytes] = ()) -> str:
-    """Make the page that holds its days; the same days give the same text.
+    """Build the page that contains its days; the same days give the same text.
 
-    Names may hold anything: the page writes them as text only.
+    Names may contain anything: the page writes them as text only.
 
     Args:
-        day: the day that it opens with, as `day_data` packs it.
-        earlier: more days, the newest first. The page takes them as long as each is within EXTRA_DAY_BYTES.
+        day: the day that the page opens with, packed by `day_data`.
+        earlier: more days, newest first; the page includes them up to the first one above EXTRA_DAY_BYTES.
     """
     data = "\n".join(
         f'<script class="day" type="application/gzip;base64">{base64.b64encode(block).decode()}</script>'
@@ -36,30 +36,30 @@ def draw_explorer(day: bytes, earlier: Sequence[bytes] = ()) -> str:
 
 
 def days_within_budget(earlier: Sequence[bytes]) -> int:
-    """How many of the earlier days, the newest first, a page takes."""
+    """The number of earlier days, newest first, that a page includes."""
     sizes = [4 * -(-len(block) // 3) for block in earlier]
     return next((count for count, size in enumerate(sizes) if size > EXTRA_DAY_BYTES), len(sizes))
 
 
 def draw_site_page() -> str:
-    """Make the page of a site: it asks for the manifest beside it, and for the days that the manifest names."""
+    """Build the page of a site: it loads the manifest next to it, and the days in the manifest."""
     description = f"Twitch channels by the viewers they share. {AUDIENCE_NOTE}."
     return _page("ViewerAtlas", description, "", connections="'self'")
 
 
 def _page(title: str, description: str, data: str, *, connections: str) -> str:
     web = resources.files("vieweratlas_assets").joinpath("web")
-    read = {name: web.joinpath(name).read_text("utf-8") for name in ("page.html", "page.css", "explorer.js")}
-    return Template(read["page.html"]).substitute(
+    parts = {name: web.joinpath(name).read_text("utf-8") for name in ("page.html", "page.css", "explorer.js")}
+    return Template(parts["page.html"]).substitute(
         title=html.escape(title),
         description=html.escape(description),
         connections=connections,
-        style=Template(read["page.css"]).substitute(light=_variables(LIGHT), dark=_variables(DARK)),
+        style=Template(parts["page.css"]).substitute(light=_variables(LIGHT), dark=_variables(DARK)),
         data=data,
-        # Nothing in a script may look like its end.
-        script=read["explorer.js"].replace("</script", "<\\/script"),
+        # The text of a script must not contain its end tag.
+        script=parts["explorer.js"].replace("</script", "<\\/script"),
     )
 
 
 def _variables(theme: Theme) -> str:
-    return f"--paper: {theme.paper}; --ink: {theme.ink}; --dim: {theme.dim}; --gray: {theme.grey};"
+    return f"--paper: {theme.paper}; --ink: {theme.ink}; --dim: {theme.dim}; --gray: {theme.gray};"

@@ -1,6 +1,6 @@
-"""The atlas as files for other programs: Gephi's CSV tables, and GEXF.
+"""The atlas as files for other programs: CSV tables for Gephi, and GEXF.
 
-Belongs here: formats of the graph. Not here: pictures, where files lie.
+Belongs here: file formats of the graph. Not here: pictures (picture), paths of files (domain.lake).
 """
 
 import io
@@ -10,13 +10,13 @@ import polars as pl
 
 from vieweratlas_assets.domain.atlas.graph import disc_radii
 from vieweratlas_assets.domain.atlas.model import Atlas
-from vieweratlas_assets.domain.atlas.palette import LIGHT, community_colours
+from vieweratlas_assets.domain.atlas.palette import LIGHT, community_colors
 from vieweratlas_assets.domain.overlap.measures import usable_weight
 
 # networkx and Gephi both read this version; https://gexf.net/1.2/primer.html
 GEXF = "http://www.gexf.net/1.2draft"
 VIZ = f"{GEXF}/viz"
-# Layout and discs are in units of the map; Gephi's own layouts spread over some thousand units.
+# Layout and discs are in units of the map; Gephi's own layouts span some thousand units.
 GEXF_MAP_WIDTH = 2000.0
 
 NODE_ATTRIBUTES = (
@@ -34,15 +34,15 @@ EDGE_ATTRIBUTES = (
     ("overlap_z", "double"),
 )
 
-# What XML 1.0 forbids even escaped: C0 controls become their pictures (U+2400...), so that names stay distinct.
+# XML 1.0 forbids these even escaped: C0 controls become their symbols (U+2400...), so that names stay distinct.
 _FORBIDDEN = {code: 0x2400 + code for code in range(0x20) if code not in (0x09, 0x0A, 0x0D)}
 _FORBIDDEN |= {0xFFFE: 0xFFFD, 0xFFFF: 0xFFFD}
 
 
 def gephi_nodes_csv(atlas: Atlas) -> bytes:
-    """Write the channels for Gephi: RFC 4180 quoting, UTF-8, newline ends, null = empty, sorted by id.
+    """The channels as CSV for Gephi: RFC 4180 quoting, UTF-8, newline at line ends, null = empty, sorted by id.
 
-    Columns: id (the login), label (the name), viewers, viewer_count (both the viewers: tools look for either), game,
+    Columns: id (the login), label (the name), viewers, viewer_count (equal to viewers: tools look for either), game,
     language, community, community_label, x, y.
     """
     return _csv(
@@ -62,10 +62,10 @@ def gephi_nodes_csv(atlas: Atlas) -> bytes:
 
 
 def gephi_edges_csv(atlas: Atlas) -> bytes:
-    """Write the links for Gephi, sorted by source and target.
+    """The links as CSV for Gephi, sorted by source and target.
 
-    Columns: source, target, weight (the first measure that the atlas holds), shared_viewers, jaccard,
-    overlap_coefficient, overlap_z.
+    Columns: source, target, weight (the first available measure), shared_viewers, jaccard, overlap_coefficient,
+    overlap_z.
     """
     measures = [name for name, _ in EDGE_ATTRIBUTES]
     weight = pl.col(usable_weight(atlas.edges)).alias("weight")
@@ -77,10 +77,10 @@ def gephi_edges_csv(atlas: Atlas) -> bytes:
 
 
 def gexf(atlas: Atlas) -> bytes:
-    """Write the graph as GEXF 1.2draft: UTF-8, ids are logins, colours, places and sizes under `viz`.
+    """The graph as GEXF 1.2draft, UTF-8: ids are logins; colors, positions and sizes are in `viz`.
 
-    Unknown values are left out. The node attribute `label` of the atlas is called community_label, since GEXF
-    gives `label` a meaning of its own. Control characters that XML forbids become their Unicode pictures.
+    Unknown values are left out. The atlas's node attribute `label` is called community_label, because `label` has
+    another meaning in GEXF. Control characters that XML forbids become their Unicode symbols.
     """
     root = ElementTree.Element("gexf", {"xmlns": GEXF, "xmlns:viz": VIZ, "version": "1.2"})
     meta = ElementTree.SubElement(root, "meta")
@@ -106,11 +106,11 @@ def _text(value: object) -> str:
     return str(value).translate(_FORBIDDEN)
 
 
-def _declare(graph: ElementTree.Element, of: str, attributes: tuple[tuple[str, str], ...]) -> None:
-    declared = ElementTree.SubElement(graph, "attributes", {"class": of})
-    for name, kind in attributes:
+def _declare(graph: ElementTree.Element, kind: str, attributes: tuple[tuple[str, str], ...]) -> None:
+    declared = ElementTree.SubElement(graph, "attributes", {"class": kind})
+    for name, value_type in attributes:
         title = "community_label" if name == "label" else name
-        ElementTree.SubElement(declared, "attribute", id=name, title=title, type=kind)
+        ElementTree.SubElement(declared, "attribute", id=name, title=title, type=value_type)
 
 
 def _add_values(
@@ -124,12 +124,12 @@ def _add_values(
 
 def _add_nodes(graph: ElementTree.Element, atlas: Atlas) -> None:
     nodes = ElementTree.SubElement(graph, "nodes")
-    colours = community_colours(atlas.history, LIGHT)
+    colors = community_colors(atlas.history, LIGHT)
     radii = disc_radii(atlas.channels["viewers"])
     for row, radius in zip(atlas.channels.iter_rows(named=True), radii.tolist(), strict=True):
         node = ElementTree.SubElement(nodes, "node", id=_text(row["channel"]), label=_text(row["name"]))
         _add_values(node, row, NODE_ATTRIBUTES)
-        red, green, blue = bytes.fromhex(colours[row["community"]][1:])
+        red, green, blue = bytes.fromhex(colors[row["community"]][1:])
         ElementTree.SubElement(node, "viz:color", r=str(red), g=str(green), b=str(blue))
         x, y = (repr((row[axis] - 0.5) * GEXF_MAP_WIDTH) for axis in ("x", "y"))
         ElementTree.SubElement(node, "viz:position", x=x, y=y, z="0.0")

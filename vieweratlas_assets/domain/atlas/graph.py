@@ -1,6 +1,6 @@
-"""What drawing takes from the graph: which links, and how large a disc.
+"""The links and disc sizes that layouts and drawings use.
 
-Belongs here: the backbone of the links, the radii of the discs. Not here: where channels stand (layout), drawing.
+Belongs here: the backbone of the links, the radii of the discs. Not here: positions (layout, map_layout), drawing.
 """
 
 import numpy as np
@@ -10,18 +10,18 @@ import polars as pl
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
 
-# Discs cover this share of the unit square in which the layout stands; one disc is never wider than
-# MAX_RADIUS allows, nor too small to be seen.
+# All discs together cover this share of the unit square of the layout. MAX_RADIUS and MIN_RADIUS limit a single disc,
+# so that none dominates and none is invisible.
 INK = 0.11
 MAX_RADIUS = 0.03
 MIN_RADIUS = 0.0022
 
 
 def edge_ends(channels: pl.Series, edges: pl.DataFrame) -> tuple[Indices, Indices]:
-    """Return the positions in `channels` (distinct logins) of both ends of every edge.
+    """The indices in `channels` (distinct logins) of both ends of every edge.
 
     Raises:
-        polars.exceptions.InvalidOperationError: an edge names a channel that is not in `channels`.
+        polars.exceptions.InvalidOperationError: an edge has a channel that is not in `channels`.
     """
     if edges.is_empty():
         return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
@@ -36,10 +36,10 @@ def backbone(edges: pl.DataFrame, *, weight: str, per_channel: int) -> pl.DataFr
     Args:
         edges: schema GRAPH_EDGES.
         weight: the measure; null and negative values count as 0.
-        per_channel: links that every channel may keep.
+        per_channel: number of strongest links per channel.
 
     Returns:
-        The kept rows, as `with_strength` gives them.
+        The remaining rows of `with_strength`.
     """
     edges = with_strength(edges, weight=weight)
     a, b = edge_ends(_channels(edges), edges)
@@ -52,7 +52,7 @@ def backbone(edges: pl.DataFrame, *, weight: str, per_channel: int) -> pl.DataFr
 
 
 def with_strength(edges: pl.DataFrame, *, weight: str) -> pl.DataFrame:
-    """Say of each link how strong it is for its channels.
+    """Add the strength of each link, relative to the other links of its channels.
 
     Args:
         edges: schema GRAPH_EDGES.
@@ -60,8 +60,8 @@ def with_strength(edges: pl.DataFrame, *, weight: str) -> pl.DataFrame:
 
     Returns:
         The rows, sorted by (channel_a, channel_b), with a column `strength` of 0 to 1: w_ab / sqrt(s_a s_b), with s
-        the sum of a channel's weights. By the bare weight everybody's strongest links would lead to the few largest
-        channels.
+        the sum of a channel's weights. By the weight alone, the strongest links of all channels would lead to the
+        few largest channels.
     """
     edges = edges.sort("channel_a", "channel_b")
     channels = _channels(edges)
@@ -78,13 +78,14 @@ def _channels(edges: pl.DataFrame) -> pl.Series:
 
 
 def disc_radii(viewers: pl.Series, total: int | None = None) -> Floats:
-    """Return the radius of every channel's disc, in units of the map (whose longer side is 1).
+    """The radius of every channel's disc, in units of the map (whose longer side is 1).
 
     Args:
-        total: viewers of all channels of the map; None where these are all.
+        viewers: viewers per channel; unknown viewers give the smallest disc.
+        total: viewers of all channels of the map; None = the sum of `viewers`.
 
-    Area grows with viewers. The scale is set by the sum over all channels, not by the largest, so that one
-    large channel does not shrink the others from one day to the next; unknown viewers: the smallest disc.
+    The area is proportional to viewers. The scale depends on the sum over all channels, not on the largest one, so
+    that one large channel does not shrink the others from one day to the next.
     """
     known = viewers.cast(pl.Float64).fill_null(0.0).clip(0.0).to_numpy()
     area = known * (INK / max(known.sum() if total is None else total, 1.0))

@@ -1,8 +1,9 @@
-"""The map layout's compiled loops: springs between channels, discs that attract and bar one another.
+"""Compiled loops of the map layout: springs between channels, packing discs, moving discs apart.
 
-Belongs here: loops over plain arrays. Not here: what is placed, and from where (map_layout).
+Belongs here: loops over plain arrays. Not here: what is placed, and the starting positions (map_layout).
 
-numba compiles each loop on its first call and keeps it on disk (NUMBA_CACHE_DIR names another folder).
+numba compiles each loop on its first call and caches it on disk (NUMBA_CACHE_DIR sets the folder). It infers the
+types of arguments, so the functions have no annotations.
 """
 
 import numba as nb
@@ -13,13 +14,14 @@ _NEARLY_0 = 1e-9
 
 @nb.njit(cache=True, nogil=True)
 def settle_springs(place, a, b, pull, steps, hottest):  # type: ignore[no-untyped-def]
-    """Move points as Fruchterman and Reingold (1991) do: all repel each other, joined ones attract each other.
+    """Move points as in Fruchterman and Reingold (1991): all points repel each other, linked ones also attract.
 
     Args:
-        place: float64 (n, 2), changed; the unit of length is the distance at which two joined points are at rest.
+        place: float64 (n, 2), changed in place; the unit of length is the rest distance of two linked points.
         a, b: int64, ends of the springs.
-        pull: float64, strength of each; 1 is the usual one.
-        hottest: how far a point may move in the first step; it falls to nothing.
+        pull: float64, strength of each spring; 1 is normal.
+        steps: number of steps.
+        hottest: longest move in the first step; the limit falls to zero.
     """
     count = place.shape[0]
     force = np.empty_like(place)
@@ -53,13 +55,14 @@ def settle_springs(place, a, b, pull, steps, hottest):  # type: ignore[no-untype
 
 @nb.njit(cache=True, nogil=True)
 def pack_discs(place, radius, pull, steps, gap, gravity):  # type: ignore[no-untyped-def]
-    """Draw discs together by what they share until they touch.
+    """Pull discs together until they touch.
 
     Args:
-        place: float64 (n, 2), changed.
+        place: float64 (n, 2), changed in place.
         radius: float64.
-        pull: float64 (n, n), symmetric, how strongly two attract each other; 0 for not at all.
-        gap: to be left between two.
+        pull: float64 (n, n), symmetric, attraction of every two discs; 0 = none.
+        steps: number of steps.
+        gap: distance to leave between two discs.
         gravity: pull to the origin.
     """
     count = place.shape[0]
@@ -88,15 +91,16 @@ def pack_discs(place, radius, pull, steps, gap, gravity):  # type: ignore[no-unt
 
 @nb.njit(cache=True, nogil=True)
 def push_apart(place, radius, rounds, gap):  # type: ignore[no-untyped-def]
-    """Move discs off one another, the smaller one further, until none overlap or the rounds are over.
+    """Move overlapping discs apart, the smaller one further, until no discs overlap or all rounds are done.
 
     Args:
-        place: float64 (n, 2), changed.
+        place: float64 (n, 2), changed in place.
         radius: float64.
-        gap: to be left between two.
+        rounds: most rounds.
+        gap: distance to leave between two discs.
 
     Returns:
-        In how many pairs the last round still found an overlap.
+        The number of overlapping pairs in the last round.
     """
     count = place.shape[0]
     if count == 0:
@@ -130,7 +134,7 @@ def push_apart(place, radius, rounds, gap):  # type: ignore[no-untyped-def]
 
 @nb.njit(cache=True, nogil=True, inline="always")
 def _part(place, radius, i, j, gap, share):  # type: ignore[no-untyped-def]
-    """Move two discs off one another, by a share of what they overlap; whether they did."""
+    """Move two overlapping discs apart, by a share of their overlap; returns whether they overlapped."""
     dx = place[j, 0] - place[i, 0]
     dy = place[j, 1] - place[i, 1]
     distance = np.sqrt(dx * dx + dy * dy) + _NEARLY_0
@@ -138,10 +142,10 @@ def _part(place, radius, i, j, gap, share):  # type: ignore[no-untyped-def]
     if distance >= wanted:
         return False
     step = (wanted - distance) / distance * share
-    # By their areas: the larger one stays.
-    of_first = radius[j] ** 2 / (radius[i] ** 2 + radius[j] ** 2)
-    place[i, 0] -= dx * step * of_first
-    place[i, 1] -= dy * step * of_first
-    place[j, 0] += dx * step * (1.0 - of_first)
-    place[j, 1] += dy * step * (1.0 - of_first)
+    # In inverse proportion to their areas: a much larger disc hardly moves.
+    first_share = radius[j] ** 2 / (radius[i] ** 2 + radius[j] ** 2)
+    place[i, 0] -= dx * step * first_share
+    place[i, 1] -= dy * step * first_share
+    place[j, 0] += dx * step * (1.0 - first_share)
+    place[j, 1] += dy * step * (1.0 - first_share)
     return True

@@ -1,10 +1,11 @@
-"""Where every channel stands: a map of countries, one for each community.
+"""Positions of channels: a map of countries, one per community.
 
-Belongs here: positions of a first day. Not here: the days that follow (moved_layout), the plain force-directed layout
-(layout), borders (countries).
+Belongs here: the layout of a first day. Not here: later days (moved_layout), layout by forces alone (layout), borders
+(countries).
 
-Two levels: the communities are discs as large as their channels need, drawn together by the viewers they share; each
-community's channels are laid out inside its disc. So the map is filled evenly, and a country is one piece of it.
+The layout has two levels. Communities are discs as large as their channels need, and shared viewers pull them
+together. Each community's channels are laid out inside its disc. So the map is evenly filled, and each country is one
+piece.
 """
 
 import math
@@ -20,36 +21,36 @@ from vieweratlas_assets.domain.atlas.layout_kernels import pack_discs, push_apar
 from vieweratlas_assets.domain.schemas import LAYOUT
 
 LINKS_PER_CHANNEL = 8
-# Of a country's disc its channels cover this share; the rest is room for names and for the map to breathe.
+# Share of a country's disc that its channels cover; the rest is space for names.
 DENSITY = 0.3
 PAD = 0.0022
-"""Room around each channel, in units of the map."""
+"""Space around each channel, in units of the map."""
 GAP = 0.012
-"""Between the discs of two countries."""
+"""Space between the discs of two countries."""
 MARGIN = 0.04
-"""Left free on each side of the map on its first day, so that it may grow without being scaled."""
+"""Free space on each side of the map on its first day, so that it can grow without scaling."""
 PACKINGS = 16
 PACK_STEPS = 800
 GRAVITY = 0.03
-MOST_PACK_WORK = 6e8
+MAX_PACK_WORK = 6e8
 SPRING_STEPS = 300
-MOST_SPRING_WORK = 4e9
+MAX_SPRING_WORK = 4e9
 TURNS = 24
 DRIFT = 0.22
-"""How far a channel that shares all its viewers with other countries moves to these."""
+"""Share of the way that a channel moves toward other countries if all its links lead there."""
 COLLISION_ROUNDS = 300
 
 
 @dataclass(frozen=True)
 class MapGraph:
-    """What is laid out, in arrays.
+    """The graph to lay out, as arrays.
 
     Attributes:
-        channels: sorted.
-        radius: of each channel's disc, in units of the map.
-        home: int64, number of each channel's country, from 0 on; -1 for none.
+        channels: sorted logins.
+        radius: radius of each channel's disc, in units of the map.
+        home: int64, number of each channel's country, from 0; -1 = none.
         a, b: int64, ends of the strongest links.
-        strength: of each, 0 to 1.
+        strength: strength of these links, 0 to 1.
     """
 
     channels: pl.Series
@@ -61,12 +62,12 @@ class MapGraph:
 
     @property
     def countries(self) -> int:
-        """How many there are."""
+        """Number of countries."""
         return int(self.home.max(initial=-1)) + 1
 
     @cached_property
     def across(self) -> tuple[Indices, Indices, Floats]:
-        """The links between two countries from either end: the channel, the other one, the strength."""
+        """The links between two countries, from both ends: the channel, the other channel, the strength."""
         one, other = np.concatenate([self.a, self.b]), np.concatenate([self.b, self.a])
         homes = self.home[one], self.home[other]
         leaving = (homes[0] >= 0) & (homes[1] >= 0) & (homes[0] != homes[1])
@@ -74,29 +75,30 @@ class MapGraph:
 
 
 def map_graph(nodes: pl.DataFrame, edges: pl.DataFrame, communities: pl.DataFrame, *, weight: str) -> MapGraph:
-    """Prepare what is to be laid out.
+    """Prepare the graph for the layout.
 
     Args:
         nodes: schema GRAPH_NODES.
         edges: schema GRAPH_EDGES, between channels of `nodes`.
-        communities: schema COMMUNITIES; a null community, or a missing channel, belongs to no country.
+        communities: schema COMMUNITIES; channels that are missing or have a null community have no country.
         weight: the measure of `edges` that attracts (see `usable_weight`).
     """
     nodes = nodes.sort("channel").join(communities, on="channel", how="left", maintain_order="left")
     links = backbone(edges, weight=weight, per_channel=LINKS_PER_CHANNEL)
     a, b = edge_ends(nodes["channel"], links)
-    found = nodes["community"].rank("dense").cast(pl.Int64).fill_null(0).to_numpy() - 1
-    return MapGraph(nodes["channel"], disc_radii(nodes["viewers"]), found, a, b, links["strength"].to_numpy())
+    home = nodes["community"].rank("dense").cast(pl.Int64).fill_null(0).to_numpy() - 1
+    return MapGraph(nodes["channel"], disc_radii(nodes["viewers"]), home, a, b, links["strength"].to_numpy())
 
 
 def map_layout(graph: MapGraph, *, seed: int = 0) -> pl.DataFrame:
-    """Lay out a map anew.
+    """Lay out a map without an earlier day.
 
     Args:
-        seed: of the starting positions.
+        graph: the graph.
+        seed: seed of the starting positions.
 
     Returns:
-        Schema LAYOUT; the longer side fills MARGIN to 1 - MARGIN, the shorter is centred.
+        Schema LAYOUT; the longer side fills MARGIN to 1 - MARGIN, the shorter is centered.
     """
     generator = np.random.default_rng(seed)
     areas = np.bincount(graph.home[graph.home >= 0], ((graph.radius + PAD) ** 2)[graph.home >= 0], graph.countries)
@@ -116,17 +118,17 @@ def map_layout(graph: MapGraph, *, seed: int = 0) -> pl.DataFrame:
 
 
 def as_layout(graph: MapGraph, place: Floats) -> pl.DataFrame:
-    """Positions in schema LAYOUT; scaled about the middle where some stand outside of the map."""
+    """Positions in schema LAYOUT; scaled around the center if some lie outside the map."""
     outermost = float(np.abs(place - 0.5).max(initial=0.0))
     if outermost > 0.5:
         place = 0.5 + (place - 0.5) * (0.5 / outermost)
-    # Rounding may step past the edge by a last digit.
+    # Rounding errors may exceed the edge by a last digit.
     place = np.clip(place, 0.0, 1.0)
     return LAYOUT.conform(pl.DataFrame({"channel": graph.channels, "x": place[:, 0], "y": place[:, 1]}))
 
 
 def _shared(graph: MapGraph) -> Floats:
-    """How strongly each two countries are linked: the sum of their links' strengths, (countries, countries)."""
+    """The sum of the strengths of the links between every two countries, shape (countries, countries)."""
     count = graph.countries
     home_a, home_b = graph.home[graph.a], graph.home[graph.b]
     across = (home_a >= 0) & (home_b >= 0) & (home_a != home_b)
@@ -136,7 +138,7 @@ def _shared(graph: MapGraph) -> Floats:
 
 
 def _pack_countries(sizes: Floats, shared: Floats, generator: np.random.Generator) -> Floats:
-    """The middles of the countries' discs: the best of several packings."""
+    """The centers of the countries' discs: the best of several packings."""
     count = len(sizes)
     if count < 2:
         return np.zeros((count, 2))
@@ -145,25 +147,26 @@ def _pack_countries(sizes: Floats, shared: Floats, generator: np.random.Generato
     work = 5.0 * PACK_STEPS * count**2
     unit = math.sqrt(float((sizes**2).sum()))
     best, best_cost = np.zeros((count, 2)), math.inf
-    for _ in range(max(1, min(PACKINGS, int(MOST_PACK_WORK / work)))):
-        # A loose one decides who stands beside whom: no disc bars another's way yet.
+    for _ in range(max(1, min(PACKINGS, int(MAX_PACK_WORK / work)))):
+        # A loose layout first decides which countries are neighbors, while discs cannot block each other.
         middles = generator.normal(size=(count, 2)) * unit
-        # Those that share nothing must not flee from all others either.
+        # Countries that share nothing also need a weak pull, or they would move far away.
         loose = 0.02 + shared / max(float(shared.max()), 1e-12)
         a, b = np.triu_indices(count, 1)
         rest = unit / math.sqrt(count)
         middles /= rest
         settle_springs(middles, a, b, 4 * loose[a, b], 400, 0.1 * math.sqrt(count))
         middles = (middles - middles.mean(axis=0)) * 2 * rest
-        pack_discs(middles, sizes, pull, PACK_STEPS if work < MOST_PACK_WORK else PACK_STEPS // 8, GAP, GRAVITY)
+        pack_discs(middles, sizes, pull, PACK_STEPS if work < MAX_PACK_WORK else PACK_STEPS // 8, GAP, GRAVITY)
         cost = _packing_cost(middles, sizes, shared)
         if cost < best_cost:
             best, best_cost = middles, cost
-    return best - best.mean(axis=0)
+    centered: Floats = best - best.mean(axis=0)
+    return centered
 
 
 def _packing_cost(middles: Floats, sizes: Floats, shared: Floats) -> float:
-    """How far apart linked countries stand, and how far the map reaches out, in units of the countries' size."""
+    """The distances of linked countries and the extent of the map, in units of the countries' size."""
     unit = math.sqrt(float((sizes**2).sum()))
     apart = np.hypot(*(middles[:, None] - middles[None]).transpose(2, 0, 1))
     total = float(shared.sum())
@@ -173,19 +176,19 @@ def _packing_cost(middles: Floats, sizes: Floats, shared: Floats) -> float:
 
 
 def _fill_disc(graph: MapGraph, members: Indices, generator: np.random.Generator) -> Floats:
-    """Lay a country's channels out in a disc of radius 1, filled evenly."""
+    """Lay out a country's channels in a disc of radius 1, filled evenly."""
     count = len(members)
     if count == 1:
         return np.zeros((1, 2))
     place = generator.normal(size=(count, 2)) * math.sqrt(count) / 2
     a, b, strength = _links_within(graph, members)
     pull = np.clip(strength / strength.mean(), 0.1, 6.0) if strength.sum() > 0 else np.ones_like(strength)
-    steps = max(60, min(SPRING_STEPS, int(MOST_SPRING_WORK / count**2)))
+    steps = max(60, min(SPRING_STEPS, int(MAX_SPRING_WORK / count**2)))
     settle_springs(place, a, b, pull, steps, math.sqrt(count) / 10)
     room = (graph.radius[members] + PAD) ** 2
     out = place - np.average(place, axis=0, weights=room)
     distance = np.hypot(out[:, 0], out[:, 1])
-    # Where as much area lies further in as the discs of the channels that do: none is crowded, none is empty.
+    # The radius at which the area inside equals that of the channels inside: the disc is evenly filled.
     order = np.argsort(distance, kind="stable")
     filled = np.empty(count)
     filled[order] = np.sqrt((np.cumsum(room[order]) - room[order] / 2) / room.sum())
@@ -195,7 +198,7 @@ def _fill_disc(graph: MapGraph, members: Indices, generator: np.random.Generator
 
 
 def _links_within(graph: MapGraph, members: Indices) -> tuple[Indices, Indices, Floats]:
-    """The links between some channels, by their places among these."""
+    """The links among `members`, by index in `members`."""
     number = np.full(len(graph.channels), -1)
     number[members] = np.arange(len(members))
     within = (number[graph.a] >= 0) & (number[graph.b] >= 0)
@@ -203,12 +206,12 @@ def _links_within(graph: MapGraph, members: Indices) -> tuple[Indices, Indices, 
 
 
 def _turned(graph: MapGraph, country: int, members: Indices, inside: Floats, middles: Floats) -> Floats:
-    """Turn and mirror a country so that its channels stand toward the countries that they are linked with."""
-    of_all, others, strengths = graph.across
-    leaving = graph.home[of_all] == country
+    """Rotate and mirror a country so that its channels face the countries that they are linked with."""
+    channels, others, strengths = graph.across
+    leaving = graph.home[channels] == country
     if not leaving.any():
         return inside
-    one, other, strength = of_all[leaving], others[leaving], strengths[leaving]
+    one, other, strength = channels[leaving], others[leaving], strengths[leaving]
     number = np.zeros(len(graph.channels), np.int64)
     number[members] = np.arange(len(members))
     toward = middles[graph.home[other]] - middles[country]
@@ -228,28 +231,28 @@ def _turned(graph: MapGraph, country: int, members: Indices, inside: Floats, mid
 
 
 def _drifted(graph: MapGraph, place: Floats, middles: Floats) -> Floats:
-    """Let channels with viewers in other countries stand a little nearer to these."""
+    """Move channels with links to other countries slightly toward these countries."""
     count = len(graph.channels)
     one, other, strength = graph.across
-    of_all = np.bincount(np.concatenate([graph.a, graph.b]), np.tile(graph.strength, 2), count)
+    total = np.bincount(np.concatenate([graph.a, graph.b]), np.tile(graph.strength, 2), count)
     outward = np.bincount(one, strength, count)
     toward = np.empty_like(place)
     for axis in (0, 1):
         toward[:, axis] = np.bincount(one, strength * middles[graph.home[other], axis], count)
-    share = np.divide(outward, of_all, out=np.zeros(count), where=of_all > 0)
+    share = np.divide(outward, total, out=np.zeros(count), where=total > 0)
     toward = np.divide(toward, outward[:, None], out=place.copy(), where=outward[:, None] > 0)
     return place + (toward - place) * (DRIFT * share)[:, None]
 
 
 def _with_homeless(graph: MapGraph, place: Floats, middles: Floats, sizes: Floats) -> Floats:
-    """Place the channels without a country on the sea: in the bays first, the largest ones nearest to the middle."""
+    """Place the channels without a country on the sea: bays first, the largest channels closest to the center."""
     homeless = np.flatnonzero(graph.home < 0)
     if not homeless.size:
         return place
     homeless = homeless[np.argsort(-graph.radius[homeless], kind="stable")]
     spacing = 2 * float(np.percentile(graph.radius[homeless], 90)) + 2 * PAD
     reach = float((np.hypot(middles[:, 0], middles[:, 1]) + sizes).max(initial=0.0)) + 2 * GAP
-    # So many places that the homeless find room even where all else is land.
+    # Enough spots for all of them, even if land covers everything inside.
     number = np.arange(int(4 * (reach / spacing) ** 2) + 4 * homeless.size + 16)
     turn = number * math.pi * (3 - math.sqrt(5))
     spots = spacing * np.sqrt(number / 2)[:, None] * np.column_stack([np.cos(turn), np.sin(turn)])
@@ -261,7 +264,7 @@ def _with_homeless(graph: MapGraph, place: Floats, middles: Floats, sizes: Float
 
 
 def _fitted(place: Floats) -> Floats:
-    """Scale and move so that the longer side fills the map but for its margins."""
+    """Scale and move so that the longer side fills the map except its margins."""
     if not len(place):
         return place
     low, high = place.min(axis=0), place.max(axis=0)

@@ -1,6 +1,6 @@
-"""What stands beside the map: title, legend, sizes, how to read it, where it comes from.
+"""The margin of the picture: title, legend, disc sizes, how to read the map, provenance.
 
-Belongs here: the margin of the picture. Not here: the map (drawn_map), its names (names).
+Belongs here: everything around the map. Not here: the map (drawn_map), its names (names).
 """
 
 import datetime as dt
@@ -25,12 +25,12 @@ TITLE = "The Twitch Atlas"
 
 
 def day_text(day: dt.date) -> str:
-    """A date as people write it: 28 November 2026."""
+    """A date for people to read: 28 November 2026."""
     return f"{day.day} {day:%B %Y}"
 
 
 def short(number: int | None) -> str:
-    """A number in at most four letters: 950, 12k, 3.4M."""
+    """A number in few characters: 950, 9,999, 12k, 3.4M."""
     if number is None:
         return "?"
     if number >= 999_500:
@@ -39,7 +39,7 @@ def short(number: int | None) -> str:
 
 
 def counts_text(atlas: Atlas) -> str:
-    """How many channels and communities there are."""
+    """The numbers of channels and communities, as text."""
     channels, communities = atlas.nodes.height, atlas.tags.height
     return (
         f"{channels:,} {'channel' if channels == 1 else 'channels'} in {communities:,} "
@@ -58,8 +58,8 @@ def draw_title(canvas: Canvas, atlas: Atlas) -> None:
     for text, size, below, bold in lines:
         face = font(size * scale, bold=bold)
         y = canvas.height - below * scale
-        colour = canvas.theme.ink if bold else canvas.theme.dim
-        canvas.text(left, y, text, face, va="top", color=colour, zorder=9)
+        color = canvas.theme.ink if bold else canvas.theme.dim
+        canvas.text(left, y, text, face, va="top", color=color, zorder=9)
         width, height = canvas.size(text, face)
         canvas.taken.append((left, y - height, left + width, y))
 
@@ -74,13 +74,13 @@ def draw_legend(canvas: Canvas, atlas: Atlas, drawn: DrawnMap, left: float) -> N
     rows = _legend_rows(atlas, drawn)
     widest = max((viewers or 0 for _, _, viewers, _ in rows), default=0)
     y -= 32 * scale
-    for label, channels, viewers, colour in rows:
+    for label, channels, viewers, color in rows:
         y -= 54 * scale
-        _legend_row(canvas, (left, right, y), label, f"{channels:,} · {short(viewers)}", colour)
-        if colour and widest:
+        _legend_row(canvas, (left, right, y), label, f"{channels:,} · {short(viewers)}", color)
+        if color and widest:
             length = (right - left - 44 * scale) * (viewers or 0) / widest
             canvas.axes.add_patch(
-                Rectangle((left + 44 * scale, y - 23 * scale), length, 5 * scale, color=colour, linewidth=0)
+                Rectangle((left + 44 * scale, y - 23 * scale), length, 5 * scale, color=color, linewidth=0)
             )
     y = _draw_sizes(canvas, atlas, drawn, left, y - 100 * scale)
     _heading(canvas, left, y, "HOW TO READ")
@@ -91,7 +91,7 @@ def draw_legend(canvas: Canvas, atlas: Atlas, drawn: DrawnMap, left: float) -> N
 
 
 def draw_footer(canvas: Canvas, atlas: Atlas) -> None:
-    """Say at the bottom right where it comes from."""
+    """Write the provenance at the bottom right."""
     scale = canvas.scale
     face = font(22 * scale)
     text = canvas.cut(
@@ -107,25 +107,25 @@ def _heading(canvas: Canvas, left: float, y: float, text: str) -> None:
     canvas.text(left, y, text, font(27 * canvas.scale, bold=True), va="center", color=canvas.theme.dim)
 
 
-def _legend_row(canvas: Canvas, at: tuple[float, float, float], label: str, figures: str, colour: str | None) -> None:
+def _legend_row(canvas: Canvas, at: tuple[float, float, float], label: str, figures: str, color: str | None) -> None:
     (left, right, y), scale = at, canvas.scale
-    if colour:
-        square = Rectangle((left, y - 14 * scale), 28 * scale, 28 * scale, color=colour, linewidth=0)
+    if color:
+        square = Rectangle((left, y - 14 * scale), 28 * scale, 28 * scale, color=color, linewidth=0)
         canvas.axes.add_patch(square)
     face = font(27 * scale)
     number = font(24 * scale)
     room = right - left - 60 * scale - canvas.size(figures, number)[0]
-    ink = canvas.theme.ink if colour else canvas.theme.dim
+    ink = canvas.theme.ink if color else canvas.theme.dim
     canvas.text(left + 44 * scale, y, canvas.cut(drawable(label), face, room), face, va="center", color=ink)
     canvas.text(right, y, figures, number, ha="right", va="center", color=canvas.theme.dim)
 
 
 def _legend_rows(atlas: Atlas, drawn: DrawnMap) -> list[tuple[str, int, int | None, str | None]]:
-    """Label, channels, viewers and colour of the largest communities, of the others together, of the unclustered."""
+    """Label, channels, viewers and color of the largest communities, all other communities, and the unclustered."""
     ranked = atlas.ranked.sort("viewers", "channels", "community", descending=[True, True, False], nulls_last=True)
     shown, others = ranked.head(LEGEND_ROWS), ranked.slice(LEGEND_ROWS)
     rows: list[tuple[str, int, int | None, str | None]] = [
-        (label, channels, viewers, drawn.colours[community])
+        (label, channels, viewers, drawn.colors[community])
         for community, label, channels, viewers in shown.select(
             "community", "label", "channels", "viewers"
         ).iter_rows()
@@ -135,29 +135,29 @@ def _legend_rows(atlas: Atlas, drawn: DrawnMap) -> list[tuple[str, int, int | No
         rows.append((text, int(others["channels"].sum()), _sum(others["viewers"]), None))
     alone = atlas.channels.filter(atlas.channels["community"].is_null())
     if alone.height:
-        rows.append((UNCLUSTERED, alone.height, _sum(alone["viewers"]), drawn.colours[None]))
+        rows.append((UNCLUSTERED, alone.height, _sum(alone["viewers"]), drawn.colors[None]))
     return rows
 
 
 def _sum(viewers: pl.Series) -> int | None:
-    """The sum of what is known; None where nothing is."""
+    """The sum of the known values; None if none is known."""
     return None if viewers.null_count() == viewers.len() else int(viewers.sum())
 
 
 def _draw_sizes(canvas: Canvas, atlas: Atlas, drawn: DrawnMap, left: float, y: float) -> float:
-    """Show what three discs stand for, if viewers are known; returns where to go on."""
+    """Show three discs with their numbers of viewers, if viewers are known; returns the y of the next section."""
     viewers = atlas.channels["viewers"]
     if not (viewers.fill_null(0) > 0).any():
         return y
     scale, x = canvas.scale, left
     _heading(canvas, left, y, "VIEWERS")
-    numbers = _round_numbers(int(viewers.drop_nulls().max()))  # type: ignore[arg-type]
-    # The scale of the map is set by all of its channels.
-    among = pl.concat([viewers, pl.Series(numbers, dtype=pl.Int64)])
-    radii = disc_radii(among, total=int(viewers.sum()))[-len(numbers) :] * drawn.unit
+    numbers = _round_numbers(int(viewers.drop_nulls().max()))  # type: ignore[arg-type] # at least one is not null
+    # The scale of the discs depends on the viewers of all channels.
+    extended = pl.concat([viewers, pl.Series(numbers, dtype=pl.Int64)])
+    radii = disc_radii(extended, total=int(viewers.sum()))[-len(numbers) :] * drawn.unit
     y -= 34 * scale + float(radii.max())
-    for number, of_map in zip(numbers, radii.tolist(), strict=True):
-        radius = max(of_map, SMALLEST_DISC * scale)
+    for number, map_radius in zip(numbers, radii.tolist(), strict=True):
+        radius = max(map_radius, SMALLEST_DISC * scale)
         canvas.axes.add_patch(Circle((x + radius, y), radius, color=canvas.theme.dim, linewidth=0))
         face = font(24 * scale)
         canvas.text(x + 2 * radius + 12 * scale, y, short(number), face, va="center", color=canvas.theme.dim)
@@ -166,6 +166,6 @@ def _draw_sizes(canvas: Canvas, atlas: Atlas, drawn: DrawnMap, left: float, y: f
 
 
 def _round_numbers(largest: int) -> list[int]:
-    """Three powers of ten, the last one not above the largest number."""
+    """Three powers of ten up to the largest number."""
     power = 10 ** (len(str(largest)) - 1)
     return sorted({max(power // step, 1) for step in (100, 10, 1)})

@@ -1,7 +1,7 @@
-"""One day's atlas: the tables that every picture, page and export draws from.
+"""One day's atlas: the tables behind every picture, page and export.
 
-Belongs here: the joined view of the channels, texts that all formats share. Not here: which links and how large a
-disc (graph), where channels stand (layout), colours (palette), any format (picture, page, exports).
+Belongs here: the joined view of the channels, and texts that all formats share. Not here: links and disc sizes
+(graph), positions (layout), colors (palette), formats (picture, page, exports).
 """
 
 import re
@@ -25,8 +25,8 @@ from vieweratlas_assets.domain.tables import SchemaError
 UNCLUSTERED = "Unclustered"
 AUDIENCE_NOTE = "Audience = people who wrote in chat (chatters), not lurkers"
 
-# C0 and C1 controls, line and paragraph separators, and the marks that reverse the direction of writing:
-# they would break a line, or show a name as another one.
+# C0 and C1 controls, line and paragraph separators, and marks that change the direction of writing: they would break
+# lines, or make one name look like another.
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 
 
@@ -35,21 +35,21 @@ TABLE_FIELDS = ("nodes", "edges", "communities", "tags", "layout", "history")
 
 @dataclass(frozen=True, eq=False)
 class Atlas:
-    """The tables of one day, checked against their contracts and sorted by their keys.
+    """The tables of one day, checked against their schemas and sorted by their keys.
 
     Attributes:
         day: last day of the window.
         nodes: schema GRAPH_NODES.
         edges: schema GRAPH_EDGES; both ends are channels of `nodes`.
-        communities: schema COMMUNITIES; a null community, or a missing channel, is unclustered.
+        communities: schema COMMUNITIES; channels that are missing or have a null community are unclustered.
         tags: schema COMMUNITY_TAGS.
-        layout: schema LAYOUT; a finite place for every channel of `nodes`.
-        history: schema COMMUNITY_HISTORY; who each community of `tags` is.
-        provenance: of which days and sources it was made, and how, in a line.
+        layout: schema LAYOUT; a finite position for every channel of `nodes`.
+        history: schema COMMUNITY_HISTORY; the identity of each community of `tags`.
+        provenance: the days, sources and method behind the atlas, in one line.
 
     Raises:
-        SchemaError: a table does not keep to its schema, an edge ends nowhere, a channel has no place, a community
-            has no name.
+        SchemaError: a table does not match its schema, an edge has an unknown channel, a channel has no position, or
+            a community has no name.
     """
 
     day: date
@@ -70,16 +70,16 @@ class Atlas:
         _require(ends, self.nodes["channel"], "graph_edges names channels that graph_nodes lacks")
         _require(self.nodes["channel"], placed, "layout has no finite place for channels of graph_nodes")
         for name, named in (("communities", self.communities), ("community_tags", self.tags)):
-            found = named["community"].drop_nulls()
-            _require(found, self.history["community"], f"community_history lacks communities of {name}")
+            numbers = named["community"].drop_nulls()
+            _require(numbers, self.history["community"], f"community_history lacks communities of {name}")
 
     @cached_property
     def channels(self) -> pl.DataFrame:
         """One row per channel, sorted by channel.
 
         Columns: channel, viewers (null = unknown), viewer_minutes, game_name, language, name (as the channel writes
-        it, else the login), community (null = unclustered), community_id and colour (null likewise),
-        label (name of the community; "Unclustered" where it has none), x and y (0 to 1, y upwards).
+        it, else the login), community, community_id and colour (null = unclustered), label (name of the community,
+        or "Unclustered"), x and y (0 to 1, y upward).
         """
         named = self.history.select("community", "community_id", "colour", label="name")
         return (
@@ -115,12 +115,12 @@ class Atlas:
 
     @cached_property
     def countries(self) -> Countries:
-        """The lands of the communities."""
+        """The countries of the communities."""
         return Countries(self.channels)
 
 
 def printable(text: str) -> str:
-    """Put a space for everything that is not for the eye: newlines, control and direction characters."""
+    """Replace invisible characters by spaces: newlines, control and direction characters."""
     return _UNPRINTABLE.sub(" ", text)
 
 

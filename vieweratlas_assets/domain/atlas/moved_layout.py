@@ -1,6 +1,6 @@
-"""The map of a day that follows another: what was there stays where it was.
+"""The map of a later day: channels stay where they were on the earlier day.
 
-Belongs here: positions from those of an earlier day. Not here: a first day (map_layout).
+Belongs here: positions from those of an earlier day. Not here: the layout of a first day (map_layout).
 """
 
 import math
@@ -14,39 +14,41 @@ from vieweratlas_assets.domain.atlas.graph import Floats
 from vieweratlas_assets.domain.atlas.layout_kernels import push_apart
 from vieweratlas_assets.domain.atlas.map_layout import COLLISION_ROUNDS, PAD, MapGraph, as_layout
 
-LEAST_KNOWN = 0.5
-"""With a smaller share of known channels a map is better laid out anew."""
+MIN_KNOWN = 0.5
+"""If the share of known channels is smaller, the map is laid out from scratch."""
 NEIGHBORS = 10
 AT_HOME = 0.3
-"""A channel among whose nearest fewer are of its community has moved to another country."""
+"""A channel is abroad if a smaller share of its nearest neighbors is of its community."""
 ROUNDS = 40
 PUSHED_EVERY = 8
 HELD = 0.15
-"""Of the way back to its place that a known channel goes in a round. Nothing pulls it: day by day, countries would
-shrink."""
+"""Share of the way back to its position that a known channel moves per round. Neighbors do not pull known channels,
+because countries would then shrink day by day."""
 HELD_NEW, PULLED_NEW = 0.015, 0.06
-"""The same of a newcomer, and of the way to the middle of its neighbors."""
-FEWEST = 4
-"""Of a smaller country it cannot be told by its neighbors whether a channel stands there."""
+"""For newcomers: share of the way back per round, and of the way to the mean of their neighbors."""
+MIN_COUNTRY = 4
+"""In a smaller country, neighbors do not show whether a channel is abroad."""
 
 
 def moved_layout(graph: MapGraph, before: pl.DataFrame, *, seed: int = 0) -> pl.DataFrame | None:
-    """Lay out a map so that channels stand where they stood on an earlier day.
+    """Lay out a map so that channels stay where they were on an earlier day.
 
     Args:
+        graph: the graph.
         before: schema LAYOUT, of the earlier day.
-        seed: of where newcomers start.
+        seed: seed of the random offsets of newcomers.
 
     Returns:
-        Schema LAYOUT; None where too few channels are known.
+        Schema LAYOUT; None if too few channels are known.
 
-    Newcomers, and channels that stand in another country than their own, go to the weighted mean of their neighbors
-    at home; then all settle, the known ones held to their places, and discs are moved off one another.
+    Newcomers, and channels that lie in a country other than their own, move to the weighted mean of their neighbors
+    in their own country. Then all positions settle, known channels are held in place, and overlapping discs are moved
+    apart.
     """
     places = pl.DataFrame({"channel": graph.channels}).join(before, on="channel", how="left", maintain_order="left")
     place = places.select("x", "y").to_numpy().astype(float)
     known = np.isfinite(place[:, 0])
-    if known.mean() < LEAST_KNOWN:
+    if known.mean() < MIN_KNOWN:
         return None
     known &= ~_abroad(graph, place, known)
     generator = np.random.default_rng(seed)
@@ -58,25 +60,25 @@ def moved_layout(graph: MapGraph, before: pl.DataFrame, *, seed: int = 0) -> pl.
 
 
 def _links(graph: MapGraph, chosen: np.ndarray) -> csr_array:
-    """The strengths of some links, (channels, channels), symmetric."""
+    """The strengths of the chosen links as a symmetric matrix, shape (channels, channels)."""
     count = len(graph.channels)
     one = coo_array((graph.strength[chosen], (graph.a[chosen], graph.b[chosen])), shape=(count, count))
     return csr_array(one + one.T)
 
 
 def _abroad(graph: MapGraph, place: Floats, known: np.ndarray) -> np.ndarray:
-    """Which known channels stand among those of other countries."""
+    """Mask of the known channels that lie among channels of other countries."""
     settled = np.flatnonzero(known & (graph.home >= 0))
     abroad = np.zeros(len(known), bool)
     if len(settled) <= NEIGHBORS:
         return abroad
     _, nearest = cKDTree(place[settled]).query(place[settled], k=NEIGHBORS + 1)
     same = graph.home[settled[nearest[:, 1:]]] == graph.home[settled][:, None]
-    # Of a small country there cannot be many.
+    # A small country has fewer channels than NEIGHBORS.
     members = np.bincount(graph.home[settled])
     most = np.minimum(NEIGHBORS, members[graph.home[settled]] - 1)
-    away = (most >= FEWEST - 1) & (same.sum(axis=1) < AT_HOME * most)
-    # Where a whole country stands apart, that is where it is.
+    away = (most >= MIN_COUNTRY - 1) & (same.sum(axis=1) < AT_HOME * most)
+    # If all channels of a country are away, this is the country's place.
     at_home = np.bincount(graph.home[settled][~away], minlength=len(members))
     abroad[settled] = away & (at_home[graph.home[settled]] > 0)
     return abroad
@@ -85,20 +87,19 @@ def _abroad(graph: MapGraph, place: Floats, known: np.ndarray) -> np.ndarray:
 def _arrive(
     graph: MapGraph, place: Floats, known: np.ndarray, within: csr_array, generator: np.random.Generator
 ) -> Floats:
-    """Put those without a place near their known neighbors at home, or else into their country, or anywhere."""
-    there = np.where(known[:, None], place, 0.0)
+    """Place unknown channels near their known neighbors in their country, else within the country."""
+    known_place = np.where(known[:, None], place, 0.0)
     weight = within @ known.astype(float)
-    of_neighbors = np.divide(
-        within @ there, weight[:, None], out=np.full_like(place, np.nan), where=weight[:, None] > 0
+    arrived = np.divide(
+        within @ known_place, weight[:, None], out=np.full_like(place, np.nan), where=weight[:, None] > 0
     )
-    arrived = of_neighbors
     for country in np.unique(graph.home):
         members = graph.home == country
         lost = members & ~np.isfinite(arrived[:, 0])
         at_home = members & known
         middle = place[at_home].mean(axis=0) if at_home.any() else _among_linked(graph, place, known, members)
         if country < 0:
-            # The homeless have no middle: they begin at the coast and are pushed to the sea.
+            # Channels without a country start on a circle around the map, and are pushed onto the sea.
             turn = generator.uniform(0, 2 * math.pi, int(lost.sum()))
             arrived[lost] = 0.5 + 0.48 * np.column_stack([np.cos(turn), np.sin(turn)])
         else:
@@ -108,7 +109,7 @@ def _arrive(
 
 
 def _among_linked(graph: MapGraph, place: Floats, known: np.ndarray, members: np.ndarray) -> Floats:
-    """Where a country of newcomers goes: amid the known channels that it is linked with, or to the middle."""
+    """Position of a country of newcomers: the mean of the known channels that it is linked with, or the center."""
     linked = (members[graph.a] & known[graph.b]) | (members[graph.b] & known[graph.a])
     if not linked.any():
         return np.full(2, 0.5)
@@ -118,7 +119,7 @@ def _among_linked(graph: MapGraph, place: Floats, known: np.ndarray, members: np
 
 
 def _settle(graph: MapGraph, place: Floats, known: np.ndarray, within: csr_array) -> Floats:
-    """Let all settle between their own place and their neighbors at home."""
+    """Move all channels between their own position and their neighbors in their country until they settle."""
     anchor = place.copy()
     strength = np.asarray(within.sum(axis=1)).ravel()
     held = np.where(known, HELD, HELD_NEW)[:, None]

@@ -1,6 +1,6 @@
 """Names on the map: communities first, then channels; no name covers another.
 
-Belongs here: where names go. Not here: what communities are called (communities.history), the sheet (canvas).
+Belongs here: positions of names. Not here: choosing names of communities (communities.history), the canvas (canvas).
 """
 
 import numpy as np
@@ -11,19 +11,20 @@ from vieweratlas_assets.domain.atlas.drawn_map import DrawnMap, Land
 from vieweratlas_assets.domain.atlas.model import Atlas
 
 SMALLEST_NAME, LARGEST_NAME = 20.0, 60.0
-"""Of communities, in pixels at scale 1."""
+"""Font sizes of communities, in pixels at scale 1."""
 SMALLEST_LABEL, LARGEST_LABEL = 15.5, 35.0
-"""Of channels, likewise."""
+"""Font sizes of channels, in pixels at scale 1."""
 ACROSS, UP = np.linspace(0.12, 0.88, 13), np.linspace(0.08, 0.92, 17)
 SAMPLES = np.stack(np.meshgrid(np.linspace(-0.5, 0.5, 5), np.linspace(-0.5, 0.5, 3)), axis=-1).reshape(-1, 2)
-"""Where it is looked whether a name lies in its country, in units of its box."""
+"""Points of a name's box that are checked for lying in its country, in units of the box."""
 INSIDE = 0.87
-MOST_LINES = 3
+"""Share of these points that must lie in the country."""
+MAX_LINES = 3
 SLOTS = ((0, -1), (0, 1), (1, 0), (-1, 0), (0.75, -0.75), (-0.75, -0.75), (0.75, 0.75), (-0.75, 0.75))
 
 
 def name_communities(canvas: Canvas, atlas: Atlas, drawn: DrawnMap) -> int:
-    """Write the names of communities into their countries, each where it hides the least; returns how many."""
+    """Write the names of communities into their countries, each where it hides the least; returns the number."""
     lands = {land.country.community: land for land in drawn.lands}
     named = 0
     for community, label in atlas.ranked.select("community", "label").iter_rows():
@@ -36,15 +37,15 @@ def _name_community(canvas: Canvas, drawn: DrawnMap, land: Land, name: str) -> b
     full = float(np.clip(0.2 * land.room, SMALLEST_NAME * canvas.scale, LARGEST_NAME * canvas.scale))
     for size in (full, 0.8 * full, 0.65 * full):
         face = font(max(size, 0.7 * SMALLEST_NAME * canvas.scale), bold=True)
-        found = [_quietest(canvas, drawn, land, canvas.size(text, face)) for text in _broken(name)]
-        choices = [(spot[0] + 40 * lines, lines, spot) for lines, spot in enumerate(found) if spot is not None]
+        spots = [_best_spot(canvas, drawn, land, canvas.size(text, face)) for text in _broken(name)]
+        choices = [(spot[0] + 40 * lines, lines, spot) for lines, spot in enumerate(spots) if spot is not None]
         if not choices:
             continue
         _, lines, (_, x, y) = min(choices)
         text = _broken(name)[lines]
         width, height = canvas.size(text, face)
         canvas.taken.append((x - width / 2, y - height / 2, x + width / 2, y + height / 2))
-        shade = 0.45 * np.array(to_rgb(drawn.colours[land.country.community])) + 0.55 * np.array(
+        shade = 0.45 * np.array(to_rgb(drawn.colors[land.country.community])) + 0.55 * np.array(
             to_rgb(canvas.theme.ink)
         )
         canvas.text(x, y, text, face, ha="center", va="center", color=tuple(shade), halo=8 * canvas.scale, zorder=8)
@@ -53,24 +54,24 @@ def _name_community(canvas: Canvas, drawn: DrawnMap, land: Land, name: str) -> b
 
 
 def _broken(name: str) -> list[str]:
-    """The name on one line, and on more lines of about the same length."""
+    """The name on one line, and on two or more lines of about the same length."""
     words = name.split(" ")
     broken = []
-    for lines in range(1, min(MOST_LINES, len(words)) + 1):
+    for lines in range(1, min(MAX_LINES, len(words)) + 1):
         parts: list[list[str]] = [[]]
         for word in words:
             if sum(map(len, parts[-1])) >= 0.85 * len(name) / lines and len(parts) < lines:
                 parts.append([])
             parts[-1].append(word)
-        # What joins two parts of a name is not needed where the line breaks.
+        # A line break replaces the separator between two parts of a name.
         broken.append("\n".join(" ".join(part).strip(" ·") for part in parts))
     return broken
 
 
-def _quietest(
+def _best_spot(
     canvas: Canvas, drawn: DrawnMap, land: Land, size: tuple[float, float]
 ) -> tuple[float, float, float] | None:
-    """The free place in a country where a box covers the least of discs: its cost, x and y."""
+    """The free place in a country where a box covers the least area of discs: its cost, x and y."""
     corners = np.asarray(land.path.vertices)
     low, high = corners.min(axis=0), corners.max(axis=0)
     spots = np.stack(np.meshgrid(ACROSS, UP), axis=-1).reshape(-1, 2) * (high - low) + low
@@ -91,10 +92,10 @@ def _quietest(
 
 
 def name_channels(canvas: Canvas, drawn: DrawnMap, most: int) -> int:
-    """Write the names of channels beside their discs: two of each community, then by size, where there is room.
+    """Write the names of channels next to their discs: two per community first, then by size, if there is space.
 
     Returns:
-        How many there are.
+        The number of names.
     """
     seen: dict[int | None, int] = {}
     first: list[int] = []
@@ -111,7 +112,7 @@ def name_channels(canvas: Canvas, drawn: DrawnMap, most: int) -> int:
 
 
 def _name_channel(canvas: Canvas, drawn: DrawnMap, index: int) -> bool:
-    """Write one name in the first of eight places where it covers no label and no larger disc."""
+    """Write a name at the first of eight positions where it covers no label and no larger disc."""
     scale, radius = canvas.scale, float(drawn.radius[index])
     face = font(float(np.clip(12.8 * scale + 0.42 * radius, SMALLEST_LABEL * scale, LARGEST_LABEL * scale)))
     text = drawable(drawn.channels["name"][index])

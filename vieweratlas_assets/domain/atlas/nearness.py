@@ -1,6 +1,7 @@
-"""How far two maps of the same channels agree.
+"""How well two maps of the same channels agree.
 
-Belongs here: a measure that no shift, turn, mirroring or stretch of a map changes. Not here: making maps (layout).
+Belongs here: a measure that does not change if a map is shifted, rotated, mirrored or scaled. Not here: laying out
+maps (layout, map_layout).
 """
 
 from dataclasses import dataclass
@@ -10,19 +11,19 @@ import polars as pl
 from scipy.spatial import cKDTree
 
 NEAREST = 10
-FEWEST = 3
-"""Channels on both maps; below, every channel is next to every other."""
+MIN_CHANNELS = 3
+"""Fewest channels on both maps; with fewer, every channel is a neighbor of every other."""
 
 
 @dataclass(frozen=True)
 class NeighborsKept:
-    """How many of the nearest channels on one map are among the nearest on the other.
+    """How many of the nearest channels on one map are also among the nearest on the other.
 
     Attributes:
-        nearest: how many of each channel are looked at.
-        share: mean share of them, 0 to 1; 1 = the same neighbors everywhere.
-        by_chance: the share that a shuffled map would have.
-        channels: on both maps.
+        nearest: number of neighbors compared per channel.
+        share: mean share of common neighbors, 0 to 1; 1 = the same neighbors everywhere.
+        by_chance: expected share for a shuffled map.
+        channels: number of channels on both maps.
     """
 
     nearest: int
@@ -31,16 +32,16 @@ class NeighborsKept:
     channels: int
 
 
-def neighbors_kept(found: pl.DataFrame, reference: pl.DataFrame, nearest: int = NEAREST) -> NeighborsKept:
-    """Compare two maps with the columns channel, x and y over the channels that both place.
+def neighbors_kept(layout: pl.DataFrame, reference: pl.DataFrame, nearest: int = NEAREST) -> NeighborsKept:
+    """Compare two maps with columns channel, x and y, over the channels on both.
 
-    Of channels at the same distance either may count as nearer.
+    Of channels at the same distance, either may count as nearer.
 
     Raises:
-        ValueError: fewer than FEWEST channels are on both maps.
+        ValueError: fewer than MIN_CHANNELS channels are on both maps.
     """
-    both = found.join(reference, on="channel", suffix="_reference").sort("channel")
-    if both.height < FEWEST:
+    both = layout.join(reference, on="channel", suffix="_reference").sort("channel")
+    if both.height < MIN_CHANNELS:
         raise ValueError(f"{both.height} channel(s) are on both maps: too few to compare")
     nearest = min(nearest, both.height - 2)
     ours, theirs = (
@@ -51,7 +52,7 @@ def neighbors_kept(found: pl.DataFrame, reference: pl.DataFrame, nearest: int = 
 
 
 def _nearest(places: np.ndarray, nearest: int) -> list[np.ndarray]:
-    """Of each place the rows of the nearest others."""
-    _, found = cKDTree(places).query(places, k=nearest + 1)
-    # Where several stand on one spot, a place need not be the first of its own neighbors.
-    return [row[row != number][:nearest] for number, row in enumerate(found)]
+    """The indices of the nearest other places, per place."""
+    _, neighbors = cKDTree(places).query(places, k=nearest + 1)
+    # If several places coincide, a place need not be first among its own neighbors.
+    return [row[row != number][:nearest] for number, row in enumerate(neighbors)]

@@ -1,6 +1,6 @@
-"""The atlas as one interactive page that opens from disk, made with PyVis.
+"""The atlas as one interactive page that opens from disk, built with PyVis.
 
-Belongs here: the page of the largest channels. Not here: the explorer of the whole atlas, files.
+Belongs here: the page of the largest channels. Not here: the page of the whole atlas (explorer).
 """
 
 import html
@@ -13,7 +13,7 @@ from pyvis.network import Network
 
 from vieweratlas_assets.domain.atlas.graph import disc_radii, edge_ends
 from vieweratlas_assets.domain.atlas.model import AUDIENCE_NOTE, UNCLUSTERED, Atlas, printable
-from vieweratlas_assets.domain.atlas.palette import LIGHT, community_colours
+from vieweratlas_assets.domain.atlas.palette import LIGHT, community_colors
 from vieweratlas_assets.domain.overlap.measures import usable_weight
 
 MAP_WIDTH = 3000.0
@@ -28,7 +28,7 @@ OPTIONS = {
     "edges": {"smooth": False, "selectionWidth": 2},
 }
 
-# PyVis writes these although its resources are in line (one within a comment); the page must load nothing.
+# PyVis writes these although its resources are inline (one within a comment); the page must load nothing.
 _CDN = re.compile(
     r"<!--\s*<link\b.*?-->"
     r"|<link\b[^>]*\bhref=\"https?://[^>]*>"
@@ -38,7 +38,7 @@ _CDN = re.compile(
 _LOADS = re.compile(r"<(?:link|script|img|iframe)\b[^>]*\b(?:href|src)\s*=", re.IGNORECASE)
 _EMPTY_HEADING = re.compile(r"<center>\s*<h1></h1>\s*</center>")
 
-# The browser enforces what the page promises: nothing is fetched, nothing is sent.
+# With this policy the browser enforces that the page fetches and sends nothing.
 HEAD = """<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'unsafe-inline'; \
 style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -57,10 +57,10 @@ div.vis-tooltip { white-space: pre-line; font: 13px system-ui, sans-serif; backg
 """
 
 
-class _Map(Network):
-    """A network whose tooltips are plain text whatever they say.
+class _Map(Network):  # type: ignore[misc] # PyVis has no annotations
+    """A network whose tooltips are always plain text.
 
-    PyVis shows tooltips as HTML when any of them contains "href"; so it does not see them until it has looked.
+    PyVis shows tooltips as HTML if any of them contains "href", so they are added only after PyVis has checked.
     """
 
     def __init__(self, tooltips: list[str]) -> None:
@@ -69,7 +69,7 @@ class _Map(Network):
         self.options = OPTIONS
 
     def get_network_data(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]], str, str, str, str]:
-        """Return what PyVis writes into its page: nodes, edges, heading, height, width, options."""
+        """Return the data that PyVis writes into its page: nodes, edges, heading, height, width, options."""
         nodes = [{**node, "title": tooltip} for node, tooltip in zip(self.nodes, self.tooltips, strict=True)]
         return nodes, self.edges, "", self.height, self.width, json.dumps(self.options)
 
@@ -79,35 +79,36 @@ def draw_html(atlas: Atlas, *, max_channels: int = 300, max_edges: int = 1500) -
 
     Args:
         atlas: the day.
-        max_channels: channels drawn, the largest first; the page says when there are more.
-        max_edges: links drawn between them, the strongest first by `usable_weight`.
+        max_channels: number of channels drawn, largest first; the page says if there are more.
+        max_edges: number of links drawn between them, strongest first by `usable_weight`.
 
     Raises:
-        RuntimeError: PyVis put something into the page that would be loaded from elsewhere.
+        RuntimeError: the page that PyVis built would load something.
 
-    vis-network 9.1.2 writes labels on a canvas and tooltips by innerText, so neither is read as HTML; inside
-    <script> PyVis escapes <, > and &. Nodes go by number, since a login such as "constructor" is no safe key.
+    vis-network 9.1.2 draws labels on a canvas and sets tooltips by innerText, so it parses neither as HTML; inside
+    <script>, PyVis escapes <, > and &. Nodes have numbers as ids, because a login such as "constructor" is not a safe
+    key.
     """
     channels = atlas.channels_by_size.head(max_channels)
     edges = _strongest(atlas.edges, channels["channel"], max_edges)
-    colours = community_colours(atlas.history, LIGHT)
+    colors = community_colors(atlas.history, LIGHT)
     network = _Map([_tooltip(row) for row in channels.iter_rows(named=True)])
-    # Setting these at once: add_edge compares every edge with every other.
-    network.nodes = _nodes(channels, atlas, colours)
+    # Set at once, because add_edge compares every edge with every other.
+    network.nodes = _nodes(channels, atlas, colors)
     network.node_ids = list(range(channels.height))
     network.node_map = {node["id"]: node for node in network.nodes}
-    network.edges = _edges(channels, edges, colours)
+    network.edges = _edges(channels, edges, colors)
     page = _EMPTY_HEADING.sub("", _CDN.sub("", network.generate_html()))
     page = page.replace("<head>", "<head>\n" + HEAD, 1).replace("</head>", _style(atlas) + "</head>", 1)
-    page = page.replace("<body>", "<body>\n" + _header(atlas, channels, edges, colours), 1)
+    page = page.replace("<body>", "<body>\n" + _header(atlas, channels, edges, colors), 1)
     if _LOADS.search(page):
-        raise RuntimeError("the page made by PyVis would load something: its template has changed")
+        raise RuntimeError("the page built by PyVis would load something: PyVis's template has changed")
     return "<!DOCTYPE html>\n" + page
 
 
 def _style(atlas: Atlas) -> str:
-    colours = f":root {{ --paper: {LIGHT.paper}; --dark: {LIGHT.ink}; --dim: {LIGHT.dim}; }}"
-    return f"<title>ViewerAtlas {atlas.day.isoformat()}</title>\n<style>{colours}{STYLE}</style>\n"
+    colors = f":root {{ --paper: {LIGHT.paper}; --dark: {LIGHT.ink}; --dim: {LIGHT.dim}; }}"
+    return f"<title>ViewerAtlas {atlas.day.isoformat()}</title>\n<style>{colors}{STYLE}</style>\n"
 
 
 def _strongest(edges: pl.DataFrame, drawn: pl.Series, count: int) -> pl.DataFrame:
@@ -116,9 +117,9 @@ def _strongest(edges: pl.DataFrame, drawn: pl.Series, count: int) -> pl.DataFram
     return shown.sort(by, descending=[True, False, False], nulls_last=True).head(count)
 
 
-def _nodes(channels: pl.DataFrame, atlas: Atlas, colours: dict[int | None, str]) -> list[dict[str, Any]]:
-    """Return the nodes of vis-network: the largest first (smaller discs lie on top), y downwards."""
-    # One scale for the whole atlas, so that a disc is as large here as in the picture.
+def _nodes(channels: pl.DataFrame, atlas: Atlas, colors: dict[int | None, str]) -> list[dict[str, Any]]:
+    """The nodes for vis-network: largest first (smaller discs are on top), y downward."""
+    # The scale depends on the whole atlas, so that discs are as large as in the picture.
     sizes = dict(zip(atlas.channels["channel"], disc_radii(atlas.channels["viewers"]).tolist(), strict=True))
     nodes = []
     for index, row in enumerate(channels.iter_rows(named=True)):
@@ -131,21 +132,21 @@ def _nodes(channels: pl.DataFrame, atlas: Atlas, colours: dict[int | None, str])
                 "x": MAP_WIDTH * row["x"],
                 "y": MAP_WIDTH * (1 - row["y"]),
                 "size": size,
-                "color": colours[row["community"]],
+                "color": colors[row["community"]],
                 "font": {**FONT, "size": round(6 + 0.62 * size)},
             }
         )
     return nodes
 
 
-def _edges(channels: pl.DataFrame, edges: pl.DataFrame, colours: dict[int | None, str]) -> list[dict[str, Any]]:
-    """Return the edges of vis-network, in the community's colour where both ends are of one."""
+def _edges(channels: pl.DataFrame, edges: pl.DataFrame, colors: dict[int | None, str]) -> list[dict[str, Any]]:
+    """The edges for vis-network, in the community's color if both ends have the same community."""
     communities = channels["community"].to_list()
     drawn = []
     for a, b in zip(*(ends.tolist() for ends in edge_ends(channels["channel"], edges)), strict=True):
         inside = communities[a] is not None and communities[a] == communities[b]
-        colour = colours[communities[a]] if inside else LIGHT.grey
-        drawn.append({"from": a, "to": b, "color": {"color": colour, "opacity": 0.35 if inside else 0.18}})
+        color = colors[communities[a]] if inside else LIGHT.gray
+        drawn.append({"from": a, "to": b, "color": {"color": color, "opacity": 0.35 if inside else 0.18}})
     return drawn
 
 
@@ -161,8 +162,8 @@ def _tooltip(row: dict[str, Any]) -> str:
     return "\n".join(printable(line) for line in lines)
 
 
-def _header(atlas: Atlas, channels: pl.DataFrame, edges: pl.DataFrame, colours: dict[int | None, str]) -> str:
-    """Return the visible head of the page: the day, what is drawn, whose audience, the largest communities."""
+def _header(atlas: Atlas, channels: pl.DataFrame, edges: pl.DataFrame, colors: dict[int | None, str]) -> str:
+    """The visible head of the page: the day, what is drawn, the note on audiences, the largest communities."""
     if channels.height < atlas.nodes.height or edges.height < atlas.edges.height:
         drawn = (
             f"Showing the {channels.height:,} largest of {atlas.nodes.height:,} channels and "
@@ -172,11 +173,11 @@ def _header(atlas: Atlas, channels: pl.DataFrame, edges: pl.DataFrame, colours: 
         drawn = f"{channels.height:,} channels, {edges.height:,} links." if channels.height else "No channels"
     counted = channels.group_by("community", "label").len().sort("len", "community", descending=[True, False])
     clustered = counted.filter(pl.col("community").is_not_null()).head(LEGEND_ROWS)
-    entries = [(colours[community], label) for community, label, _ in clustered.iter_rows()]
+    entries = [(colors[community], label) for community, label, _ in clustered.iter_rows()]
     if channels["community"].null_count():
-        entries.append((LIGHT.grey, UNCLUSTERED))
+        entries.append((LIGHT.gray, UNCLUSTERED))
     legend = "".join(
-        f'<li><i style="background:{colour}"></i>{html.escape(printable(label))}</li>' for colour, label in entries
+        f'<li><i style="background:{color}"></i>{html.escape(printable(label))}</li>' for color, label in entries
     )
     return (
         f"<header><h1>ViewerAtlas · {atlas.day.isoformat()}</h1>\n"

@@ -1,6 +1,6 @@
-"""The colours of the atlas, dark and light, and which community bears which.
+"""The colors of the atlas, dark and light, and their assignment to communities.
 
-Belongs here: hex values, choosing among them, how far apart they look. Not here: drawing.
+Belongs here: hex values, their visual distances, choosing among them. Not here: drawing.
 """
 
 from collections.abc import Mapping
@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-# Found by a max-min search (2026-11) over sRGB in OKLab (Ottosson 2020), of the smallest difference in normal
+# From a max-min search (2026-11) over sRGB in OKLab (Ottosson 2020). It maximized the smallest difference in normal
 # vision (weighted 0.6) and in protanopia, deuteranopia and tritanopia as simulated by Machado et al. 2009
-# (severity 1). Smallest OKLab difference of two: 0.14 normal, 0.085 in the others. Each of the first has a contrast
-# of at least 3:1 on white, each of the second of 4.6:1 on the dark paper (WCAG 1.4.11 asks for 3:1), and the same
-# place has a like hue in both, within 20 degrees.
-LIGHT_COLOURS = (
+# (severity 1). The smallest OKLab difference of two colors is 0.14 in normal vision and 0.085 in the others. Light
+# colors have a contrast of at least 3:1 on white, dark ones of at least 4.6:1 on the dark paper (WCAG 1.4.11 requires
+# 3:1). Colors with the same index have similar hues in both, within 20 degrees.
+LIGHT_COLORS = (
     "#2159f4",
     "#d30000",
     "#376f21",
@@ -29,7 +29,7 @@ LIGHT_COLOURS = (
     "#7a4ea6",
     "#a6646f",
 )
-DARK_COLOURS = (
+DARK_COLORS = (
     "#4785c2",
     "#ff853d",
     "#52e099",
@@ -47,60 +47,63 @@ DARK_COLOURS = (
 
 @dataclass(frozen=True)
 class Theme:
-    """The colours of a picture or page, hex.
+    """The colors of a picture or page, hex.
 
     Attributes:
+        name: "light" or "dark".
         paper: the background.
-        ink: of text; dim: of text that explains. Both have a contrast of at least 7:1 on paper.
-        grey: of channels without a community.
-        communities: by the number of their colour.
-        land: how much of its colour a country's land has.
+        ink: color of text.
+        dim: color of explanatory text. Both have a contrast of at least 7:1 on paper.
+        gray: color of channels without a community.
+        communities: colors by index, as in the column `colour` of COMMUNITY_HISTORY.
+        land: opacity of a country's color on its land.
     """
 
     name: str
     paper: str
     ink: str
     dim: str
-    grey: str
+    gray: str
     communities: tuple[str, ...]
     land: float
 
 
-LIGHT = Theme("light", "#fbfaf7", "#17191e", "#4d5461", "#8b9099", LIGHT_COLOURS, 0.15)
-DARK = Theme("dark", "#0b0e13", "#f3f5f8", "#a3adbb", "#7d8592", DARK_COLOURS, 0.13)
+LIGHT = Theme("light", "#fbfaf7", "#17191e", "#4d5461", "#8b9099", LIGHT_COLORS, 0.15)
+DARK = Theme("dark", "#0b0e13", "#f3f5f8", "#a3adbb", "#7d8592", DARK_COLORS, 0.13)
 THEMES = (DARK, LIGHT)
 
 
-def choose_colours(
+def choose_colors(
     touching: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64], kept: Mapping[int, int] | None = None
 ) -> list[int]:
-    """Give every community a colour (a place in Theme.communities), unlike those of the countries that it touches.
+    """Give every community a color (an index in Theme.communities) that differs from those of touching countries.
 
     Args:
-        touching: (communities, communities), above 0 where two countries touch.
-        sizes: of the communities; the largest choose first.
-        kept: colours by place, of communities that have one already.
+        touching: shape (communities, communities); above 0 if two countries touch.
+        sizes: sizes of the communities; the largest choose first.
+        kept: colors of communities that already have one, by index of the community.
 
-    As many communities as there are colours have one each; of more, each takes the colour that none of its neighbors
-    has and the fewest others have. Where the neighbors have them all, it takes that of the shortest border.
+    Up to as many communities as there are colors get distinct colors. Beyond that, each community takes a color that
+    no neighbor has and the fewest others have. If its neighbors have all colors, it takes the one with the shortest
+    common border.
     """
-    colours = dict(kept or {})
-    number = len(LIGHT_COLOURS)
-    for community in sorted(set(range(len(sizes))) - colours.keys(), key=lambda each: (-sizes[each], each)):
+    colors = dict(kept or {})
+    number = len(LIGHT_COLORS)
+    for community in sorted(set(range(len(sizes))) - colors.keys(), key=lambda index: (-sizes[index], index)):
         used = [0] * number
         border = [0] * number
-        for other, colour in colours.items():
-            used[colour] += 1
-            border[colour] += int(touching[community, other])
-        colours[community] = min(range(number), key=lambda colour: (border[colour], used[colour], colour))
-    return [colours[community] for community in range(len(sizes))]
+        for other, color in colors.items():
+            used[color] += 1
+            border[color] += int(touching[community, other])
+        colors[community] = min(range(number), key=lambda color: (border[color], used[color], color))
+    return [colors[community] for community in range(len(sizes))]
 
 
-def community_colours(history: pl.DataFrame, theme: Theme) -> dict[int | None, str]:
-    """The colour (hex) of every community, and of the unclustered (None).
+def community_colors(history: pl.DataFrame, theme: Theme) -> dict[int | None, str]:
+    """The color (hex) of every community, and of unclustered channels (None).
 
     Args:
         history: schema COMMUNITY_HISTORY.
     """
     chosen = history.select("community", "colour").iter_rows()
-    return {None: theme.grey, **{community: theme.communities[colour] for community, colour in chosen}}
+    return {None: theme.gray, **{community: theme.communities[index] for community, index in chosen}}

@@ -1,6 +1,6 @@
-"""The atlas as pictures: one to print, and a card for links.
+"""The atlas as pictures: one to print, and a card for link previews.
 
-Belongs here: what goes where on a sheet. Not here: its parts (drawn_map, names, margin), files.
+Belongs here: the arrangement of a picture. Not here: its parts (drawn_map, names, margin).
 """
 
 import io
@@ -17,7 +17,7 @@ from vieweratlas_assets.domain.atlas.palette import DARK, Theme
 
 WIDTH, HEIGHT = 3200, 2240
 CARD_WIDTH, CARD_HEIGHT = 1200, 630
-"""As pages that show links want it: https://ogp.me, 1.91 to 1."""
+"""The size for link previews: https://ogp.me, 1.91 to 1."""
 LEGEND_WIDTH = 700
 NAMED_CHANNELS = 180
 NAMED_ON_CARD = 24
@@ -27,10 +27,10 @@ PREVIEW_LIMIT_BYTES = 60_000
 def draw_png(atlas: Atlas, theme: Theme = DARK, *, width_px: int = WIDTH, height_px: int = HEIGHT) -> bytes:
     """Draw the atlas as a PNG of the given size; the same atlas gives the same bytes.
 
-    Names may hold any text; characters that no font has are drawn as a dot.
+    Names may contain any text; characters that no font has are drawn as a dot.
     """
     with matplotlib.rc_context():
-        # A matplotlibrc of the machine must not change the picture.
+        # The machine's matplotlibrc must not change the picture.
         matplotlib.rcdefaults()
         canvas = Canvas(width_px, height_px, theme, min(width_px / WIDTH, height_px / HEIGHT))
         draw_title(canvas, atlas)
@@ -48,7 +48,7 @@ def draw_png(atlas: Atlas, theme: Theme = DARK, *, width_px: int = WIDTH, height
 
 
 def draw_card(atlas: Atlas, theme: Theme = DARK) -> bytes:
-    """Draw a card of 1200 x 630 pixels for links: the map, the day, and the names of the communities."""
+    """Draw a card of 1200 x 630 pixels for link previews: the map, the day, and the names of the communities."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         canvas = Canvas(CARD_WIDTH, CARD_HEIGHT, theme, 0.6)
@@ -60,8 +60,8 @@ def draw_card(atlas: Atlas, theme: Theme = DARK) -> bytes:
             ("by the viewers they share", 26, 354, False),
             (AUDIENCE_NOTE.partition(",")[0], 17, 44, False),
         ):
-            colour = canvas.theme.ink if bold else canvas.theme.dim
-            canvas.text(48, y, text, font(size, bold=bold), va="center", color=colour, zorder=9)
+            color = canvas.theme.ink if bold else canvas.theme.dim
+            canvas.text(48, y, text, font(size, bold=bold), va="center", color=color, zorder=9)
         if _is_empty(canvas, atlas):
             return canvas.png()
         canvas.taken.append((0, 0, 560, CARD_HEIGHT))
@@ -77,7 +77,7 @@ def preview_png(png: bytes, width_px: int = 480) -> bytes:
 
     Args:
         png: the picture.
-        width_px: width of the preview; a picture too busy for the limit comes out narrower.
+        width_px: width of the preview; it becomes narrower if the file would exceed the limit.
     """
     with Image.open(io.BytesIO(png)) as picture:
         full = picture.convert("RGB")
@@ -85,15 +85,16 @@ def preview_png(png: bytes, width_px: int = 480) -> bytes:
         height_px = max(1, round(full.height * width_px / full.width))
         small = full.resize((width_px, height_px), Image.Resampling.LANCZOS)
         stream = io.BytesIO()
-        # Maximum coverage keeps the colours of the communities, of which the default makes shades of paper.
+        # Maximum coverage keeps the colors of the communities; the default method turns them into shades of paper.
         small.quantize(128, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(stream, "PNG", optimize=True)
-        if stream.tell() < PREVIEW_LIMIT_BYTES:
-            return stream.getvalue()
+        preview = stream.getvalue()
+        if len(preview) < PREVIEW_LIMIT_BYTES:
+            return preview
         width_px = width_px * 4 // 5
 
 
 def _is_empty(canvas: Canvas, atlas: Atlas) -> bool:
-    """Say so where there is nothing to draw."""
+    """Whether the atlas has no channels; the canvas then says so."""
     if atlas.nodes.is_empty():
         face = font(80 * canvas.scale, bold=True)
         middle = canvas.width / 2, canvas.height / 2

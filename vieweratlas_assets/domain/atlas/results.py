@@ -1,6 +1,6 @@
-"""`analysis_results.json`: the day's analysis in one file for those who read JSON.
+"""`analysis_results.json`: the day's analysis in one JSON file.
 
-Belongs here: putting together what the steps found. Not here: finding it.
+Belongs here: combining the results of the steps. Not here: computing them.
 """
 
 import json
@@ -13,16 +13,16 @@ from vieweratlas_assets.domain.atlas.model import Atlas
 
 
 def analysis_results(atlas: Atlas, statistics: Mapping[str, Mapping[str, Any] | None]) -> bytes:
-    """Put a day's analysis together as JSON.
+    """Combine a day's analysis as JSON.
 
     Args:
         atlas: the day.
-        statistics: figures by step: aggregation (of the day's own presence; the window's stand under graph), graph,
-            detection, tagging, layout; None where a step did not run. What a step was set to stands under its
-            "settings", and comes out beside the figures.
+        statistics: figures by step: aggregation (of the day's own presence; graph has those of the window), graph,
+            detection, tagging, layout; None for a step that did not run. The entry "settings" of a step has its
+            settings; the JSON has them separately from the figures.
 
     Returns:
-        UTF-8 JSON: date, settings by step (null where none applied, as for an imported graph), statistics by step,
+        UTF-8 JSON: date, settings by step (null if none applied, as for an imported graph), statistics by step,
         communities (with label, reason and shares), partition (channel -> community, null = unclustered).
     """
     tags = atlas.tags.sort("community").to_dicts()

@@ -1,10 +1,10 @@
-"""The atlas as a static site: what its files are called and what they hold, docs/site.md tells it to others.
+"""The atlas as a static site: names and contents of its files; docs/site.md documents them for other programs.
 
 Belongs here: the manifest, a day in JSON, a channel in JSON, names of files. Not here: the page (explorer), the
-packed day (day_data), where the files are put (storage.site).
+packed day (day_data), writing the files (storage.site).
 
-A day's files carry a digest in their names and never change, so that they may be kept for ever; the manifest and the
-channels' files are of the newest day and change with it.
+A day's files have a digest in their names and never change, so caches may keep them forever. The manifest and the
+files of channels belong to the newest day and change with it.
 """
 
 import datetime as dt
@@ -24,7 +24,7 @@ MANIFEST = "manifest.json"
 PAGE = "index.html"
 CHANNELS = "channels/"
 TREND_DAYS = 90
-"""So many days back a channel's file tells of."""
+"""Number of days in the trend of a channel's file."""
 TREND_OVERLAPS = 5
 DIGEST_LETTERS = 12
 LONGEST_NAME = 200
@@ -32,21 +32,22 @@ _DAY_FILE = re.compile(r"days/(\d{4}-\d{2}-\d{2})-[0-9a-f]+\.")
 
 
 def day_files(day: dt.date, packed: bytes, block: DayBlock) -> dict[str, bytes]:
-    """The files of a day by name: the packed one, which the page reads, and what others read.
+    """The files of a day by name: the packed day for the page, and a JSON document for other programs.
 
     Args:
-        packed: as from `day_data.day_data`.
-        block: what it holds.
+        day: the day.
+        packed: the result of `day_data.day_data`.
+        block: its content.
     """
-    told = _json(day_document(block))
-    return {f"days/{day}-{_digest(packed)}.bin": packed, f"days/{day}-{_digest(told)}.json": told}
+    document = _json(day_document(block))
+    return {f"days/{day}-{_digest(packed)}.bin": packed, f"days/{day}-{_digest(document)}.json": document}
 
 
 def manifest(days: Mapping[dt.date, Mapping[str, Any]]) -> bytes:
-    """The manifest of the days that a site has.
+    """The manifest of the days of a site.
 
     Args:
-        days: what `day_entry` says of each.
+        days: the `day_entry` of each day.
     """
     dates = sorted(days)
     newest = dates[-1].isoformat() if dates else None
@@ -54,7 +55,7 @@ def manifest(days: Mapping[dt.date, Mapping[str, Any]]) -> bytes:
 
 
 def day_entry(day: dt.date, files: Mapping[str, bytes], block: DayBlock) -> dict[str, Any]:
-    """What the manifest says of a day."""
+    """The entry of a day in the manifest."""
     names = sorted(files)
     return {
         "date": day.isoformat(),
@@ -66,15 +67,15 @@ def day_entry(day: dt.date, files: Mapping[str, bytes], block: DayBlock) -> dict
 
 
 def day_document(block: DayBlock) -> dict[str, Any]:
-    """A day for other programs: communities, channels and changes; links are in the channels' files."""
+    """A day as JSON for other programs: communities, channels and changes; the files of channels have the links."""
     head, columns = block.head, block.columns
     rank = _ranks(block)
     return {
         "format": FORMAT,
         **{key: head[key] for key in ("date", "counts", "note", "changes")},
         "communities": [
-            {key: each[key] for key in ("id", "name", "reason", "channels", "viewers", "since", "colours")}
-            for each in head["communities"]
+            {key: community[key] for key in ("id", "name", "reason", "channels", "viewers", "since", "colours")}
+            for community in head["communities"]
         ],
         "channels": [
             {
@@ -92,18 +93,18 @@ def day_document(block: DayBlock) -> dict[str, Any]:
 
 
 def day_of(name: str) -> dt.date | None:
-    """The day that a file of the site is of; None where it is of none."""
-    found = _DAY_FILE.match(name)
-    return dt.date.fromisoformat(found[1]) if found else None
+    """The day of a file of the site; None for files that belong to no single day."""
+    match = _DAY_FILE.match(name)
+    return dt.date.fromisoformat(match[1]) if match else None
 
 
 def channel_files(blocks: Sequence[DayBlock]) -> Iterator[tuple[str, bytes]]:
-    """The files of the newest day's channels, by name; none where there is no day.
+    """The files of the newest day's channels, by name; nothing without any day.
 
-    Names that no login has, and no file system takes, are left out.
+    Channels whose file name would be too long for a file system are left out; no real login is that long.
 
     Args:
-        blocks: the newest day last; the others for the trends.
+        blocks: the days, newest last; the earlier ones are for the trends.
     """
     if not blocks:
         return
@@ -117,10 +118,10 @@ def channel_files(blocks: Sequence[DayBlock]) -> Iterator[tuple[str, bytes]]:
         links = shared[at]
         trend = {
             "days": [block.head["date"] for block in blocks],
-            "viewers": [each.viewers(channel) for each in past],
-            "rank": [each.rank(channel) for each in past],
+            "viewers": [day.viewers(channel) for day in past],
+            "rank": [day.rank(channel) for day in past],
             "overlaps": [
-                {"channel": link["channel"], "shared": [each.shared(channel, link["channel"]) for each in past]}
+                {"channel": link["channel"], "shared": [day.shared(channel, link["channel"]) for day in past]}
                 for link in links[:TREND_OVERLAPS]
             ],
         }
@@ -136,12 +137,12 @@ def channel_files(blocks: Sequence[DayBlock]) -> Iterator[tuple[str, bytes]]:
 
 
 def channel_file(channel: str) -> str:
-    """The name of a channel's file: its login, escaped as in an address."""
+    """The name of a channel's file: its login, percent-encoded."""
     return f"{CHANNELS}{quote(channel, safe='')}.json"
 
 
 class _Past:
-    """Look-ups in a day by login."""
+    """Lookups in a day by login."""
 
     def __init__(self, block: DayBlock) -> None:
         self._block = block
@@ -160,7 +161,7 @@ class _Past:
         return None if at is None else self._ranks[at]
 
     def shared(self, channel: str, other: str) -> int | None:
-        """Viewers shared; None where one of them was not there, or it is not known; 0 where there is no link."""
+        """Shared viewers; None if a channel was missing or the number is not known; 0 without a link."""
         if channel not in self._place or other not in self._place:
             return None
         low, high = sorted((self._place[channel], self._place[other]))
@@ -181,25 +182,25 @@ def _channel(block: DayBlock, at: int) -> dict[str, Any]:
 
 
 def _shared(block: DayBlock) -> list[list[dict[str, Any]]]:
-    """The links of each channel, most shared viewers first; where these are not known, the strongest."""
+    """The links of each channel, most shared viewers first, then by strength if these are not known."""
     head, columns = block.head, block.columns
-    found: list[list[tuple[Any, ...]]] = [[] for _ in head["channels"]]
+    links_by_channel: list[list[tuple[Any, ...]]] = [[] for _ in head["channels"]]
     names = ("a", "b", "shared", "score", "strength")
     for a, b, shared, score, strength in zip(*(columns[name].tolist() for name in names), strict=True):
         known = -1 if shared == NONE["u4"] else shared
         for one, other in ((a, b), (b, a)):
-            found[one].append((-known, -strength, other, score))
+            links_by_channel[one].append((-known, -strength, other, score))
     return [
         [
             {
                 "channel": head["channels"][other],
-                "shared": None if less == 1 else -less,
-                "share": _share(-less, int(columns["viewers"][at])),
+                "shared": None if negative == 1 else -negative,
+                "share": _share(-negative, int(columns["viewers"][at])),
                 "score": None if score == NONE["i2"] else score / 10,
             }
-            for less, _, other, score in sorted(links)
+            for negative, _, other, score in sorted(links)
         ]
-        for at, links in enumerate(found)
+        for at, links in enumerate(links_by_channel)
     ]
 
 

@@ -1,7 +1,7 @@
-"""Visualizers that users bring: what they are given, and which files they may make of it.
+"""Visualizers of users (plug-ins): their protocol, and the files that they may return.
 
-Belongs here: the protocol, and refusing files that are none or not theirs. Not here: our own pictures and pages
-(picture, page), finding what users bring (plugins).
+Belongs here: the protocol, and checking the files. Not here: our own pictures and pages (picture, page), loading
+plug-ins (wiring.plugins).
 """
 
 import re
@@ -13,7 +13,7 @@ from vieweratlas_assets.domain.schemas import TABLES
 from vieweratlas_assets.errors import InputError
 
 EXPECTED = "a function (atlas: Atlas) -> dictionary from file name to bytes"
-# Assets of ours are named atlas_<one of these>, files of ours begin with one of those.
+# Our own assets are named atlas_<one of TAKEN_NAMES>; our own files start with one of TAKEN_FILES.
 TAKEN_NAMES = frozenset({"layout", "png", "html", "explorer", "site"})
 TAKEN_FILES = frozenset(
     {
@@ -25,11 +25,11 @@ _FILE = re.compile(r"([a-z][a-z0-9_]*)(-[A-Za-z0-9_-]+)?(\.[A-Za-z0-9]+)+")
 
 
 class VisualizerError(InputError):
-    """A visualizer made no files, or some that it may not; the message names it and what is expected."""
+    """A visualizer failed or returned no files or invalid ones; the message names it and what is expected."""
 
 
 class Visualizer(Protocol):
-    """Draws or writes the atlas of a day. Must give the same bytes for the same atlas."""
+    """Draws or writes the atlas of a day. The same atlas must give the same bytes."""
 
     def __call__(self, atlas: Atlas) -> Mapping[str, bytes]:
         """Return files by name: `<visualizer>.<ending>` or `<visualizer>-<more>.<ending>`."""
@@ -37,41 +37,38 @@ class Visualizer(Protocol):
 
 
 def refuse_taken_name(name: str) -> None:
-    """Refuse the name of a visualizer whose asset or files would be ours.
+    """Refuse a visualizer's name if its asset or files would have names of our own.
 
     Raises:
-        ValueError: it is taken.
+        ValueError: the name is taken.
     """
     if name in TAKEN_NAMES | TAKEN_FILES:
         raise ValueError(f"the name {name!r} is taken by a product of ViewerAtlas; choose another")
 
 
-def products_of(name: str, visualizer: Visualizer, atlas: Atlas) -> dict[str, bytes]:
-    """Run a visualizer; its files by name, sorted.
+def run_visualizer(name: str, visualizer: Visualizer, atlas: Atlas) -> dict[str, bytes]:
+    """Run a visualizer; returns its files by name, sorted.
 
     Raises:
-        VisualizerError: it failed, or made no files, files under names that are not its own, or other than bytes.
+        VisualizerError: it failed, or returned no files, files with names of others, or contents other than bytes.
     """
     try:
-        made: Any = visualizer(atlas)
+        files: Any = visualizer(atlas)
     except Exception as error:
         raise VisualizerError(f"visualizer {name!r} failed: {type(error).__name__}: {error}") from error
-    if not isinstance(made, Mapping) or not made:
-        raise VisualizerError(f"visualizer {name!r} returned {_told(made)}; expected {EXPECTED}")
-    for file, data in made.items():
-        found = _FILE.fullmatch(file) if isinstance(file, str) else None
-        if found is None or found[1] != name:
+    if not isinstance(files, Mapping) or not files:
+        kind = "no files" if isinstance(files, Mapping) else f"a value of type {type(files).__name__}"
+        raise VisualizerError(f"visualizer {name!r} returned {kind}; expected {EXPECTED}")
+    for file, data in files.items():
+        match = _FILE.fullmatch(file) if isinstance(file, str) else None
+        if match is None or match[1] != name:
             raise VisualizerError(
-                f"visualizer {name!r} made a file {file!r}; its files are called {name}.<ending> or "
-                f"{name}-<more>.<ending>, so that no two visualizers write the same"
+                f"visualizer {name!r} returned a file {file!r}; its files must be named {name}.<ending> or "
+                f"{name}-<more>.<ending>, so that no two visualizers write the same file"
             )
         if not isinstance(data, bytes):
             raise VisualizerError(
-                f"visualizer {name!r} made the file {file} of type {type(data).__name__}; expected bytes, such as "
+                f"visualizer {name!r} returned the file {file} as {type(data).__name__}; expected bytes, such as "
                 "text.encode()"
             )
-    return dict(sorted(made.items()))
-
-
-def _told(made: Any) -> str:
-    return "no files" if isinstance(made, Mapping) else f"something of type {type(made).__name__}"
+    return dict(sorted(files.items()))

@@ -1,8 +1,8 @@
-"""How far two partitions of the same channels agree.
+"""How well two partitions of the same channels agree.
 
-Belongs here: indices over pairs of partitions. Not here: finding partitions (detectors, detection).
+Belongs here: indices over pairs of partitions. Not here: computing partitions (detectors, detection).
 
-scikit-learn is imported where it is used: it takes a fifth of the time that the code location needs to load.
+scikit-learn is imported inside the functions: it takes a fifth of the load time of the code location.
 """
 
 import itertools
@@ -15,11 +15,11 @@ import polars as pl
 
 @dataclass(frozen=True)
 class Agreement:
-    """Agreement of two partitions over the channels that both know.
+    """Agreement of two partitions over the channels that have a community in both.
 
     Attributes:
-        adjusted_rand_index: Hubert and Arabie 1985; 1 = the same, about 0 = chance.
-        normalized_mutual_information: arithmetic mean of the entropies as the norm; 1 = the same.
+        adjusted_rand_index: Hubert and Arabie 1985; 1 = identical, about 0 = by chance.
+        normalized_mutual_information: normalized by the arithmetic mean of the entropies; 1 = identical.
         channels: number of channels compared.
     """
 
@@ -28,30 +28,30 @@ class Agreement:
     channels: int
 
 
-def agreement(found: pl.DataFrame, reference: pl.DataFrame) -> Agreement:
-    """Compare two frames with the columns channel and community over the channels with both known.
+def agreement(communities: pl.DataFrame, reference: pl.DataFrame) -> Agreement:
+    """Compare two frames with columns channel and community, over the channels with a community in both.
 
     Raises:
-        ValueError: no channel is in both.
+        ValueError: there is no such channel.
     """
     from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
-    both = found.select("channel", "community").join(
+    both = communities.select("channel", "community").join(
         reference.select("channel", pl.col("community").alias("reference")), on="channel"
     )
     both = both.drop_nulls()
     if both.is_empty():
         raise ValueError("no channel has a community in both partitions")
-    mine, theirs = both["community"].to_numpy(), both["reference"].to_numpy()
+    ours, theirs = both["community"].to_numpy(), both["reference"].to_numpy()
     return Agreement(
-        float(adjusted_rand_score(theirs, mine)),
-        float(normalized_mutual_info_score(theirs, mine)),
+        float(adjusted_rand_score(theirs, ours)),
+        float(normalized_mutual_info_score(theirs, ours)),
         both.height,
     )
 
 
 def mean_pairwise_rand_index(partitions: Sequence[np.ndarray]) -> float | None:
-    """Mean adjusted Rand index over all pairs of partitions of the same items; None below two."""
+    """Mean adjusted Rand index over all pairs of partitions of the same items; None for fewer than two partitions."""
     from sklearn.metrics import adjusted_rand_score
 
     pairs = list(itertools.combinations(partitions, 2))

@@ -1,7 +1,7 @@
-"""Communities of an overlap graph: weights in, numbered communities and their figures out.
+"""Detecting the communities of an overlap graph: numbered communities and figures from weighted edges.
 
-Belongs here: the choice of weight, the two modes, numbering, the smallest size. Not here: the algorithms (detectors),
-the natural resolution and the backbone (resolution).
+Belongs here: choosing the weight, the two resolution modes, numbering, the minimum size. Not here: the algorithms
+(detectors), the natural resolution and the backbone (resolution), continuing earlier communities (refining).
 """
 
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ from scipy import sparse
 
 from vieweratlas_assets.domain.communities.agreement import agreement, mean_pairwise_rand_index
 from vieweratlas_assets.domain.communities.detectors import WeightedGraph, community_detector, modularity
-from vieweratlas_assets.domain.communities.refining import kept_partition
+from vieweratlas_assets.domain.communities.refining import continued_partition
 from vieweratlas_assets.domain.communities.resolution import (
     ProfileStep,
     backbone,
@@ -32,22 +32,22 @@ RESOLUTION_MODES: tuple[ResolutionMode, ...] = ("natural", "absolute")
 
 @dataclass(frozen=True)
 class Detection:
-    """Communities and what is known about them.
+    """The communities of a graph, and figures of their detection.
 
     Attributes:
-        communities: schema COMMUNITIES, every node of the graph; null = unclustered.
-        sizes: channels of each community, largest first.
-        unclustered: channels in no community: without an edge, or in one below the smallest size.
-        modularity: of the partition as detected, at resolution 1, over the edges that were used; None without edges.
+        communities: schema COMMUNITIES, with every node of the graph; null = unclustered.
+        sizes: number of channels per community, largest first.
+        unclustered: number of channels without an edge, or in a community below the minimum size.
+        modularity: of the partition as detected, at resolution 1, over the edges used; None without edges.
         stability: mean pairwise adjusted Rand index over five seeds; None for a graph without edges.
-        weight: the measure that was used.
-        edges_left_out: edges whose weight is null, not above 0, or no finite number.
-        edges_used: edges that the detector saw: in natural mode those of the backbone.
-        resolution: that the detector was given, absolute.
-        natural_resolution: that `resolution` is a multiple of; None in absolute mode.
-        edges_per_channel: strongest edges that each channel kept in the backbone; None in absolute mode.
-        profile: what other resolutions find; empty in absolute mode and for a graph without edges.
-        goes_on: whether the communities are those of an earlier day, gone on with; None without an earlier day.
+        weight: the measure used as edge weight.
+        edges_left_out: number of edges whose weight is null, not above 0 or not finite.
+        edges_used: number of edges that the detector saw; in natural mode, those of the backbone.
+        resolution: the absolute resolution that the detector used.
+        natural_resolution: `resolution` is a multiple of it; None in absolute mode.
+        edges_per_channel: number of strongest edges that each channel keeps in the backbone; None in absolute mode.
+        profile: results at other resolutions; empty in absolute mode, without edges, or if not `profiled`.
+        continues_earlier: whether the communities continue those of the earlier day; None without an earlier day.
     """
 
     communities: pl.DataFrame
@@ -62,7 +62,7 @@ class Detection:
     natural_resolution: float | None = None
     edges_per_channel: int | None = None
     profile: tuple[ProfileStep, ...] = ()
-    goes_on: bool | None = None
+    continues_earlier: bool | None = None
 
 
 def detect_communities(
@@ -78,22 +78,22 @@ def detect_communities(
     profiled: bool = False,
     earlier: pl.DataFrame | None = None,
 ) -> Detection:
-    """Find the communities of an overlap graph.
+    """Detect the communities of an overlap graph.
 
     Args:
         nodes: schema GRAPH_NODES.
         edges: schema GRAPH_EDGES.
-        algorithm: a registered detector.
-        weight: one of MEASURES. Where a graph does not have it, as imported ones may, or has it on no edge above 0,
-            the first that it has is used.
+        algorithm: name of a registered detector.
+        weight: one of MEASURES. If the graph lacks it, as imported graphs may, or has no edge with a value above 0,
+            the first available measure is used.
         resolution: higher is finer; > 0.
         resolution_mode: "natural": the detector sees each channel's strongest edges (`backbone`), and `resolution`
-            is a multiple of the resolution natural to them (`natural_resolution`). "absolute": it sees the whole
-            graph, and `resolution` is its gamma; 1.0 is plain modularity.
-        min_community_size: smaller communities are marked unclustered.
-        seed: of the detection; stability uses it and the four that follow.
-        profiled: find out in natural mode what other resolutions would find too; 45 more runs of the detector.
-        earlier: schema COMMUNITIES, of an earlier day: the communities go on from these, unless new ones are better.
+            is a multiple of the natural resolution of the backbone (`natural_resolution`). "absolute": the detector
+            sees the whole graph, and `resolution` is its gamma; 1.0 is plain modularity.
+        min_community_size: channels of smaller communities become unclustered.
+        seed: seed of the detection; stability uses it and the next four.
+        profiled: in natural mode, also compute results at other resolutions; 45 more runs of the detector.
+        earlier: schema COMMUNITIES, of an earlier day: the result continues them unless new communities are better.
 
     Raises:
         ValueError: unknown algorithm, weight or mode, or resolution <= 0.
@@ -103,7 +103,7 @@ def detect_communities(
     if resolution_mode not in RESOLUTION_MODES:
         raise ValueError(f"unknown resolution_mode {resolution_mode!r}; known are {', '.join(RESOLUTION_MODES)}")
     detector = community_detector(algorithm)
-    used, whole = _weighed(edges, weight)
+    used, whole = _choose_weight(edges, weight)
     natural, per_channel, graph = None, None, whole
     profile: tuple[ProfileStep, ...] = ()
     if resolution_mode == "natural":
@@ -117,7 +117,7 @@ def detect_communities(
     kept = None
     if earlier is not None and runs:
         known = dict(earlier.drop_nulls("community").select("channel", "community").iter_rows())
-        kept = kept_partition(graph, labels, known, resolution=gamma)
+        kept = continued_partition(graph, labels, known, resolution=gamma)
         labels = labels if kept is None else kept
     communities, sizes = _numbered(nodes, graph, labels, min_community_size)
     return Detection(
@@ -133,21 +133,21 @@ def detect_communities(
         natural_resolution=natural,
         edges_per_channel=per_channel,
         profile=profile,
-        goes_on=None if earlier is None else kept is not None,
+        continues_earlier=None if earlier is None else kept is not None,
     )
 
 
-def _weighed(edges: pl.DataFrame, weight: str) -> tuple[str, WeightedGraph]:
-    """The graph by the wanted measure, or by the first that its edges have; which one it is comes first."""
+def _choose_weight(edges: pl.DataFrame, weight: str) -> tuple[str, WeightedGraph]:
+    """The name of the measure to use, and the graph with it as weight."""
     wanted = usable_weight(edges, weight)
     graph = weighted_graph(edges, wanted)
-    # In a small graph no overlap may exceed chance; the counts are then all there is to go by.
+    # In a small graph, no overlap may exceed chance; then the counts are the only usable measure.
     other = usable_weight(edges)
     return (wanted, graph) if graph.channels or other == wanted else (other, weighted_graph(edges, other))
 
 
 def weighted_graph(edges: pl.DataFrame, weight: str) -> WeightedGraph:
-    """The graph of the edges whose weight is a number above 0; channels without such an edge are not in it."""
+    """The graph of the edges whose weight is finite and above 0, without channels that have no such edge."""
     usable = pl.col("weight").is_finite() & (pl.col("weight") > 0)
     kept = edges.select("channel_a", "channel_b", pl.col(weight).alias("weight")).filter(usable)
     channels = pl.concat([kept["channel_a"], kept["channel_b"]]).unique().sort()
@@ -165,12 +165,12 @@ def weighted_graph(edges: pl.DataFrame, weight: str) -> WeightedGraph:
 def _numbered(
     nodes: pl.DataFrame, graph: WeightedGraph, labels: np.ndarray, min_size: int
 ) -> tuple[pl.DataFrame, tuple[int, ...]]:
-    """Number communities by size, then by their first channel, so that the numbers do not hang on the algorithm."""
+    """Number communities by size, then by first channel, so that numbers do not depend on the algorithm's labels."""
     detected = pl.DataFrame(
-        {"channel": graph.channels, "found": labels}, schema={"channel": pl.String, "found": pl.Int64}
+        {"channel": graph.channels, "group": labels}, schema={"channel": pl.String, "group": pl.Int64}
     )
     ranked = (
-        detected.group_by("found")
+        detected.group_by("group")
         .agg(pl.len().alias("size"), pl.col("channel").min().alias("first"))
         .filter(pl.col("size") >= min_size)
         .sort(["size", "first"], descending=[True, False])
@@ -179,7 +179,7 @@ def _numbered(
     communities = (
         nodes.select("channel")
         .join(detected, on="channel", how="left")
-        .join(ranked.select("found", "community"), on="found", how="left")
+        .join(ranked.select("group", "community"), on="group", how="left")
     )
     return COMMUNITIES.conform(communities), tuple(ranked["size"].to_list())
 
@@ -195,23 +195,23 @@ def compare_resolutions(
     natural: bool = True,
     seed: int = 42,
 ) -> Iterable[dict[str, str | float | int | None]]:
-    """Detect with each algorithm and resolution, and compare with communities that are known.
+    """Detect communities with each algorithm and resolution, and compare them with known communities.
 
     Args:
         reference: columns channel and community.
-        resolutions: absolute ones, of the whole graph.
-        natural: begin with the natural resolution.
+        resolutions: absolute resolutions, for the whole graph.
+        natural: start with the natural resolution.
 
     Yields:
-        algorithm, resolution (or "natural" and what it came to), communities, modularity, stability,
-        adjusted_rand_index, normalized_mutual_information, channels (compared), one dictionary a trial.
+        One dictionary per trial: algorithm, resolution (for the natural one, "natural" and its value), communities,
+        modularity, stability, adjusted_rand_index, normalized_mutual_information, channels (number compared).
     """
-    steps: list[tuple[ResolutionMode, float]] = [("absolute", each) for each in resolutions]
+    trials: list[tuple[ResolutionMode, float]] = [("absolute", resolution) for resolution in resolutions]
     if natural:
-        steps.insert(0, ("natural", 1.0))
+        trials.insert(0, ("natural", 1.0))
     for algorithm in algorithms:
-        for mode, resolution in steps:
-            found = detect_communities(
+        for mode, resolution in trials:
+            detection = detect_communities(
                 nodes,
                 edges,
                 algorithm=algorithm,
@@ -220,14 +220,14 @@ def compare_resolutions(
                 resolution_mode=mode,
                 seed=seed,
             )
-            same = agreement(found.communities, reference)
+            comparison = agreement(detection.communities, reference)
             yield {
                 "algorithm": algorithm,
-                "resolution": f"natural {found.resolution:.2f}" if mode == "natural" else resolution,
-                "communities": len(found.sizes),
-                "modularity": found.modularity,
-                "stability": found.stability,
-                "adjusted_rand_index": same.adjusted_rand_index,
-                "normalized_mutual_information": same.normalized_mutual_information,
-                "channels": same.channels,
+                "resolution": f"natural {detection.resolution:.2f}" if mode == "natural" else resolution,
+                "communities": len(detection.sizes),
+                "modularity": detection.modularity,
+                "stability": detection.stability,
+                "adjusted_rand_index": comparison.adjusted_rand_index,
+                "normalized_mutual_information": comparison.normalized_mutual_information,
+                "channels": comparison.channels,
             }

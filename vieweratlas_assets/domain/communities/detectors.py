@@ -1,10 +1,10 @@
-"""Community detectors behind one protocol, and the registry that names them.
+"""Community detectors with one protocol, and their registry by name.
 
-Belongs here: the protocol, the registry, python-louvain, scikit-network and graspologic-native behind them.
+Belongs here: the protocol, the registry, and the detectors by python-louvain, scikit-network and graspologic-native.
 Not here: choosing weights, numbering communities, stability (detection).
 
-One convention for all: resolution is the gamma of Reichardt and Bornholdt 2006; 1.0 is plain modularity, higher
-is finer.
+All use one convention: resolution is the gamma of Reichardt and Bornholdt 2006; 1.0 is plain modularity, higher is
+finer.
 """
 
 from collections.abc import Callable
@@ -18,11 +18,11 @@ from scipy import sparse
 
 @dataclass(frozen=True)
 class WeightedGraph:
-    """An undirected graph of channels, the same whatever the order of its input.
+    """An undirected graph of channels; it does not depend on the order of its input.
 
     Attributes:
-        channels: sorted logins; row i of the matrix is channels[i].
-        matrix: symmetric weights > 0, zero diagonal, the columns of each row in order.
+        channels: sorted logins; row i of the matrix belongs to channels[i].
+        matrix: symmetric weights > 0, zero diagonal, sorted columns in each row.
     """
 
     channels: tuple[str, ...]
@@ -30,28 +30,29 @@ class WeightedGraph:
 
 
 class CommunityDetector(Protocol):
-    """Finds communities. Must give the same answer for the same graph, resolution and seed."""
+    """Detects communities. The same graph, resolution and seed must give the same answer."""
 
     def __call__(self, graph: WeightedGraph, *, resolution: float, seed: int) -> np.ndarray:
-        """Return a whole number for every channel, in the order of `graph.channels`: equal = same community."""
+        """Return an integer per channel, in the order of `graph.channels`; equal numbers = same community."""
         ...
 
 
 def louvain(graph: WeightedGraph, *, resolution: float, seed: int) -> np.ndarray:
     """Louvain by python-louvain, the reference implementation (Blondel et al. 2008).
 
-    Its own `resolution` is of no use: documented as the time of Lambiotte et al. 2008, the inverse of ours, it is
-    since 0.16 the inverse only where a level is judged, while nodes move by ours (taynaud/python-louvain, issue 94).
-    So that stays at 1, and the graph carries our gamma: a self-loop of (gamma - 1) k / 2 at every node of degree k
-    makes each degree gamma k and the sum of all weights gamma m. The gain of a move is then d - gamma k K / 2m, and
-    the modularity at gamma divided by gamma, plus a constant. Below 1 the loops are negative, the degrees are not.
+    Its own `resolution` cannot be used: documented as the time of Lambiotte et al. 2008, the inverse of ours, it is
+    since 0.16 the inverse only for evaluating a level, while moving nodes uses ours (taynaud/python-louvain, issue
+    94). So `resolution` stays at 1, and the graph encodes our gamma: a self-loop of (gamma - 1) k / 2 at every node
+    of degree k makes each degree gamma k and the sum of all weights gamma m. The gain of a move is then
+    d - gamma k K / 2m, and the modularity is the one at gamma divided by gamma, plus a constant. Below 1 the loops
+    are negative, but the degrees are not.
     """
     import community
 
     upper = sparse.triu(graph.matrix, format="coo")
     network = nx.Graph()
     network.add_nodes_from(range(len(graph.channels)))
-    # The answer of python-louvain depends on the order in which nodes and edges come in.
+    # The answer of python-louvain depends on the order in which nodes and edges are added.
     edges = sorted(zip(*(part.tolist() for part in (*upper.coords, upper.data)), strict=True))
     network.add_weighted_edges_from(edges)
     if resolution != 1:
@@ -78,12 +79,12 @@ def louvain_fast(graph: WeightedGraph, *, resolution: float, seed: int) -> np.nd
 def leiden(graph: WeightedGraph, *, resolution: float, seed: int) -> np.ndarray:
     """Leiden by graspologic-native, compiled (Traag, Waltman, van Eck 2019).
 
-    scikit-network has a faster one, but it draws from C's rand(), which no seed of ours reaches: the same seed gave
-    another answer at every call.
+    scikit-network has a faster Leiden, but it uses C's rand(), which we cannot seed: the same seed gave a different
+    answer on every call.
     """
     import graspologic_native
 
-    # Row by row, and the channels are sorted: the edges come in the order of their names.
+    # The matrix is traversed by row, and channels are sorted, so edges are sorted by name.
     upper = sparse.triu(graph.matrix, format="coo")
     ends = (map(graph.channels.__getitem__, part.tolist()) for part in upper.coords)
     edges = list(zip(*ends, upper.data.tolist(), strict=True))
@@ -100,11 +101,11 @@ def leiden(graph: WeightedGraph, *, resolution: float, seed: int) -> np.ndarray:
     return np.array([partition[channel] for channel in graph.channels], dtype=np.int64)
 
 
-# scikit-network stops at a gain of 0.001 in modularity by default, which is as much as two algorithms differ by.
+# By default, scikit-network stops at a gain of 0.001 in modularity, as large as the difference between algorithms.
 LOUVAIN_TOLERANCE = 1e-5
 
-# The authors' own choice of randomness. Five rounds instead of one: on TwitchAtlas 2021-02 modularity rises from
-# 0.611 to 0.613 and the seeds agree, at twice the time.
+# The randomness is the authors' choice. Five iterations instead of one: on TwitchAtlas 2021-02, modularity rises from
+# 0.611 to 0.613 and the seeds agree, in twice the time.
 LEIDEN_RANDOMNESS = 0.001
 LEIDEN_ITERATIONS = 5
 
@@ -119,13 +120,13 @@ _registry: dict[str, CommunityDetector] = {
 def register_detector(
     name: str, *, replaces: CommunityDetector | None = None
 ) -> Callable[[CommunityDetector], CommunityDetector]:
-    """Decorator that makes a detector of your own known by a name, for the setting `algorithm`.
+    """Decorator that registers your own detector by name, for the setting `algorithm`.
 
     Args:
-        replaces: the detector that may have the name already.
+        replaces: the detector that may already have this name.
 
     Raises:
-        ValueError: the name is taken.
+        ValueError: another detector has this name.
     """
     if _registry.get(name, replaces) is not replaces:
         raise ValueError(f"a community detector named {name!r} is registered already")
@@ -138,7 +139,7 @@ def register_detector(
 
 
 def community_detector(name: str) -> CommunityDetector:
-    """Return the detector of a name.
+    """Return the detector with this name.
 
     Raises:
         ValueError: unknown name; the message lists the known ones.
@@ -166,10 +167,10 @@ def modularity(graph: WeightedGraph, labels: np.ndarray) -> float | None:
 
 
 def sum_by_group(graph: WeightedGraph, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Weights inside each community, counted from both ends, and its degrees; one entry a community."""
-    found, coded = np.unique(labels, return_inverse=True)
+    """The weight inside each community, counted from both ends, and its total degree; one entry per community."""
+    communities, coded = np.unique(labels, return_inverse=True)
     matrix = graph.matrix.tocoo()
     left, right = (coded[part] for part in matrix.coords)
     same = left == right
-    inside = np.bincount(left[same], matrix.data[same], found.size)
-    return inside, np.bincount(left, matrix.data, found.size)
+    inside = np.bincount(left[same], matrix.data[same], communities.size)
+    return inside, np.bincount(left, matrix.data, communities.size)

@@ -1,10 +1,10 @@
-"""Who each community is from one day to the next, and what became of those of the day before.
+"""The identity of communities from one day to the next, and the events between two days.
 
-Belongs here: matching the communities of two days, ids, names, events. Not here: finding communities (detection),
-colours (atlas.palette).
+Belongs here: matching the communities of two days, ids, names, events. Not here: detecting communities (detection),
+colors (atlas.palette).
 
 Greene, Doyle and Cunningham (2010), "Tracking the Evolution of Communities in Dynamic Social Networks", match by the
-Jaccard index; here channels count by their viewers, and each community has at most one successor.
+Jaccard index. Here channels are weighted by their viewers, and each community has at most one successor.
 """
 
 import datetime as dt
@@ -21,11 +21,11 @@ from scipy.optimize import linear_sum_assignment
 from vieweratlas_assets.domain.schemas import COMMUNITY_EVENTS, COMMUNITY_HISTORY
 
 SAME_FROM = 0.3
-"""Two communities are the same from this weighted Jaccard index on."""
+"""The smallest weighted Jaccard index at which two communities are the same."""
 PART_FROM = 0.25
-"""A share from which a community comes from another, or went into it."""
+"""A share of viewers above this makes a community a part, or an origin, of another one."""
 RENAMED_AFTER = 7
-"""So many days in a row must a label be another before the community takes it as its name."""
+"""A community takes a different label as its name after this number of consecutive days."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +45,11 @@ class Day:
 
 @dataclass(frozen=True)
 class EarlierDay(Day):
-    """The latest day before that is known.
+    """The latest earlier day that exists.
 
     Attributes:
         history: schema COMMUNITY_HISTORY.
-        next_id: an id above all that were ever given.
+        next_id: an id greater than all ids ever used.
     """
 
     history: pl.DataFrame
@@ -58,12 +58,12 @@ class EarlierDay(Day):
 
 @dataclass(frozen=True)
 class History:
-    """Who the communities of a day are.
+    """The identities of the communities of a day, and the events since the earlier day.
 
     Attributes:
-        communities: schema COMMUNITY_HISTORY without colour, for those that are new: null.
+        communities: schema COMMUNITY_HISTORY, but the color of new communities is null.
         events: schema COMMUNITY_EVENTS, sorted by its key.
-        next_id: an id above all that were ever given.
+        next_id: an id greater than all ids ever used.
     """
 
     communities: pl.DataFrame
@@ -73,21 +73,22 @@ class History:
 
 @dataclass(frozen=True)
 class _Matched:
-    """The communities of two days beside each other.
+    """The matching of the communities of two days.
 
     Attributes:
-        earlier: their ids; later: their numbers of the day.
-        shared: viewers of the channels in both, (earlier, later).
-        of_earlier, of_later: viewers of each.
-        partner: index of the earlier community by that of the later one.
-        similarity: weighted Jaccard index, (earlier, later).
+        earlier: ids of the earlier communities.
+        later: numbers of the later communities.
+        shared: viewers of the channels in both communities, shape (earlier, later).
+        earlier_sizes, later_sizes: viewers per community.
+        partner: index of the matching earlier community, by index of the later one.
+        similarity: weighted Jaccard index, shape (earlier, later).
     """
 
     earlier: list[int]
     later: list[int]
     shared: npt.NDArray[np.float64]
-    of_earlier: npt.NDArray[np.float64]
-    of_later: npt.NDArray[np.float64]
+    earlier_sizes: npt.NDArray[np.float64]
+    later_sizes: npt.NDArray[np.float64]
     partner: dict[int, int]
     similarity: npt.NDArray[np.float64]
 
@@ -100,13 +101,14 @@ def community_history(
     *,
     first_id: int = 1,
 ) -> History:
-    """Find out who the communities of a day are.
+    """Identify the communities of a day.
 
     Args:
+        today: the day.
         tags: schema COMMUNITY_TAGS, of today's communities.
-        earlier: None on the first day: every community is new.
-        given_names: names by id that people gave; they win over all others.
-        first_id: of a first day; above all that were ever given, where there were days before.
+        earlier: the earlier day to continue; None on a first day, when every community is new.
+        given_names: names that people chose, by id; they take precedence over all others.
+        first_id: the first id on a first day; greater than all ids ever used, if there were days before.
     """
     tags = tags.sort("community")
     if earlier is None:
@@ -124,13 +126,13 @@ def community_history(
     next_id = max([*ids.values(), (earlier.next_id if earlier else first_id) - 1], default=0) + 1
     events = COMMUNITY_EVENTS.empty()
     if matched is not None and earlier is not None:
-        told = [*_events(matched, ids), *_renamed(rows, known), *_moved(today, earlier, ids)]
-        events = pl.DataFrame(told, schema=COMMUNITY_EVENTS.schema, orient="row")
+        happened = [*_events(matched, ids), *_renamed(rows, known), *_moved(today, earlier, ids)]
+        events = pl.DataFrame(happened, schema=COMMUNITY_EVENTS.schema, orient="row")
     return History(rows, COMMUNITY_EVENTS.conform(events.sort(COMMUNITY_EVENTS.key)), next_id)
 
 
 def _members(day: Day, history: pl.DataFrame | None = None) -> pl.DataFrame:
-    """Columns channel and group (its community's number, or its id where there is a history)."""
+    """Columns channel and group: the number of its community, or with a history the id."""
     members = day.communities.drop_nulls("community")
     if history is None:
         return members.select("channel", group=pl.col("community").cast(pl.Int64))
@@ -138,7 +140,7 @@ def _members(day: Day, history: pl.DataFrame | None = None) -> pl.DataFrame:
 
 
 def _match(before: pl.DataFrame, now: pl.DataFrame, today: Day, earlier: EarlierDay) -> _Matched:
-    """Join each community with its most similar one of the earlier day, so that all together are most similar."""
+    """Match each community with one of the earlier day, so that the sum of similarities is largest."""
     viewers = pl.concat([today.nodes, earlier.nodes]).unique("channel", keep="first", maintain_order=True)
     weights = viewers.select("channel", weight=pl.col("viewers").fill_null(1).clip(1).cast(pl.Float64))
     both = before.join(now, on="channel", how="full", suffix="_now", coalesce=True).join(
@@ -150,14 +152,14 @@ def _match(before: pl.DataFrame, now: pl.DataFrame, today: Day, earlier: Earlier
     summed = both.drop_nulls().group_by("group", "group_now").agg(pl.col("weight").sum())
     for group, group_now, weight in summed.iter_rows():
         shared[old.index(group), new.index(group_now)] = weight
-    of_old, of_new = (
+    old_sizes, new_sizes = (
         both.drop_nulls(group).group_by(group).agg(pl.col("weight").sum()).sort(group)["weight"].to_numpy()
         for group in ("group", "group_now")
     )
-    similarity = shared / np.maximum(of_old[:, None] + of_new[None] - shared, 1e-12)
+    similarity = shared / np.maximum(old_sizes[:, None] + new_sizes[None] - shared, 1e-12)
     chosen = zip(*linear_sum_assignment(-similarity), strict=True)
     partner = {int(late): int(early) for early, late in chosen if similarity[early, late] >= SAME_FROM}
-    return _Matched(old, new, shared, of_old, of_new, partner, similarity)
+    return _Matched(old, new, shared, old_sizes, new_sizes, partner, similarity)
 
 
 def _similarities(matched: _Matched) -> dict[int, float]:
@@ -202,7 +204,7 @@ def _rows(
 
 
 class _Wish(NamedTuple):
-    """The name that a community would have: those that people gave come first, then kept ones, then new ones."""
+    """A name that a community should get; names that people chose rank first, then kept names, then new ones."""
 
     rank: int
     community_id: int
@@ -212,9 +214,9 @@ class _Wish(NamedTuple):
 
 
 def _unique_names(wishes: Iterable[_Wish]) -> dict[int, str]:
-    """Names by id; where one is taken the community keeps its own, or gets its largest channel, or else its id."""
+    """Names by id. If a name is taken, the community keeps its old name, or its largest channel or id is appended."""
     names: dict[int, str] = {}
-    for wish in sorted(wishes, key=lambda each: each[:2]):
+    for wish in sorted(wishes, key=lambda wish: wish[:2]):
         own = [wish.else_name] if wish.else_name else []
         choices = [wish.name, *own, f"{wish.name} · {wish.largest_channel}", f"{wish.name} · #{wish.community_id}"]
         free = [choice for choice in choices if choice not in names.values()]
@@ -226,7 +228,7 @@ Event = tuple[str, int, int, str, float | None]
 
 
 def _events(matched: _Matched, ids: Mapping[int, int]) -> Iterable[Event]:
-    """Births, ends, splits and merges."""
+    """The events born, died, split and merged."""
     later = [ids[community] for community in matched.later]
     for late, number in enumerate(later):
         if late not in matched.partner:
@@ -234,8 +236,8 @@ def _events(matched: _Matched, ids: Mapping[int, int]) -> Iterable[Event]:
     for early, number in enumerate(matched.earlier):
         if early not in matched.partner.values():
             yield "died", number, 0, "", None
-    went = matched.shared / matched.of_earlier[:, None]
-    came = matched.shared / matched.of_later[None]
+    went = matched.shared / matched.earlier_sizes[:, None]
+    came = matched.shared / matched.later_sizes[None]
     for early, number in enumerate(matched.earlier):
         parts = np.flatnonzero(went[early] > PART_FROM)
         if len(parts) > 1:
@@ -253,7 +255,7 @@ def _renamed(rows: pl.DataFrame, known: Mapping[int, Mapping[str, Any]]) -> Iter
 
 
 def _moved(today: Day, earlier: EarlierDay, ids: Mapping[int, int]) -> Iterable[Event]:
-    """Channels of both days whose community is another one now."""
+    """The event moved, for channels of both days whose community changed."""
     names = pl.DataFrame(list(ids.items()), schema={"community": pl.Int32, "now": pl.Int64}, orient="row")
     before = earlier.communities.join(earlier.history, on="community", how="left").select(
         "channel", before="community_id"

@@ -1,7 +1,7 @@
-"""Community detectors that users bring, behind the protocol.
+"""Community detectors of users (plug-ins), adapted to the protocol.
 
-Belongs here: the older form of a detector, and refusing answers that are none. Not here: the protocol and our own
-algorithms (detectors), finding what users bring (plugins).
+Belongs here: the older form of a detector, and checking its answers. Not here: the protocol and built-in algorithms
+(detectors), loading plug-ins (wiring.plugins).
 """
 
 import inspect
@@ -20,26 +20,26 @@ OlderDetector = Callable[[nx.Graph], tuple[Mapping[str, Any], Any]]
 
 EXPECTED = (
     "a function (graph, *, resolution, seed) as in CommunityDetector, a function (graph) -> (partition, modularity), "
-    "or an object or class without arguments that has it as detect_communities"
+    "or an object, or a class without arguments, that has such a method detect_communities"
 )
-MOST_NAMED = 3
+MAX_NAMED = 3
 
 
 class DetectorError(InputError):
-    """A community detector gave no answer, or one that is none; the message names it and what is expected."""
+    """A community detector failed or returned an invalid answer; the message names it and what is expected."""
 
 
-def own_detector(name: str, brought: Any) -> CommunityDetector:
-    """Put what a user brings behind the protocol; each of its answers is checked.
+def own_detector(name: str, plugin: Any) -> CommunityDetector:
+    """Adapt a user's detector to the protocol; each of its answers is checked.
 
     Raises:
-        ValueError: it is nothing that finds communities.
+        ValueError: the plug-in is not a detector.
     """
-    find = _finder(brought)
+    detect = _adapted(plugin)
 
     def detector(graph: WeightedGraph, *, resolution: float, seed: int) -> np.ndarray:
         try:
-            labels = find(name, graph, resolution, seed)
+            labels = detect(name, graph, resolution, seed)
         except DetectorError:
             raise
         except Exception as error:
@@ -49,25 +49,25 @@ def own_detector(name: str, brought: Any) -> CommunityDetector:
     return detector
 
 
-def _finder(brought: Any) -> Callable[[str, WeightedGraph, float, int], np.ndarray]:
-    made = brought() if inspect.isclass(brought) and hasattr(brought, "detect_communities") else brought
-    found = getattr(made, "detect_communities", made)
-    if not callable(found) or inspect.isclass(found):
-        raise ValueError(f"it is {_kind(brought)}; expected {EXPECTED}")
-    if _takes(found, None, resolution=1.0, seed=0):
+def _adapted(plugin: Any) -> Callable[[str, WeightedGraph, float, int], np.ndarray]:
+    instance = plugin() if inspect.isclass(plugin) and hasattr(plugin, "detect_communities") else plugin
+    function = getattr(instance, "detect_communities", instance)
+    if not callable(function) or inspect.isclass(function):
+        raise ValueError(f"it is {_kind(plugin)}; expected {EXPECTED}")
+    if _accepts(function, None, resolution=1.0, seed=0):
         return lambda name, graph, resolution, seed: _checked(
-            name, graph, found(graph, resolution=resolution, seed=seed)
+            name, graph, function(graph, resolution=resolution, seed=seed)
         )
-    if _takes(found, None):
-        return lambda name, graph, _resolution, _seed: _labels(name, graph, found(network_of(graph)))
-    raise ValueError(f"it takes {inspect.signature(found)}; expected {EXPECTED}")
+    if _accepts(function, None):
+        return lambda name, graph, _resolution, _seed: _labels(name, graph, function(to_networkx(graph)))
+    raise ValueError(f"it takes {inspect.signature(function)}; expected {EXPECTED}")
 
 
-def _kind(brought: Any) -> str:
-    return f"the class {brought.__name__}" if inspect.isclass(brought) else f"of type {type(brought).__name__}"
+def _kind(value: Any) -> str:
+    return f"the class {value.__name__}" if inspect.isclass(value) else f"of type {type(value).__name__}"
 
 
-def _takes(function: Callable[..., Any], *arguments: Any, **named: Any) -> bool:
+def _accepts(function: Callable[..., Any], *arguments: Any, **named: Any) -> bool:
     try:
         inspect.signature(function).bind(*arguments, **named)
     except TypeError:
@@ -75,9 +75,9 @@ def _takes(function: Callable[..., Any], *arguments: Any, **named: Any) -> bool:
     return True
 
 
-def network_of(graph: WeightedGraph) -> nx.Graph:
-    """The graph as networkx has it: channels as nodes, `weight` on edges; both in the order of names."""
-    # Row by row, and the channels are sorted.
+def to_networkx(graph: WeightedGraph) -> nx.Graph:
+    """The graph in networkx's form: channels as nodes, `weight` on edges; both sorted by name."""
+    # The matrix is traversed by row, and channels are sorted.
     upper = sparse.triu(graph.matrix, format="coo")
     edges = zip(*(part.tolist() for part in (*upper.coords, upper.data)), strict=True)
     network = nx.Graph()
@@ -97,7 +97,7 @@ def _checked(name: str, graph: WeightedGraph, answer: Any) -> np.ndarray:
 
 
 def _labels(name: str, graph: WeightedGraph, answer: Any) -> np.ndarray:
-    """The numbers of an older detector's partition; a channel in community None is alone."""
+    """The labels of an older detector's partition; a channel with community None is in a community of its own."""
     if not isinstance(answer, tuple) or len(answer) != 2 or not isinstance(answer[0], Mapping):
         raise DetectorError(
             f"community detector {name!r} returned {_kind(answer)}; expected (partition, modularity), the partition "
@@ -109,7 +109,7 @@ def _labels(name: str, graph: WeightedGraph, answer: Any) -> np.ndarray:
         ("a community for the unknown", sorted(map(str, set(partition) - set(graph.channels)))),
     ):
         if wrong:
-            named = ", ".join(wrong[:MOST_NAMED]) + (", …" if len(wrong) > MOST_NAMED else "")
+            named = ", ".join(wrong[:MAX_NAMED]) + (", …" if len(wrong) > MAX_NAMED else "")
             raise DetectorError(
                 f"community detector {name!r} returned {fault} {len(wrong)} channel(s): {named}; expected one for "
                 f"each of the {len(graph.channels)} nodes"
@@ -117,7 +117,7 @@ def _labels(name: str, graph: WeightedGraph, answer: Any) -> np.ndarray:
     numbers: dict[Any, int] = {}
     return np.array(
         [
-            # Nobody else has the channel's own number.
+            # The key (True, channel) belongs to one channel only.
             numbers.setdefault((True, channel) if partition[channel] is None else (False, partition[channel]), number)
             for number, channel in enumerate(graph.channels)
         ],

@@ -1,14 +1,14 @@
-"""Communities that go on from those of an earlier day.
+"""Continuing the communities of an earlier day.
 
-Belongs here: moving channels between communities that are there, and whether that is as good as starting anew.
-Not here: starting anew (detectors), matching days (history).
+Belongs here: moving channels between existing communities, and whether the result is as good as a new detection.
+Not here: new detections (detectors), matching the communities of two days (history).
 
-Two runs of any detector on nearly the same graph differ by more than the graphs do: among partitions that are as
-good, the one is kept that is nearest to the day before. Aynaud and Guillaume (2010), "Static community detection
+Two runs of a detector on nearly the same graph differ by more than the graphs do. Among partitions of the same
+quality, the one closest to the day before is kept. Aynaud and Guillaume (2010), "Static community detection
 algorithms for evolving networks", start Louvain from yesterday's partition for the same reason.
-"""
 
-from typing import Any
+The compiled loop has no annotations: numba infers the types of its arguments.
+"""
 
 import numba as nb
 import numpy as np
@@ -18,20 +18,20 @@ from scipy.sparse import csgraph
 from vieweratlas_assets.domain.communities.detectors import WeightedGraph, sum_by_group
 
 AS_GOOD = 0.02
-"""How much less modularity the kept partition may have, as a share of that of a new one."""
-MOST_PASSES = 50
-LEAST_GAIN = 1e-9
+"""The share of a new partition's modularity by which the continued partition may fall below it."""
+MAX_PASSES = 50
+MIN_GAIN = 1e-9
 
 
-def kept_partition(
+def continued_partition(
     graph: WeightedGraph, fresh: np.ndarray, earlier: dict[str, int], *, resolution: float
 ) -> np.ndarray | None:
-    """Go on from an earlier partition; None where a new one is better.
+    """Adapt an earlier partition to the graph; None if a new partition is better.
 
     Args:
-        fresh: labels found anew, in the order of `graph.channels`.
+        fresh: labels of a new detection, in the order of `graph.channels`.
         earlier: community by channel.
-        resolution: absolute.
+        resolution: the absolute resolution.
     """
     following = max(earlier.values(), default=-1) + 1
     labels = np.array(
@@ -45,13 +45,13 @@ def kept_partition(
         *(matrix.indptr.astype(np.int64), matrix.indices.astype(np.int64), matrix.data.astype(np.float64)),
         *(degrees, labels, resolution),
     )
-    # Two groups without a path between them are no community, however little they cost.
+    # Groups without a path between them must not form one community, whatever their modularity.
     coo = matrix.tocoo()
     same = labels[coo.coords[0]] == labels[coo.coords[1]]
     within = sparse.coo_array((coo.data[same], (coo.coords[0][same], coo.coords[1][same])), shape=matrix.shape)
     labels = csgraph.connected_components(within, directed=False)[1].astype(np.int64)
-    new, kept = (quality(graph, each, resolution) for each in (fresh, labels))
-    return labels if kept >= new - AS_GOOD * abs(new) else None
+    new, continued = (quality(graph, partition, resolution) for partition in (fresh, labels))
+    return labels if continued >= new - AS_GOOD * abs(new) else None
 
 
 def quality(graph: WeightedGraph, labels: np.ndarray, resolution: float) -> float:
@@ -62,31 +62,31 @@ def quality(graph: WeightedGraph, labels: np.ndarray, resolution: float) -> floa
 
 
 @nb.njit(cache=True, nogil=True)
-def _move(begins: Any, neighbors: Any, weights: Any, degrees: Any, labels: Any, resolution: float) -> None:
-    """Move each node to the community where modularity gains most, until none gains; labels are changed."""
+def _move(begins, neighbors, weights, degrees, labels, resolution):  # type: ignore[no-untyped-def]
+    """Move each node to the community with the largest gain of modularity until no move gains; changes `labels`."""
     count = labels.shape[0]
     doubled = degrees.sum()
-    of_community = np.zeros(count)
+    totals = np.zeros(count)
     for node in range(count):
-        of_community[labels[node]] += degrees[node]
+        totals[labels[node]] += degrees[node]
     linked = np.zeros(count)
-    for _ in range(MOST_PASSES):
+    for _ in range(MAX_PASSES):
         moved = False
         for node in range(count):
             own = labels[node]
             for at in range(begins[node], begins[node + 1]):
                 linked[labels[neighbors[at]]] += weights[at]
-            of_community[own] -= degrees[node]
+            totals[own] -= degrees[node]
             share = resolution * degrees[node] / doubled
-            best, best_gain = own, linked[own] - share * of_community[own]
+            best, best_gain = own, linked[own] - share * totals[own]
             for at in range(begins[node], begins[node + 1]):
                 other = labels[neighbors[at]]
-                gain = linked[other] - share * of_community[other]
-                if gain > best_gain + LEAST_GAIN * doubled:
+                gain = linked[other] - share * totals[other]
+                if gain > best_gain + MIN_GAIN * doubled:
                     best, best_gain = other, gain
             for at in range(begins[node], begins[node + 1]):
                 linked[labels[neighbors[at]]] = 0.0
-            of_community[best] += degrees[node]
+            totals[best] += degrees[node]
             labels[node] = best
             moved |= best != own
         if not moved:

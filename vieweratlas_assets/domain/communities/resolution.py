@@ -1,6 +1,6 @@
-"""How fine to look: the backbone of a graph, its natural resolution, and what other resolutions would find.
+"""How fine communities should be: the backbone of a graph, its natural resolution, and the resolution profile.
 
-Belongs here: what depends on the graph alone, whatever the detector. Not here: the detectors, choosing weights
+Belongs here: choosing a resolution, for any detector. Not here: the detectors (detectors), choosing weights
 (detection), drawing the profile (profile_picture).
 """
 
@@ -16,13 +16,13 @@ from vieweratlas_assets.domain.communities.detectors import CommunityDetector, W
 
 STABILITY_SEEDS = 5
 PROFILE_MULTIPLES = tuple(2 ** (step / 2) for step in range(-4, 5))
-"""Resolutions of a profile as multiples of the natural one: a quarter to four times, in steps of the root of two."""
+"""Resolutions of a profile as multiples of the natural one: from a quarter to four times, by factors of root two."""
 
 SMALLEST_BACKBONE = 5
-# These measures already set an overlap against the sizes of both channels.
+# These measures already relate an overlap to the sizes of both channels.
 SIZE_CORRECTED = ("jaccard", "overlap_z")
 
-MOST_ROUNDS = 12
+MAX_ROUNDS = 12
 SETTLED = 0.01
 AGREE = 0.95
 BACK_STEPS = 4
@@ -30,13 +30,13 @@ BACK_STEPS = 4
 
 @dataclass(frozen=True)
 class ProfileStep:
-    """What one resolution finds.
+    """The result at one resolution.
 
     Attributes:
         resolution: absolute, the gamma of the detectors.
         relative: the same as a multiple of the natural resolution.
-        communities: number found with the first seed, single channels included.
-        modularity: of that partition at resolution 1, of the backbone.
+        communities: number of communities with the first seed, including single channels.
+        modularity: of that partition, at resolution 1, on the backbone.
         stability: mean pairwise adjusted Rand index over five seeds.
     """
 
@@ -48,27 +48,27 @@ class ProfileStep:
 
 
 def backbone_size(channels: int, weight: str) -> int:
-    """How many of its strongest edges each channel keeps in the backbone.
+    """The number of strongest edges that each channel keeps in the backbone.
 
-    The cube root of the number of channels, at least 5: larger atlases have larger communities. Three times that
-    for measures that grow with the audiences, where the first edges of many channels lead to the same few large
-    ones. The figures behind both stand in docs/decisions/communities.md.
+    The cube root of the number of channels, at least 5: larger atlases have larger communities. Three times as many
+    for measures that grow with audiences, because the strongest edges of many channels then lead to the same few
+    large channels. docs/decisions/communities.md has the figures behind both.
     """
-    edges = round(channels ** (1 / 3) * (1 if weight in SIZE_CORRECTED else 3))
-    return max(SMALLEST_BACKBONE, edges)
+    cube_root = float(channels ** (1 / 3))
+    return max(SMALLEST_BACKBONE, round(cube_root * (1 if weight in SIZE_CORRECTED else 3)))
 
 
 def backbone(graph: WeightedGraph, per_channel: int) -> WeightedGraph:
     """Keep the edges that are among the `per_channel` strongest of at least one of their two channels.
 
-    Edges as strong as the last that is kept are kept too, so that names decide nothing.
+    Edges as strong as the last one kept are kept, too, so that the order of names does not matter.
     """
     matrix = graph.matrix
     degrees = np.diff(matrix.indptr)
     rows = np.repeat(np.arange(len(degrees)), degrees)
     ranked = matrix.data[np.lexsort((-matrix.data, rows))]
     last = matrix.indptr[:-1] + np.minimum(degrees, per_channel) - 1
-    # A channel without an edge has no last one; no edge asks for it.
+    # A channel without edges has no last edge, and its value is never used.
     weakest = np.where(degrees > 0, ranked[np.maximum(last, 0)] if ranked.size else 0.0, np.inf)
     kept = matrix.data >= np.minimum(weakest[rows], weakest[matrix.indices])
     coordinates = (rows[kept], matrix.indices[kept])
@@ -76,14 +76,14 @@ def backbone(graph: WeightedGraph, per_channel: int) -> WeightedGraph:
 
 
 def matching_resolution(graph: WeightedGraph, labels: np.ndarray) -> float | None:
-    """The resolution at which a partition would be the most likely one, if channels joined as it says they do.
+    """The resolution at which modularity fits the model that a partition implies.
 
-    Newman 2016 (Physical Review E 94, 052315): to maximize modularity at gamma is to fit a degree-corrected model
-    in which two channels join at w_in times what their degrees make expected inside a community, and at w_out times
-    that across, with gamma = (w_in - w_out) / (ln w_in - ln w_out).
+    Newman 2016 (Physical Review E 94, 052315): maximizing modularity at gamma fits a degree-corrected model in which
+    two channels link w_in times as often as their degrees imply inside a community, and w_out times as often across
+    communities, with gamma = (w_in - w_out) / (ln w_in - ln w_out).
 
     Returns:
-        None where it is not defined: everything lies inside communities, or nothing does.
+        None if it is undefined: all edges lie inside communities, or none.
     """
     doubled = float(graph.matrix.sum())
     inside, degrees = sum_by_group(graph, labels)
@@ -98,12 +98,11 @@ def matching_resolution(graph: WeightedGraph, labels: np.ndarray) -> float | Non
 
 
 def natural_resolution(graph: WeightedGraph, detector: CommunityDetector, *, seed: int) -> float:
-    """The resolution that a graph itself calls for: where looking and finding match, and runs agree.
+    """The resolution that fits a graph: it matches its own communities, and runs with different seeds agree.
 
-    First the resolution that matches the communities found at it (`self_consistent_resolution`). Communities that
-    were fitted look a little sharper than they are, so that it errs to the fine side: of the four steps down to its
-    half, the finest is taken at which five seeds agree (mean pairwise adjusted Rand index >= 0.95), or else the one
-    at which they agree best. Never below 1.0.
+    The search starts at `self_consistent_resolution`. Fitted communities look a little sharper than they are, so that
+    resolution is slightly too fine. Of the four steps down to its half, the result is the finest one at which five
+    seeds agree (mean pairwise adjusted Rand index >= 0.95), or else the one with the best agreement. Never below 1.0.
     """
     matching = self_consistent_resolution(graph, detector, seed=seed)
     if not graph.matrix.nnz:
@@ -120,14 +119,14 @@ def natural_resolution(graph: WeightedGraph, detector: CommunityDetector, *, see
 
 
 def self_consistent_resolution(graph: WeightedGraph, detector: CommunityDetector, *, seed: int) -> float:
-    """The resolution that matches the communities found at it.
+    """The resolution that matches the communities detected at it.
 
-    From plain modularity (1.0) on, communities are found, the resolution that matches them is taken, and so again
-    until it moves by less than one per cent, 12 rounds at most. Never below 1.0, which is also the answer where
-    nothing else is called for: no edges, one community, or communities that no edge joins.
+    Starting with plain modularity (1.0), each round detects communities and takes the resolution that matches them,
+    until it changes by less than 1 %, for at most 12 rounds. Never below 1.0, which is also the answer without edges,
+    with one community, or if no edge links two communities.
     """
     resolution = 1.0
-    for _ in range(MOST_ROUNDS if graph.matrix.nnz else 0):
+    for _ in range(MAX_ROUNDS if graph.matrix.nnz else 0):
         matching = matching_resolution(graph, detector(graph, resolution=resolution, seed=seed))
         following = max(1.0, matching or 1.0)
         if abs(following / resolution - 1) < SETTLED:
@@ -139,7 +138,7 @@ def self_consistent_resolution(graph: WeightedGraph, detector: CommunityDetector
 def resolution_profile(
     graph: WeightedGraph, detector: CommunityDetector, natural: float, *, seed: int
 ) -> tuple[ProfileStep, ...]:
-    """What other resolutions find, from a quarter of the natural one to four times; empty without edges."""
+    """The results from a quarter of the natural resolution to four times; empty without edges."""
     if not graph.matrix.nnz:
         return ()
     return tuple(profile_step(graph, detector, natural, relative, seed=seed) for relative in PROFILE_MULTIPLES)
@@ -148,7 +147,7 @@ def resolution_profile(
 def profile_step(
     graph: WeightedGraph, detector: CommunityDetector, natural: float, relative: float, *, seed: int
 ) -> ProfileStep:
-    """What one multiple of the natural resolution finds."""
+    """The result at one multiple of the natural resolution."""
     resolution = natural * relative
     runs = seeded_runs(graph, detector, resolution, seed=seed)
     return ProfileStep(
@@ -163,6 +162,6 @@ def profile_step(
 def seeded_runs(
     graph: WeightedGraph, detector: CommunityDetector, resolution: float, *, seed: int
 ) -> Sequence[np.ndarray]:
-    """Partitions found with a seed and the four that follow; none for a graph without channels."""
+    """The partitions with a seed and the next four; empty for a graph without channels."""
     seeds = range(seed, seed + STABILITY_SEEDS) if graph.channels else ()
-    return [detector(graph, resolution=resolution, seed=each) for each in seeds]
+    return [detector(graph, resolution=resolution, seed=run_seed) for run_seed in seeds]

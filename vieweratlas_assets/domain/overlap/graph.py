@@ -1,6 +1,7 @@
-"""The overlap graph: channels of a window, joined by the viewers they share.
+"""The overlap graph: channels of a window, linked by the viewers they share.
 
-Belongs here: nodes, edges, thresholds and figures over both. Not here: which days a window has (defs), communities.
+Belongs here: nodes, edges, thresholds and figures of the graph. Not here: which days a window has (steps.graph),
+communities (communities).
 """
 
 import datetime as dt
@@ -20,7 +21,7 @@ DENSITY_RANGE = (0.01, 0.10)
 
 
 class EmptyWindowError(LakeStateError):
-    """No day of a window has presence, so that there is nothing to join."""
+    """No day of a window has presence, so there is no graph to build."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,8 @@ class OverlapGraph:
     Attributes:
         nodes: schema GRAPH_NODES.
         edges: schema GRAPH_EDGES; both channels of an edge are nodes.
-        channels_below_minimum: channels left out because of min_channel_viewers.
-        total_viewers: distinct viewers in the window, also of channels left out; None when not known.
+        channels_below_minimum: number of channels left out because of min_channel_viewers.
+        total_viewers: distinct viewers in the window, including those of channels left out; None = not known.
     """
 
     nodes: pl.DataFrame
@@ -46,8 +47,8 @@ def build_overlap_graph(
     """Build the graph of a window of days.
 
     Args:
-        overlap: what the channels of the window share.
-        activity: schema CHANNEL_ACTIVITY by day, for the days present.
+        overlap: audience sizes and shared viewers of the window.
+        activity: schema CHANNEL_ACTIVITY by day, for the days that exist.
         min_channel_viewers: channels with fewer distinct viewers in the window are left out.
     """
     known = window_nodes(overlap.sizes, activity)
@@ -62,10 +63,10 @@ def window_nodes(sizes: pl.DataFrame, activity: Mapping[dt.date, pl.DataFrame]) 
     """Every channel of a window: schema GRAPH_NODES.
 
     Args:
-        sizes: columns channel and viewers; a channel that is not in it has none.
+        sizes: columns channel and viewers; channels without a row have 0 viewers.
         activity: schema CHANNEL_ACTIVITY by day.
 
-    A channel's game, language and name are the ones of the days on which it had most viewer minutes; ties by name.
+    A channel's game, language and display name are those with the most viewer minutes; ties go by name.
     """
     days = pl.concat(
         [GRAPH_NODES_SOURCE.to_frame(), *(day.select(list(GRAPH_NODES_SOURCE)) for day in activity.values())]
@@ -93,7 +94,7 @@ GRAPH_NODES_SOURCE = pl.Schema(
 
 
 def _heaviest(days: pl.DataFrame, column: str) -> pl.DataFrame:
-    """The value of a column by channel that has the most viewer minutes."""
+    """The value of a column with the most viewer minutes, per channel."""
     return (
         days.filter(pl.col(column).is_not_null())
         .group_by("channel", column)
@@ -105,7 +106,7 @@ def _heaviest(days: pl.DataFrame, column: str) -> pl.DataFrame:
 
 
 def graph_facts(graph: OverlapGraph) -> dict[str, Any]:
-    """Figures about a graph, JSON-ready."""
+    """Figures of a graph, ready for JSON."""
     return {
         "rows": graph.nodes.height,
         "nodes": graph.nodes.height,
@@ -118,23 +119,23 @@ def graph_facts(graph: OverlapGraph) -> dict[str, Any]:
 
 
 def density(graph: OverlapGraph) -> float | None:
-    """Share of the possible pairs of channels that have an edge; None below two channels."""
+    """Share of all possible pairs of channels that have an edge; None for fewer than two channels."""
     channels = graph.nodes.height
     return None if channels < 2 else graph.edges.height / math.comb(channels, 2)
 
 
 def density_advice(graph: OverlapGraph) -> str | None:
-    """What to do about a density outside 0.01 to 0.10, in one sentence; None when it is inside."""
+    """What to do about a density outside 0.01 to 0.10, in one sentence; None within this range."""
     share = density(graph)
     low, high = DENSITY_RANGE
     if share is None or low <= share <= high:
         return None
     if share < low:
         return (
-            f"density {share:.4f} is below {low}: few channels are joined; lower overlap_threshold, "
+            f"density {share:.4f} is below {low}: few channels are linked; lower overlap_threshold, "
             "widen the window (window_days) or collect more chat"
         )
     wanted = int(high * math.comb(graph.nodes.height, 2))
     counts = graph.edges["shared_viewers"].drop_nulls().sort(descending=True)
     hint = f", {counts[wanted] + 1} would bring it to at most {high}" if 0 < wanted < counts.len() else ""
-    return f"density {share:.4f} is above {high}: weak overlaps hide the strong; raise overlap_threshold{hint}"
+    return f"density {share:.4f} is above {high}: weak overlaps hide strong ones; raise overlap_threshold{hint}"

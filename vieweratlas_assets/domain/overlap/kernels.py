@@ -1,10 +1,10 @@
-"""The engine's compiled loops: distinct viewers of a channel, viewers with their channels, shared viewers.
+"""Compiled loops of the overlap engine: distinct viewers per channel, channels per viewer, shared viewers.
 
-Belongs here: loops over plain arrays, and nothing that allocates more than its result. Not here: frames, memory,
+Belongs here: loops over plain arrays that allocate nothing but their result. Not here: frames, memory limits,
 order of work (pairs, counting).
 
-numba compiles each loop on its first call and keeps it on disk (NUMBA_CACHE_DIR names another folder). All run on one
-thread and release the interpreter's lock.
+numba compiles each loop on its first call and caches it on disk (NUMBA_CACHE_DIR sets the folder). It infers the
+types of arguments, so the functions have no annotations. All run on one thread and release the GIL.
 """
 
 import numba as nb
@@ -17,13 +17,14 @@ _SHORT = 32
 
 @nb.njit(cache=True, nogil=True)
 def distinct_in_runs(names, ends, keys, stamps, out):  # type: ignore[no-untyped-def]
-    """Distinct names of each run, in the order in which they first come.
+    """Write the distinct names of each run to `out`, in order of first occurrence; returns how many.
 
     Args:
         names: uint64; run r is names[ends[r - 1]:ends[r]].
         ends: int64; rewritten to the ends of the runs in `out`.
-        keys, stamps: uint64 and int64, a power of two long and at least twice the longest run: the hash table. A slot
-            is taken if it bears the number of the run, so that nothing is cleared between runs; stamps are all -1.
+        keys, stamps: uint64 and int64 hash table; its length is a power of two and at least twice the longest run.
+            A slot is taken if its stamp is the number of the run, so nothing is cleared between runs. All stamps
+            start as -1.
         out: uint64, at least as long as names.
     """
     mask = np.uint64(keys.shape[0] - 1)
@@ -47,7 +48,7 @@ def distinct_in_runs(names, ends, keys, stamps, out):  # type: ignore[no-untyped
 
 @nb.njit(cache=True, nogil=True)
 def scatter(names, ends, codes, shift, places, out_names, out_channels):  # type: ignore[no-untyped-def]
-    """Deal pairs out by the leading bits of the name: places[p] is where part p goes on, and moves."""
+    """Distribute pairs over parts by the leading bits of the name; places[p] is the next free index of part p."""
     begin = 0
     for run in range(ends.shape[0]):
         for at in range(begin, ends[run]):
@@ -61,7 +62,7 @@ def scatter(names, ends, codes, shift, places, out_names, out_channels):  # type
 
 @nb.njit(cache=True, nogil=True)
 def part_sizes(names, shift, sizes):  # type: ignore[no-untyped-def]
-    """Add to sizes[p] how many names fall into part p."""
+    """Add the number of names in part p to sizes[p]."""
     for at in range(names.shape[0]):
         sizes[names[at] >> shift] += 1
 
@@ -71,16 +72,17 @@ def group_by_viewer(names, channels, rank, most, keys, numbers, viewer_of, start
     """The distinct channels of each viewer, as ascending ranks.
 
     Args:
-        names, channels: uint64 and int32, one pair each; pairs may repeat.
-        rank: int32; rank of a channel.
+        names, channels: uint64 and int32, one element per pair; pairs may repeat.
+        rank: int32; rank by channel code.
         most: viewers of more distinct channels are left out.
-        keys, numbers: uint64 and int32 hash table, a power of two long and longer than names; numbers all -1.
-        viewer_of: int32, as long as names; scratch.
+        keys, numbers: uint64 and int32 hash table; its length is a power of two and greater than that of names. All
+            numbers start as -1.
+        viewer_of: int32, as long as names; scratch space.
         starts: int64, two longer than names; viewer v has grouped[starts[v]:starts[v + 1]].
         grouped: int32, as long as names.
 
     Returns:
-        The number of viewers that are kept, and of those left out.
+        The number of viewers kept, and the number left out.
     """
     mask = np.uint64(keys.shape[0] - 1)
     viewers = 0
@@ -107,7 +109,7 @@ def group_by_viewer(names, channels, rank, most, keys, numbers, viewer_of, start
 
 @nb.njit(cache=True, nogil=True)
 def _make_distinct(viewers, most, starts, grouped):  # type: ignore[no-untyped-def]
-    """Sort the channels of each viewer, drop repeats, and drop viewers of more than `most`."""
+    """Sort the channels of each viewer, drop repeats, and drop viewers of more than `most` channels."""
     kept = 0
     written = 0
     for viewer in range(viewers):
@@ -130,7 +132,7 @@ def _make_distinct(viewers, most, starts, grouped):  # type: ignore[no-untyped-d
 
 @nb.njit(cache=True, nogil=True)
 def _sort(values, begin, end):  # type: ignore[no-untyped-def]
-    """Sort a stretch: by insertion where it is short, as nearly all are."""
+    """Sort a slice; short ones, which are nearly all, by insertion."""
     if end - begin > _SHORT:
         values[begin:end].sort()
         return
@@ -144,23 +146,23 @@ def _sort(values, begin, end):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(cache=True, nogil=True)
-def add_shared(viewers, starts, grouped, code_of, first, stop, row_starts, counts):  # type: ignore[no-untyped-def]
-    """Add one to the count of each pair of channels that a viewer has, for every viewer.
+def add_shared(viewers, starts, grouped, rows, first, stop, row_starts, counts):  # type: ignore[no-untyped-def]
+    """For every viewer, add one to the count of each pair of the viewer's channels.
 
     Args:
-        viewers, starts, grouped: as `group_by_viewer` leaves them.
-        code_of: int32; row of a channel in the triangle by its rank, ascending; -1 = not counted.
-        first, stop: rows that are counted now; others are for another round.
+        viewers, starts, grouped: as returned and filled by `group_by_viewer`.
+        rows: int32; row of a channel in the triangle by its rank, ascending; -1 = not counted.
+        first, stop: the range of rows to count in this call.
         row_starts: int64; counts[row_starts[a - first] + b] belongs to rows a < b.
         counts: uint32.
     """
-    kept = np.empty(code_of.shape[0], np.int32)
+    kept = np.empty(rows.shape[0], np.int32)
     for viewer in range(viewers):
         number = 0
         for at in range(starts[viewer], starts[viewer + 1]):
-            code = code_of[grouped[at]]
-            if code >= first:
-                kept[number] = code
+            row = rows[grouped[at]]
+            if row >= first:
+                kept[number] = row
                 number += 1
         for left in range(number - 1):
             row = kept[left]

@@ -1,6 +1,6 @@
-"""How strong an overlap is, beyond its count.
+"""Measures of overlap beyond the number of shared viewers.
 
-Belongs here: formulas over shared viewers and audience sizes. Not here: counting (counting).
+Belongs here: formulas over shared viewers and audience sizes. Not here: counting viewers (counting).
 """
 
 import polars as pl
@@ -11,25 +11,25 @@ MEASURES = ("shared_viewers", "jaccard", "overlap_coefficient", "overlap_z")
 
 
 def with_measures(shared: pl.DataFrame, sizes: pl.DataFrame, *, total_viewers: int | None) -> pl.DataFrame:
-    """Add the measures that follow from shared viewers and audience sizes.
+    """Compute the measures from shared viewers and audience sizes.
 
     Args:
-        shared: channel_a, channel_b, shared_viewers.
-        sizes: channel, viewers (null where unknown).
-        total_viewers: distinct viewers of all channels together; None where unknown, and overlap_z is null.
+        shared: columns channel_a, channel_b, shared_viewers.
+        sizes: columns channel, viewers (null = unknown).
+        total_viewers: distinct viewers of all channels together; with None, overlap_z is null.
 
     Returns:
-        Schema GRAPH_EDGES. A measure that needs a size that is not known is null.
+        Schema GRAPH_EDGES. A measure is null if a size that it needs is unknown.
 
-    With a and b the sizes, s the shared viewers and N the viewers in all:
+    With a and b the sizes, s the shared viewers and N the total viewers:
 
     - jaccard = s / (a + b - s)
     - overlap_coefficient = s / min(a, b)
-    - overlap_z = (s - m) / sd. Were the two audiences drawn independently from the N viewers, s would follow the
+    - overlap_z = (s - m) / sd. If both audiences were drawn independently from the N viewers, s would follow the
       hypergeometric distribution (Johnson, Kemp, Kotz: Univariate Discrete Distributions, 3rd ed., 6.2.1) with mean
-      m = a b / N and variance a b (N - a) (N - b) / (N^2 (N - 1)). The score says by how many standard deviations
-      the overlap exceeds what sizes alone explain: large channels share many viewers with everybody, and a plain
-      count takes that for kinship. Null where the variance is 0 (an audience that is everybody).
+      m = a b / N and variance a b (N - a) (N - b) / (N^2 (N - 1)). The score is the number of standard deviations
+      by which the overlap exceeds what the sizes alone explain: large channels share many viewers with every
+      channel, and a plain count mistakes that for similarity. Null if the variance is 0 (one audience is everybody).
     """
     a, b, s = (pl.col(name).cast(pl.Float64) for name in ("size_a", "size_b", "shared_viewers"))
     n = pl.lit(total_viewers, dtype=pl.Float64)
@@ -40,8 +40,8 @@ def with_measures(shared: pl.DataFrame, sizes: pl.DataFrame, *, total_viewers: i
         .with_columns(
             jaccard=s / (a + b - s),
             overlap_coefficient=s / pl.min_horizontal(a, b),
-            # The minimum skips nulls; with one size unknown the smaller audience is unknown too.
-            # For N = 1 the variance is 0 / 0, and NaN counts as above 0.
+            # min_horizontal skips nulls; nulls follow below, since with one size unknown the smaller one is, too.
+            # For N = 1 the variance is 0 / 0, and Polars orders NaN above 0.
             overlap_z=pl.when(variance.is_finite() & (variance > 0)).then((s - a * b / n) / variance.sqrt()),
         )
         .with_columns(
@@ -54,17 +54,17 @@ def with_measures(shared: pl.DataFrame, sizes: pl.DataFrame, *, total_viewers: i
 
 
 def usable_weight(edges: pl.DataFrame, weight: str = MEASURES[0]) -> str:
-    """The measure to weigh edges with: `weight`, or where a graph lacks it, as imported ones may, its first.
+    """The measure to use as edge weight: `weight`, or the first one with values; imported graphs may lack some.
 
     Args:
-        edges: schema GRAPH_EDGES; where it has no rows, `weight` will do.
+        edges: schema GRAPH_EDGES; without rows, `weight` is returned.
 
     Raises:
-        ValueError: `weight` is no measure, or the edges hold none.
+        ValueError: `weight` is not a measure, or the edges have no measure.
     """
     if weight not in MEASURES:
         raise ValueError(f"unknown weight {weight!r}; known are {', '.join(MEASURES)}")
-    held = [name for name in (weight, *MEASURES) if edges.is_empty() or edges[name].null_count() < edges.height]
-    if not held:
-        raise ValueError(f"the edges hold none of {', '.join(MEASURES)}")
-    return held[0]
+    available = [name for name in (weight, *MEASURES) if edges.is_empty() or edges[name].null_count() < edges.height]
+    if not available:
+        raise ValueError(f"the edges have none of {', '.join(MEASURES)}")
+    return available[0]

@@ -1,10 +1,10 @@
-"""Distinct (channel, viewer) pairs as numbers, dealt into parts by viewer, day by day.
+"""Distinct (channel, viewer) pairs as numbers, partitioned by viewer, per day.
 
-Belongs here: from frames to coded pairs, and holding the days of a window within a limit of memory. Not here:
-counting over them (counting), which days a window has (defs), reading files (storage).
+Belongs here: coding frames as pairs, and holding the days of a window within a memory limit. Not here: counting
+(counting), which days a window has (steps.graph), reading files (storage).
 
-A viewer is known by a 64-bit digest of the name. Two of n names have the same one with a chance of about n² / 2⁶⁵: 3
-in a million at ten million viewers. Such a pair would be counted as one viewer.
+A viewer is identified by a 64-bit digest of the name. Two of n names collide with a probability of about n² / 2⁶⁵: 3
+in a million at ten million viewers. Two such names would be counted as one viewer.
 """
 
 import datetime as dt
@@ -19,23 +19,23 @@ import polars as pl
 
 from vieweratlas_assets.domain.overlap import kernels
 
-# Parts of the viewers: each has all pairs of its viewers, and is small enough that its hash table stays in cache.
+# Each part has all pairs of its viewers, and is small enough for its hash table to stay in the CPU cache.
 PART_BITS = 9
 PARTS = 1 << PART_BITS
 _SHIFT = np.uint64(64 - PART_BITS)
-# Parts are worked off together up to so many pairs, or a small window would pay for each of them.
+# Parts are processed together up to this many pairs: a small window would otherwise pay the overhead of every part.
 _TOGETHER = 1 << 16
-_BYTES_A_PAIR = 12
+_BYTES_PER_PAIR = 12
 
 
 @dataclass(frozen=True)
 class CodedPairs:
-    """Pairs in runs of one channel.
+    """Pairs in runs; each run has the pairs of one channel.
 
     Attributes:
         viewers: digests of the names, uint64.
-        ends: where the run of each channel ends in viewers, int64.
-        channels: code of each run's channel, int32.
+        ends: index in `viewers` at which each run ends, int64.
+        channels: channel code of each run, int32.
     """
 
     viewers: np.ndarray
@@ -44,7 +44,7 @@ class CodedPairs:
 
 
 class ChannelCodes:
-    """Numbers for channels, in the order in which they first come."""
+    """Numbers for channels, in order of first occurrence."""
 
     def __init__(self) -> None:
         self._codes: dict[str, int] = {}
@@ -57,7 +57,7 @@ class ChannelCodes:
         return np.fromiter((self._codes.setdefault(name, len(self._codes)) for name in names), np.int32)
 
     def names(self) -> list[str]:
-        """The channels by their code."""
+        """The channels, ordered by code."""
         return list(self._codes)
 
 
@@ -65,17 +65,18 @@ def code_presence(rows: pl.DataFrame, codes: ChannelCodes) -> CodedPairs:
     """The distinct pairs of presence rows.
 
     Args:
-        rows: channel and chatters (lists of names, lowercase). The fewer times a channel's rows are interrupted by
-            another's, the fewer pairs come out twice.
+        rows: columns channel and chatters (lists of lowercase names). Pairs may repeat if another channel's rows lie
+            between the rows of one channel.
 
-    Straight from rows, without an audience between; runs count over stored audiences (`code_audience`).
+    This codes rows directly, without building an audience; runs of the platform count over stored audiences instead
+    (`code_audience`).
     """
-    # Few and large expressions: each costs more to start than to work off a small piece.
-    of_rows = rows.select(pl.col("channel").rle_id(), pl.col("chatters").list.len().fill_null(0))
+    # Few large expressions: starting one costs more than processing a small piece.
+    runs = rows.select(pl.col("channel").rle_id(), pl.col("chatters").list.len().fill_null(0))
     chatters = pl.col("chatters").explode(empty_as_null=False, keep_nulls=False)
     names = rows.select(chatters.hash()).to_series().to_numpy()
-    last_rows = np.flatnonzero(np.diff(of_rows["channel"].to_numpy(), append=-1))
-    ends = np.cumsum(of_rows["chatters"].to_numpy(), dtype=np.int64)[last_rows]
+    last_rows = np.flatnonzero(np.diff(runs["channel"].to_numpy(), append=-1))
+    ends = np.cumsum(runs["chatters"].to_numpy(), dtype=np.int64)[last_rows]
     longest = int(np.diff(ends, prepend=0).max(initial=1))
     slots = _power_above(2 * longest)
     viewers = np.empty_like(names)
@@ -85,7 +86,7 @@ def code_presence(rows: pl.DataFrame, codes: ChannelCodes) -> CodedPairs:
 
 
 def code_audience(pairs: pl.DataFrame, codes: ChannelCodes) -> CodedPairs:
-    """Pairs of channel and viewer that stand one a row; sorted by channel they take the least."""
+    """Code pairs of channel and viewer, one per row; pairs sorted by channel give the fewest runs."""
     runs = pairs["channel"].rle().struct.unnest()
     ends = np.cumsum(runs["len"].to_numpy(), dtype=np.int64)
     return CodedPairs(pairs["viewer"].hash().to_numpy(), ends, codes.code(runs["value"]))
@@ -96,8 +97,8 @@ def _power_above(number: int) -> int:
 
 
 @dataclass
-class _Dealt:
-    """Pairs in the order of their parts, in memory or in a file."""
+class _PartitionedPairs:
+    """Pairs ordered by part, in memory or in a file."""
 
     offsets: np.ndarray
     viewers: np.ndarray | None
@@ -105,17 +106,17 @@ class _Dealt:
     spilled: BinaryIO | None = None
 
     @property
-    def pairs(self) -> int:
+    def size(self) -> int:
         return int(self.offsets[-1])
 
     def part(self, first: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
-        """Viewers and channels of the parts from first to before stop."""
+        """Viewers and channels of the parts in range(first, stop)."""
         low, high = int(self.offsets[first]), int(self.offsets[stop])
         if self.viewers is not None and self.channels is not None:
             return self.viewers[low:high], self.channels[low:high]
         assert self.spilled is not None
         return _read(self.spilled, np.uint64, 8 * low, high - low), _read(
-            self.spilled, np.int32, 8 * self.pairs + 4 * low, high - low
+            self.spilled, np.int32, 8 * self.size + 4 * low, high - low
         )
 
     def spill(self, file: BinaryIO) -> None:
@@ -129,7 +130,7 @@ class _Dealt:
         self.spilled = file
 
     def close(self) -> None:
-        """Give back the disk."""
+        """Close the file, which frees its disk space."""
         if self.spilled is not None:
             self.spilled.close()
 
@@ -139,7 +140,7 @@ def _read(file: BinaryIO, dtype: type, offset: int, count: int) -> np.ndarray:
     return np.fromfile(file, dtype, count)
 
 
-def _deal(chunks: list[CodedPairs]) -> _Dealt:
+def _partition(chunks: list[CodedPairs]) -> _PartitionedPairs:
     sizes = np.zeros(PARTS, np.int64)
     for chunk in chunks:
         kernels.part_sizes(chunk.viewers, _SHIFT, sizes)
@@ -149,20 +150,20 @@ def _deal(chunks: list[CodedPairs]) -> _Dealt:
     while chunks:
         chunk = chunks.pop()
         kernels.scatter(chunk.viewers, chunk.ends, chunk.channels, _SHIFT, places, viewers, channels)
-    return _Dealt(offsets, viewers, channels)
+    return _PartitionedPairs(offsets, viewers, channels)
 
 
 @dataclass
 class WindowPairs(AbstractContextManager["WindowPairs"]):
-    """The pairs of the days of a window, within a limit of memory; what goes beyond waits in files until closed.
+    """The pairs of the days of a window, within a memory limit; further pairs are kept in files until `__exit__`.
 
     Attributes:
-        memory_bytes: for the pairs held; a day that is being added comes on top.
+        memory_bytes: limit for the pairs held; a day that is being added takes memory on top of it.
     """
 
     memory_bytes: int
     codes: ChannelCodes = field(default_factory=ChannelCodes)
-    _days: dict[dt.date, list[_Dealt]] = field(default_factory=dict)
+    _days: dict[dt.date, list[_PartitionedPairs]] = field(default_factory=dict)
 
     @property
     def days(self) -> set[dt.date]:
@@ -171,68 +172,68 @@ class WindowPairs(AbstractContextManager["WindowPairs"]):
 
     @property
     def pairs(self) -> int:
-        """Pairs held, those of several days counted for each."""
-        return sum(dealt.pairs for dealt in self._every())
+        """Number of pairs held; a pair counts once per day."""
+        return sum(pairs.size for pairs in self._every())
 
     @property
     def pairs_in_memory(self) -> int:
-        """Those of them that are not on disk."""
-        return sum(dealt.pairs for dealt in self._every() if dealt.spilled is None)
+        """Number of pairs that are not on disk."""
+        return sum(pairs.size for pairs in self._every() if pairs.spilled is None)
 
     def add(self, day: dt.date, chunks: Iterable[CodedPairs]) -> None:
-        """Add the pairs of a day, coded with `codes`; a day that breaks off is not there at all."""
+        """Add the pairs of a day, coded with `codes`; if an error occurs, nothing of the day is kept."""
         self._days[day] = []
         try:
             waiting: list[CodedPairs] = []
             for chunk in chunks:
                 waiting.append(chunk)
-                if sum(each.viewers.size for each in waiting) * _BYTES_A_PAIR > self.memory_bytes // 4:
-                    self._days[day].append(self._kept(_deal(waiting)))
+                if sum(kept.viewers.size for kept in waiting) * _BYTES_PER_PAIR > self.memory_bytes // 4:
+                    self._days[day].append(self._kept(_partition(waiting)))
             if waiting:
-                self._days[day].append(self._kept(_deal(waiting)))
+                self._days[day].append(self._kept(_partition(waiting)))
         except BaseException:
             self._forget(day)
             raise
 
-    def _kept(self, dealt: _Dealt) -> _Dealt:
-        if (self.pairs_in_memory + dealt.pairs) * _BYTES_A_PAIR > self.memory_bytes:
-            # Without a name in any folder, so that a killed run leaves nothing behind.
+    def _kept(self, pairs: _PartitionedPairs) -> _PartitionedPairs:
+        if (self.pairs_in_memory + pairs.size) * _BYTES_PER_PAIR > self.memory_bytes:
+            # The file has no name in any folder, so a killed run leaves nothing behind.
             file = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the day)
-            dealt.spill(cast(BinaryIO, file))
-        return dealt
+            pairs.spill(cast(BinaryIO, file))
+        return pairs
 
     def drop_before(self, day: dt.date) -> None:
         """Forget the days before a day."""
-        for each in [each for each in self._days if each < day]:
-            self._forget(each)
+        for earlier in [held for held in self._days if held < day]:
+            self._forget(earlier)
 
     def _forget(self, day: dt.date) -> None:
-        for dealt in self._days.pop(day):
-            dealt.close()
+        for pairs in self._days.pop(day):
+            pairs.close()
 
     def __exit__(self, *_: object) -> None:
         for day in list(self._days):
             self._forget(day)
 
-    def _every(self) -> Iterator[_Dealt]:
-        return (dealt for of_day in self._days.values() for dealt in of_day)
+    def _every(self) -> Iterator[_PartitionedPairs]:
+        return (pairs for day_pairs in self._days.values() for pairs in day_pairs)
 
     def parts(self, days: Iterable[dt.date] | None = None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Viewers and channel codes, one part of the viewers after another; pairs may repeat within a part.
+        """Viewers and channel codes, part by part; pairs may repeat within a part.
 
         Args:
-            days: those to take in; None = all.
+            days: the days to include; None = all.
         """
         chosen = self._days if days is None else {day: self._days[day] for day in days}
-        dealt = [each for of_day in chosen.values() for each in of_day]
-        for first, stop in _spans(sum((each.offsets for each in dealt), np.zeros(PARTS + 1, np.int64))):
-            slices = [each.part(first, stop) for each in dealt]
+        pieces = [pairs for day_pairs in chosen.values() for pairs in day_pairs]
+        for first, stop in _spans(sum((piece.offsets for piece in pieces), np.zeros(PARTS + 1, np.int64))):
+            slices = [piece.part(first, stop) for piece in pieces]
             viewers, channels = zip(*slices, strict=True)
             yield np.concatenate(viewers), np.concatenate(channels)
 
 
 def _spans(offsets: np.ndarray) -> Iterator[tuple[int, int]]:
-    """Ranges of parts that have pairs, with about _TOGETHER each or one part alone."""
+    """Ranges of parts that have pairs: about _TOGETHER pairs each, or a single part."""
     first = 0
     while first < PARTS:
         stop = int(np.searchsorted(offsets, offsets[first] + _TOGETHER, side="right")) - 1

@@ -1,7 +1,7 @@
-"""How far chat was observed: without it, a lost connection would look like an empty chat.
+"""Coverage: how much of each channel's chat was observed. Without it, a lost connection looks like an empty chat.
 
-Belongs here: what raw snapshots tell of each channel and minute, its gaps and figures. Not here: presence (raw), who
-observes (collector).
+Belongs here: coverage per channel and minute from raw snapshots, gaps, totals. Not here: presence (live_merge),
+observing chat (collector).
 """
 
 from collections import Counter
@@ -14,27 +14,27 @@ from vieweratlas_assets.domain.presence.live_merge import COUNTS
 from vieweratlas_assets.domain.presence.records import BUCKET_LEN_S
 from vieweratlas_assets.domain.schemas import RAW_SNAPSHOTS
 
-# Why a channel was not watched although nothing went wrong.
+# Reasons for not watching a channel although nothing failed.
 BY_DESIGN = ("not_wanted", "rotation")
-MOST_GAPS = 20
+MAX_GAPS = 20
 UNKNOWN = "unknown"
 
 
 def chat_coverage_of(raw: pl.DataFrame) -> pl.DataFrame:
-    """What is known of how far each channel's chat was observed, minute by minute.
+    """How many seconds of each channel's chat were observed, per minute.
 
-    A collector that began anew, or was told something late, has several rows of a minute: they add up. Two collectors
-    watched the same time: the one that watched longer counts.
+    A collector that restarted, or received late data, has several rows per minute: they are summed. Of two collectors
+    that watched the same minute, the one with more coverage counts.
 
     Args:
         raw: schema RAW_SNAPSHOTS, of all collectors and files.
 
     Returns:
-        channel, bucket_start, coverage_s (0 to 60), the counts (COUNTS) and gap_reasons (null where all was
-        observed); a row for every channel and minute whose coverage is known. Sorted.
+        channel, bucket_start, coverage_s (0 to 60), the counts (COUNTS) and gap_reasons (null for a fully observed
+        minute); one row per channel and minute with known coverage. Sorted.
     """
     reasons = pl.col("gap_reasons").drop_nulls().str.split("+").explode(empty_as_null=False).unique().sort()
-    of_origin = (
+    by_origin = (
         raw.drop_nulls("coverage_s")
         .group_by("channel", "bucket_start", "origin")
         .agg(
@@ -43,22 +43,22 @@ def chat_coverage_of(raw: pl.DataFrame) -> pl.DataFrame:
             reasons.str.join("+").alias("gap_reasons"),
         )
     )
-    best = of_origin.sort("coverage_s", "origin", descending=[True, False]).unique(
+    best = by_origin.sort("coverage_s", "origin", descending=[True, False]).unique(
         ["channel", "bucket_start"], keep="first", maintain_order=True
     )
-    told = pl.when(pl.col("coverage_s") < BUCKET_LEN_S, pl.col("gap_reasons") != "").then("gap_reasons")
-    return best.with_columns(gap_reasons=told).drop("origin").sort("channel", "bucket_start")
+    gap_reasons = pl.when(pl.col("coverage_s") < BUCKET_LEN_S, pl.col("gap_reasons") != "").then("gap_reasons")
+    return best.with_columns(gap_reasons=gap_reasons).drop("origin").sort("channel", "bucket_start")
 
 
-def gaps_of(coverage: pl.DataFrame) -> pl.DataFrame:
-    """The times in which a channel was wanted and not, or not all, observed; those that are by design left out.
+def coverage_gaps(coverage: pl.DataFrame) -> pl.DataFrame:
+    """The times in which chat that should be observed was missed in part or entirely; without gaps by design.
 
     Args:
-        coverage: as chat_coverage_of returns it.
+        coverage: as returned by chat_coverage_of.
 
     Returns:
-        channel, begin (of the first minute), minutes, missing_s and gap_reasons, one row for minutes that follow each
-        other; the longest first.
+        channel, begin (of the first minute), minutes, missing_s and gap_reasons, one row per sequence of consecutive
+        minutes; the longest gap first.
     """
     reasons = pl.col("gap_reasons").fill_null(UNKNOWN).str.split("+")
     gap = coverage.filter(pl.col("coverage_s") < BUCKET_LEN_S).filter(
@@ -82,12 +82,15 @@ def gaps_of(coverage: pl.DataFrame) -> pl.DataFrame:
 
 @dataclass
 class CoverageTotals:
-    """What people are told of a time; hour after hour is added, so that a day is never in memory.
+    """Coverage of a period, as reported to people; hours are added one by one, so a day is never in memory at once.
 
     Attributes:
-        channel_minutes: how many are known; observed_s: seconds of them that were observed.
-        faulty_s: seconds that were not, and not by design.
-        longest: of the gaps; one that goes on past an hour's end is told once for each hour.
+        channel_minutes: number of minutes with known coverage, summed over channels.
+        observed_s: seconds of these minutes that were observed.
+        faulty_s: seconds of these minutes that were missed, except by design.
+        counts: sums of COUNTS.
+        by_reason: missed seconds by reason.
+        longest: the longest gaps; a gap across the end of an hour appears once per hour.
     """
 
     channel_minutes: int = 0
@@ -95,39 +98,39 @@ class CoverageTotals:
     faulty_s: int = 0
     counts: Counter[str] = field(default_factory=Counter)
     by_reason: Counter[str] = field(default_factory=Counter)
-    longest: pl.DataFrame = field(default_factory=lambda: gaps_of(chat_coverage_of(RAW_SNAPSHOTS.empty())))
+    longest: pl.DataFrame = field(default_factory=lambda: coverage_gaps(chat_coverage_of(RAW_SNAPSHOTS.empty())))
 
     def add(self, coverage: pl.DataFrame) -> None:
-        """Add an hour, as chat_coverage_of returns it."""
-        gaps = gaps_of(coverage)
+        """Add the coverage of an hour, as returned by chat_coverage_of."""
+        gaps = coverage_gaps(coverage)
         self.channel_minutes += coverage.height
         self.observed_s += int(coverage["coverage_s"].sum())
         self.faulty_s += int(gaps["missing_s"].sum())
         self.counts.update({name: int(coverage[name].sum()) for name in COUNTS})
         self.by_reason.update(dict(gaps.group_by("gap_reasons").agg(pl.col("missing_s").sum()).iter_rows()))
-        self.longest = pl.concat([self.longest, gaps.head(MOST_GAPS)]).sort(
+        self.longest = pl.concat([self.longest, gaps.head(MAX_GAPS)]).sort(
             "missing_s", "channel", "begin", descending=[True, False, False]
-        )[:MOST_GAPS]
+        )[:MAX_GAPS]
 
     @property
     def share(self) -> float | None:
-        """Share of the time that was observed; None where nothing is known."""
+        """Share of the time that was observed; None without any known minutes."""
         return self.observed_s / (BUCKET_LEN_S * self.channel_minutes) if self.channel_minutes else None
 
     @property
-    def soundness(self) -> float | None:
-        """Share of the time in which nothing went wrong; None where nothing is known."""
+    def fault_free_share(self) -> float | None:
+        """Share of the time without faulty gaps; None without any known minutes."""
         return 1 - self.faulty_s / (BUCKET_LEN_S * self.channel_minutes) if self.channel_minutes else None
 
     def gap_texts(self) -> list[str]:
-        """The longest gaps, a line each."""
+        """The longest gaps, one line per gap."""
         return [
             f"{channel} from {begin:%Y-%m-%dT%H:%M}: {missing_s} s of {minutes} min ({reasons})"
             for channel, begin, minutes, missing_s, reasons in self.longest.iter_rows()
         ]
 
     def figures(self) -> dict[str, Any]:
-        """Figures as JSON."""
+        """The totals, ready for JSON."""
         return {
             "channel_minutes": self.channel_minutes,
             "coverage": None if self.share is None else round(self.share, 4),

@@ -1,6 +1,6 @@
 """Who counts as a viewer: filters over the distinct (channel, viewer) pairs of a day.
 
-Belongs here: the filters and what each removed. Not here: the list of bots (bots), the settings' source (settings).
+Belongs here: the filters and their effects. Not here: the list of bots (bots), reading settings (settings).
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -28,12 +28,12 @@ class AudienceFilters:
     """Which pairs are dropped.
 
     Attributes:
-        drop_known_bots: drop the shipped list of service bots.
-        drop_broadcaster: drop a channel's owner from the audience of the own channel.
-        min_buckets_per_viewer: drop a viewer from a channel where they wrote in fewer 60 s buckets that day.
+        drop_known_bots: drop the service bots of the bundled list.
+        drop_broadcaster: drop a channel's owner from the audience of their own channel.
+        min_buckets_per_viewer: drop a viewer from a channel if they wrote in fewer 60 s buckets that day.
         min_channels_per_viewer: drop viewers seen in fewer channels that day; 2 keeps repeat viewers only.
-        max_channels_per_viewer: viewers seen in more channels that day are reported.
-        drop_viewers_over_max: and dropped.
+        max_channels_per_viewer: report viewers seen in more channels that day.
+        drop_viewers_over_max: also drop these viewers.
     """
 
     drop_known_bots: bool = True
@@ -46,7 +46,7 @@ class AudienceFilters:
 
 @dataclass(frozen=True)
 class FilterEffect:
-    """What one filter found: pairs and distinct viewers, and whether it removed them."""
+    """The effect of one filter: matching pairs and distinct viewers, and whether it removed them."""
 
     name: str
     removed: bool
@@ -54,19 +54,19 @@ class FilterEffect:
     viewers: int
 
     def as_dict(self) -> dict[str, str | bool | int]:
-        """The effect as JSON."""
+        """The effect, ready for JSON."""
         return asdict(self)
 
 
 @dataclass(frozen=True)
 class Filtered(Generic[Held]):
-    """What the filters have left of a day.
+    """A day's audience after the filters.
 
     Attributes:
         audience: frames of schema CHANNEL_AUDIENCE.
-        channels: columns channel, viewers and viewer_minutes; channels that nobody is left of have no row.
-        viewers: in how many channels each viewer is.
-        effects: one a filter, in their order, also for a filter that found nothing.
+        channels: columns channel, viewers and viewer_minutes; channels without remaining viewers have no row.
+        viewers: the number of channels per viewer.
+        effects: one per filter, in the order of application, also for filters without any match.
     """
 
     audience: Held
@@ -81,39 +81,38 @@ def apply_filters(
     hold: Callable[[Iterable[pl.DataFrame]], Held],
     names: ViewerNames = PLAIN,
 ) -> Filtered[Held]:
-    """Drop pairs by each filter in turn; a later filter sees what the earlier ones left.
+    """Drop pairs by each filter in turn; a later filter sees only what the earlier ones left.
 
-    Which viewers are in too few or too many channels is known only when every pair has gone by. Where such have to
-    go, what was held is gone through once more.
+    Which viewers are in too few or too many channels is known only after all pairs. To drop such viewers, the frames
+    held are processed once more.
 
     Args:
-        pieces: frames of schema CHANNEL_AUDIENCE; the pairs of a channel are all in one.
-        hold: takes what is left, frame by frame, to something that can be gone through again: `list`, or a table
-            that is being written.
-        names: under which forms bots and broadcasters may stand there.
+        pieces: frames of schema CHANNEL_AUDIENCE; all pairs of a channel are in one piece.
+        hold: stores the remaining frames in something that can be iterated again: `list`, or writing a table.
+        names: the forms in which bots and broadcasters may appear.
     """
-    within = _WithinChannels(filters, names)
+    pair_filters = _PairFilters(filters, names)
     digests: list[np.ndarray] = []
-    held, channels = _held((within.left_of(piece) for piece in pieces), hold, digests)
+    held, channels = _hold_and_measure((pair_filters.apply(piece) for piece in pieces), hold, digests)
     viewers = count_viewers(digests)
     digests.clear()
     few = viewers.channels < filters.min_channels_per_viewer
     many = ~few & (viewers.channels > filters.max_channels_per_viewer)
     effects = (
-        *within.effects(),
+        *pair_filters.effects(),
         _effect("min_channels_per_viewer", True, viewers.those(few)),
         _effect("max_channels_per_viewer", filters.drop_viewers_over_max, viewers.those(many)),
     )
     gone = few | many if filters.drop_viewers_over_max else few
     if gone.any():
         dropped = viewers.viewers[gone]
-        held, channels = _held((_without(frame, dropped) for frame in held), hold)
+        held, channels = _hold_and_measure((_without(frame, dropped) for frame in held), hold)
         viewers = viewers.those(~gone)
     return Filtered(held, channels, viewers, effects)
 
 
-class _WithinChannels:
-    """The filters that judge a pair by itself, with what each has found so far."""
+class _PairFilters:
+    """The filters that need to see one pair only, with the digests of the pairs that each matched so far."""
 
     def __init__(self, filters: AudienceFilters, names: ViewerNames) -> None:
         bots = sorted(names.forms(known_bots()))
@@ -123,28 +122,28 @@ class _WithinChannels:
             ("broadcaster", filters.drop_broadcaster, pl.col("is_owner")),
             ("min_buckets_per_viewer", True, pl.col("buckets") < filters.min_buckets_per_viewer),
         )
-        self._found: dict[str, list[np.ndarray]] = {name: [] for name, _, _ in self._steps}
+        self._matches: dict[str, list[np.ndarray]] = {name: [] for name, _, _ in self._steps}
 
-    def left_of(self, piece: pl.DataFrame) -> pl.DataFrame:
-        left = piece.with_columns(self._names.is_owner(piece).alias("is_owner"))
-        for name, removes, found_by in self._steps:
-            mask = left.select(found_by.alias("found")).to_series()
+    def apply(self, piece: pl.DataFrame) -> pl.DataFrame:
+        remaining = piece.with_columns(self._names.is_owner(piece).alias("is_owner"))
+        for name, removes, condition in self._steps:
+            mask = remaining.select(condition.alias("matches")).to_series()
             if mask.any():
-                self._found[name].append(pair_digests(left.filter(mask)))
-                left = left.filter(~mask) if removes else left
-        return left.drop("is_owner")
+                self._matches[name].append(pair_digests(remaining.filter(mask)))
+                remaining = remaining.filter(~mask) if removes else remaining
+        return remaining.drop("is_owner")
 
     def effects(self) -> Iterator[FilterEffect]:
         for name, removes, _ in self._steps:
-            yield _effect(name, removes, count_viewers(self._found[name]))
+            yield _effect(name, removes, count_viewers(self._matches[name]))
 
 
-def _effect(name: str, removes: bool, found: ViewerCounts) -> FilterEffect:
-    return FilterEffect(name, removes, int(found.channels.sum()), found.viewers.size)
+def _effect(name: str, removes: bool, matches: ViewerCounts) -> FilterEffect:
+    return FilterEffect(name, removes, int(matches.channels.sum()), matches.viewers.size)
 
 
 def _without(frame: pl.DataFrame, dropped: np.ndarray) -> pl.DataFrame:
-    """The rows of viewers other than these (digests, ascending)."""
+    """The rows whose viewers are not in `dropped` (digests, ascending)."""
     digests = viewer_digests(frame["viewer"])
     place = np.minimum(np.searchsorted(dropped, digests), dropped.size - 1)
     return frame.filter(pl.Series(dropped[place] != digests))
@@ -157,21 +156,21 @@ def channel_sizes(audience: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _held(
+def _hold_and_measure(
     frames: Iterable[pl.DataFrame],
     hold: Callable[[Iterable[pl.DataFrame]], Held],
     digests: list[np.ndarray] | None = None,
 ) -> tuple[Held, pl.DataFrame]:
-    """What `hold` makes of the frames, and what each channel has; `digests` takes those of all pairs."""
+    """The result of `hold`, and the sizes of the channels; adds the digests of all pairs to `digests`."""
     channels = [channel_sizes(CHANNEL_AUDIENCE.empty())]
 
-    def noted() -> Iterator[pl.DataFrame]:
+    def measured() -> Iterator[pl.DataFrame]:
         for frame in frames:
             channels.append(channel_sizes(frame))
             if digests is not None:
                 digests.append(pair_digests(frame))
             yield frame
 
-    held = hold(noted())
-    # What was held may have been cut within a channel.
+    held = hold(measured())
+    # A frame may end within a channel.
     return held, pl.concat(channels).group_by("channel").sum()

@@ -1,6 +1,6 @@
-"""The compiled loop that reduces a channel's minutes to its viewers.
+"""The compiled loop that reduces each channel's chat to its viewers.
 
-Belongs here: loops over plain arrays. Not here: frames (audience). See domain.overlap.kernels for how they compile.
+Belongs here: loops over plain arrays, compiled as described in domain.overlap.kernels. Not here: frames (audience).
 """
 
 import numba as nb
@@ -11,30 +11,30 @@ LIVE = 1
 VOD = 2
 MINUTE_US = 60_000_000
 SOURCE_BITS = {"live": LIVE, "vod": VOD, "live+vod": LIVE | VOD}
-"""What the column `sources` of an audience says, as bits."""
+"""The values of the column `sources` of an audience, as bits."""
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
 @nb.njit(cache=True, nogil=True)
-def viewers_of_channels(ends, begins, stops, minutes, times, sources, names, keys, slots_of, out):  # type: ignore[no-untyped-def]
-    """Distinct viewers of each channel with the minutes in which they wrote.
+def viewers_by_channel(ends, begins, stops, minutes, times, sources, names, keys, slots, out):  # type: ignore[no-untyped-def]
+    """Distinct viewers of each channel, with the number of minutes in which they wrote; returns how many.
 
-    A VOD's buckets begin at any second, so that each lies in two minutes of live chat: one in which a viewer is seen
-    counts nothing where live chat saw them in either. What live chat missed beside a minute that it saw may then be
-    left out; no minute counts twice.
+    A VOD's buckets start at any second, so each overlaps two minutes of live chat. A viewer in such a bucket is not
+    counted again if live chat saw them in one of the two minutes. This may miss a minute next to one that live chat
+    saw, but no minute counts twice.
 
     Args:
-        ends: int64; channel c has the rows ends[c - 1]:ends[c], in the order of their minute, live before VOD.
-            Rewritten to the ends of the channels in `out`.
+        ends: int64; channel c has the rows ends[c - 1]:ends[c], sorted by minute, live before VOD. Rewritten to the
+            ends of the channels in `out`.
         begins, stops: int64; row r has the chatters names[begins[r]:stops[r]].
-        minutes: int64, a number for each minute.
-        times: int64, start of the bucket; UNKNOWN where it is.
+        minutes: int64, number of the minute of each row.
+        times: int64, start of the bucket in microseconds, or UNKNOWN.
         sources: int8, LIVE or VOD.
         names: uint64 digests.
-        keys, slots_of: uint64 and int64 hash table, a power of two long and at least twice the most chatters of a
-            channel; slots_of all -1.
+        keys, slots: uint64 and int64 hash table; its length is a power of two and at least twice the largest number
+            of chatters of a channel. All slots start as -1.
         out: tuple of (position in names of the first sighting, minutes, last minute seen, first time, last time,
-            sources, minute that a VOD alone counted), int64 each and as long as names.
+            sources, minute counted because of a VOD alone), int64 each and as long as names.
     """
     position, count, latest, first, last, source, by_vod = out
     mask = np.uint64(keys.shape[0] - 1)
@@ -46,13 +46,13 @@ def viewers_of_channels(ends, begins, stops, minutes, times, sources, names, key
             for at in range(begins[row], stops[row]):
                 name = names[at]
                 slot = (name * _GOLDEN) >> np.uint64(20) & mask
-                while slots_of[slot] >= begin and keys[slot] != name:
+                while slots[slot] >= begin and keys[slot] != name:
                     slot = (slot + np.uint64(1)) & mask
-                viewer = slots_of[slot]
+                viewer = slots[slot]
                 if viewer < begin:
                     viewer = written
                     written += 1
-                    slots_of[slot] = viewer
+                    slots[slot] = viewer
                     keys[slot] = name
                     position[viewer] = at
                     count[viewer] = 0

@@ -1,7 +1,7 @@
-"""Raw snapshots of live chat, and the presence that a day of them makes.
+"""Raw snapshots of live chat, and the live presence that follows from them.
 
-Belongs here: what a snapshot becomes in RAW_SNAPSHOTS, merging what several files or collectors saw of a minute.
-Not here: reading what others wrote (importers), which objects make up an hour (storage.raw).
+Belongs here: snapshots to RAW_SNAPSHOTS, merging the rows of several files or collectors, RAW_SNAPSHOTS to PRESENCE.
+Not here: reading files of others (importers), which objects make up an hour (storage.raw_snapshots).
 """
 
 import polars as pl
@@ -15,7 +15,7 @@ ABOUT_BROADCAST = ("channel_id", "stream_id", "game_name", "language", "title", 
 COUNTS = ("messages", "dropped_mirrors", "dropped_bots", "unreadable_lines")
 UNKNOWN_STREAM = "unknown"
 
-# Snapshots as importers and collectors hand them over, in any number a minute.
+# Snapshots as importers and collectors deliver them, any number per minute.
 SNAPSHOTS = pl.Schema(
     {
         "channel": pl.String(),
@@ -30,15 +30,15 @@ SNAPSHOTS = pl.Schema(
 
 
 def complete_raw_snapshots(snapshots: pl.DataFrame, names: ViewerNames) -> pl.DataFrame:
-    """Bring snapshots of live chat into 60 s buckets. Every name of a live viewer passes through here.
+    """Merge snapshots of live chat into 60 s buckets. Every name of a live viewer passes through this function.
 
     Args:
-        snapshots: schema SNAPSHOTS; chatters as written, with any case, blanks, nulls and duplicates.
-        names: what viewers' names become, and which channels are left out.
+        snapshots: schema SNAPSHOTS; chatters as received, with any case, blanks, nulls and duplicates.
+        names: how names are stored, and which channels are left out.
 
     Returns:
-        Schema RAW_SNAPSHOTS. Snapshots of one channel and origin in one bucket are one row: the union of their
-        chatters, their seconds of coverage up to the whole bucket, and of all else the latest that is known.
+        Schema RAW_SNAPSHOTS. Snapshots of one channel and origin in one bucket become one row: the union of their
+        chatters, the sum of their coverage up to the whole bucket, and the latest known value of other columns.
     """
     known_latest = [pl.col(name).drop_nulls().last() for name in ("concurrent_viewers", *ABOUT_BROADCAST)]
     merged = (
@@ -56,14 +56,14 @@ def complete_raw_snapshots(snapshots: pl.DataFrame, names: ViewerNames) -> pl.Da
     return RAW_SNAPSHOTS.conform(RAW_SNAPSHOTS.upgraded(completed))
 
 
-def merge_raw_snapshots(there: pl.DataFrame, added: pl.DataFrame) -> pl.DataFrame:
-    """Add rows to those of an hour; both and the result are schema RAW_SNAPSHOTS.
+def merge_raw_snapshots(existing: pl.DataFrame, added: pl.DataFrame) -> pl.DataFrame:
+    """Add rows to those of an hour; both and the result have schema RAW_SNAPSHOTS.
 
-    Of a row that is there already the chatters are joined and what is added wins, as far as it knows anything:
-    adding the same rows again changes nothing.
+    For a row that exists already, the chatters are united, and known values of the added row replace existing ones.
+    Adding the same rows again changes nothing.
     """
     merged = (
-        pl.concat([there, added])
+        pl.concat([existing, added])
         .group_by(RAW_SNAPSHOTS.key, maintain_order=True)
         .agg(
             pl.col("chatters").explode(empty_as_null=True, keep_nulls=True),
@@ -75,18 +75,18 @@ def merge_raw_snapshots(there: pl.DataFrame, added: pl.DataFrame) -> pl.DataFram
 
 
 def live_presence_of(raw: pl.DataFrame) -> pl.DataFrame:
-    """The presence that raw snapshots make: one row a channel and minute, whoever saw it.
+    """Live presence from raw snapshots: one row per channel and minute, merged over all origins.
 
     Args:
         raw: schema RAW_SNAPSHOTS, of all collectors and files.
 
     Returns:
-        Schema PRESENCE. Chatters are those that anybody saw; what is told of the broadcast comes from the row that
-        covers most of the minute, by origin where they are equal, and where that does not know it from the next.
-        A minute that nobody observed is no minute in which nobody wrote: it is not there.
+        Schema PRESENCE. Chatters are the union over the origins. Each value about the broadcast comes from the origin
+        that covers most of the minute and knows the value; ties go by origin. A minute without any coverage has no
+        row, since that differs from a minute in which nobody wrote.
     """
     observed = (pl.col("coverage_s").fill_null(1) > 0) | (pl.col("chatters").list.len() > 0)
-    # Lines that name no channel are counted for "".
+    # Lines without a channel are counted under the channel "".
     observed &= pl.col("channel") != ""
     minutes = (
         raw.filter(observed)
@@ -113,7 +113,7 @@ def live_presence_of(raw: pl.DataFrame) -> pl.DataFrame:
 
 
 def merge_live_presence(first: pl.DataFrame, second: pl.DataFrame) -> pl.DataFrame:
-    """Join two live presences of a day, one row a channel and minute; what the first tells of a broadcast wins."""
+    """Merge two live presences of a day, one row per channel and minute; the first wins for broadcast metadata."""
     about = ("channel_id", "game_name", "language", "title", "started_at")
     merged = (
         pl.concat([first, second])

@@ -1,12 +1,12 @@
-"""What a viewer's name becomes: the one place that decides it, at the door of the lake and on every rebuild.
+"""How viewers' names are stored. This module alone decides it, on every write to the lake and on every rebuild.
 
-Belongs here: folding, pseudonyms, opt-outs, and finding a viewer under every form of the name. Not here: where the
-key and the opt-out list come from (privacy), taking a name out of what is stored (storage.erasure).
+Belongs here: folding, pseudonyms, opt-outs, and the forms in which a viewer may be stored. Not here: reading the key
+and the opt-out list (wiring.viewer_names), erasing names from stored files (storage.erasure).
 
-A pseudonym is MARK and the first 24 hex digits of HMAC-SHA256(key, folded login). No Twitch login holds a dot, so
-that a pseudonym is never taken for a login, nor the other way round; and the mark needs no quotes in Parquet, CSV,
-SQL, URLs and shells, and makes no spreadsheet read a number or a formula. With n viewers, two of them get the same
-pseudonym with a chance of about n² / 2^97: 6e-16 at 10 million, 6e-12 at a billion.
+A pseudonym is MARK and the first 24 hex digits of HMAC-SHA256(key, folded login). Twitch logins contain no dots, so
+pseudonyms and logins cannot be mistaken for each other. MARK needs no quotes in Parquet, CSV, SQL, URLs and shells,
+and spreadsheets do not read it as a number or formula. Two of n viewers get the same pseudonym with a probability of
+about n² / 2^97: 6e-16 at 10 million, 6e-12 at a billion.
 HMAC: https://www.rfc-editor.org/rfc/rfc2104
 """
 
@@ -25,32 +25,32 @@ _PSEUDONYM = re.compile(rf"{re.escape(MARK)}[0-9a-f]{{{PSEUDONYM_DIGITS}}}")
 
 
 def folded(name: pl.Expr) -> pl.Expr:
-    """A name as it is compared: lowercase, without blanks around it."""
+    """The folded name, for comparison: lowercase, without surrounding blanks."""
     return name.str.strip_chars().str.to_lowercase()
 
 
 def fold(names: Iterable[str]) -> list[str]:
-    """Names as they are compared, in the same order."""
+    """The folded names, in the same order."""
     series = pl.Series("name", list(names), dtype=pl.String)
     return series.to_frame().select(folded(pl.col("name"))).to_series().to_list()
 
 
 def distinct_chatters(chatters: pl.Expr) -> pl.Expr:
-    """Fold a list of names, drop blanks and nulls, make it distinct and sort it; pseudonyms stay what they are."""
+    """Fold a list of names, drop blanks, nulls and duplicates, and sort it; pseudonyms do not change."""
     name = folded(pl.element())
     return chatters.list.eval(name.filter(name.is_not_null() & (name != "")).unique().sort())
 
 
 def is_pseudonym(name: str) -> bool:
-    """Whether a folded name is a pseudonym already."""
+    """Whether a folded name is a pseudonym."""
     return _PSEUDONYM.fullmatch(name) is not None
 
 
 class ViewerNames:
-    """What becomes of viewers' names: plain or pseudonymous, and whose are not stored at all.
+    """How viewers' names are stored: as plain names or pseudonyms, and which names are never stored.
 
-    Immutable. The key is not kept, only an HMAC that was begun with it: no attribute, repr, copy or pickle gives it
-    away.
+    Immutable. The object keeps an HMAC initialized with the key instead of the key, so no attribute, repr, copy or
+    pickle reveals it.
     """
 
     __slots__ = ("_keyed", "_opted_out", "_opted_out_channels", "_pseudonymous")
@@ -63,13 +63,12 @@ class ViewerNames:
         opted_out_viewers: Iterable[str] = (),
         opted_out_channels: Iterable[str] = (),
     ) -> None:
-        """Settle what names become.
+        """Set how names are stored.
 
         Args:
-            pseudonymous: store pseudonyms; what is a pseudonym already stays as it is.
-            key: at least SHORTEST_KEY bytes. With plain names it serves to know a viewer by a pseudonym that was
-                stored earlier.
-            opted_out_viewers: names or pseudonyms of those who are never stored.
+            pseudonymous: store pseudonyms; names that are pseudonyms already do not change.
+            key: at least SHORTEST_KEY bytes. With plain names, it recognizes viewers by pseudonyms stored earlier.
+            opted_out_viewers: names or pseudonyms of viewers who are never stored.
             opted_out_channels: logins of channels whose presence is never stored.
 
         Raises:
@@ -92,48 +91,48 @@ class ViewerNames:
 
     @property
     def mode(self) -> str:
-        """ "plain" or "pseudonymous"."""
+        """Either "plain" or "pseudonymous"."""
         return "pseudonymous" if self._pseudonymous else "plain"
 
     @property
     def changes_stored(self) -> bool:
-        """Whether names that are folded already can become others, or nothing."""
+        """Whether a folded name can change or be dropped when it is stored."""
         return bool(self._pseudonymous or self._opted_out or self._opted_out_channels)
 
     @property
     def opted_out_viewers(self) -> frozenset[str]:
-        """Viewers who are never stored, as the list names them, folded."""
+        """Viewers who are never stored, in the forms of the opt-out list, folded."""
         return self._opted_out
 
     def described(self) -> dict[str, str]:
-        """The mode, and a check value by which keys can be told apart and nothing else; both may be published."""
+        """The mode, and a check value that only distinguishes keys; both may be published."""
         check = {} if self._keyed is None else {"pseudonym_key_check": self._digest("key check")[:8]}
         return {"viewer_names": self.mode, **check}
 
     def fingerprint(self) -> str:
-        """Changes with the mode, the key and the opt-outs; "" for plain names with neither.
+        """A digest of the mode, the key and the opt-outs; "" for plain names without key and opt-outs.
 
-        Begun with the key where there is one. Without a key, somebody who guesses the whole opt-out list can confirm
-        it: keep it in the lake, do not publish it.
+        It is keyed if there is a key. Without a key, anyone who guesses the whole opt-out list can confirm the guess:
+        keep the fingerprint in the lake, and do not publish it.
         """
         if self._keyed is None and not self.changes_stored:
             return ""
-        told = json.dumps([self.mode, sorted(self._opted_out), sorted(self._opted_out_channels)])
-        return self._digest(told)[:16]
+        settings = json.dumps([self.mode, sorted(self._opted_out), sorted(self._opted_out_channels)])
+        return self._digest(settings)[:16]
 
     def keeps_channel(self, channel: str) -> bool:
         """Whether presence in this channel (folded) may be stored."""
         return channel not in self._opted_out_channels
 
     def without_opted_out(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """Rows of any table with a column channel (folded), without the channels that opted out."""
+        """The rows of any table with a column channel (folded), without channels that opted out."""
         return rows.filter(~pl.col("channel").is_in(sorted(self._opted_out_channels), nulls_equal=True))
 
     def stored(self, names: pl.Series) -> pl.Series:
-        """What each name becomes; null where it is blank, null or opted out.
+        """The stored form of each name; null for names that are blank, null or opted out.
 
         Args:
-            names: strings; a name may stand there any number of times and costs one HMAC.
+            names: strings; each distinct name takes one HMAC.
         """
         frame = pl.DataFrame({"name": names})
         known = self._table(frame["name"].unique())
@@ -141,7 +140,7 @@ class ViewerNames:
         return joined["stored"].rename(names.name)
 
     def chatters(self, lists: pl.Series) -> pl.Series:
-        """Lists of names as they are stored: without blanks, nulls and opt-outs, distinct and sorted.
+        """Lists of names in stored form: without blanks, nulls and opt-outs, distinct and sorted.
 
         Args:
             lists: lists of strings; a null list stays null.
@@ -153,16 +152,16 @@ class ViewerNames:
         kept = named.group_by("row").agg(pl.col("stored").unique().sort())
         rows = pl.DataFrame({"listed": lists}).with_row_index("row").join(kept, on="row", how="left")
         nobody = pl.lit([], dtype=pl.List(pl.String))
-        found = rows.sort("row").select(
+        chatters = rows.sort("row").select(
             pl.when(pl.col("listed").is_not_null()).then(pl.col("stored").fill_null(nobody)).alias(lists.name)
         )
-        return found.to_series()
+        return chatters.to_series()
 
     def apply(self, presence: pl.DataFrame) -> pl.DataFrame:
-        """Presence as it may be stored: without opted-out channels, names as they become, viewer_count following.
+        """Presence in stored form: without opted-out channels, with names in stored form, and viewer_count updated.
 
         Args:
-            presence: schema PRESENCE, or at least channel (folded), chatters and viewer_count. Names are folded.
+            presence: schema PRESENCE, or at least channel (folded), chatters (folded) and viewer_count.
         """
         if not self.changes_stored:
             return presence
@@ -172,15 +171,15 @@ class ViewerNames:
         )
 
     def forms(self, names: Iterable[str]) -> frozenset[str]:
-        """Every form under which these viewers may stand in the lake: folded, and with a key as a pseudonym."""
+        """Every form in which these viewers may be stored: folded, and with a key also as pseudonym."""
         plain = [name for name in fold(names) if name]
         return frozenset(plain) | frozenset(self._pseudonym(name) for name in plain if self._keyed is not None)
 
     def is_owner(self, audience: pl.DataFrame) -> pl.Series:
-        """Whether the viewer of each row is the channel itself, under any form of its login.
+        """Whether the viewer of each row is the channel itself, in any form of its login.
 
         Args:
-            audience: at least channel and viewer, stored names.
+            audience: at least channel and viewer, in stored form.
         """
         owners = audience["channel"].unique().sort()
         named = pl.col("viewer") == pl.col("channel")
@@ -209,9 +208,9 @@ class ViewerNames:
         return name if is_pseudonym(name) else f"{MARK}{self._digest(name)[:PSEUDONYM_DIGITS]}"
 
     def _digest(self, text: str) -> str:
-        begun = hashlib.sha256() if self._keyed is None else self._keyed.copy()
-        begun.update(text.encode())
-        return begun.hexdigest()
+        digest = hashlib.sha256() if self._keyed is None else self._keyed.copy()
+        digest.update(text.encode())
+        return digest.hexdigest()
 
 
 PLAIN = ViewerNames()

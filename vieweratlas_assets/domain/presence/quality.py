@@ -1,6 +1,6 @@
-"""The quality report: how much a day's audience stands on.
+"""The quality report: figures of a day's audience and of the data behind it.
 
-Belongs here: figures over an audience and its sources. Not here: judging them (defs.checks).
+Belongs here: figures of an audience and its sources. Not here: checks of the figures (defs.checks).
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from vieweratlas_assets.domain.presence.audience import DayAudience
 from vieweratlas_assets.domain.presence.records import SOURCES
 from vieweratlas_assets.domain.presence.viewer_counts import ViewerCounts
 
-MOST_REASONS = 5
+MAX_REASONS = 5
 
 
 @dataclass(frozen=True)
@@ -26,25 +26,25 @@ class RejectedFile:
 
 
 def rejection_summary(rejected: Sequence[RejectedFile]) -> str:
-    """The reasons of the first few; all stand in the report."""
-    reasons = [file.reason for file in rejected[:MOST_REASONS]]
-    more = [f"and {len(rejected) - MOST_REASONS} more"] if len(rejected) > MOST_REASONS else []
+    """The reasons for the first few rejections; the report has all of them."""
+    reasons = [file.reason for file in rejected[:MAX_REASONS]]
+    more = [f"and {len(rejected) - MAX_REASONS} more"] if len(rejected) > MAX_REASONS else []
     return "; ".join(reasons + more) or "no file was rejected"
 
 
 def quality_report(
     day: DayAudience[Any], files_read: Mapping[str, int], rejected: Sequence[RejectedFile]
 ) -> dict[str, Any]:
-    """Figures about a day's audience.
+    """Figures of a day's audience.
 
     Args:
         day: the audience after the filters.
         files_read: number of files read, by source.
-        rejected: the files that were not.
+        rejected: the files that could not be used.
 
     Returns:
-        JSON-ready figures. Averages and the median are over channels with at least one viewer; a viewer is one-off
-        when seen in one channel only. Figures over nothing are null.
+        Figures, ready for JSON. Averages and the median are over channels with at least one viewer. A one-off viewer
+        was seen in one channel only. Figures without any data are null.
     """
     return {
         **audience_figures(day.viewers, day.activity),
@@ -56,7 +56,7 @@ def quality_report(
 
 
 def audience_figures(counts: ViewerCounts, activity: pl.DataFrame) -> dict[str, Any]:
-    """The figures of the report that follow from the audience alone: its viewers, and CHANNEL_ACTIVITY."""
+    """The figures that follow from the audience alone: from its viewers and CHANNEL_ACTIVITY."""
     viewers = activity.filter(pl.col("viewers") > 0)["viewers"]
     channels_per_viewer = counts.channels
     unique = channels_per_viewer.size

@@ -1,6 +1,6 @@
-"""Canonical presence records: bringing what others wrote into the one shape of PRESENCE.
+"""Canonical presence records: completing and checking rows from elsewhere, so that they have schema PRESENCE.
 
-Belongs here: filling and checking presence rows. Not here: what a viewer's name becomes (names), reading files
+Belongs here: filling and checking presence rows. Not here: how names are stored (names), reading files
 (importers, storage), reducing rows to an audience (audience).
 """
 
@@ -19,25 +19,25 @@ MAX_OFFSET_S = 2**31 - 1
 
 
 def complete_vod_presence(rows: pl.DataFrame, *, created_at: dt.datetime | None, names: ViewerNames) -> pl.DataFrame:
-    """Fill what a VOD's presence rows leave out, and bring names into the form in which they are stored.
+    """Fill the missing columns of a VOD's presence rows, and convert names to the form in which they are stored.
 
     Args:
-        rows: at least channel, content_id, offset_s (seconds into the VOD) and chatters; any other column of
-            PRESENCE is kept, others are ignored.
-        created_at: start of the recording, UTC; None where it is unknown, and bucket_start stays null.
-        names: what viewers' names become, and which channels are left out: of those there are no rows.
+        rows: at least channel, content_id, offset_s (seconds into the VOD) and chatters; other columns of PRESENCE
+            are kept, all others are ignored.
+        created_at: start of the recording, UTC; None = not known, then bucket_start stays null.
+        names: how names are stored, and which channels are left out: their rows are dropped.
 
     Returns:
-        Schema PRESENCE. Chatters are distinct, sorted and as `names` stores them; viewer_count is their number.
+        Schema PRESENCE. Chatters are distinct, sorted and in stored form; viewer_count is their number.
 
     Raises:
-        SchemaError: a required column is missing or has the wrong type, the bucket is not 60 s long, or an offset
-            is negative, not on a bucket's edge or above MAX_OFFSET_S, or a channel is blank.
+        SchemaError: a required column is missing or has the wrong type, a bucket is not 60 s long, an offset is
+            negative, not a multiple of 60 or above MAX_OFFSET_S, or a channel is blank.
     """
     missing = [name for name in REQUIRED if name not in rows.columns]
     if missing:
         raise SchemaError(f"missing column(s) {', '.join(missing)}; found {', '.join(rows.columns) or 'none'}")
-    # In a chat in which nobody wrote all lists are empty, and writers leave their type open.
+    # If nobody wrote in a chat, all lists are empty, and files have no type for their elements.
     if rows.schema["chatters"] == pl.List(pl.Null):
         rows = rows.with_columns(pl.col("chatters").cast(pl.List(pl.String)))
     if rows.schema["chatters"] != pl.List(pl.String):
@@ -72,8 +72,9 @@ def _refuse_other_buckets(rows: pl.DataFrame) -> None:
             raise SchemaError(f"column bucket_len_s is {rows.schema['bucket_len_s']}, not a whole number of seconds")
         other = rows.filter(pl.col("bucket_len_s").ne_missing(BUCKET_LEN_S))
         if other.height:
-            found = other["bucket_len_s"][0]
-            raise SchemaError(f"bucket_len_s is {found} in {other.height} row(s); only {BUCKET_LEN_S} is supported")
+            first = other["bucket_len_s"][0]
+            value = "null" if first is None else first
+            raise SchemaError(f"bucket_len_s is {value} in {other.height} row(s); only {BUCKET_LEN_S} is supported")
     if not rows.schema["offset_s"].is_integer():
         raise SchemaError(f"column offset_s is {rows.schema['offset_s']}, not a whole number of seconds")
     bad = rows.filter((pl.col("offset_s") < 0) | (pl.col("offset_s") % BUCKET_LEN_S != 0))

@@ -1,7 +1,7 @@
-"""The roster: what Twitch says of the channels that are live.
+"""The roster: the channels that are live, as Twitch reports them.
 
-Belongs here: records of Helix to the table, and the list of channels that people want watched. Not here: asking
-(clients.helix), where rosters lie (domain.lake).
+Belongs here: records of Helix to the table, and parsing watch lists. Not here: requests (clients.helix), paths
+(domain.lake).
 """
 
 import datetime as dt
@@ -15,21 +15,21 @@ from vieweratlas_assets.domain.presence.helix_values import count, text, texts, 
 from vieweratlas_assets.domain.schemas import CHANNEL_ROSTER
 from vieweratlas_assets.errors import InputError
 
-MOST_LINES_TOLD = 5
+MAX_LINES_SHOWN = 5
 _LOGIN = re.compile(r"[a-z0-9_]{1,25}")
 
 
 class WatchListError(InputError):
-    """A list of channels has lines that are no login; the message numbers them."""
+    """A watch list has lines that are not logins; the message has their line numbers."""
 
 
 def roster_of(streams: Iterable[Mapping[str, Any]], observed_at: dt.datetime) -> pl.DataFrame:
-    """The roster that records of Get Streams make.
+    """Build the roster from records of Get Streams.
 
     Args:
-        streams: each with `user_id` and `user_login`; whatever else is missing or of another type is unknown. Of a
-            channel that comes twice the first record counts.
-        observed_at: when they were asked for.
+        streams: each with `user_id` and `user_login`; other fields become null if they are missing or of the wrong
+            type. The first record of a channel counts.
+        observed_at: time of the request.
 
     Returns:
         Schema CHANNEL_ROSTER.
@@ -57,33 +57,33 @@ def roster_of(streams: Iterable[Mapping[str, Any]], observed_at: dt.datetime) ->
 
 
 def read_watch_list(text: str) -> list[str]:
-    """The logins of a list of channels, one a line, each once, in their order.
+    """The distinct logins of a watch list, which has one per line, in order.
 
-    `#` begins a comment; blank lines, blanks and an `@` before a login and its case do not matter.
+    `#` starts a comment. Blank lines, blanks, an `@` before a login and upper case are allowed.
 
     Raises:
-        WatchListError: a line is no login.
+        WatchListError: a line is not a login.
     """
-    found: dict[str, None] = {}
+    logins: dict[str, None] = {}
     bad = []
     for number, line in enumerate(text.splitlines(), start=1):
         login = line.partition(" #")[0].strip().lower().lstrip("@")
         if not login or login.startswith("#"):
             continue
         if _LOGIN.fullmatch(login):
-            found[login] = None
+            logins[login] = None
         else:
             bad.append(number)
     if bad:
-        # Without the lines: whoever names the wrong file must not find it in a log.
-        told = ", ".join(map(str, bad[:MOST_LINES_TOLD]))
-        told += f" and {len(bad) - MOST_LINES_TOLD} more" if len(bad) > MOST_LINES_TOLD else ""
+        # Without the lines themselves: a wrong path must not put a private file into a log.
+        numbers = ", ".join(map(str, bad[:MAX_LINES_SHOWN]))
+        numbers += f" and {len(bad) - MAX_LINES_SHOWN} more" if len(bad) > MAX_LINES_SHOWN else ""
         raise WatchListError(
-            f"no login in line(s) {told}; a line is a login (a to z, digits, _, up to 25) or a # comment"
+            f"no login in line(s) {numbers}; each line must be a login (up to 25 of a-z, 0-9 and _) or a # comment"
         )
-    return list(found)
+    return list(logins)
 
 
 def watch_list_text(title: str, logins: Iterable[str]) -> str:
-    """A list of channels as `read_watch_list` takes it, under a comment."""
+    """The text of a watch list for `read_watch_list`: a comment with the title, and one login per line."""
     return "\n".join([f"# {title}", *logins, ""])

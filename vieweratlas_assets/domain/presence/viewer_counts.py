@@ -1,10 +1,9 @@
-"""In how many channels each viewer of a day is, and who saw them: what filters and figures across channels need.
+"""The number of channels per viewer of a day, and the sources that saw them, for filters and figures across channels.
 
-Belongs here: counting over all pairs of a day at 8 bytes a pair. Not here: what follows from the counts (filters,
-quality).
+Belongs here: counting all pairs of a day, at 8 bytes per pair. Not here: using the counts (filters, quality).
 
-A viewer is known by the upper 62 bits of a digest of the name; the lower two say which sources saw the pair. Two of
-n viewers are taken for one with a chance of about n² / 2⁶³: 1 in 100,000 at ten million.
+A viewer is identified by the upper 62 bits of a digest of the name; the lower two bits hold the sources of the pair.
+Two of n viewers collide with a probability of about n² / 2⁶³: 1 in 100,000 at ten million.
 """
 
 from collections.abc import Iterable
@@ -27,8 +26,8 @@ class ViewerCounts:
 
     Attributes:
         viewers: digests, ascending, uint64 with the lower two bits 0.
-        channels: in how many channels each is, uint32.
-        sources: the bits kernels.LIVE and kernels.VOD of who saw each, uint8.
+        channels: number of channels per viewer, uint32.
+        sources: the sources that saw each viewer, as bits kernels.LIVE and kernels.VOD, uint8.
     """
 
     viewers: np.ndarray
@@ -36,39 +35,41 @@ class ViewerCounts:
     sources: np.ndarray
 
     def seen_by(self, source: str) -> int:
-        """How many viewers a source ("live" or "vod") saw."""
+        """The number of viewers that a source ("live" or "vod") saw."""
         return int(np.count_nonzero(self.sources & np.uint8(kernels.SOURCE_BITS[source])))
 
     def those(self, chosen: np.ndarray) -> "ViewerCounts":
-        """Some of the viewers, by a mask."""
+        """The viewers that a boolean mask selects."""
         return ViewerCounts(self.viewers[chosen], self.channels[chosen], self.sources[chosen])
 
 
 def pair_digests(audience: pl.DataFrame) -> np.ndarray:
-    """The digests of pairs (at least columns viewer and sources), one a row, uint64."""
+    """The digests of pairs (at least columns viewer and sources), one per row, uint64."""
     sources = audience["sources"].replace_strict(kernels.SOURCE_BITS, return_dtype=pl.UInt64).to_numpy()
-    return viewer_digests(audience["viewer"]) | sources
+    digests: np.ndarray = viewer_digests(audience["viewer"]) | sources
+    return digests
 
 
 def viewer_digests(names: pl.Series) -> np.ndarray:
     """The digests of names, as in `ViewerCounts.viewers`."""
-    return names.hash().to_numpy() & ~_SOURCES
+    digests: np.ndarray = names.hash().to_numpy() & ~_SOURCES
+    return digests
 
 
 def count_viewers(digests: Iterable[np.ndarray]) -> ViewerCounts:
     """Count the viewers of distinct (channel, viewer) pairs.
 
     Args:
-        digests: as from `pair_digests`, in any pieces.
+        digests: arrays from `pair_digests`, split in any way.
     """
     pieces = [np.empty(0, np.uint64), *digests]
-    # By ranges of digests, so that what sorting and counting need on top is small beside the pairs.
+    # Range by range, so that sorting and counting need little memory compared with the pairs.
     ranges = [_counted(pieces, np.uint64(number)) for number in range(_RANGES)]
     return ViewerCounts(*(np.concatenate(parts) for parts in zip(*ranges, strict=True)))
 
 
 def _counted(pieces: list[np.ndarray], number: np.uint64) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The viewers whose digests begin with a number, in the columns of `ViewerCounts`."""
+    """The viewers whose digests start with the bits of a number, as the columns of `ViewerCounts`."""
     pairs = np.concatenate([piece[piece >> _RANGE_SHIFT == number] for piece in pieces])
     pairs.sort()
     starts = np.flatnonzero(np.diff(pairs >> _BITS, prepend=~np.uint64(0)) != 0)

@@ -1,7 +1,7 @@
-"""The catalog: the archives of past broadcasts that Twitch lists.
+"""The VOD catalog: archives of past broadcasts that Twitch lists.
 
-Belongs here: records of Helix to the table, merging what is known, which VODs are to be fetched. Not here: asking
-(clients.helix), where catalogs lie (domain.lake).
+Belongs here: records of Helix to the table, merging catalogs, which VODs are finished. Not here: requests
+(clients.helix), paths (domain.lake).
 """
 
 import datetime as dt
@@ -14,18 +14,18 @@ from vieweratlas_assets.domain.presence.helix_values import count, duration_s, t
 from vieweratlas_assets.domain.schemas import VOD_CATALOG
 
 ENDED_FOR = dt.timedelta(minutes=10)
-"""So long after its end an archive is whole: while a broadcast runs its archive is listed, and grows."""
+"""An archive is finished this long after its end. Twitch lists the archive of a running broadcast, and it grows."""
 LONGEST = dt.timedelta(hours=48)
-"""After so long Twitch ends a broadcast."""
+"""Twitch ends a broadcast after this time."""
 
 
 def catalog_of(videos: Iterable[Mapping[str, Any]], now: dt.datetime) -> pl.DataFrame:
-    """The catalog that records of Get Videos make.
+    """Build the catalog from records of Get Videos.
 
     Args:
-        videos: each with `user_id` and `user_login`; those without an id or a time of creation, and those that are
-            no archives, are left out; whatever else is missing is unknown.
-        now: when they were asked for. The length of one that may still grow is not known.
+        videos: each with `user_id` and `user_login`. Videos without an id or creation time, and those that are not
+            archives, are left out; other missing fields become null.
+        now: time of the request. The duration of a VOD that may still grow is null.
 
     Returns:
         Schema VOD_CATALOG.
@@ -36,7 +36,7 @@ def catalog_of(videos: Iterable[Mapping[str, Any]], now: dt.datetime) -> pl.Data
         if vod_id is None or created_at is None or video.get("type") != "archive":
             continue
         length_s = duration_s(video.get("duration"))
-        is_whole = length_s is not None and created_at + dt.timedelta(seconds=length_s) + ENDED_FOR <= now
+        is_finished = length_s is not None and created_at + dt.timedelta(seconds=length_s) + ENDED_FOR <= now
         rows[vod_id] = {
             "channel": video["user_login"].lower(),
             "channel_id": video["user_id"],
@@ -44,35 +44,36 @@ def catalog_of(videos: Iterable[Mapping[str, Any]], now: dt.datetime) -> pl.Data
             "created_at": created_at,
             "title": text(video.get("title")),
             "language": text(video.get("language")),
-            "duration_s": length_s if is_whole else None,
+            "duration_s": length_s if is_finished else None,
             "view_count": count(video.get("view_count")),
             "stream_id": text(video.get("stream_id")),
         }
     return VOD_CATALOG.conform(pl.DataFrame(list(rows.values()), schema=VOD_CATALOG.schema))
 
 
-def merged(known: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
-    """What was known, with what was found: a VOD once known stays, and what is told of it anew counts.
+def merge_catalogs(known: pl.DataFrame, listed: pl.DataFrame) -> pl.DataFrame:
+    """Update a catalog: known VODs stay, new ones are added, and newer values replace older ones.
 
-    A VOD whose channel has another login now keeps the one under which its presence lies.
+    If a channel was renamed, its known VODs keep the login under which their presence is stored.
 
     Args:
-        known, found: schema VOD_CATALOG.
+        known: schema VOD_CATALOG.
+        listed: schema VOD_CATALOG, the current answer of Twitch.
     """
     logins = known.select("vod_id", pl.col("channel").alias("known_channel"))
-    renamed = found.join(logins, on="vod_id", how="left", maintain_order="left").with_columns(
+    renamed = listed.join(logins, on="vod_id", how="left", maintain_order="left").with_columns(
         channel=pl.coalesce("known_channel", "channel")
     )
     return known.update(renamed.drop("known_channel"), on=["channel", "vod_id"], how="full")
 
 
-def whole_at(created_at: dt.datetime) -> dt.datetime:
-    """When a VOD whose length is not known certainly grows no more."""
+def finished_by(created_at: dt.datetime) -> dt.datetime:
+    """The time at which a VOD of unknown duration has certainly stopped growing."""
     return created_at + LONGEST + ENDED_FOR
 
 
-def whole(catalog: pl.DataFrame, now: dt.datetime) -> pl.DataFrame:
-    """The VODs that grow no more: their length is known, or they are older than a broadcast can last.
+def finished_vods(catalog: pl.DataFrame, now: dt.datetime) -> pl.DataFrame:
+    """The VODs that no longer grow: their duration is known, or they are older than a broadcast can last.
 
     Args:
         catalog: schema VOD_CATALOG.

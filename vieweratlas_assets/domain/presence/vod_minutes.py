@@ -1,10 +1,10 @@
 """Comments of a VOD reduced to who wrote in which minute.
 
-Belongs here: gathering comments and giving rows. Not here: reading comments (clients, importers), completing rows
+Belongs here: collecting comments and building rows. Not here: reading comments (clients, importers), completing rows
 (records).
 
-A pair of minute and writer takes 8 bytes, and a writer's name is there once: memory grows with the people in a chat
-far more than with what they write.
+A pair of minute and writer takes 8 bytes, and each name is stored once: memory depends far more on the number of
+people in a chat than on the number of comments.
 """
 
 import math
@@ -19,26 +19,26 @@ import polars as pl
 from vieweratlas_assets.domain.presence.records import BUCKET_LEN_S
 
 PAIRS_BEFORE_SORTING = 1 << 18
-WRITERS_A_FRAME = 1 << 17
+PAIRS_PER_FRAME = 1 << 17
 _ROWS = pl.Schema({"offset_s": pl.Int64(), "chatters": pl.List(pl.String), "game_name": pl.String()})
 
 
 @dataclass(frozen=True)
 class Chapter:
-    """From which second a game was played; None where it is not known."""
+    """The second at which a game starts; a game of None is unknown."""
 
     start_s: float
     game_name: str | None
 
 
 class VodMinutes:
-    """Takes comments in any order, and gives rows minute by minute."""
+    """Collects comments in any order, and returns rows sorted by minute."""
 
     def __init__(self, chapters: Sequence[Chapter] = ()) -> None:
-        """Begin with nothing.
+        """Start without comments.
 
         Args:
-            chapters: in order; a minute has the game with which it begins.
+            chapters: in order; a minute gets the game that is played at its start.
         """
         self._chapters = tuple(chapters)
         self._comments: Counter[int] = Counter()
@@ -48,15 +48,15 @@ class VodMinutes:
 
     @property
     def comments(self) -> int:
-        """How many were taken."""
+        """Number of comments added."""
         return self._comments.total()
 
     def add(self, offset_s: float, name: str | None) -> None:
-        """Take a comment.
+        """Add a comment.
 
         Args:
             offset_s: seconds into the VOD, 0 or more.
-            name: None where it is not known who wrote it: it is counted, and makes no presence.
+            name: the writer; with None the comment is counted, but nobody is present because of it.
         """
         minute = math.floor(offset_s) // BUCKET_LEN_S
         self._comments[minute] += 1
@@ -66,10 +66,11 @@ class VodMinutes:
                 self._pairs()
 
     def before(self, end_s: int) -> pl.DataFrame:
-        """What is gathered of the minutes before one, to go on with later; see `restore`.
+        """The minutes that start before `end_s`, for `restore` to continue from later.
 
         Returns:
-            offset_s and comments of every minute with comments, chatters; as VOD_PROGRESS, but for what names become.
+            Columns offset_s, comments and chatters, one row per minute with comments: schema VOD_PROGRESS, but with
+            names as written.
         """
         minutes = {minute: count for minute, count in self._comments.items() if minute * BUCKET_LEN_S < end_s}
         counted = pl.DataFrame(
@@ -80,36 +81,36 @@ class VodMinutes:
         return counted.join(written, on="offset_s", how="left").with_columns(pl.col("chatters").fill_null([]))
 
     def restore(self, gathered: pl.DataFrame) -> None:
-        """Take what `before` gave."""
+        """Add the rows that `before` returned."""
         for offset_s, comments, chatters in gathered.select("offset_s", "comments", "chatters").iter_rows():
             for name in chatters:
                 self.add(offset_s, name)
             self._comments[offset_s // BUCKET_LEN_S] = comments
 
     def frames(self) -> Iterator[pl.DataFrame]:
-        """Rows in the order of their minutes, a part at a time; only minutes in which somebody wrote have one.
+        """Rows sorted by minute, in several frames; only minutes in which someone wrote have a row.
 
         Yields:
-            offset_s (of the minute's beginning), chatters (sorted) and game_name.
+            Columns offset_s (start of the minute), chatters (sorted) and game_name.
         """
         pairs = self._pairs()
-        # In the order of their numbers.
+        # Names ordered by number.
         names = pl.Series("name", list(self._numbers), dtype=pl.String)
         begin = 0
         while begin < pairs.size:
-            end = min(begin + WRITERS_A_FRAME, pairs.size)
-            # Whole minutes only.
+            end = min(begin + PAIRS_PER_FRAME, pairs.size)
+            # A frame ends at the end of a minute.
             end = int(np.searchsorted(pairs, ((pairs[end - 1] >> 32) + 1) << 32))
             part = pairs[begin:end]
             yield self._rows(part >> 32, names.gather(part & 0xFFFF_FFFF))
             begin = end
 
     def rows(self) -> pl.DataFrame:
-        """All rows in one frame."""
+        """All rows, in one frame."""
         return pl.concat([pl.DataFrame(schema=_ROWS), *self.frames()])
 
     def _pairs(self) -> np.ndarray:
-        """Each minute (upper half) and writer (lower half) once, sorted."""
+        """The distinct pairs of minute (upper half of the bits) and number of the writer (lower half), sorted."""
         if len(self._new):
             self._sorted = np.union1d(self._sorted, np.frombuffer(self._new, dtype=np.int64))
             self._new = array("q")
@@ -122,5 +123,5 @@ class VodMinutes:
         return grouped.with_columns(pl.Series("game_name", games, dtype=pl.String))
 
     def _game(self, offset_s: int) -> str | None:
-        begun = [chapter.game_name for chapter in self._chapters if chapter.start_s <= offset_s]
-        return begun[-1] if begun else None
+        started = [chapter.game_name for chapter in self._chapters if chapter.start_s <= offset_s]
+        return started[-1] if started else None

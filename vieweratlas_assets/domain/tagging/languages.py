@@ -1,19 +1,19 @@
 """Names of languages.
 
-Belongs here: turning a broadcast language's code into a word. Not here: which language a community speaks (labels).
+Belongs here: the English name of a language code. Not here: which language a community speaks (labels).
 """
 
 from functools import cache
 
 from babel import Locale
 
-# Codes that Twitch uses and CLDR does not know under that name.
+# Twitch's codes that CLDR lacks or names differently.
 TWITCH_CODES = {"asl": "American Sign Language", "zh-hk": "Cantonese"}
 
 
 @cache
 def language_name(code: str) -> str:
-    """English name of an ISO 639 code, such as 'pt' -> 'Portuguese'; an unknown code is returned in capitals."""
+    """English name of an ISO 639 code, such as 'pt' -> 'Portuguese'; unknown codes are returned in upper case."""
     folded = code.strip().lower()
     if folded in TWITCH_CODES:
         return TWITCH_CODES[folded]

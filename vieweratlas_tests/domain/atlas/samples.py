@@ -1,6 +1,8 @@
 """Atlases that the tests of this folder draw: small, hostile, empty."""
 
+from collections.abc import Callable
 from datetime import date
+from typing import Any
 
 import polars as pl
 
@@ -18,7 +20,7 @@ from vieweratlas_assets.domain.tables import Table
 
 DAY = date(2026, 11, 22)
 
-# No Twitch login holds any of these but the last; imported files may hold anything.
+# No Twitch login contains any of these except the last ones; imported files may contain anything.
 HOSTILE = (
     '"quoted", with, commas',
     "<script>window.hacked=1</script>",
@@ -38,8 +40,8 @@ HOSTILE = (
 )
 
 
-def table(of: Table, **columns: list) -> pl.DataFrame:
-    """Fill a table: columns not named are null where they may be, else 0 or empty."""
+def table(of: Table, **columns: list[Any]) -> pl.DataFrame:
+    """Fill a table: columns that are not given are null if possible, else 0 or empty."""
     height = len(next(iter(columns.values())))
     for column in of.columns:
         blank = None if column.nullable else "" if column.dtype == pl.String else 0
@@ -47,7 +49,7 @@ def table(of: Table, **columns: list) -> pl.DataFrame:
     return of.conform(pl.DataFrame(columns, schema_overrides=dict(of.schema)))
 
 
-def edges_between(pairs: list[tuple[str, str]], **measures: list) -> pl.DataFrame:
+def edges_between(pairs: list[tuple[str, str]], **measures: list[Any]) -> pl.DataFrame:
     low, high = [min(pair) for pair in pairs], [max(pair) for pair in pairs]
     return table(GRAPH_EDGES, channel_a=low, channel_b=high, **measures)
 
@@ -89,7 +91,7 @@ def small_atlas() -> Atlas:
 
 
 def hostile_atlas() -> Atlas:
-    """Every text of the atlas is hostile: logins, labels, games, languages."""
+    """An atlas in which every text is hostile: logins, labels, games, languages."""
     names, count = list(HOSTILE), len(HOSTILE)
     return atlas_of(
         table(GRAPH_NODES, channel=names, viewers=[5000] * count, game_name=names[::-1], language=names),
@@ -110,8 +112,8 @@ def empty_atlas() -> Atlas:
     return atlas_of(*(each.empty() for each in tables))
 
 
-def bare_atlas(names: list[str], **measures: list) -> Atlas:
-    """Channels of which nothing is known: no viewers, no community; a ring of links if a measure is given."""
+def bare_atlas(names: list[str], **measures: list[Any]) -> Atlas:
+    """Channels without metadata, viewers and communities; with a ring of links if a measure is given."""
     return atlas_of(
         table(GRAPH_NODES, channel=names),
         edges_between(ring(names), **measures) if measures else GRAPH_EDGES.empty(),
@@ -122,11 +124,21 @@ def bare_atlas(names: list[str], **measures: list) -> Atlas:
 
 
 def shuffled(atlas: Atlas, seed: int = 1) -> Atlas:
-    frames = (atlas.nodes, atlas.edges, atlas.communities, atlas.tags, atlas.layout, atlas.history)
-    return Atlas(atlas.day, *(frame.sample(fraction=1, shuffle=True, seed=seed) for frame in frames))
+    def mixed(frame: pl.DataFrame) -> pl.DataFrame:
+        return frame.sample(fraction=1, shuffle=True, seed=seed)
+
+    return Atlas(
+        atlas.day,
+        mixed(atlas.nodes),
+        mixed(atlas.edges),
+        mixed(atlas.communities),
+        mixed(atlas.tags),
+        mixed(atlas.layout),
+        mixed(atlas.history),
+    )
 
 
-ATLASES = {
+ATLASES: dict[str, Callable[[], Atlas]] = {
     "small": small_atlas,
     "hostile": hostile_atlas,
     "empty": empty_atlas,

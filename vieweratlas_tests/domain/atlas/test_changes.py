@@ -1,11 +1,11 @@
-"""What changed since an earlier day, against the tables of both days."""
+"""Changes since an earlier day, compared with the tables of both days."""
 
 import datetime as dt
 
 import polars as pl
 import pytest
 
-from vieweratlas_assets.domain.atlas.changes import EarlierAtlas, before, ranks, told_changes
+from vieweratlas_assets.domain.atlas.changes import EarlierAtlas, changes_since, earlier_channels, ranks
 from vieweratlas_assets.domain.schemas import COMMUNITY_EVENTS, COMMUNITY_HISTORY, GRAPH_NODES
 from vieweratlas_assets.domain.tables import SchemaError
 from vieweratlas_tests.domain.atlas.samples import DAY, small_atlas, table
@@ -14,7 +14,7 @@ THEN = DAY - dt.timedelta(days=1)
 
 
 def earlier(*events: tuple[str, int, int, str, float | None]) -> EarlierAtlas:
-    """The day before the small atlas: without channel_00, with one that is gone; community 3 died."""
+    """The day before the small atlas: without channel_00, with a channel that is gone since; community 3 died."""
     names = [f"channel_{index:02}" for index in range(1, 12)] + ["gone"]
     return EarlierAtlas(
         THEN,
@@ -24,23 +24,23 @@ def earlier(*events: tuple[str, int, int, str, float | None]) -> EarlierAtlas:
     )
 
 
-def test_ranks_go_by_viewers_then_login_and_unknown_ones_have_none() -> None:
+def test_ranks_go_by_viewers_then_login_and_unknown_viewers_have_none() -> None:
     nodes = table(GRAPH_NODES, channel=["a", "b", "c", "d"], viewers=[5, None, 9, 5])
     assert ranks(nodes).rows() == [("a", 5, 2), ("b", None, None), ("c", 9, 1), ("d", 5, 3)]
 
 
-def test_before_tells_new_channels_from_those_of_unknown_size() -> None:
+def test_new_channels_differ_from_those_of_unknown_size() -> None:
     atlas = small_atlas()
-    then = before(atlas, earlier())
+    then = earlier_channels(atlas, earlier())
     assert then["channel"].equals(atlas.channels["channel"])
     assert then.row(0) == ("channel_00", None, None, False)
     assert then.row(1) == ("channel_01", 50, 10, True)
     assert then.row(11) == ("channel_11", 7, 11, True)
-    assert before(atlas, None)["known"].sum() == 0
+    assert earlier_channels(atlas, None)["known"].sum() == 0
 
 
-def test_events_are_told_by_the_names_that_people_know() -> None:
-    told = told_changes(
+def test_events_have_the_names_of_communities() -> None:
+    changes = changes_since(
         small_atlas(),
         earlier(
             ("born", 2, 0, "", None),
@@ -54,7 +54,7 @@ def test_events_are_told_by_the_names_that_people_know() -> None:
             ("moved", 0, 2, "channel_11", None),
         ),
     )
-    assert told == {
+    assert changes == {
         "since": str(THEN),
         "born": [2],
         "died": ["Art"],
@@ -65,9 +65,9 @@ def test_events_are_told_by_the_names_that_people_know() -> None:
         "joined": 1,
         "left": 1,
     }
-    assert told_changes(small_atlas(), None) is None
+    assert changes_since(small_atlas(), None) is None
 
 
-def test_tables_that_are_none_are_refused() -> None:
+def test_invalid_tables_are_refused() -> None:
     with pytest.raises(SchemaError, match="community_events"):
         EarlierAtlas(THEN, GRAPH_NODES.empty(), COMMUNITY_HISTORY.empty(), pl.DataFrame({"event": ["born"]}))

@@ -1,4 +1,6 @@
-"""Borders: every land is of one community, and neighbors are known."""
+"""Borders: every land belongs to one community, and touching countries are known."""
+
+from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
@@ -11,7 +13,7 @@ from vieweratlas_assets.domain.atlas.countries import Countries, Country
 from vieweratlas_tests.domain.atlas.test_map_layout import lay_out, planted, with_homes
 
 
-def channels_at(points: list[tuple[float, float, int | None]]) -> pl.DataFrame:
+def channels_at(points: Sequence[tuple[float, float, int | None]]) -> pl.DataFrame:
     return pl.DataFrame(
         [(f"c{number}", 100, home, x, y) for number, (x, y, home) in enumerate(points)],
         schema={
@@ -26,7 +28,7 @@ def channels_at(points: list[tuple[float, float, int | None]]) -> pl.DataFrame:
 
 
 def holds(country: Country, points: np.ndarray) -> np.ndarray:
-    """Which points lie in a country: within an odd number of its rings."""
+    """Mask of the points in a country: those inside an odd number of its rings."""
     inside = [Path(ring).contains_points(points) for ring in country.rings]
     return np.sum(inside, axis=0) % 2 == 1 if inside else np.zeros(len(points), bool)
 
@@ -44,7 +46,7 @@ def test_one_channel_has_a_land_around_it() -> None:
     assert holds(country, np.array([[0.5, 0.5]]))[0]
 
 
-def test_channels_stand_in_their_land_and_anchors_well_inside() -> None:
+def test_channels_lie_in_their_land_and_anchors_well_inside() -> None:
     tables = planted([60, 50, 40, 30, 20], alone=10)
     channels = with_homes(tables, lay_out(tables))
     countries = Countries(channels)
@@ -68,7 +70,7 @@ def test_no_place_lies_in_two_countries(points: list[tuple[float, float, int | N
     countries = Countries(channels_at(points))
     spots = np.random.default_rng(1).uniform(-0.1, 1.1, (500, 2))
     held = np.sum([holds(country, spots) for country in countries.all], axis=0)
-    # On the border itself, which contours only approach, a place may be in two.
+    # Contours only approximate the border, so a place on the border may be in two countries.
     assert np.mean(held > 1) < 0.01
     assert (countries.touching == countries.touching.T).all()
     assert not countries.touching.diagonal().any()

@@ -1,4 +1,4 @@
-"""A week of days on a published atlas: the map stays readable from one to the next."""
+"""A week of days on a published atlas: the map stays readable from one day to the next."""
 
 import itertools
 from pathlib import Path

@@ -95,19 +95,19 @@ def test_gexf_reads_back_as_the_graph() -> None:
     assert "community" not in graph.nodes["channel_11"]
 
 
-def test_gexf_holds_colours_places_and_sizes() -> None:
+def test_gexf_has_colors_positions_and_sizes() -> None:
     atlas = small_atlas()
     graph = _read(atlas)
-    for name, colour in (("channel_00", LIGHT.communities[0]), ("channel_11", LIGHT.grey)):
+    for name, color in (("channel_00", LIGHT.communities[0]), ("channel_11", LIGHT.gray)):
         shown = graph.nodes[name]["viz"]
-        assert "#{r:02x}{g:02x}{b:02x}".format(**shown["color"]) == colour
+        assert "#{r:02x}{g:02x}{b:02x}".format(**shown["color"]) == color
     for channel, x, y in atlas.layout.iter_rows():
         place = graph.nodes[channel]["viz"]["position"]
         assert (place["x"], place["y"]) == pytest.approx(((x - 0.5) * 2000, (y - 0.5) * 2000))
     assert graph.nodes["channel_10"]["viz"]["size"] > graph.nodes["channel_00"]["viz"]["size"] > 0
 
 
-def test_gexf_keeps_hostile_names_and_pictures_what_xml_forbids() -> None:
+def test_gexf_keeps_hostile_names_and_replaces_what_xml_forbids() -> None:
     atlas = hostile_atlas()
     graph = _read(atlas)
     pictured = {name.replace("\x01", "\u2401").replace("\x1b", "\u241b") for name in atlas.nodes["channel"]}

@@ -32,7 +32,7 @@ def test_no_channels_and_one_channel() -> None:
 
 
 @pytest.mark.parametrize("sizes", [[2], [30], [12, 8, 3, 2, 1, 1], [1] * 40])
-def test_places_fill_the_unit_square_and_keep_apart(sizes: list[int]) -> None:
+def test_positions_fill_the_unit_square_and_keep_apart(sizes: list[int]) -> None:
     names, edges = _cliques(sizes)
     layout = force_layout(_nodes(names), edges, weight="jaccard")
     LAYOUT.validate(layout)
@@ -46,7 +46,7 @@ def test_places_fill_the_unit_square_and_keep_apart(sizes: list[int]) -> None:
     assert apart.min() > 0.2 / len(places)
 
 
-def test_parts_stand_side_by_side() -> None:
+def test_components_lie_next_to_each_other() -> None:
     names, edges = _cliques([20, 15, 6])
     layout = force_layout(_nodes(names), edges, weight="jaccard")
     middle = layout.group_by(part=pl.col("channel").str.head(1)).agg(pl.mean("x", "y"))
@@ -57,7 +57,7 @@ def test_parts_stand_side_by_side() -> None:
     assert (nearest["part"] == nearest["channel"].str.head(1)).all()
 
 
-def test_linked_channels_stand_nearer_than_others() -> None:
+def test_linked_channels_are_closer_than_others() -> None:
     names, edges = _cliques([25, 25])
     bridge = edges_between([("a000", "b000")], jaccard=[0.05])
     places = _places(force_layout(_nodes(names), pl.concat([edges, bridge]), weight="jaccard"))
@@ -66,7 +66,7 @@ def test_linked_channels_stand_nearer_than_others() -> None:
     assert between > 2 * within
 
 
-def test_isolated_channels_stand_at_the_margin() -> None:
+def test_isolated_channels_lie_at_the_margin() -> None:
     names, edges = _cliques([40, 1, 1, 1])
     places = _places(force_layout(_nodes(names), edges, weight="jaccard"))
     away = np.hypot(*(places - places[:40].mean(axis=0)).T)
@@ -82,7 +82,7 @@ def test_row_order_does_not_matter_but_the_seed_does() -> None:
     assert not force_layout(nodes, edges, weight="jaccard", seed=1).equals(layout)
 
 
-def test_weights_that_are_null_or_negative_still_give_places() -> None:
+def test_null_and_negative_weights_still_give_positions() -> None:
     edges = edges_between([("a", "b"), ("b", "c")], overlap_z=[None, -2.0])
     layout = force_layout(table(GRAPH_NODES, channel=["a", "b", "c"]), edges, weight="overlap_z")
     assert layout.height == 3
@@ -91,8 +91,8 @@ def test_weights_that_are_null_or_negative_still_give_places() -> None:
 @pytest.mark.slow
 def test_a_large_atlas_takes_seconds() -> None:
     rng = np.random.default_rng(0)
-    pairs = np.unique(np.sort(rng.integers(0, 1809, (72_000, 2))), axis=0)
-    pairs = [(f"c{a:04}", f"c{b:04}") for a, b in pairs if a != b][:67_747]
+    numbers = np.unique(np.sort(rng.integers(0, 1809, (72_000, 2))), axis=0)
+    pairs = [(f"c{a:04}", f"c{b:04}") for a, b in numbers if a != b][:67_747]
     edges = edges_between(pairs, shared_viewers=rng.integers(1, 9999, len(pairs)).tolist())
     started = time.process_time()
     force_layout(_nodes([f"c{index:04}" for index in range(1809)]), edges, weight="shared_viewers")

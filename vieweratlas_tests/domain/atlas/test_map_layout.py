@@ -18,6 +18,10 @@ from vieweratlas_tests.domain.atlas.samples import edges_between, table
 Tables = tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]
 
 
+def ordered(one: str, other: str) -> tuple[str, str]:
+    return min(one, other), max(one, other)
+
+
 def planted(sizes: list[int], *, alone: int = 0, seed: int = 0) -> Tables:
     """Nodes, edges and communities of groups with links from each to the next, named by the group's letter."""
     generator = np.random.default_rng(seed)
@@ -31,12 +35,12 @@ def planted(sizes: list[int], *, alone: int = 0, seed: int = 0) -> Tables:
         for place, channel in enumerate(group):
             for other in generator.choice(len(group), size=min(6, len(group) - 1), replace=False):
                 if other != place:
-                    pairs[tuple(sorted((channel, group[other])))] = 50  # type: ignore[index]
+                    pairs[ordered(channel, group[other])] = 50
         following = groups[(which + 1) % len(groups)]
         for _ in range(3):
             near, far = generator.choice(group), generator.choice(following)
             if near != far:
-                pairs.setdefault(tuple(sorted((str(near), str(far)))), 4)  # type: ignore[arg-type]
+                pairs.setdefault(ordered(str(near), str(far)), 4)
     names = [channel for group in groups for channel in group] + lonely
     viewers = (10 ** generator.uniform(2, 5, len(names))).astype(int).tolist()
     home = [which for which, group in enumerate(groups) for _ in group] + [None] * alone
@@ -70,7 +74,7 @@ def with_homes(tables: Tables, layout: pl.DataFrame) -> pl.DataFrame:
 
 
 def among_their_own(tables: Tables, layout: pl.DataFrame) -> float:
-    """Mean share of the five nearest that are of the same community, of channels that have one."""
+    """Mean share of the five nearest channels that have the same community, over channels with a community."""
     channels = with_homes(tables, layout)
     home = channels["community"].fill_null(-1).to_numpy()
     _, nearest = cKDTree(places(layout)).query(places(layout), k=6)
@@ -101,7 +105,7 @@ def test_countries_are_in_one_piece_and_no_disc_covers_another(sizes: list[int],
         assert np.ptp(places(layout), axis=0).max() > 1 - 2 * MARGIN - 0.1
 
 
-def test_channels_without_a_community_stand_off_land() -> None:
+def test_channels_without_a_community_lie_outside_all_lands() -> None:
     tables = planted([40, 30, 20], alone=25)
     channels = with_homes(tables, lay_out(tables))
     lands = [Path(ring) for country in Countries(channels).all for ring in country.rings]
@@ -111,14 +115,15 @@ def test_channels_without_a_community_stand_off_land() -> None:
 
 def test_row_order_does_not_matter_but_the_seed_does() -> None:
     tables = planted([20, 10], alone=2)
-    mixed = tuple(frame.sample(fraction=1, shuffle=True, seed=3) for frame in tables)
+    nodes, edges, communities = (frame.sample(fraction=1, shuffle=True, seed=3) for frame in tables)
+    mixed = (nodes, edges, communities)
     layout = lay_out(tables)
-    assert lay_out(mixed).equals(layout)  # type: ignore[arg-type]
+    assert lay_out(mixed).equals(layout)
     assert not lay_out(tables, seed=1).equals(layout)
-    assert lay_out(mixed, before=layout).equals(lay_out(tables, before=layout))  # type: ignore[arg-type]
+    assert lay_out(mixed, before=layout).equals(lay_out(tables, before=layout))
 
 
-def test_on_the_next_day_all_stand_where_they_stood() -> None:
+def test_on_the_next_day_all_channels_stay_in_place() -> None:
     tables = planted([60, 50, 40, 30], alone=6)
     first = lay_out(tables)
     following = lay_out(tables, before=first)
@@ -128,7 +133,7 @@ def test_on_the_next_day_all_stand_where_they_stood() -> None:
     assert not overlapping(tables, following)
 
 
-def test_on_days_without_change_the_map_stays_as_it_is() -> None:
+def test_on_days_without_change_the_map_stays_the_same() -> None:
     tables = planted([60, 50, 40, 3, 2], alone=6)
     first = layout = lay_out(tables)
     for _ in range(30):
@@ -152,7 +157,7 @@ def test_newcomers_arrive_in_their_country() -> None:
 def test_a_channel_that_changes_its_community_moves_there() -> None:
     nodes, edges, communities = planted([60, 50, 40])
     before = lay_out((nodes, edges, communities))
-    # All that "a000" is linked with is now of the second group.
+    # All channels that "a000" is linked with are now in the second group.
     its = (pl.col("channel_a") == "a000") | (pl.col("channel_b") == "a000")
     to_b = edges_between([("a000", f"b{number:03}") for number in range(8)], shared_viewers=[60] * 8)
     edges = pl.concat([edges.filter(~its), to_b])
@@ -166,13 +171,13 @@ def test_a_channel_that_changes_its_community_moves_there() -> None:
     assert min(away, key=lambda each: away[each]) == 1
 
 
-def test_where_few_are_known_the_map_is_to_be_made_anew() -> None:
+def test_with_few_known_channels_there_is_no_moved_layout() -> None:
     tables = planted([20, 20])
     before = lay_out(tables).head(19)
     assert moved_layout(map_graph(*tables, weight="shared_viewers"), before) is None
 
 
-def test_a_map_that_grows_out_of_its_sheet_is_scaled() -> None:
+def test_a_map_that_outgrows_its_bounds_is_scaled() -> None:
     tables = planted([30, 20, 10])
     layout = lay_out(tables)
     squeezed = layout.with_columns(x=pl.col("x").clip(0.0, 1.0) * 0.02 + 0.98)

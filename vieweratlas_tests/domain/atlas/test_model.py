@@ -18,7 +18,7 @@ from vieweratlas_tests.domain.atlas.samples import (
 )
 
 
-def test_channels_join_what_is_known() -> None:
+def test_channels_join_all_tables() -> None:
     channels = small_atlas().channels
     assert channels.columns == [
         *("channel", "viewers", "viewer_minutes", "game_name", "language", "name", "community"),
@@ -61,7 +61,7 @@ def test_a_table_that_breaks_its_schema_is_refused(field: str) -> None:
         replace(atlas, **{field: frame.drop(frame.columns[0])})
 
 
-def test_channels_without_a_place_and_links_to_nowhere_are_refused() -> None:
+def test_channels_without_a_position_and_links_to_unknown_channels_are_refused() -> None:
     atlas = small_atlas()
     with pytest.raises(SchemaError, match=r"layout.*'channel_00'"):
         replace(atlas, layout=atlas.layout.slice(1))
@@ -83,13 +83,15 @@ def test_channels_without_a_place_and_links_to_nowhere_are_refused() -> None:
         ({"overlap_z": [-1.0, 2.0]}, "overlap_z"),
     ],
 )
-def test_edge_weight_is_the_first_measure_that_is_known(measures: dict, expected: str) -> None:
+def test_edge_weight_is_the_first_measure_that_is_known(
+    measures: dict[str, list[float | None]], expected: str
+) -> None:
     assert usable_weight(edges_between([("a", "b"), ("b", "c")], **measures)) == expected
 
 
 def test_edge_weight_of_no_edges_and_of_edges_without_measures() -> None:
     assert usable_weight(GRAPH_EDGES.empty()) == "shared_viewers"
-    with pytest.raises(ValueError, match="hold none of"):
+    with pytest.raises(ValueError, match="have none of"):
         usable_weight(edges_between([("a", "b")]))
 
 
@@ -97,7 +99,7 @@ def test_backbone_keeps_every_channels_strongest_link() -> None:
     pairs = [("hub", name) for name in "abcdef"] + [("a", "b"), ("c", "d")]
     edges = edges_between(pairs, shared_viewers=[50, 40, 30, 20, 10, 5, 45, 25])
     kept = backbone(edges, weight="shared_viewers", per_channel=1)
-    # The hub keeps a; by bare weight b, c and d would keep the hub, too.
+    # The hub keeps a; by weight alone, b, c and d would also keep the hub.
     assert set(kept.select("channel_a", "channel_b").rows()) == {
         ("a", "b"),
         ("a", "hub"),
@@ -130,6 +132,6 @@ def test_disc_area_grows_with_viewers() -> None:
     assert disc_radii(empty_atlas().nodes["viewers"]).size == 0
 
 
-def test_printable_blanks_what_is_not_for_the_eye() -> None:
+def test_printable_replaces_invisible_characters() -> None:
     assert printable("a\nb\tc\x00d\u202ee\u2028f\x9fg") == "a b c d e f g"
     assert printable("日本 😀 <b>&$") == "日本 😀 <b>&$"

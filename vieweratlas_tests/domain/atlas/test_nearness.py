@@ -1,4 +1,4 @@
-"""Agreement of maps, beside a count by hand."""
+"""Agreement of maps, compared with a count by hand."""
 
 import math
 
@@ -24,16 +24,16 @@ def _by_hand(mine: np.ndarray, theirs: np.ndarray, nearest: int) -> float:
 
 
 @pytest.mark.parametrize(("channels", "nearest"), [(3, 1), (12, 4), (60, 10)])
-def test_neighbors_are_those_counted_by_hand(channels: int, nearest: int) -> None:
+def test_neighbors_are_counted_as_by_hand(channels: int, nearest: int) -> None:
     draw = np.random.default_rng(5)
     mine, theirs = draw.random((channels, 2)), draw.random((channels, 2))
-    found = neighbors_kept(_map(mine), _map(theirs).sample(fraction=1, shuffle=True, seed=1), nearest)
-    assert found.share == pytest.approx(_by_hand(mine, theirs, nearest))
-    assert (found.nearest, found.channels) == (nearest, channels)
-    assert found.by_chance == nearest / (channels - 1)
+    kept = neighbors_kept(_map(mine), _map(theirs).sample(fraction=1, shuffle=True, seed=1), nearest)
+    assert kept.share == pytest.approx(_by_hand(mine, theirs, nearest))
+    assert (kept.nearest, kept.channels) == (nearest, channels)
+    assert kept.by_chance == nearest / (channels - 1)
 
 
-def test_a_map_that_is_turned_and_stretched_is_the_same_map_and_a_shuffled_one_is_not() -> None:
+def test_a_rotated_and_scaled_map_agrees_and_a_shuffled_one_does_not() -> None:
     places = np.random.default_rng(6).random((400, 2))
     turned = 7 * places @ np.array([[0.6, -0.8], [0.8, 0.6]]) + 3
     assert neighbors_kept(_map(places), _map(turned)).share == 1.0
@@ -41,9 +41,9 @@ def test_a_map_that_is_turned_and_stretched_is_the_same_map_and_a_shuffled_one_i
     assert shuffled.share == pytest.approx(shuffled.by_chance, abs=0.01)
 
 
-def test_few_channels_have_few_neighbors_and_channels_on_one_spot_are_no_trouble() -> None:
-    found = neighbors_kept(_map(np.zeros((5, 2))), _map(np.random.default_rng(8).random((5, 2))))
-    assert (found.nearest, found.channels) == (3, 5)
-    assert 0 < found.share <= 1
+def test_few_channels_have_few_neighbors_and_positions_may_coincide() -> None:
+    kept = neighbors_kept(_map(np.zeros((5, 2))), _map(np.random.default_rng(8).random((5, 2))))
+    assert (kept.nearest, kept.channels) == (3, 5)
+    assert 0 < kept.share <= 1
     with pytest.raises(ValueError, match="2 channel"):
         neighbors_kept(_map(np.zeros((2, 2))), _map(np.zeros((9, 2))))

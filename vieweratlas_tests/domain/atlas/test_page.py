@@ -3,6 +3,7 @@ import re
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, sync_playwright
@@ -45,10 +46,11 @@ class _Tags(HTMLParser):
             self.shown += data
 
 
-def _data(page: str, which: str) -> list[dict]:
-    found = re.search(rf"{which} = new vis\.DataSet\((.*)\);", page)
-    assert found
-    return json.loads(found[1])
+def _data(page: str, which: str) -> list[dict[str, Any]]:
+    match = re.search(rf"{which} = new vis\.DataSet\((.*)\);", page)
+    assert match
+    data: list[dict[str, Any]] = json.loads(match[1])
+    return data
 
 
 @every_atlas
@@ -78,19 +80,19 @@ def test_hostile_names_stay_data() -> None:
     assert "popup.innerHTML" not in page
 
 
-def test_nodes_hold_place_colour_and_tooltip() -> None:
+def test_nodes_have_position_color_and_tooltip() -> None:
     nodes = {node["label"]: node for node in _data(draw_html(small_atlas()), "nodes")}
     assert len(nodes) == 12
     first, last = nodes["channel_00"], nodes["channel_11"]
     assert first["title"] == "channel_00\nCommunity: Chess\nViewers: 1,000\nGame: Chess\nLanguage: en"
     assert last["title"] == "channel_11\nCommunity: Unclustered\nViewers: unknown\nGame: unknown\nLanguage: unknown"
-    assert (first["color"], last["color"]) == (LIGHT.communities[0], LIGHT.grey)
+    assert (first["color"], last["color"]) == (LIGHT.communities[0], LIGHT.gray)
     assert (first["x"], first["y"]) == (0, pytest.approx(2400)), "y points down on a screen"
     assert last["y"] < first["y"]
     assert nodes["channel_10"]["size"] >= first["size"] > 0
 
 
-def test_beyond_the_caps_the_largest_are_drawn_and_the_page_says_so() -> None:
+def test_above_the_limits_the_largest_are_drawn_and_the_page_says_so() -> None:
     page = draw_html(small_atlas(), max_channels=5, max_edges=2)
     assert [node["label"] for node in _data(page, "nodes")] == [f"channel_{n:02}" for n in (10, 9, 8, 7, 6)]
     edges = {(edge["from"], edge["to"]) for edge in _data(page, "edges")}
@@ -100,7 +102,7 @@ def test_beyond_the_caps_the_largest_are_drawn_and_the_page_says_so() -> None:
 
 
 @every_atlas
-def test_the_page_says_the_day_and_whose_audience(make: Callable[[], Atlas]) -> None:
+def test_the_page_shows_the_day_and_the_note_on_audiences(make: Callable[[], Atlas]) -> None:
     shown = _Tags(draw_html(make())).shown
     assert "ViewerAtlas · 2026-11-22" in shown
     assert "Audience = people who wrote in chat (chatters), not lurkers" in shown
@@ -110,7 +112,7 @@ def test_an_empty_atlas_says_so() -> None:
     assert "No channels" in _Tags(draw_html(empty_atlas())).shown
 
 
-def test_a_new_pyvis_that_loads_something_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pyvis_template_that_loads_something_is_detected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Network, "generate_html", lambda network: "<img src='//elsewhere/pixel.png'>")
     with pytest.raises(RuntimeError, match="template has changed"):
         draw_html(small_atlas())
@@ -119,12 +121,12 @@ def test_a_new_pyvis_that_loads_something_is_noticed(monkeypatch: pytest.MonkeyP
 DRAWN = """() => {
   const canvas = document.querySelector('#mynetwork canvas');
   const pixels = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
-  let coloured = 0;
+  let colored = 0;
   for (let i = 0; i < pixels.length; i += 4) {
     const spread = Math.max(pixels[i], pixels[i+1], pixels[i+2]) - Math.min(pixels[i], pixels[i+1], pixels[i+2]);
-    coloured += pixels[i+3] > 200 && spread > 60;
+    colored += pixels[i+3] > 200 && spread > 60;
   }
-  return coloured;
+  return colored;
 }"""
 
 

@@ -1,4 +1,4 @@
-"""The packed day and the files of the site: what is told equals the tables, in documented fields."""
+"""The packed day and the files of the site: they equal the tables, and all fields are documented."""
 
 import json
 import re
@@ -32,7 +32,7 @@ def test_a_packed_day_holds_its_channels_and_links(name: str) -> None:
     assert day_data(shuffled(atlas)) == day_data(atlas)
 
 
-def test_names_are_told_where_they_differ_from_logins() -> None:
+def test_names_are_included_if_they_differ_from_logins() -> None:
     atlas = small_atlas()
     nodes = atlas.nodes.with_columns(
         display_name=pl.when(pl.col("channel") == "channel_03").then(pl.lit("チャンネル"))
@@ -44,7 +44,7 @@ def test_names_are_told_where_they_differ_from_logins() -> None:
     assert json.loads(documents["channels/channel_03.json"])["name"] == "チャンネル"
 
 
-def test_files_of_a_day_are_named_by_what_they_hold() -> None:
+def test_files_of_a_day_are_named_by_their_content() -> None:
     packed = day_data(small_atlas())
     files = site.day_files(DAY, packed, read_day(packed))
     other = site.day_files(DAY, day_data(small_atlas(), earlier()), read_day(day_data(small_atlas(), earlier())))
@@ -52,13 +52,13 @@ def test_files_of_a_day_are_named_by_what_they_hold() -> None:
     assert not files.keys() & other.keys()
 
 
-def test_a_manifest_names_the_newest_day_and_all_others() -> None:
+def test_a_manifest_lists_all_days_and_the_newest() -> None:
     blocks = {DAY.replace(day=number): read_day(day_data(small_atlas())) for number in (20, 3, 11)}
     entries = {day: site.day_entry(day, site.day_files(day, b"", block), block) for day, block in blocks.items()}
-    told = json.loads(site.manifest(entries))
-    assert told["newest"] == "2026-11-20"
-    assert [day["date"][-2:] for day in told["days"]] == ["03", "11", "20"]
-    assert {key: told["days"][0][key] for key in ("channels", "communities", "links")} == {
+    manifest = json.loads(site.manifest(entries))
+    assert manifest["newest"] == "2026-11-20"
+    assert [day["date"][-2:] for day in manifest["days"]] == ["03", "11", "20"]
+    assert {key: manifest["days"][0][key] for key in ("channels", "communities", "links")} == {
         "channels": 12,
         "communities": 2,
         "links": 12,
@@ -66,20 +66,20 @@ def test_a_manifest_names_the_newest_day_and_all_others() -> None:
     assert json.loads(site.manifest({}))["newest"] is None
 
 
-def test_names_that_are_no_logins_have_files_of_their_own() -> None:
+def test_names_that_are_not_logins_have_their_own_files() -> None:
     block = read_day(day_data(hostile_atlas()))
     files = [name for name, _ in site.channel_files([block])]
     assert len(set(files)) == len(files) == len(block.head["channels"])
     assert all(name.count("/") == 1 and ".." not in name for name in files)
 
 
-def keys_of(told: Any) -> set[str]:
-    if isinstance(told, dict):
-        return set(told) | {key for each in told.values() for key in keys_of(each)}
-    return {key for each in told for key in keys_of(each)} if isinstance(told, list) else set()
+def keys_of(value: Any) -> set[str]:
+    if isinstance(value, dict):
+        return set(value) | {key for entry in value.values() for key in keys_of(entry)}
+    return {key for entry in value for key in keys_of(entry)} if isinstance(value, list) else set()
 
 
-def test_every_field_is_documented_and_every_documented_field_is_there() -> None:
+def test_every_field_is_documented_and_every_documented_field_exists() -> None:
     block = read_day(
         day_data(
             small_atlas(), earlier(("split", 1, 3, "", 0.6), ("merged", 1, 3, "", 0.6), ("died", 3, 0, "", None))
@@ -91,14 +91,14 @@ def test_every_field_is_documented_and_every_documented_field_is_there() -> None
         "days/": site.day_document(block),
         "channels/": json.loads(next(iter(site.channel_files([block])))[1]),
     }
-    told = re.split(r"^## ", DOCUMENT.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    sections = re.split(r"^## ", DOCUMENT.read_text(encoding="utf-8"), flags=re.MULTILINE)
     for begin, document in parts.items():
-        (section,) = [each for each in told if each.startswith(f"`{begin}")]
+        (section,) = [text for text in sections if text.startswith(f"`{begin}")]
         documented = set(re.findall(r"^\| `(?:[a-z_]+(?:\[\])?\.)*([a-z_]+)(?:\[\])?` \|", section, re.MULTILINE))
         assert documented == keys_of(document), begin
 
 
-def test_only_a_day_s_files_may_be_kept_for_ever() -> None:
+def test_only_the_files_of_a_day_may_be_cached_forever() -> None:
     assert "immutable" in str(cache_control("site/days/2026-11-22-0123456789ab.bin"))
     assert cache_control("site/manifest.json") == cache_control("site/index.html") == "public, max-age=60"
     assert cache_control("atlas/latest/explorer.html") is None

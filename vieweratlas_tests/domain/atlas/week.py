@@ -1,4 +1,4 @@
-"""A week of days that go on from one another, with channels that come and go."""
+"""A week of consecutive days, with channels that come and go."""
 
 import datetime as dt
 from collections.abc import Iterator
@@ -22,11 +22,11 @@ WEIGHT = "shared_viewers"
 
 
 @dataclass(frozen=True)
-class DayMade:
+class BuiltDay:
     """One day of the week.
 
     Attributes:
-        earlier: what it went on from; None on the first day.
+        earlier: the day that it continues; None on the first day.
         events: schema COMMUNITY_EVENTS.
     """
 
@@ -38,21 +38,23 @@ class DayMade:
 def next_day(
     nodes: pl.DataFrame, edges: pl.DataFrame, generator: np.random.Generator, number: int
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """4 % of the channels go, as many come with neighbors of one that is there, and all numbers change a little."""
+    """4 % of the channels leave, as many arrive with the neighbors of an existing one, and all figures change."""
     nodes = nodes.filter(pl.Series(generator.random(nodes.height) > CHURN))
     viewers = nodes["viewers"].fill_null(1000) * pl.Series(generator.lognormal(0, 0.15, nodes.height))
     nodes = nodes.with_columns(viewers=viewers.round().cast(pl.Int64) + 1)
-    there = nodes["channel"].to_list()
-    edges = edges.filter(pl.col("channel_a").is_in(there) & pl.col("channel_b").is_in(there))
+    existing = nodes["channel"].to_list()
+    edges = edges.filter(pl.col("channel_a").is_in(existing) & pl.col("channel_b").is_in(existing))
     shared = edges["shared_viewers"] * pl.Series(generator.lognormal(0, 0.35, edges.height))
     edges = edges.with_columns(shared_viewers=shared.round().cast(pl.Int64) + 1)
     come, links = [], {}
-    for each in range(round(CHURN * nodes.height)):
-        like = there[generator.integers(len(there))]
-        name = f"zz_new_{number}_{each}"
+    for newcomer in range(round(CHURN * nodes.height)):
+        like = existing[generator.integers(len(existing))]
+        name = f"zz_new_{number}_{newcomer}"
         its = edges.filter((pl.col("channel_a") == like) | (pl.col("channel_b") == like))
         come.append({"channel": name, "viewers": int(generator.choice(nodes["viewers"].to_numpy()))})
-        for a, b, count in its.sample(min(8, its.height), seed=each).select("channel_a", "channel_b", WEIGHT).rows():
+        for a, b, count in (
+            its.sample(min(8, its.height), seed=newcomer).select("channel_a", "channel_b", WEIGHT).rows()
+        ):
             other = b if a == like else a
             links[min(name, other), max(name, other)] = count
     new = pl.DataFrame([(*pair, count) for pair, count in links.items()], schema=edges.columns[:3], orient="row")
@@ -62,10 +64,10 @@ def next_day(
     )
 
 
-def days_of(nodes: pl.DataFrame, edges: pl.DataFrame, count: int) -> Iterator[DayMade]:
-    """A graph on its first day, and the days that follow."""
+def days_of(nodes: pl.DataFrame, edges: pl.DataFrame, count: int) -> Iterator[BuiltDay]:
+    """A graph on its first day, and the following days."""
     generator = np.random.default_rng(0)
-    before: DayMade | None = None
+    before: BuiltDay | None = None
     next_id = 1
     for number in range(count):
         if number:
@@ -80,9 +82,9 @@ def days_of(nodes: pl.DataFrame, edges: pl.DataFrame, count: int) -> Iterator[Da
         today = Day(FIRST + dt.timedelta(days=number), nodes, communities)
         tags = tag_communities(nodes, communities)
         earlier = EarlierDay(known.day, known.nodes, known.communities, known.history, next_id) if known else None
-        found = identify(today, tags, layout, earlier)
-        next_id = found.next_id
-        atlas = Atlas(today.day, nodes, edges, communities, tags, layout, found.communities)
-        since = EarlierAtlas(known.day, known.nodes, known.history, found.events) if known else None
-        before = DayMade(atlas, since, found.events)
+        history = identify(today, tags, layout, earlier)
+        next_id = history.next_id
+        atlas = Atlas(today.day, nodes, edges, communities, tags, layout, history.communities)
+        since = EarlierAtlas(known.day, known.nodes, known.history, history.events) if known else None
+        before = BuiltDay(atlas, since, history.events)
         yield before

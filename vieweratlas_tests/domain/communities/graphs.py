@@ -1,4 +1,4 @@
-"""Graphs with planted communities, as the tables that the overlap graph leaves."""
+"""Graphs with planted communities, as tables of the overlap graph."""
 
 import random
 
@@ -35,7 +35,7 @@ def matrix_of(network: nx.Graph) -> WeightedGraph:
 
 
 def groups(channels: tuple[str, ...], labels: np.ndarray) -> set[frozenset[str]]:
-    """A partition as sets, whatever its numbers are."""
+    """A partition as sets, independent of its numbers."""
     members: dict[int, set[str]] = {}
     for channel, label in zip(channels, labels.tolist(), strict=True):
         members.setdefault(label, set()).add(channel)
@@ -43,10 +43,10 @@ def groups(channels: tuple[str, ...], labels: np.ndarray) -> set[frozenset[str]]
 
 
 def planted(network: nx.Graph, key: str = "group") -> set[frozenset[str]]:
-    found: dict[int, set[str]] = {}
+    members: dict[int, set[str]] = {}
     for node, group in network.nodes(data=key):
-        found.setdefault(group, set()).add(node)
-    return {frozenset(group) for group in found.values()}
+        members.setdefault(group, set()).add(node)
+    return {frozenset(group) for group in members.values()}
 
 
 def ring_of_cliques() -> nx.Graph:
@@ -67,7 +67,7 @@ def blocks() -> nx.Graph:
 
 
 def weights_only() -> nx.Graph:
-    """Everybody shares viewers with everybody: only the weights tell the three groups apart."""
+    """Every channel shares viewers with every other: only the weights distinguish the three groups."""
     network = nx.complete_graph(30)
     nx.set_node_attributes(network, {node: node % 3 for node in network}, "group")
     for a, b, data in network.edges(data=True):
@@ -76,7 +76,7 @@ def weights_only() -> nx.Graph:
 
 
 def nested() -> nx.Graph:
-    """Three groups of three groups of eight: coarse eyes see three communities, fine ones nine."""
+    """Three groups of three groups of eight: three communities at a coarse resolution, nine at a fine one."""
     network = nx.complete_graph(72)
     nx.set_node_attributes(network, {node: node // 8 for node in network}, "fine")
     nx.set_node_attributes(network, {node: node // 24 for node in network}, "coarse")
@@ -86,7 +86,7 @@ def nested() -> nx.Graph:
 
 
 def noisy() -> nx.Graph:
-    """Weak groups with random weights: the answer hangs on the seed, and would on the order of rows."""
+    """Weak groups with random weights: the answer depends on the seed, and easily on the order of rows."""
     draw = random.Random(11)
     network = nx.gnp_random_graph(90, 0.12, seed=2)
     for a, b, data in network.edges(data=True):

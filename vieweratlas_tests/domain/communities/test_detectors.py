@@ -2,7 +2,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import community
@@ -30,12 +30,11 @@ every_detector = pytest.mark.parametrize("algorithm", SHIPPED)
 
 
 @pytest.fixture
-def registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def registry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(detectors, "_registry", dict(detectors._registry))
-    yield
 
 
-def _found(algorithm: str, network: nx.Graph, *, resolution: float = 1.0, seed: int = 42) -> set[frozenset[str]]:
+def _partition(algorithm: str, network: nx.Graph, *, resolution: float = 1.0, seed: int = 42) -> set[frozenset[str]]:
     graph = matrix_of(network)
     return groups(graph.channels, community_detector(algorithm)(graph, resolution=resolution, seed=seed))
 
@@ -43,22 +42,22 @@ def _found(algorithm: str, network: nx.Graph, *, resolution: float = 1.0, seed: 
 @every_detector
 @pytest.mark.parametrize("make", [graphs.ring_of_cliques, graphs.blocks, graphs.weights_only])
 def test_planted_communities_are_found(algorithm: str, make: Callable[[], nx.Graph]) -> None:
-    assert _found(algorithm, make()) == planted(make())
+    assert _partition(algorithm, make()) == planted(make())
 
 
 @every_detector
 def test_a_higher_resolution_is_finer(algorithm: str) -> None:
     network = graphs.nested()
-    assert len(_found(algorithm, network, resolution=0.1)) == 1
-    assert _found(algorithm, network, resolution=1.0) == planted(network, "coarse")
-    assert _found(algorithm, network, resolution=3.0) == planted(network, "fine")
-    assert len(_found(algorithm, network, resolution=50.0)) == 72
+    assert len(_partition(algorithm, network, resolution=0.1)) == 1
+    assert _partition(algorithm, network, resolution=1.0) == planted(network, "coarse")
+    assert _partition(algorithm, network, resolution=3.0) == planted(network, "fine")
+    assert len(_partition(algorithm, network, resolution=50.0)) == 72
 
 
 @every_detector
 @pytest.mark.parametrize("make", [graphs.blocks, graphs.noisy, graphs.ring_of_cliques])
-def test_communities_grow_in_number_with_resolution(algorithm: str, make: Callable[[], nx.Graph]) -> None:
-    counts = [len(_found(algorithm, make(), resolution=gamma)) for gamma in (0.1, 0.5, 1.0, 2.0, 4.0, 10.0)]
+def test_the_number_of_communities_grows_with_resolution(algorithm: str, make: Callable[[], nx.Graph]) -> None:
+    counts = [len(_partition(algorithm, make(), resolution=gamma)) for gamma in (0.1, 0.5, 1.0, 2.0, 4.0, 10.0)]
     assert counts == sorted(counts)
     assert counts[0] < counts[-1]
 
@@ -69,22 +68,22 @@ def test_each_detector_optimizes_modularity_at_our_gamma(make: Callable[[], nx.G
     network = make()
 
     def quality(partition: set[frozenset[str]]) -> float:
-        return nx.community.modularity(network, partition, resolution=gamma)
+        return float(nx.community.modularity(network, partition, resolution=gamma))
 
-    best = {name: quality(_found(name, network, resolution=gamma)) for name in SHIPPED}
-    assert best["louvain"] >= quality(_found("louvain", network, resolution=1 / gamma)) - 1e-12
+    best = {name: quality(_partition(name, network, resolution=gamma)) for name in SHIPPED}
+    assert best["louvain"] >= quality(_partition("louvain", network, resolution=1 / gamma)) - 1e-12
     assert max(best.values()) - min(best.values()) < 0.03, best
 
 
 @pytest.mark.parametrize(("gamma", "own"), [(0.25, 0.25), (0.25, 4.0), (4.0, 0.25)])
-def test_python_louvain_by_its_own_resolution_would_be_worse(gamma: float, own: float) -> None:
-    """Neither its resolution nor the inverse is ours; should this fail, a release has mended it."""
+def test_the_own_resolution_of_python_louvain_would_be_worse(gamma: float, own: float) -> None:
+    """Neither its resolution nor the inverse equals ours; if this fails, a release has fixed it."""
     network = graphs.noisy()
 
-    def quality(groups_of: set[frozenset[str]]) -> float:
-        return nx.community.modularity(network, groups_of, resolution=gamma)
+    def quality(partition: set[frozenset[str]]) -> float:
+        return float(nx.community.modularity(network, partition, resolution=gamma))
 
-    ours = quality(_found("louvain", network, resolution=gamma))
+    ours = quality(_partition("louvain", network, resolution=gamma))
     labels = community.best_partition(network, resolution=own, random_state=42)
     theirs = {frozenset(c for c in labels if labels[c] == label) for label in labels.values()}
     assert ours > quality(theirs) + 0.02
@@ -100,7 +99,7 @@ def test_the_same_seed_gives_the_same_answer_also_in_another_process() -> None:
     assert _labels_of_the_noisy_graph() == here
     code = f"import json; from {__name__} import _labels_of_the_noisy_graph as f; print(json.dumps(f()))"
     for hash_seed in ("1", "2"):
-        there = subprocess.run(
+        other = subprocess.run(
             [sys.executable, "-c", code],
             env={**os.environ, "PYTHONHASHSEED": hash_seed},
             cwd=Path(__file__).parents[3],
@@ -108,7 +107,7 @@ def test_the_same_seed_gives_the_same_answer_also_in_another_process() -> None:
             text=True,
             check=True,
         )
-        assert json.loads(there.stdout) == here
+        assert json.loads(other.stdout) == here
 
 
 @every_detector
@@ -125,20 +124,20 @@ def test_the_global_random_state_is_neither_used_nor_moved(algorithm: str) -> No
 
 @every_detector
 def test_another_seed_may_give_another_answer(algorithm: str) -> None:
-    answers = {frozenset(_found(algorithm, graphs.noisy(), seed=seed)) for seed in range(8)}
+    answers = {frozenset(_partition(algorithm, graphs.noisy(), seed=seed)) for seed in range(8)}
     assert len(answers) > 1
 
 
 @every_detector
-def test_hostile_names_and_lone_pairs_are_no_matter(algorithm: str) -> None:
+def test_hostile_names_and_isolated_pairs_are_handled(algorithm: str) -> None:
     names = list(HOSTILE)[:14]
     pairs = list(zip(names[::2], names[1::2], strict=True))
     network = nx.Graph(pairs)
-    assert _found(algorithm, network) == {frozenset(pair) for pair in pairs}
+    assert _partition(algorithm, network) == {frozenset(pair) for pair in pairs}
 
 
 @every_detector
-def test_every_channel_gets_one_whole_number(algorithm: str) -> None:
+def test_every_channel_gets_one_integer(algorithm: str) -> None:
     graph = matrix_of(graphs.noisy())
     labels = community_detector(algorithm)(graph, resolution=1.0, seed=0)
     assert labels.shape == (len(graph.channels),)
@@ -164,11 +163,11 @@ def test_the_unit_of_the_weights_does_not_matter(algorithm: str, scale: float) -
     st.lists(st.integers(0, 4), min_size=10, max_size=10),
 )
 @settings(max_examples=60)
-def test_modularity_is_that_of_networkx(weights: dict[tuple[int, int], int], labels: list[int]) -> None:
+def test_modularity_equals_that_of_networkx(weights: dict[tuple[int, int], int], labels: list[int]) -> None:
     network = nx.Graph()
     network.add_weighted_edges_from((f"n{a}", f"n{b}", weight) for (a, b), weight in weights.items())
     graph = matrix_of(network)
-    # Numbers with holes: only equality counts.
+    # Labels with gaps: only their equality counts.
     own = np.array([labels[int(channel[1])] * 7 - 3 for channel in graph.channels])
     expected = nx.community.modularity(network, groups(graph.channels, own))
     assert modularity(graph, own) == pytest.approx(expected, abs=1e-12)
@@ -178,7 +177,7 @@ def test_a_graph_without_edges_has_no_modularity() -> None:
     assert modularity(matrix_of(nx.Graph()), np.array([], dtype=np.int64)) is None
 
 
-def test_the_shipped_detectors_are_known_by_name() -> None:
+def test_the_built_in_detectors_are_registered() -> None:
     assert detector_names() == sorted(SHIPPED)
 
 
@@ -190,7 +189,7 @@ def test_an_unknown_detector_is_refused_with_the_known_ones() -> None:
 
 
 @pytest.mark.usefixtures("registry")
-def test_a_detector_of_your_own_is_known_by_its_name() -> None:
+def test_a_registered_detector_is_used_by_its_name() -> None:
     @register_detector("by_first_letter")
     def by_first_letter(graph: WeightedGraph, *, resolution: float, seed: int) -> np.ndarray:
         return np.array([ord(channel[0]) for channel in graph.channels])
@@ -198,9 +197,9 @@ def test_a_detector_of_your_own_is_known_by_its_name() -> None:
     assert "by_first_letter" in detector_names()
     assert community_detector("by_first_letter") is by_first_letter
     network = nx.complete_graph(["a1", "a2", "a3", "b1", "b2"])
-    found = detect_communities(nodes_of(network), edges_of(network), algorithm="by_first_letter")
-    assert found.communities["community"].to_list() == [0, 0, 0, 1, 1]
-    assert found.stability == 1.0
+    detection = detect_communities(nodes_of(network), edges_of(network), algorithm="by_first_letter")
+    assert detection.communities["community"].to_list() == [0, 0, 0, 1, 1]
+    assert detection.stability == 1.0
 
 
 @pytest.mark.usefixtures("registry")

@@ -1,4 +1,4 @@
-"""Detectors that users bring: what they are given, and which answers are refused."""
+"""Detectors of users: their arguments, and which answers are refused."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from vieweratlas_assets.domain.communities.detection import weighted_graph
 from vieweratlas_assets.domain.communities.detectors import WeightedGraph
-from vieweratlas_assets.domain.communities.own_detectors import DetectorError, network_of, own_detector
+from vieweratlas_assets.domain.communities.own_detectors import DetectorError, own_detector, to_networkx
 
 CHANNELS = ["a1", "a2", "b1", "b2"]
 EDGES = pl.DataFrame(
@@ -21,8 +21,9 @@ GRAPH = weighted_graph(EDGES, "shared_viewers")
 
 
 def answered(answer: Any) -> list[int]:
-    """What becomes of an answer in the older form."""
-    return own_detector("mine", lambda graph: answer)(GRAPH, resolution=1.0, seed=1).tolist()
+    """The labels that follow from an answer in the older form."""
+    labels: list[int] = own_detector("mine", lambda graph: answer)(GRAPH, resolution=1.0, seed=1).tolist()
+    return labels
 
 
 def test_an_older_detector_gets_a_networkx_graph_in_one_order() -> None:
@@ -41,7 +42,7 @@ def test_an_older_detector_gets_a_networkx_graph_in_one_order() -> None:
     assert list(seen[0].edges(data="weight")) == list(seen[1].edges(data="weight")) == edges
 
 
-def test_our_protocol_gets_resolution_and_seed() -> None:
+def test_a_detector_with_our_protocol_gets_resolution_and_seed() -> None:
     def find(graph: WeightedGraph, *, resolution: float, seed: int) -> np.ndarray:
         return np.full(len(graph.channels), int(10 * resolution) + seed)
 
@@ -55,16 +56,16 @@ def test_our_protocol_gets_resolution_and_seed() -> None:
         max_size=4,
     )
 )
-def test_channels_are_together_where_the_partition_has_them_together(communities: list[Any]) -> None:
-    found = answered((dict(zip(CHANNELS, communities, strict=True)), None))
+def test_channels_are_together_if_the_partition_has_them_together(communities: list[Any]) -> None:
+    labels = answered((dict(zip(CHANNELS, communities, strict=True)), None))
     for one in range(4):
         for other in range(one):
             same = communities[one] is not None and communities[one] == communities[other]
-            assert (found[one] == found[other]) == same
+            assert (labels[one] == labels[other]) == same
 
 
 @pytest.mark.parametrize(
-    ("answer", "told"),
+    ("answer", "message"),
     [
         (None, "returned of type NoneType; expected (partition, modularity)"),
         ({"a1": 0}, "returned of type dict"),
@@ -75,15 +76,15 @@ def test_channels_are_together_where_the_partition_has_them_together(communities
         (({channel: [1] for channel in CHANNELS}, 0.5), "failed: TypeError: "),
     ],
 )
-def test_a_partition_that_is_none_is_refused(answer: Any, told: str) -> None:
+def test_an_invalid_partition_is_refused(answer: Any, message: str) -> None:
     with pytest.raises(DetectorError) as raised:
         answered(answer)
     assert str(raised.value).startswith("community detector 'mine' ")
-    assert told in str(raised.value)
+    assert message in str(raised.value)
 
 
 @pytest.mark.parametrize("labels", [[0, 1, 2], [[0, 0, 1, 1]], [0.0, 0.0, 1.0, 1.0], list("aabb"), None])
-def test_labels_that_are_none_are_refused(labels: Any) -> None:
+def test_invalid_labels_are_refused(labels: Any) -> None:
     def find(graph: WeightedGraph, *, resolution: float, seed: int) -> Any:
         return labels
 
@@ -99,5 +100,5 @@ def test_a_detector_that_fails_is_named() -> None:
         own_detector("mine", detect_communities)(GRAPH, resolution=1.0, seed=1)
 
 
-def test_an_empty_graph_is_one_without_nodes() -> None:
-    assert list(network_of(weighted_graph(EDGES.clear(), "shared_viewers"))) == []
+def test_an_empty_graph_has_no_nodes() -> None:
+    assert list(to_networkx(weighted_graph(EDGES.clear(), "shared_viewers"))) == []

@@ -11,14 +11,14 @@ NOTHING_KNOWN = [ProfileStep(1.0, 1.0, 1, None, None)]
 
 
 @pytest.mark.parametrize("profile", [STEPS, STEPS[:1], NOTHING_KNOWN], ids=["usual", "one step", "nothing known"])
-def test_a_profile_is_a_small_picture_and_the_same_at_each_drawing(profile: list[ProfileStep]) -> None:
+def test_a_profile_is_a_small_picture_with_the_same_bytes_each_time(profile: list[ProfileStep]) -> None:
     png = draw_profile(profile, 2.0)
     assert Image.open(io.BytesIO(png)).size == (560, 340)
     assert len(png) < 60_000
     assert draw_profile(profile, 2.0) == png
 
 
-def test_every_figure_of_a_profile_shows() -> None:
+def test_every_figure_of_a_profile_changes_the_picture() -> None:
     drawn = draw_profile(STEPS, 2.0)
     last = STEPS[-1]
     for other in (

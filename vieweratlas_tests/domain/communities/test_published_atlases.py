@@ -1,4 +1,4 @@
-"""The defaults against communities that others published or planted; nothing here sets a resolution."""
+"""The defaults compared with published and planted communities; nothing here sets a resolution."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from vieweratlas_assets.sandbox.world import WorldSpec, build_world
     ("name", "weight", "published", "least"),
     [("twitchatlas_2021-02", "shared_viewers", 32, 0.83), ("italy_2022-07_08", "overlap_coefficient", 37, 0.75)],
 )
-def test_published_communities_are_found_whatever_the_seed(
+def test_published_communities_are_detected_with_any_seed(
     shared_data: Path, name: str, weight: str, published: int, least: float
 ) -> None:
     files = (shared_data / "atlas" / f"{name}_{kind}.csv" for kind in ("edges", "nodes"))
@@ -25,16 +25,16 @@ def test_published_communities_are_found_whatever_the_seed(
     known = atlas.reference.drop_nulls("community")
     assert known["community"].n_unique() == published
     for seed in (42, 0, 1):
-        found = detect_communities(atlas.graph.nodes, atlas.graph.edges, seed=seed)
-        assert found.weight == weight
-        assert agreement(found.communities, known).adjusted_rand_index >= least
+        detection = detect_communities(atlas.graph.nodes, atlas.graph.edges, seed=seed)
+        assert detection.weight == weight
+        assert agreement(detection.communities, known).adjusted_rand_index >= least
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [7, pytest.param(11, marks=pytest.mark.long)])
 @pytest.mark.parametrize("size", ["S", "M", "L"])
-def test_communities_planted_in_a_harder_world_are_found(size: str, seed: int) -> None:
-    from benchmarks import communities  # which sets its process to one thread
+def test_communities_planted_in_a_harder_world_are_detected(size: str, seed: int) -> None:
+    from benchmarks import communities  # the import limits this process to one thread
 
     case = communities.planted(size, seed)
     assert case.known["community"].n_unique() > 2 * case.known["language"].n_unique()
@@ -45,7 +45,7 @@ def test_communities_planted_in_a_harder_world_are_found(size: str, seed: int) -
     ("channels", "viewers", "languages", "games"),
     [(100, 15_000, 4, 3), (400, 60_000, 5, 6), (1_000, 150_000, 6, 8)],
 )
-def test_planted_communities_are_found_and_not_only_languages(
+def test_planted_communities_are_detected_and_not_only_languages(
     channels: int, viewers: int, languages: int, games: int
 ) -> None:
     spec = WorldSpec(channels=channels, viewers=viewers, languages=languages, games=games, days=1)
@@ -59,8 +59,8 @@ def test_planted_communities_are_found_and_not_only_languages(
     )
     nodes = audience.group_by("channel").agg(pl.len().cast(pl.Int64).alias("viewers")).sort("channel")
     edges = with_measures(overlap_of(audience).shared, nodes, total_viewers=audience["viewer"].n_unique())
-    found = detect_communities(nodes, edges)
+    detection = detect_communities(nodes, edges)
     known = world.channels.select("channel", "community")
-    assert found.weight == "overlap_z"
+    assert detection.weight == "overlap_z"
     assert spec.communities > 2 * languages
-    assert agreement(found.communities, known).adjusted_rand_index >= 0.9
+    assert agreement(detection.communities, known).adjusted_rand_index >= 0.9

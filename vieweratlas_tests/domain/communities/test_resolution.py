@@ -1,7 +1,9 @@
-"""The backbone, the natural resolution and the profile: on graphs whose answer is known, and on any graph."""
+"""The backbone, the natural resolution and the profile: on graphs with known answers, and on any graph."""
 
 import itertools
 import math
+from collections.abc import Callable
+from random import Random
 
 import networkx as nx
 import numpy as np
@@ -43,7 +45,7 @@ def network_of(weights: dict[tuple[int, int], int]) -> nx.Graph:
 
 
 def many_blocks() -> nx.Graph:
-    """Forty groups of ten, and noise: more and smaller than modularity at 1.0 can tell apart."""
+    """Forty groups of ten, and noise: too many and too small for modularity at 1.0."""
     chances = [[0.7 if a == b else 0.012 for b in range(40)] for a in range(40)]
     network = nx.Graph(nx.stochastic_block_model([10] * 40, chances, seed=3))
     nx.set_node_attributes(network, {node: data["block"] for node, data in network.nodes(data=True)}, "group")
@@ -51,7 +53,7 @@ def many_blocks() -> nx.Graph:
 
 
 def games_in_languages() -> nx.Graph:
-    """Five languages of six games of nine: who shares a language shares some viewers, who shares a game many."""
+    """Five languages of six games of nine channels: channels of a language share some viewers, of a game many."""
     chances = [[0.7 if a == b else 0.2 if a // 6 == b // 6 else 0.01 for b in range(30)] for a in range(30)]
     network = nx.Graph(nx.stochastic_block_model([9] * 30, chances, seed=3))
     nx.set_node_attributes(network, {node: node // 9 for node in network}, "group")
@@ -61,9 +63,14 @@ def games_in_languages() -> nx.Graph:
     return graphs.named(network)
 
 
-def found_groups(found: Detection) -> set[frozenset[str]]:
-    clustered = found.communities.drop_nulls()
+def detected_groups(detection: Detection) -> set[frozenset[str]]:
+    clustered = detection.communities.drop_nulls()
     return {frozenset(group["channel"]) for _, group in clustered.group_by("community")}
+
+
+def natural(detection: Detection) -> float:
+    assert detection.natural_resolution is not None
+    return detection.natural_resolution
 
 
 def edge_set(graph: WeightedGraph) -> dict[tuple[str, str], float]:
@@ -84,7 +91,7 @@ def edge_set(graph: WeightedGraph) -> dict[tuple[str, str], float]:
         (10_000, "overlap_z", 22),
     ],
 )
-def test_the_backbone_grows_with_the_atlas_and_where_size_is_not_corrected(
+def test_the_backbone_grows_with_the_atlas_and_for_measures_that_grow_with_size(
     channels: int, weight: str, size: int
 ) -> None:
     assert backbone_size(channels, weight) == size
@@ -92,7 +99,7 @@ def test_the_backbone_grows_with_the_atlas_and_where_size_is_not_corrected(
 
 @given(weighted_edges, st.integers(1, 6))
 @settings(max_examples=80)
-def test_the_backbone_holds_each_channels_strongest_edges_with_ties(
+def test_the_backbone_has_each_channels_strongest_edges_with_ties(
     weights: dict[tuple[int, int], int], per_channel: int
 ) -> None:
     network = network_of(weights)
@@ -118,7 +125,7 @@ def matching_by_hand(network: nx.Graph, partition: set[frozenset[str]]) -> float
     if within in (0, total):
         return None
     inside, across = within / chance, (total - within) / (total - chance)
-    return inside if math.isclose(inside, across) else (inside - across) / math.log(inside / across)
+    return float(inside if math.isclose(inside, across) else (inside - across) / math.log(inside / across))
 
 
 @given(weighted_edges.filter(bool), st.lists(st.integers(0, 3), min_size=12, max_size=12))
@@ -129,12 +136,12 @@ def test_the_matching_resolution_is_newmans(weights: dict[tuple[int, int], int],
     graph = matrix_of(network)
     own = np.array([labels[int(channel[1:])] * 5 - 2 for channel in graph.channels])
     expected = matching_by_hand(network, groups(graph.channels, own))
-    found = matching_resolution(graph, own)
-    assert found == (None if expected is None else pytest.approx(expected))
+    resolution = matching_resolution(graph, own)
+    assert resolution == (None if expected is None else pytest.approx(expected))
 
 
 def natural_by_hand(network: nx.Graph, algorithm: str, seed: int) -> float:
-    """The rule as it is written: match, then down to where five seeds agree."""
+    """The rule as documented: match, then go down until five seeds agree."""
     graph, detect = matrix_of(network), community_detector(algorithm)
     matching = 1.0
     for _ in range(12):
@@ -155,17 +162,17 @@ def natural_by_hand(network: nx.Graph, algorithm: str, seed: int) -> float:
 
 @every_detector
 @pytest.mark.parametrize("make", [graphs.blocks, graphs.noisy, graphs.nested, graphs.ring_of_cliques])
-def test_the_natural_resolution_is_the_one_that_the_rule_says(algorithm: str, make) -> None:
-    found = natural_resolution(matrix_of(make()), community_detector(algorithm), seed=5)
-    assert found == pytest.approx(natural_by_hand(make(), algorithm, 5))
+def test_the_natural_resolution_follows_its_rule(algorithm: str, make: Callable[[], nx.Graph]) -> None:
+    resolution = natural_resolution(matrix_of(make()), community_detector(algorithm), seed=5)
+    assert resolution == pytest.approx(natural_by_hand(make(), algorithm, 5))
 
 
-def test_where_seeds_never_agree_the_resolution_is_taken_at_which_they_agree_best() -> None:
+def test_if_seeds_never_agree_the_resolution_with_the_best_agreement_is_taken() -> None:
     graph = matrix_of(many_blocks())
     chosen: list[float] = []
 
     def restless(graph: WeightedGraph, *, resolution: float, seed: int) -> np.ndarray:
-        """Finds the groups, but moves channels at random: least at the third step down."""
+        """Detect the groups, but move channels at random; fewest at the third step down."""
         labels = louvain_fast(graph, resolution=resolution, seed=0)
         chosen.append(resolution)
         matching = max(chosen)
@@ -180,50 +187,52 @@ def test_where_seeds_never_agree_the_resolution_is_taken_at_which_they_agree_bes
     assert natural_resolution(graph, restless, seed=0) == pytest.approx(matching * 2**-0.75)
 
 
-def test_what_plain_modularity_parts_is_not_merged_again() -> None:
+def test_communities_that_plain_modularity_separates_are_not_merged() -> None:
     barbell = graphs.named(nx.barbell_graph(6, 0))
     graph = matrix_of(barbell)
     halves = louvain_fast(graph, resolution=1.0, seed=0)
-    assert matching_resolution(graph, halves) < 0.7
+    matching = matching_resolution(graph, halves)
+    assert matching is not None
+    assert matching < 0.7
     assert self_consistent_resolution(graph, louvain_fast, seed=0) == 1.0
     assert natural_resolution(graph, louvain_fast, seed=0) == 1.0
 
 
 @every_detector
-def test_more_communities_than_plain_modularity_can_see_are_found(algorithm: str) -> None:
+def test_more_communities_than_plain_modularity_can_see_are_detected(algorithm: str) -> None:
     network = many_blocks()
     nodes, edges = nodes_of(network), edges_of(network)
     plain = detect_communities(nodes, edges, algorithm=algorithm, weight="shared_viewers", resolution_mode="absolute")
-    found = detect_communities(nodes, edges, algorithm=algorithm)
+    detection = detect_communities(nodes, edges, algorithm=algorithm)
     assert len(plain.sizes) < 35
-    assert found_groups(found) == planted(network)
-    assert found.natural_resolution > 2
-    assert found.resolution == found.natural_resolution
+    assert detected_groups(detection) == planted(network)
+    assert natural(detection) > 2
+    assert detection.resolution == natural(detection)
 
 
 @every_detector
-def test_games_are_found_inside_languages(algorithm: str) -> None:
+def test_games_are_detected_inside_languages(algorithm: str) -> None:
     network = games_in_languages()
     nodes, edges = nodes_of(network), edges_of(network, "overlap_z")
     plain = detect_communities(nodes, edges, algorithm=algorithm, resolution_mode="absolute")
-    assert found_groups(plain) == planted(network, "language")
-    assert found_groups(detect_communities(nodes, edges, algorithm=algorithm)) == planted(network)
+    assert detected_groups(plain) == planted(network, "language")
+    assert detected_groups(detect_communities(nodes, edges, algorithm=algorithm)) == planted(network)
 
 
 @every_detector
 def test_resolution_multiplies_the_natural_one_and_is_plain_in_absolute_mode(algorithm: str) -> None:
     network = graphs.blocks()
     nodes, edges = nodes_of(network), edges_of(network)
-    natural = detect_communities(nodes, edges, algorithm=algorithm)
+    usual = detect_communities(nodes, edges, algorithm=algorithm)
     finer = detect_communities(nodes, edges, algorithm=algorithm, resolution=2.0)
     plain = detect_communities(nodes, edges, algorithm=algorithm, resolution=2.0, resolution_mode="absolute")
-    assert finer.natural_resolution == natural.natural_resolution
-    assert finer.resolution == 2 * natural.natural_resolution
+    assert natural(finer) == natural(usual)
+    assert finer.resolution == 2 * natural(usual)
     assert (plain.resolution, plain.natural_resolution, plain.edges_per_channel) == (2.0, None, None)
     assert plain.edges_used == edges.height
     assert plain.profile == ()
     labels = community_detector(algorithm)(weighted_graph(edges, "shared_viewers"), resolution=2.0, seed=42)
-    assert found_groups(plain) == {g for g in groups(tuple(sorted(network)), labels) if len(g) > 1}
+    assert detected_groups(plain) == {g for g in groups(tuple(sorted(network)), labels) if len(g) > 1}
 
 
 @every_detector
@@ -240,15 +249,15 @@ def test_resolution_multiplies_the_natural_one_and_is_plain_in_absolute_mode(alg
     ],
     ids=["pair", "clique", "two cliques", "star"],
 )
-def test_where_nothing_finer_is_called_for_natural_is_plain(
+def test_without_finer_communities_the_natural_resolution_is_plain(
     algorithm: str, network: nx.Graph, expected: set[frozenset[str]]
 ) -> None:
     network = nx.relabel_nodes(network, {n: "abcdefgh"[n] for n in network if isinstance(n, int)})
-    found = detect_communities(nodes_of(network), edges_of(network), algorithm=algorithm, profiled=True)
-    assert found.natural_resolution == found.resolution == 1.0
-    assert found_groups(found) == expected
-    assert found.stability == 1.0
-    assert len(found.profile) == len(PROFILE_MULTIPLES)
+    detection = detect_communities(nodes_of(network), edges_of(network), algorithm=algorithm, profiled=True)
+    assert detection.natural_resolution == detection.resolution == 1.0
+    assert detected_groups(detection) == expected
+    assert detection.stability == 1.0
+    assert len(detection.profile) == len(PROFILE_MULTIPLES)
 
 
 @every_detector
@@ -257,35 +266,35 @@ def test_without_edges_there_is_no_profile_and_the_natural_resolution_is_plain(
     algorithm: str, names: list[str]
 ) -> None:
     nodes = table(GRAPH_NODES, channel=names) if names else GRAPH_NODES.empty()
-    found = detect_communities(nodes, GRAPH_EDGES.empty(), algorithm=algorithm, profiled=True)
-    assert (found.natural_resolution, found.profile, found.edges_used) == (1.0, (), 0)
+    detection = detect_communities(nodes, GRAPH_EDGES.empty(), algorithm=algorithm, profiled=True)
+    assert (detection.natural_resolution, detection.profile, detection.edges_used) == (1.0, (), 0)
 
 
 @given(weighted_edges, st.randoms(use_true_random=False), st.sampled_from(["leiden", "louvain_fast"]))
 @settings(max_examples=40, deadline=None)
-def test_any_graph_is_labeled_whole_and_whatever_the_order_of_its_edges(
-    weights: dict[tuple[int, int], int], random, algorithm: str
+def test_every_channel_of_any_graph_is_labeled_and_the_order_of_edges_does_not_matter(
+    weights: dict[tuple[int, int], int], random: Random, algorithm: str
 ) -> None:
     network = network_of(weights)
     nodes, edges = nodes_of(network), edges_of(network)
-    found = detect_communities(nodes, edges, algorithm=algorithm, seed=3)
-    assert found.communities.schema == COMMUNITIES.schema
-    assert found.communities["channel"].to_list() == sorted(network)
-    assert sum(found.sizes) + found.unclustered == len(network)
+    detection = detect_communities(nodes, edges, algorithm=algorithm, seed=3)
+    assert detection.communities.schema == COMMUNITIES.schema
+    assert detection.communities["channel"].to_list() == sorted(network)
+    assert sum(detection.sizes) + detection.unclustered == len(network)
     order = list(range(edges.height))
     random.shuffle(order)
     again = detect_communities(nodes.reverse(), edges[order], algorithm=algorithm, seed=3)
-    assert again.communities.equals(found.communities)
-    assert (again.natural_resolution, again.stability) == (found.natural_resolution, found.stability)
-    assert found.natural_resolution >= 1
+    assert again.communities.equals(detection.communities)
+    assert (again.natural_resolution, again.stability) == (detection.natural_resolution, detection.stability)
+    assert natural(detection) >= 1
 
 
-def test_a_profile_says_what_detection_at_each_resolution_would() -> None:
+def test_a_profile_equals_detection_at_each_resolution() -> None:
     network = graphs.noisy()
     nodes, edges = nodes_of(network), edges_of(network)
-    found = detect_communities(nodes, edges, profiled=True, min_community_size=1)
-    assert [step.relative for step in found.profile] == pytest.approx([2 ** (n / 2) for n in range(-4, 5)])
-    for step in found.profile:
+    detection = detect_communities(nodes, edges, profiled=True, min_community_size=1)
+    assert [step.relative for step in detection.profile] == pytest.approx([2 ** (n / 2) for n in range(-4, 5)])
+    for step in detection.profile:
         alone = detect_communities(nodes, edges, resolution=step.relative, min_community_size=1)
         assert (step.resolution, step.modularity, step.stability) == (
             alone.resolution,
@@ -295,7 +304,7 @@ def test_a_profile_says_what_detection_at_each_resolution_would() -> None:
         assert step.communities == len(alone.sizes)
 
 
-def test_an_unasked_profile_costs_no_run() -> None:
+def test_without_a_profile_there_are_no_extra_runs() -> None:
     seen: list[float] = []
 
     def spy(graph: WeightedGraph, *, resolution: float, seed: int) -> np.ndarray:
@@ -310,9 +319,9 @@ def test_an_unasked_profile_costs_no_run() -> None:
     assert len(seen) - before == 5 * len(PROFILE_MULTIPLES)
 
 
-def test_counts_are_used_where_no_overlap_exceeds_chance() -> None:
+def test_counts_are_used_if_no_overlap_exceeds_chance() -> None:
     network = graphs.ring_of_cliques()
     edges = edges_of(network).with_columns(overlap_z=pl.lit(-1.0))
-    found = detect_communities(nodes_of(network), edges)
-    assert found.weight == "shared_viewers"
-    assert found_groups(found) == planted(network)
+    detection = detect_communities(nodes_of(network), edges)
+    assert detection.weight == "shared_viewers"
+    assert detected_groups(detection) == planted(network)

@@ -1,4 +1,4 @@
-"""Audiences that the tests of this folder join, and the count of shared viewers by hand."""
+"""Audiences for the tests of this folder, and shared viewers counted by hand."""
 
 import itertools
 from collections import defaultdict
@@ -12,11 +12,11 @@ from vieweratlas_tests.domain.atlas.samples import table
 
 Pairs = list[tuple[str, str]]
 
-# Sorted as bytes and as code points these names stand alike; as locales would have it they do not.
+# These names sort the same as bytes and as code points, but differently by the rules of a locale.
 CHANNELS = ("alpha", "Beta", "beta", '"quoted", name', "line\nbreak", "emoji 😀", " ", "é", "z", "_")
 VIEWERS = ("ann", "ANN", "bob", "o'neil", "tab\t", "😀", "", "null", "한글")
 
-# Few names, so that audiences overlap; a pair may stand twice.
+# Few names, so that audiences overlap; pairs may repeat.
 pair_lists = st.lists(st.tuples(st.sampled_from(CHANNELS), st.sampled_from(VIEWERS)), max_size=60)
 
 
@@ -39,7 +39,7 @@ def shared_by_hand(pairs: Iterable[tuple[str, str]], min_shared: int = 1) -> lis
 
 
 def activity(*rows: tuple[str, int, str | None, str | None]) -> pl.DataFrame:
-    """(channel, viewer_minutes, game, language) as a day's CHANNEL_ACTIVITY; its viewers are not to be trusted."""
+    """(channel, viewer_minutes, game, language) as a day's CHANNEL_ACTIVITY; viewers are wrong on purpose."""
     if not rows:
         return CHANNEL_ACTIVITY.empty()
     channels, minutes, games, languages = (list(column) for column in zip(*rows, strict=True))

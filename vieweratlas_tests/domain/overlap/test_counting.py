@@ -59,7 +59,7 @@ def test_a_window_of_days_is_counted_as_by_hand(
     days: list[Pairs], min_shared: int, minimum: int, most: int | None, memory_bytes: int
 ) -> None:
     with _window(days, memory_bytes) as window:
-        found = count_overlap(
+        overlap = count_overlap(
             window,
             min_shared=min_shared,
             min_channel_viewers=minimum,
@@ -69,13 +69,13 @@ def test_a_window_of_days_is_counted_as_by_hand(
     everything = [pair for day in days for pair in day]
     kept = everything if most is None else _without_the_busiest(everything, most)
     viewers = audiences(kept)
-    assert found.sizes.schema == SIZES
-    assert found.shared.schema == SHARED
-    assert found.sizes.rows() == [(channel, len(viewers[channel])) for channel in sorted(viewers)]
+    assert overlap.sizes.schema == SIZES
+    assert overlap.shared.schema == SHARED
+    assert overlap.sizes.rows() == [(channel, len(viewers[channel])) for channel in sorted(viewers)]
     large = [pair for pair in kept if len(viewers[pair[0]]) >= minimum]
-    assert found.shared.rows() == shared_by_hand(large, min_shared)
-    assert found.viewers == len({viewer for _, viewer in kept})
-    assert found.viewers + found.viewers_left_out == len({viewer for _, viewer in everything})
+    assert overlap.shared.rows() == shared_by_hand(large, min_shared)
+    assert overlap.viewers == len({viewer for _, viewer in kept})
+    assert overlap.viewers + overlap.viewers_left_out == len({viewer for _, viewer in everything})
 
 
 @given(pair_lists, st.randoms(use_true_random=False))
@@ -88,7 +88,7 @@ def test_the_order_of_rows_does_not_matter(pairs: Pairs, shuffler: random.Random
 @given(
     st.lists(st.tuples(st.sampled_from(CHANNELS), st.lists(st.sampled_from(["ann", "bob", "", "😀"]))), max_size=20)
 )
-def test_presence_gives_what_its_pairs_give(rows: list[tuple[str, list[str]]]) -> None:
+def test_presence_gives_the_same_overlap_as_its_pairs(rows: list[tuple[str, list[str]]]) -> None:
     presence = pl.DataFrame(rows, schema={"channel": pl.String, "chatters": pl.List(pl.String)}, orient="row")
     window = WindowPairs(PLENTY)
     window.add(FIRST, [code_presence(presence[:7], window.codes), code_presence(presence[7:], window.codes)])
@@ -96,10 +96,10 @@ def test_presence_gives_what_its_pairs_give(rows: list[tuple[str, list[str]]]) -
     _equal(count_overlap(window), overlap_of(pairs_frame(pairs)))
 
 
-def _equal(found: Overlap, expected: Overlap) -> None:
-    assert found.sizes.equals(expected.sizes)
-    assert found.shared.equals(expected.shared)
-    assert found.viewers == expected.viewers
+def _equal(overlap: Overlap, expected: Overlap) -> None:
+    assert overlap.sizes.equals(expected.sizes)
+    assert overlap.shared.equals(expected.shared)
+    assert overlap.viewers == expected.viewers
 
 
 @pytest.mark.parametrize("memory_bytes", [400, 20_000, PLENTY])
@@ -113,14 +113,14 @@ def test_a_larger_window_in_many_rounds_and_on_disk(memory_bytes: int) -> None:
         assert count_overlap(window, min_shared=3, memory_bytes=memory_bytes).shared.rows() == expected
 
 
-def test_more_viewers_than_go_together_are_counted_in_parts() -> None:
+def test_more_viewers_than_one_part_takes_are_counted_in_parts() -> None:
     draw = random.Random(3)
     names = ["".join(draw.choices(string.ascii_lowercase, k=9)) for _ in range(60_000)]
     pairs = [(f"c{draw.randrange(8)}", name) for name in names for _ in range(3)]
     assert overlap_of(pairs_frame(pairs)).shared.rows() == shared_by_hand(pairs)
 
 
-def test_a_window_moves_on_over_the_days_it_holds() -> None:
+def test_a_window_moves_over_the_days_that_it_holds() -> None:
     days = [[("a", "ann"), ("b", "ann")], [("a", "bob"), ("b", "bob")], [("c", "ann"), ("a", "bob")]]
     window = _window(days)
     first, second, third = (FIRST + dt.timedelta(days=number) for number in range(3))
@@ -134,7 +134,7 @@ def test_a_window_moves_on_over_the_days_it_holds() -> None:
     assert left.shared.is_empty()
 
 
-def test_a_day_that_breaks_off_is_not_there() -> None:
+def test_nothing_is_kept_of_a_day_that_fails() -> None:
     with _window([[("a", "ann")]], memory_bytes=1) as window:
         chunk = code_audience(pairs_frame([("b", "ann")]), window.codes)
 
@@ -149,7 +149,7 @@ def test_a_day_that_breaks_off_is_not_there() -> None:
         assert count_overlap(window).sizes.rows() == [("a", 1)]
 
 
-def test_what_memory_may_not_hold_waits_on_disk_and_is_given_back() -> None:
+def test_pairs_beyond_the_memory_limit_are_kept_on_disk() -> None:
     pairs = [(f"c{number % 7}", f"v{number % 50}") for number in range(350)]
     with _window([pairs] * 4) as held, _window([pairs] * 4, memory_bytes=1) as spilled:
         assert spilled.pairs_in_memory == 0

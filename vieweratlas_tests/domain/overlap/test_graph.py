@@ -2,6 +2,7 @@ import datetime as dt
 import itertools
 import json
 import re
+from collections.abc import Sequence
 
 import polars as pl
 import pytest
@@ -43,16 +44,16 @@ def _graph(
     return build_overlap_graph(overlap, days, min_channel_viewers=min_channel_viewers)
 
 
-def _complete(channels: int, shared: list[int | None]) -> OverlapGraph:
-    """A graph whose first pairs are joined, with these counts."""
+def _complete(channels: int, shared: Sequence[int | None]) -> OverlapGraph:
+    """A graph whose first pairs are linked, with these counts."""
     names = [f"c{number:03}" for number in range(channels)]
     pairs = list(itertools.combinations(names, 2))[: len(shared)]
-    edges = edges_between(pairs, shared_viewers=shared) if pairs else GRAPH_EDGES.empty()
+    edges = edges_between(pairs, shared_viewers=list(shared)) if pairs else GRAPH_EDGES.empty()
     return OverlapGraph(table(GRAPH_NODES, channel=names) if names else GRAPH_NODES.empty(), edges, 0, None)
 
 
 @given(st.lists(pair_lists, min_size=1, max_size=3), st.integers(1, 3), st.integers(1, 4))
-def test_a_window_is_that_counted_by_hand(window: list[Pairs], threshold: int, minimum: int) -> None:
+def test_a_window_is_counted_as_by_hand(window: list[Pairs], threshold: int, minimum: int) -> None:
     everything = [pair for day in window for pair in day]
     viewers = audiences(everything)
     graph = _graph(
@@ -90,7 +91,7 @@ def test_two_viewers_who_never_met_on_one_day_still_count() -> None:
     assert graph.edges["shared_viewers"].to_list() == [1]
 
 
-def test_the_thresholds_themselves_stay() -> None:
+def test_values_at_the_thresholds_are_kept() -> None:
     pairs = [(channel, str(viewer)) for channel, size in (("a", 12), ("b", 10), ("c", 9)) for viewer in range(size)]
     graph = _graph(pairs, {FIRST: _activity_of(pairs)}, overlap_threshold=10)
     assert graph.nodes["channel"].to_list() == ["a", "b"]
@@ -101,14 +102,14 @@ def test_the_thresholds_themselves_stay() -> None:
     assert above.edges.is_empty()
 
 
-def test_the_score_stands_on_all_viewers_also_of_small_channels() -> None:
+def test_the_score_counts_the_viewers_of_small_channels_too() -> None:
     pairs = [(channel, str(viewer)) for channel in "ab" for viewer in range(10)] + [("small", "x")]
     graph = _graph(pairs, {FIRST: _activity_of(pairs)})
     assert graph.total_viewers == 11
     assert graph.edges["overlap_z"][0] > 0
 
 
-def test_games_and_languages_go_by_viewer_minutes_not_by_days() -> None:
+def test_games_and_languages_are_those_with_the_most_viewer_minutes() -> None:
     days = {
         DAYS[0]: activity(("a", 100, "Chess", "en"), ("b", 5, "Go", "de")),
         DAYS[1]: activity(("a", 40, "Go", "en"), ("b", 5, "Art", None)),
@@ -124,7 +125,7 @@ def test_games_and_languages_go_by_viewer_minutes_not_by_days() -> None:
     assert window_nodes(overlap_of(pairs_frame([("a", "ann")])).sizes, dict(reversed(days.items()))).equals(nodes)
 
 
-def test_a_channel_without_viewers_stays_where_no_minimum_asks_for_any() -> None:
+def test_a_channel_without_viewers_is_kept_without_a_minimum() -> None:
     days = {FIRST: activity(("quiet", 0, None, None))}
     graph = _graph([], days, min_channel_viewers=0)
     assert graph.nodes["viewers"].to_list() == [0]
@@ -133,7 +134,7 @@ def test_a_channel_without_viewers_stays_where_no_minimum_asks_for_any() -> None
 
 
 @pytest.mark.parametrize("days", [{}, {FIRST: activity()}])
-def test_a_window_of_nothing_is_an_empty_graph(days: dict[dt.date, pl.DataFrame]) -> None:
+def test_an_empty_window_is_an_empty_graph(days: dict[dt.date, pl.DataFrame]) -> None:
     graph = _graph([], days)
     assert (graph.nodes.height, graph.edges.height, graph.total_viewers) == (0, 0, 0)
     assert density(graph) is None
@@ -159,7 +160,7 @@ def test_inside_the_range_there_is_no_advice(edges: int) -> None:
     assert density_advice(_complete(25, [5] * edges)) is None
 
 
-def test_a_thin_graph_is_told_to_lower_the_threshold() -> None:
+def test_a_sparse_graph_gets_the_advice_to_lower_the_threshold() -> None:
     advice = density_advice(_complete(25, [5, 5]))
     assert advice is not None
     assert "0.0067" in advice
@@ -177,23 +178,25 @@ def test_the_advised_threshold_brings_density_to_a_tenth(channels: int, data: st
         return
     assert advice is not None
     if pairs < 10:
-        # A tenth of so few pairs is no edge at all, which is nothing to advise.
+        # A tenth of fewer than 10 pairs is less than one edge, so there is no threshold to advise.
         assert "would bring" not in advice
         return
-    threshold = int(re.search(r", (\d+) would bring it to at most 0.1", advice)[1])
+    match = re.search(r", (\d+) would bring it to at most 0.1", advice)
+    assert match
+    threshold = int(match[1])
     assert sum(count >= threshold for count in shared) * 10 <= pairs
-    # And it is the lowest that does.
+    # It is the lowest such threshold.
     assert sum(count >= threshold - 1 for count in shared) * 10 > pairs
 
 
-def test_without_counts_the_advice_names_no_threshold() -> None:
+def test_without_counts_the_advice_has_no_threshold() -> None:
     advice = density_advice(_complete(5, [None] * 8))
     assert advice is not None
     assert "raise overlap_threshold" in advice
     assert "would bring" not in advice
 
 
-def test_facts_are_json_and_true() -> None:
+def test_facts_are_correct_and_ready_for_json() -> None:
     graph = _complete(25, [5] * 40)
     assert json.loads(json.dumps(graph_facts(graph))) == {
         "rows": 25,

@@ -19,43 +19,49 @@ def _measured(shared: int | None, a: int | None, b: int | None, total: int | Non
         schema_overrides={"shared_viewers": pl.Int64},
     )
     sizes = pl.DataFrame({"channel": ["b", "a"], "viewers": [b, a]}, schema_overrides={"viewers": pl.Int64})
-    found = with_measures(edges, sizes, total_viewers=total)
-    assert found.schema == GRAPH_EDGES.schema
-    return found.row(0, named=True)
+    measured = with_measures(edges, sizes, total_viewers=total)
+    assert measured.schema == GRAPH_EDGES.schema
+    return measured.row(0, named=True)
+
+
+def _score(shared: int, a: int, b: int, total: int) -> float:
+    score = _measured(shared, a, b, total)["overlap_z"]
+    assert score is not None
+    return score
 
 
 @given(st.integers(1, 400), st.integers(1, 400), st.integers(0, 400), st.integers(0, 2000))
 def test_measures_follow_their_formulas(a: int, b: int, shared: int, others: int) -> None:
     assume(shared <= min(a, b))
     total = a + b - shared + others
-    found = _measured(shared, a, b, total)
-    assert found["jaccard"] == pytest.approx(shared / (a + b - shared))
-    assert found["overlap_coefficient"] == pytest.approx(shared / min(a, b))
+    row = _measured(shared, a, b, total)
+    assert row["jaccard"] == pytest.approx(shared / (a + b - shared))
+    assert row["overlap_coefficient"] == pytest.approx(shared / min(a, b))
     if total in (a, b):
-        assert found["overlap_z"] is None
+        assert row["overlap_z"] is None
     else:
         independent = hypergeom(total, a, b)
-        # Of two or three viewers SciPy cannot tell the kurtosis, and computes it with the mean.
+        # SciPy computes the kurtosis with the mean, and fails to for two or three viewers.
         with np.errstate(all="ignore"):
             expected = (shared - independent.mean()) / independent.std()
-        assert found["overlap_z"] == pytest.approx(expected, rel=1e-6, abs=1e-9)
+        assert row["overlap_z"] == pytest.approx(expected, rel=1e-6, abs=1e-9)
 
 
-def test_the_sign_of_the_score_says_more_or_less_than_chance() -> None:
+def test_the_sign_of_the_score_shows_more_or_less_than_chance() -> None:
     # Of 1000 viewers, audiences of 100 and 200 share 20 by chance.
-    scores = [_measured(shared, 100, 200, 1000)["overlap_z"] for shared in (10, 20, 40)]
+    scores = [_score(shared, 100, 200, 1000) for shared in (10, 20, 40)]
     assert scores == [pytest.approx(-scores[2] / 2), pytest.approx(0, abs=1e-12), pytest.approx(scores[2])]
     assert scores[2] > 5
 
 
 @pytest.mark.parametrize(("a", "b"), [(None, 5), (5, None), (None, None)])
 def test_a_measure_that_needs_an_unknown_size_is_null(a: int | None, b: int | None) -> None:
-    found = _measured(3, a, b, 100)
-    assert found["shared_viewers"] == 3
-    assert [found[name] for name in MEASURES[1:]] == [None] * 3
+    row = _measured(3, a, b, 100)
+    assert row["shared_viewers"] == 3
+    assert [row[name] for name in MEASURES[1:]] == [None] * 3
 
 
-def test_channels_that_the_sizes_do_not_name_are_unknown() -> None:
+def test_channels_without_a_size_are_unknown() -> None:
     edges = pl.DataFrame({"channel_a": ["a"], "channel_b": ["x"], "shared_viewers": [3]})
     sizes = pl.DataFrame({"channel": ["a"], "viewers": [9]})
     assert with_measures(edges, sizes, total_viewers=99).row(0) == ("a", "x", 3, None, None, None)
@@ -66,9 +72,10 @@ def test_unknown_shared_viewers_leave_every_measure_null() -> None:
 
 
 def test_without_the_number_of_all_viewers_only_the_score_is_null() -> None:
-    found = _measured(3, 4, 6, None)
-    assert found["overlap_z"] is None
-    assert (found["jaccard"], found["overlap_coefficient"]) == (pytest.approx(3 / 7), 0.75)
+    row = _measured(3, 4, 6, None)
+    assert row["overlap_z"] is None
+    assert row["jaccard"] == pytest.approx(3 / 7)
+    assert row["overlap_coefficient"] == 0.75
 
 
 @pytest.mark.parametrize(("shared", "a", "b", "total"), [(4, 4, 9, 9), (9, 9, 9, 9), (1, 1, 1, 1)])
@@ -77,18 +84,17 @@ def test_an_audience_that_is_everybody_has_no_score(shared: int, a: int, b: int,
 
 
 def test_large_audiences_keep_their_precision() -> None:
-    found = _measured(1_000_000, 40_000_000, 50_000_000, 2_000_000_000)
-    assert found["overlap_z"] == pytest.approx(0.0, abs=1e-6)
-    assert math.isfinite(_measured(40_000_000, 40_000_000, 50_000_000, 2_000_000_000)["overlap_z"])
+    assert _score(1_000_000, 40_000_000, 50_000_000, 2_000_000_000) == pytest.approx(0.0, abs=1e-6)
+    assert math.isfinite(_score(40_000_000, 40_000_000, 50_000_000, 2_000_000_000))
 
 
-def test_no_edges_are_no_edges() -> None:
+def test_no_edges_stay_no_edges() -> None:
     edges = GRAPH_EDGES.empty().select("channel_a", "channel_b", "shared_viewers")
     sizes = pl.DataFrame(schema={"channel": pl.String, "viewers": pl.Int64})
     assert with_measures(edges, sizes, total_viewers=0).equals(GRAPH_EDGES.empty())
 
 
-def test_a_pair_that_stands_twice_is_refused() -> None:
+def test_a_repeated_pair_is_refused() -> None:
     edges = pl.DataFrame({"channel_a": ["a", "a"], "channel_b": ["b", "b"], "shared_viewers": [1, 2]})
     sizes = pl.DataFrame({"channel": ["a", "b"], "viewers": [3, 4]})
     with pytest.raises(SchemaError, match="graph_edges: more than one row"):
@@ -96,12 +102,12 @@ def test_a_pair_that_stands_twice_is_refused() -> None:
 
 
 @pytest.mark.parametrize("held", MEASURES)
-def test_an_imported_graph_is_weighed_with_what_it_holds(held: str) -> None:
+def test_an_imported_graph_is_weighted_by_the_measure_that_it_has(held: str) -> None:
     edges = edges_between(ring(["a", "b", "c"]), **{held: [2, None, 1]})
     assert [usable_weight(edges, wanted) for wanted in MEASURES] == [held] * 4
 
 
-def test_the_wanted_weight_is_used_where_it_is_held_and_in_an_empty_graph() -> None:
+def test_the_wanted_weight_is_used_if_it_exists_and_in_an_empty_graph() -> None:
     edges = edges_between(ring(["a", "b", "c"]), jaccard=[0.1] * 3, shared_viewers=[1] * 3)
     assert usable_weight(edges, "jaccard") == "jaccard"
     assert usable_weight(edges) == usable_weight(edges, "overlap_z") == "shared_viewers"
@@ -112,5 +118,5 @@ def test_unknown_weights_and_edges_without_any_are_refused_with_the_known_ones()
     known = "shared_viewers, jaccard, overlap_coefficient, overlap_z"
     with pytest.raises(ValueError, match=f"unknown weight 'weight'; known are {known}"):
         usable_weight(GRAPH_EDGES.empty(), "weight")
-    with pytest.raises(ValueError, match=f"the edges hold none of {known}"):
+    with pytest.raises(ValueError, match=f"the edges have none of {known}"):
         usable_weight(edges_between(ring(["a", "b", "c"])), "jaccard")

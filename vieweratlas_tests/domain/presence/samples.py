@@ -1,4 +1,4 @@
-"""Presence that the tests of this folder reduce: built by hand, and drawn at random."""
+"""Presence for the tests of this folder: built by hand, and drawn at random."""
 
 import datetime as dt
 from collections.abc import Iterable
@@ -34,7 +34,7 @@ WEIRD = (
 
 
 def snapshot(channel: str, chatters: list[str], **values: object) -> dict[str, object]:
-    """One presence row: live at noon unless told otherwise."""
+    """One presence row: live, at noon, unless `values` differ."""
     row: dict[str, object] = dict.fromkeys(PRESENCE.schema)
     row |= {"platform": "twitch", "source": "live", "content_id": "live:1", "bucket_len_s": 60, "bucket_start": NOON}
     row |= {"channel": channel, "chatters": chatters, "viewer_count": len(chatters), **values}
@@ -48,7 +48,7 @@ def presence(*rows: dict[str, object]) -> pl.DataFrame:
 
 
 def roster(*rows: tuple[str, str | None, str | None]) -> pl.DataFrame:
-    """(channel, game, language) as hours of a roster, one below the other: channels may repeat."""
+    """(channel, game, language) as the concatenated hours of a roster: channels may repeat."""
     filled = [
         {**dict.fromkeys(CHANNEL_ROSTER.schema), "channel": c, "game_name": g, "language": lang}
         for c, g, lang in rows
@@ -63,22 +63,22 @@ def audience(*pairs: tuple[str, str, int]) -> pl.DataFrame:
 
 
 def one_frame(frames: Iterable[pl.DataFrame]) -> pl.DataFrame:
-    """Frames of CHANNEL_AUDIENCE, one below the other."""
+    """Frames of CHANNEL_AUDIENCE, concatenated."""
     return pl.concat([CHANNEL_AUDIENCE.empty(), *frames])
 
 
 def filtered(
     pairs: pl.DataFrame, filters: AudienceFilters, names: ViewerNames = PLAIN
 ) -> tuple[pl.DataFrame, tuple[FilterEffect, ...]]:
-    """What the filters leave of an audience that comes channel by channel, and their effects."""
-    found = apply_filters(pairs.partition_by("channel"), filters, _held_in_twos, names)
-    left = one_frame(found.audience)
-    assert found.channels.sort("channel").equals(channel_sizes(left).sort("channel"))
-    assert sorted(found.viewers.channels.tolist()) == left["viewer"].value_counts()["count"].sort().to_list()
-    return left, found.effects
+    """An audience after the filters, processed channel by channel, and the filters' effects."""
+    result = apply_filters(pairs.partition_by("channel"), filters, _hold_in_twos, names)
+    left = one_frame(result.audience)
+    assert result.channels.sort("channel").equals(channel_sizes(left).sort("channel"))
+    assert sorted(result.viewers.channels.tolist()) == left["viewer"].value_counts()["count"].sort().to_list()
+    return left, result.effects
 
 
-def _held_in_twos(frames: Iterable[pl.DataFrame]) -> list[pl.DataFrame]:
+def _hold_in_twos(frames: Iterable[pl.DataFrame]) -> list[pl.DataFrame]:
     return list(one_frame(frames).iter_slices(2))
 
 

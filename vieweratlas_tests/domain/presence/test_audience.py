@@ -57,7 +57,7 @@ def _pairs_by_hand(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         {
             "channel": pair[0],
             "viewer": pair[1],
-            # A VOD's bucket that lies in two minutes counts where live chat saw the viewer in neither.
+            # A VOD's bucket that overlaps two minutes counts only if live chat saw the viewer in neither.
             "buckets": len(minutes[pair])
             + len({minute for minute in astride[pair] - minutes[pair] if minute + MINUTE not in live[pair]}),
             "sources": "+".join(sorted(sources[pair])),
@@ -69,10 +69,10 @@ def _pairs_by_hand(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 @given(days)
-def test_pairs_are_those_counted_by_hand(rows: list[dict[str, Any]]) -> None:
-    found = _pairs(presence(*rows))
-    assert found.schema == CHANNEL_AUDIENCE.schema
-    assert found.to_dicts() == _pairs_by_hand(rows)
+def test_pairs_are_counted_as_by_hand(rows: list[dict[str, Any]]) -> None:
+    pairs = _pairs(presence(*rows))
+    assert pairs.schema == CHANNEL_AUDIENCE.schema
+    assert pairs.to_dicts() == _pairs_by_hand(rows)
 
 
 @given(days, st.randoms(use_true_random=False))
@@ -88,20 +88,20 @@ def test_a_minute_seen_live_and_in_the_vod_counts_once() -> None:
         "alpha", ["ann", "cid"], source="vod", content_id="vod:1", bucket_start=NOON + dt.timedelta(seconds=31)
     )
     later = snapshot("alpha", ["ann"], source="vod", content_id="vod:1", bucket_start=NOON + MINUTE)
-    found = _pairs(presence(live, vod, later))
-    assert found.select("viewer", "buckets", "sources").rows() == [
+    pairs = _pairs(presence(live, vod, later))
+    assert pairs.select("viewer", "buckets", "sources").rows() == [
         ("ann", 2, "live+vod"),
         ("bob", 1, "live"),
         ("cid", 1, "vod"),
     ]
-    assert found.row(0, named=True)["first_seen"] == NOON
-    assert found.row(0, named=True)["last_seen"] == NOON + MINUTE
+    assert pairs.row(0, named=True)["first_seen"] == NOON
+    assert pairs.row(0, named=True)["last_seen"] == NOON + MINUTE
 
 
-def test_a_bucket_of_a_vod_that_ends_in_a_minute_seen_live_counts_no_second_one() -> None:
+def test_a_bucket_of_a_vod_that_ends_in_a_minute_seen_live_does_not_count_again() -> None:
     vod = {"source": "vod", "content_id": "vod:1"}
     rows = [
-        # At 12:01:03 ann wrote, who is in a bucket that began at 12:00:31; bob wrote before live chat was heard.
+        # ann wrote at 12:01:03, in a bucket that started at 12:00:31; bob wrote before live chat was observed.
         snapshot("alpha", ["ann", "bob"], bucket_start=NOON + dt.timedelta(seconds=31), **vod),
         snapshot("alpha", ["ann"], bucket_start=NOON + MINUTE),
         snapshot("alpha", ["cid"], bucket_start=NOON + dt.timedelta(seconds=91), **vod),
@@ -120,15 +120,15 @@ def test_buckets_of_unknown_time_count_each_and_have_no_first_seen() -> None:
 
 
 def test_weird_names_come_through_untouched() -> None:
-    found = _pairs(presence(*(snapshot(name, list(WEIRD)) for name in WEIRD)))
-    assert found.select("channel", "viewer").rows() == sorted((a, b) for a in WEIRD for b in WEIRD)
+    pairs = _pairs(presence(*(snapshot(name, list(WEIRD)) for name in WEIRD)))
+    assert pairs.select("channel", "viewer").rows() == sorted((a, b) for a in WEIRD for b in WEIRD)
 
 
 @pytest.mark.parametrize("rows", [[], [snapshot("alpha", [])]])
-def test_where_nobody_wrote_there_are_no_pairs(rows: list[dict[str, Any]]) -> None:
-    found = _pairs(presence(*rows))
-    assert found.is_empty()
-    assert found.schema == CHANNEL_AUDIENCE.schema
+def test_without_chatters_there_are_no_pairs(rows: list[dict[str, Any]]) -> None:
+    pairs = _pairs(presence(*rows))
+    assert pairs.is_empty()
+    assert pairs.schema == CHANNEL_AUDIENCE.schema
 
 
 def test_a_channel_without_viewers_keeps_its_row() -> None:
@@ -144,7 +144,7 @@ def test_a_channel_without_viewers_keeps_its_row() -> None:
     ]
 
 
-def test_the_roster_speaks_before_live_and_live_before_vod() -> None:
+def test_the_roster_takes_precedence_over_live_and_live_over_vod() -> None:
     def row(channel: str, source: str, game: str | None, minute: int = 0) -> dict[str, object]:
         return snapshot(channel, [], source=source, game_name=game, bucket_start=NOON + minute * MINUTE)
 
@@ -158,8 +158,8 @@ def test_the_roster_speaks_before_live_and_live_before_vod() -> None:
         row("unknown", "live", ""),
         row("unknown", "vod", None),
     )
-    told = roster(("rostered", "Art", None), ("live", None, None), ("vod", "", None), ("absent", "Art", "en"))
-    activity = channel_activity(sightings(rows), told, NOBODY)
+    hours = roster(("rostered", "Art", None), ("live", None, None), ("vod", "", None), ("absent", "Art", "en"))
+    activity = channel_activity(sightings(rows), hours, NOBODY)
     assert dict(activity.select("channel", "game_name").iter_rows()) == {
         "rostered": "Art",
         "live": "Chess",
@@ -169,18 +169,18 @@ def test_the_roster_speaks_before_live_and_live_before_vod() -> None:
     assert activity["language"].null_count() == 4
 
 
-def test_only_the_roster_tells_how_a_channel_writes_its_name() -> None:
-    told = roster(("ann", None, None), ("ann", None, None)).with_columns(display_name=pl.Series(["Ann", "アン"]))
-    named = channel_activity(sightings(presence(snapshot("ann", []), snapshot("bob", []))), told, NOBODY)
+def test_only_the_roster_has_the_display_name() -> None:
+    hours = roster(("ann", None, None), ("ann", None, None)).with_columns(display_name=pl.Series(["Ann", "アン"]))
+    named = channel_activity(sightings(presence(snapshot("ann", []), snapshot("bob", []))), hours, NOBODY)
     assert named.select("channel", "display_name").rows() == [("ann", "Ann"), ("bob", None)]
 
 
-def test_the_most_frequent_word_wins_and_ties_go_by_name() -> None:
+def test_the_most_frequent_value_wins_and_ties_go_by_name() -> None:
     rows = presence(snapshot("a", []), snapshot("b", []))
-    told = roster(
+    hours = roster(
         ("a", "Chess", "de"), ("a", "Go", "en"), ("a", "Chess", "en"), ("b", "Go", "en"), ("b", "Art", "de")
     )
-    for frame in (told, told.reverse()):
+    for frame in (hours, hours.reverse()):
         activity = channel_activity(sightings(rows), frame, NOBODY)
         assert activity.select("channel", "game_name", "language").rows() == [
             ("a", "Chess", "en"),
@@ -189,26 +189,26 @@ def test_the_most_frequent_word_wins_and_ties_go_by_name() -> None:
 
 
 @given(days)
-def test_activity_is_that_counted_by_hand(rows: list[dict[str, Any]]) -> None:
+def test_activity_is_counted_as_by_hand(rows: list[dict[str, Any]]) -> None:
     day = build_day_audience([presence(*rows)], roster(), AudienceFilters(False, False), list)
     pairs = _pairs_by_hand(rows)
     assert day.activity.schema == CHANNEL_ACTIVITY.schema
     assert day.activity["channel"].to_list() == sorted({row["channel"] for row in rows})
-    for found in day.activity.iter_rows(named=True):
-        own = [row for row in rows if row["channel"] == found["channel"]]
-        seen = [pair for pair in pairs if pair["channel"] == found["channel"]]
-        assert found["snapshots"] == len(own)
-        assert (found["viewers"], found["viewer_minutes"]) == (len(seen), sum(pair["buckets"] for pair in seen))
+    for activity in day.activity.iter_rows(named=True):
+        own = [row for row in rows if row["channel"] == activity["channel"]]
+        seen = [pair for pair in pairs if pair["channel"] == activity["channel"]]
+        assert activity["snapshots"] == len(own)
+        assert (activity["viewers"], activity["viewer_minutes"]) == (len(seen), sum(pair["buckets"] for pair in seen))
         for column in ("game_name", "language"):
-            told = [
+            by_source = [
                 Counter(row[column] for row in own if row["source"] == s and row[column]) for s in ("live", "vod")
             ]
-            counts = next((counted for counted in told if counted), None)
+            counts = next((counted for counted in by_source if counted), None)
             expected = min(counts, key=lambda name: (-counts[name], name)) if counts else None
-            assert found[column] == expected
+            assert activity[column] == expected
 
 
-def test_filters_bear_on_viewers_and_minutes_but_not_on_snapshots() -> None:
+def test_filters_affect_viewers_and_minutes_but_not_snapshots() -> None:
     rows = presence(snapshot("alpha", ["alpha", "ann", "nightbot"]), snapshot("beta", ["beta", "nightbot"]))
     day = build_day_audience([rows], roster(), AudienceFilters(), list)
     assert one_frame(day.audience).select("channel", "viewer").rows() == [("alpha", "ann")]
@@ -233,12 +233,12 @@ def test_weird_channels_keep_their_figures() -> None:
 
 
 @given(days)
-def test_a_day_in_pieces_of_whole_channels_is_the_day(rows: list[dict[str, Any]]) -> None:
+def test_a_day_in_pieces_of_whole_channels_gives_the_same_result(rows: list[dict[str, Any]]) -> None:
     frame = presence(*rows)
     pieces = frame.sort("channel").partition_by("channel")
-    told = roster(("alpha", "Chess", "en"))
+    hours = roster(("alpha", "Chess", "en"))
     filters = AudienceFilters(min_channels_per_viewer=2)
-    whole, piecewise = (build_day_audience(each, told, filters, list) for each in ([frame], pieces))
+    whole, piecewise = (build_day_audience(parts, hours, filters, list) for parts in ([frame], pieces))
     assert one_frame(piecewise.audience).equals(one_frame(whole.audience))
     assert piecewise.activity.equals(whole.activity)
     assert piecewise.filters == whole.filters

@@ -52,10 +52,10 @@ def _by_hand(
         (True, lambda c, v, b: times(v) < filters.min_channels_per_viewer),
         (filters.drop_viewers_over_max, lambda c, v, b: times(v) > filters.max_channels_per_viewer),
     ):
-        found = [pair for pair in pairs if test(*pair)]
-        counts.append((len(found), len({viewer for _, viewer, _ in found})))
+        matches = [pair for pair in pairs if test(*pair)]
+        counts.append((len(matches), len({viewer for _, viewer, _ in matches})))
         if drops:
-            pairs = [pair for pair in pairs if pair not in found]
+            pairs = [pair for pair in pairs if pair not in matches]
     return pairs, counts
 
 
@@ -75,7 +75,7 @@ settings_of_filters = st.builds(
 
 
 @given(small_days, settings_of_filters)
-def test_every_mix_of_filters_leaves_what_is_left_by_hand(
+def test_every_mix_of_filters_gives_the_same_pairs_as_by_hand(
     pairs: list[tuple[str, str, int]], filters: AudienceFilters
 ) -> None:
     left, effects = filtered(audience(*pairs) if pairs else CHANNEL_AUDIENCE.empty(), filters)
@@ -116,7 +116,7 @@ def test_every_mix_of_filters_leaves_what_is_left_by_hand(
         ),
     ],
 )
-def test_each_filter_drops_its_pairs_and_says_so(
+def test_each_filter_drops_its_pairs_and_reports_them(
     filters: AudienceFilters, effect: FilterEffect, gone: set[tuple[str, str]]
 ) -> None:
     left, effects = filtered(DAY, filters)
@@ -124,7 +124,7 @@ def test_each_filter_drops_its_pairs_and_says_so(
     assert _left(left) == [pair for pair in _left(DAY) if pair not in gone]
 
 
-def test_a_filter_that_is_off_only_reports() -> None:
+def test_a_disabled_filter_only_reports() -> None:
     left, effects = filtered(DAY, AudienceFilters(False, False, max_channels_per_viewer=2))
     assert left.equals(DAY)
     assert [(effect.removed, effect.pairs, effect.viewers) for effect in effects] == [
@@ -136,7 +136,7 @@ def test_a_filter_that_is_off_only_reports() -> None:
     ]
 
 
-def test_a_later_filter_sees_what_earlier_ones_left() -> None:
+def test_a_later_filter_sees_only_what_earlier_ones_left() -> None:
     day = audience(("alpha", "alpha", 5), ("beta", "alpha", 5), ("alpha", "ann", 5), ("beta", "ann", 1))
     left, effects = filtered(day, AudienceFilters(min_buckets_per_viewer=2, min_channels_per_viewer=2))
     # Without the broadcaster and the single bucket both viewers are left with one channel.
@@ -144,7 +144,7 @@ def test_a_later_filter_sees_what_earlier_ones_left() -> None:
     assert effects[3] == FilterEffect("min_channels_per_viewer", True, 2, 2)
 
 
-def test_the_bounds_themselves_stay() -> None:
+def test_values_at_the_bounds_are_kept() -> None:
     day = audience(("alpha", "ann", 2), ("beta", "ann", 2))
     left, _ = filtered(
         day,
@@ -164,7 +164,7 @@ def test_defaults_are_those_of_the_issue() -> None:
     assert filtered(DAY, KEEP_ALL)[0].equals(DAY)
 
 
-def test_effects_are_json() -> None:
+def test_effects_are_ready_for_json() -> None:
     _, effects = filtered(DAY, AudienceFilters())
     assert json.loads(json.dumps([effect.as_dict() for effect in effects]))[0] == {
         "name": "known_bots",
@@ -174,7 +174,7 @@ def test_effects_are_json() -> None:
     }
 
 
-def test_the_shipped_list_of_bots_is_well_formed() -> None:
+def test_the_bundled_list_of_bots_is_well_formed() -> None:
     text = resources.files("vieweratlas_assets.domain.presence").joinpath("known_bots.txt").read_text("utf-8")
     listed = [line for line in text.splitlines() if line and not line.startswith("#")]
     repeats: dict[str, int] = defaultdict(int)

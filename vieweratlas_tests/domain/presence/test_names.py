@@ -1,4 +1,4 @@
-"""What a viewer's name becomes: folding, pseudonyms, opt-outs."""
+"""How viewers' names are stored: folding, pseudonyms, opt-outs."""
 
 import copy
 import datetime as dt
@@ -39,13 +39,13 @@ def test_a_pseudonym_is_the_mark_and_24_digits_of_the_keyed_hash(logins: list[st
     assert stored(KEYED, *logins) == [independent_pseudonym(login) for login in logins]
 
 
-def test_the_pseudonym_of_a_login_never_changes_from_version_to_version() -> None:
+def test_the_pseudonym_of_a_login_is_the_same_in_all_versions() -> None:
     # printf ann | openssl dgst -sha256 -hmac "$KEY"
     assert stored(KEYED, "ann") == ["p.be2a0be57a70085effa828f4"]
 
 
 @given(ANY_NAME)
-def test_what_is_a_pseudonym_stays_as_it_is(name: str) -> None:
+def test_a_pseudonym_does_not_change(name: str) -> None:
     once = stored(KEYED, name)
     assert stored(KEYED, *once) == once
     assert stored(PLAIN, *once) == once
@@ -62,36 +62,37 @@ def test_case_and_blanks_do_not_make_another_viewer(login: str, data: st.DataObj
 
 
 @given(st.sets(LOGINS, max_size=50))
-def test_distinct_viewers_keep_distinct_pseudonyms_that_no_login_can_be(logins: set[str]) -> None:
+def test_distinct_viewers_have_distinct_pseudonyms_that_cannot_be_logins(logins: set[str]) -> None:
     pseudonyms = stored(KEYED, *logins)
 
     assert len(set(pseudonyms)) == len(logins)
     assert all(
-        re.fullmatch(r"p\.[0-9a-f]{24}", name) and not re.fullmatch(r"[a-z0-9_]*", name) for name in pseudonyms
+        name and re.fullmatch(r"p\.[0-9a-f]{24}", name) and not re.fullmatch(r"[a-z0-9_]*", name)
+        for name in pseudonyms
     )
 
 
 @given(st.lists(ANY_NAME))
-def test_plain_is_the_identity_on_folded_names(names: list[str]) -> None:
+def test_plain_names_are_stored_as_folded(names: list[str]) -> None:
     once = fold(names)
     assert stored(PLAIN, *once) == [name or None for name in once]
 
 
 @given(st.lists(st.lists(st.one_of(st.none(), ANY_NAME, LOGINS), max_size=6), max_size=8))
-def test_lists_of_chatters_are_distinct_sorted_and_stored_as_single_names_are(lists: list[list[str | None]]) -> None:
+def test_lists_of_chatters_are_distinct_sorted_and_stored_like_single_names(lists: list[list[str | None]]) -> None:
     series = pl.Series("chatters", lists, dtype=pl.List(pl.String))
     for names in (PLAIN, KEYED, ViewerNames(opted_out_viewers=["ann"])):
         expected = [sorted({name for name in stored(names, *given_names) if name}) for given_names in lists]
         assert names.chatters(series).to_list() == expected
 
 
-def test_a_list_that_is_not_known_stays_unknown() -> None:
+def test_an_unknown_list_stays_unknown() -> None:
     series = pl.Series("chatters", [None, [], ["Ann", None, " "]], dtype=pl.List(pl.String))
     assert PLAIN.chatters(series).to_list() == [None, [], ["ann"]]
     assert KEYED.chatters(series).to_list() == [None, [], [independent_pseudonym("ann")]]
 
 
-def test_another_key_makes_other_pseudonyms() -> None:
+def test_another_key_gives_other_pseudonyms() -> None:
     assert stored(ViewerNames(pseudonymous=True, key=OTHER_KEY), "ann") == [independent_pseudonym("ann", OTHER_KEY)]
     assert stored(KEYED, "ann") != stored(ViewerNames(pseudonymous=True, key=OTHER_KEY), "ann")
 
@@ -100,12 +101,12 @@ def test_another_key_makes_other_pseudonyms() -> None:
 @pytest.mark.parametrize(
     "listed", ["ann", " ANN ", independent_pseudonym("ann"), independent_pseudonym("ann").upper()]
 )
-def test_who_opted_out_is_not_stored_under_any_form_of_the_name(mode: str, listed: str) -> None:
+def test_viewers_who_opted_out_are_not_stored_in_any_form_of_the_name(mode: str, listed: str) -> None:
     key = None if mode == "plain" else KEY
     names = ViewerNames(pseudonymous=mode == "pseudonymous", key=key, opted_out_viewers=[listed, ""])
     left = stored(names, "Ann", "ann", independent_pseudonym("ann"), "anna", " ")
 
-    # Without a key, nothing tells that a login and a pseudonym are the same viewer.
+    # Without a key, it is not known that a login and a pseudonym are the same viewer.
     by_pseudonym_only = key is None and "." in listed
     by_login_only = key is None and not by_pseudonym_only
     assert left[:2] == (["ann", "ann"] if by_pseudonym_only else [None, None])
@@ -113,7 +114,7 @@ def test_who_opted_out_is_not_stored_under_any_form_of_the_name(mode: str, liste
     assert left[3:] == [independent_pseudonym("anna") if mode == "pseudonymous" else "anna", None]
 
 
-def test_presence_of_a_channel_that_opted_out_is_dropped_whole_and_counts_follow() -> None:
+def test_presence_of_a_channel_that_opted_out_is_dropped_and_counts_are_updated() -> None:
     rows = presence(snapshot("a", ["ann", "bob"]), snapshot("a", ["ann"], timestamp="later"), snapshot("b", ["bob"]))
     names = ViewerNames(opted_out_viewers=["ANN"], opted_out_channels=["B "])
 
@@ -126,7 +127,7 @@ def test_presence_of_a_channel_that_opted_out_is_dropped_whole_and_counts_follow
     assert names.keeps_channel("a")
 
 
-def test_bots_and_broadcasters_are_found_under_any_form_of_their_names() -> None:
+def test_bots_and_broadcasters_are_recognized_in_any_form_of_their_names() -> None:
     logins = ["nightbot", "a", "ann"]
     for names in (KEYED, ViewerNames(key=KEY)):
         for form in (logins, [independent_pseudonym(login) for login in logins]):
@@ -137,8 +138,8 @@ def test_bots_and_broadcasters_are_found_under_any_form_of_their_names() -> None
             assert left.columns == pairs.columns
 
 
-def test_the_fingerprint_changes_with_mode_key_and_opt_outs_and_with_nothing_else() -> None:
-    made = [
+def test_the_fingerprint_changes_only_with_mode_key_and_opt_outs() -> None:
+    variants = [
         ViewerNames(),
         ViewerNames(opted_out_viewers=["ann"]),
         ViewerNames(opted_out_viewers=["bob"]),
@@ -148,16 +149,16 @@ def test_the_fingerprint_changes_with_mode_key_and_opt_outs_and_with_nothing_els
         ViewerNames(pseudonymous=True, key=OTHER_KEY),
         ViewerNames(pseudonymous=True, key=KEY, opted_out_viewers=["ann"]),
     ]
-    assert len({names.fingerprint() for names in made}) == len(made)
-    assert made[0].fingerprint() == ""
+    assert len({names.fingerprint() for names in variants}) == len(variants)
+    assert variants[0].fingerprint() == ""
     again = ViewerNames(pseudonymous=True, key=KEY, opted_out_viewers=[" ANN", "ann"])
-    assert again.fingerprint() == made[-1].fingerprint()
-    # What is told of the settings may be published: nothing in it hangs on who opted out.
-    assert made[-1].described() == made[5].described() != made[6].described()
+    assert again.fingerprint() == variants[-1].fingerprint()
+    # The description may be published: it does not depend on who opted out.
+    assert variants[-1].described() == variants[5].described() != variants[6].described()
     assert ViewerNames(opted_out_viewers=["ann"]).described() == {"viewer_names": "plain"}
 
 
-def test_no_view_of_the_object_gives_the_key_or_the_opt_outs_away() -> None:
+def test_no_view_of_the_object_reveals_the_key_or_the_opt_outs() -> None:
     names = ViewerNames(pseudonymous=True, key=KEY, opted_out_viewers=["zoe"], opted_out_channels=["bob"])
     attributes = [getattr(names, slot) for slot in ViewerNames.__slots__]
     shown = f"{names!r} {names} {attributes} {names.fingerprint()} {names.described()}"
@@ -191,15 +192,17 @@ CHAT = st.lists(
 
 
 @given(CHAT)
-def test_pseudonyms_are_a_bijection_so_that_channels_keep_their_viewers(chat: list) -> None:
+def test_pseudonyms_are_a_bijection_so_that_channels_keep_their_viewers(
+    chat: list[tuple[str, int, list[str]]],
+) -> None:
     rows = presence(
         *(snapshot(c, chatters, bucket_start=NOON + dt.timedelta(minutes=minute)) for c, minute, chatters in chat)
     )
     named = KEYED.apply(rows)
     assert KEYED.apply(named).equals(named)
 
-    def by_viewer(frame: pl.DataFrame) -> dict[str, set[tuple]]:
-        seen = defaultdict(set)
+    def by_viewer(frame: pl.DataFrame) -> dict[str, set[tuple[str, str]]]:
+        seen: dict[str, set[tuple[str, str]]] = defaultdict(set)
         for channel, time, chatters in frame.select("channel", "timestamp", "chatters").iter_rows():
             for viewer in chatters:
                 seen[viewer].add((channel, time))

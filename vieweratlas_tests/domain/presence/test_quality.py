@@ -22,8 +22,8 @@ def _rounded(value: float) -> float:
 
 
 @given(days)
-def test_figures_are_those_counted_by_hand(rows: list[dict[str, Any]]) -> None:
-    found = _report(rows)
+def test_figures_are_counted_as_by_hand(rows: list[dict[str, Any]]) -> None:
+    report = _report(rows)
     viewers_of: dict[str, set[str]] = defaultdict(set)
     channels_of: dict[str, set[str]] = defaultdict(set)
     seen_in: dict[str, set[str]] = {"live": set(), "vod": set()}
@@ -35,12 +35,12 @@ def test_figures_are_those_counted_by_hand(rows: list[dict[str, Any]]) -> None:
     sizes, spread = [len(v) for v in viewers_of.values()], [len(c) for c in channels_of.values()]
     one_off = sum(n == 1 for n in spread)
 
-    assert found["total_channels"] == len({row["channel"] for row in rows})
-    assert found["total_unique_viewers"] == len(channels_of)
-    assert found["total_snapshots"] == len(rows)
-    assert found["repeat_viewers_2_or_more"] == sum(n >= 2 for n in spread)
-    assert found["repeat_viewers_3_or_more"] == sum(n >= 3 for n in spread)
-    assert found["one_off_viewers"] == one_off
+    assert report["total_channels"] == len({row["channel"] for row in rows})
+    assert report["total_unique_viewers"] == len(channels_of)
+    assert report["total_snapshots"] == len(rows)
+    assert report["repeat_viewers_2_or_more"] == sum(n >= 2 for n in spread)
+    assert report["repeat_viewers_3_or_more"] == sum(n >= 3 for n in spread)
+    assert report["one_off_viewers"] == one_off
     expected = (
         {
             "avg_viewers_per_channel": _rounded(statistics.fmean(sizes)),
@@ -62,22 +62,22 @@ def test_figures_are_those_counted_by_hand(rows: list[dict[str, Any]]) -> None:
             )
         )
     )
-    assert {name: found[name] for name in expected} == pytest.approx(expected, abs=1e-4)
+    assert {name: report[name] for name in expected} == pytest.approx(expected, abs=1e-4)
     for source, seen in seen_in.items():
         own = [row for row in rows if row["source"] == source]
-        assert found["sources"][source] == {
+        assert report["sources"][source] == {
             "channels": len({row["channel"] for row in own}),
             "unique_viewers": len(seen),
             "snapshots": len(own),
             "files_read": 0,
             "files_rejected": 0,
         }
-    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    assert json.loads(json.dumps(report, allow_nan=False)) == report
 
 
-def test_an_empty_day_has_nulls_where_there_is_nothing_to_average() -> None:
-    found = _report([])
-    figures = {name: value for name, value in found.items() if name not in ("filters", "sources", "rejected_files")}
+def test_an_empty_day_has_nulls_for_averages() -> None:
+    report = _report([])
+    figures = {name: value for name, value in report.items() if name not in ("filters", "sources", "rejected_files")}
     assert figures == {
         "total_channels": 0,
         "total_unique_viewers": 0,
@@ -92,31 +92,31 @@ def test_an_empty_day_has_nulls_where_there_is_nothing_to_average() -> None:
         "one_off_viewers": 0,
         "one_off_viewers_percent": None,
     }
-    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    assert json.loads(json.dumps(report, allow_nan=False)) == report
 
 
 def test_a_channel_without_viewers_counts_as_a_channel_but_not_in_the_averages() -> None:
-    found = _report([snapshot("quiet", []), snapshot("loud", ["ann", "bob"])])
-    assert (found["total_channels"], found["min_viewers_per_channel"]) == (2, 2)
-    assert found["avg_viewers_per_channel"] == 2.0
+    report = _report([snapshot("quiet", []), snapshot("loud", ["ann", "bob"])])
+    assert (report["total_channels"], report["min_viewers_per_channel"]) == (2, 2)
+    assert report["avg_viewers_per_channel"] == 2.0
 
 
-def test_files_are_counted_by_source_and_named_with_their_reason() -> None:
+def test_files_are_counted_by_source_and_listed_with_their_reason() -> None:
     rejected = [RejectedFile("vod", f"a/{name}", f"no <{name}>") for name in WEIRD[:2]]
     rejected.append(RejectedFile("live", "b", "truncated"))
-    found = _report([snapshot("alpha", ["ann"])], files_read={"vod": 5}, rejected=rejected)
-    sources = found["sources"]
+    report = _report([snapshot("alpha", ["ann"])], files_read={"vod": 5}, rejected=rejected)
+    sources = report["sources"]
     assert (sources["vod"]["files_read"], sources["vod"]["files_rejected"]) == (5, 2)
     assert (sources["live"]["files_read"], sources["live"]["files_rejected"]) == (0, 1)
-    assert found["rejected_files"] == [{"file": each.key, "reason": each.reason} for each in rejected]
-    assert json.loads(json.dumps(found)) == found
+    assert report["rejected_files"] == [{"file": each.key, "reason": each.reason} for each in rejected]
+    assert json.loads(json.dumps(report)) == report
 
 
-def test_filters_stand_in_the_report_with_their_settings_effect() -> None:
+def test_the_report_has_the_effect_of_each_filter() -> None:
     frame = presence(snapshot("alpha", ["alpha", "ann", "nightbot"]))
-    found = quality_report(build_day_audience([frame], roster(), AudienceFilters(), list), {}, [])
-    assert found["total_unique_viewers"] == 1
-    assert {each["name"]: (each["removed"], each["pairs"]) for each in found["filters"]} == {
+    report = quality_report(build_day_audience([frame], roster(), AudienceFilters(), list), {}, [])
+    assert report["total_unique_viewers"] == 1
+    assert {each["name"]: (each["removed"], each["pairs"]) for each in report["filters"]} == {
         "known_bots": (True, 1),
         "broadcaster": (True, 1),
         "min_buckets_per_viewer": (True, 0),

@@ -1,4 +1,5 @@
 import datetime as dt
+from collections.abc import Sequence
 
 import polars as pl
 import pytest
@@ -15,7 +16,7 @@ CREATED = dt.datetime(2020, 4, 30, 23, 59, 30, tzinfo=dt.UTC)
 
 
 def _nine_columns(**columns: object) -> pl.DataFrame:
-    """Two buckets as the public VOD lake holds them."""
+    """Two buckets in the form of the public VOD lake."""
     filled = {
         "platform": "twitch",
         "source": "vod",
@@ -30,14 +31,15 @@ def _nine_columns(**columns: object) -> pl.DataFrame:
     return pl.DataFrame(filled | columns)
 
 
-def _chatters_of(names: list[str | None]) -> list[str]:
+def _chatters_of(names: Sequence[str | None]) -> list[str]:
     rows = _nine_columns(chatters=pl.Series([names, []], dtype=pl.List(pl.String)))
     completed = complete_vod_presence(rows, created_at=CREATED, names=PLAIN).filter(pl.col("offset_s") == 120)
     assert completed["viewer_count"][0] == len(completed["chatters"][0])
-    return completed["chatters"][0].to_list()
+    chatters: list[str] = completed["chatters"][0].to_list()
+    return chatters
 
 
-def test_nine_columns_become_the_canonical_record() -> None:
+def test_nine_columns_become_canonical_records() -> None:
     rows = complete_vod_presence(_nine_columns(), created_at=CREATED, names=PLAIN).to_dicts()
     blank = dict.fromkeys(("channel_id", "game_name", "language", "title", "started_at"))
     shared = {"platform": "twitch", "source": "vod", "channel": "alpha", "content_id": "vod:7", "bucket_len_s": 60}
@@ -55,7 +57,7 @@ def test_nine_columns_become_the_canonical_record() -> None:
     ]
 
 
-def test_four_columns_are_enough_and_say_the_same() -> None:
+def test_four_columns_are_enough_and_give_the_same() -> None:
     least = _nine_columns().select("channel", "content_id", "offset_s", "chatters")
     nine = complete_vod_presence(_nine_columns(), created_at=CREATED, names=PLAIN)
     assert complete_vod_presence(least, created_at=CREATED, names=PLAIN).equals(nine)
@@ -72,20 +74,20 @@ def test_names_fold_and_chatters_are_distinct() -> None:
 @given(st.lists(st.none() | st.sampled_from(WEIRD) | st.text(max_size=4), max_size=8))
 def test_any_chatters_fold_as_python_folds_them(names: list[str | None]) -> None:
     ascii_names = [name for name in names if name is None or name.isascii()]
-    # Python strips the separators \x1c to \x1f too, which no login holds and Polars leaves.
+    # Python also strips the separators \x1c to \x1f, which Polars keeps and no login contains.
     plain = [name for name in ascii_names if name is None or not set(name) & set("\x1c\x1d\x1e\x1f")]
     assert _chatters_of(plain) == sorted({name.strip().lower() for name in plain if name and name.strip()})
     folded = _chatters_of(names)
     assert folded == sorted(set(folded)) == _chatters_of(folded)
 
 
-def test_unknown_creation_time_leaves_the_minute_unknown() -> None:
+def test_without_a_creation_time_the_minute_is_unknown() -> None:
     completed = complete_vod_presence(_nine_columns(), created_at=None, names=PLAIN)
     assert completed["bucket_start"].to_list() == [None, None]
     assert completed["timestamp"].to_list() == ["vod:7_offset_0", "vod:7_offset_120"]
 
 
-def test_what_the_rows_know_is_kept_and_the_rest_ignored() -> None:
+def test_known_columns_are_kept_and_others_ignored() -> None:
     rows = _nine_columns(
         game_name="Chess", language="de", title="a, b", channel_id="12", message="text", bucket_start="wrong"
     )
@@ -96,21 +98,21 @@ def test_what_the_rows_know_is_kept_and_the_rest_ignored() -> None:
     }
 
 
-def test_wrong_derived_columns_are_computed_anew() -> None:
+def test_wrong_derived_columns_are_recomputed() -> None:
     rows = _nine_columns(viewer_count=99, timestamp="x", platform="youtube", source="live")
     assert complete_vod_presence(rows, created_at=CREATED, names=PLAIN).equals(
         complete_vod_presence(_nine_columns(), created_at=CREATED, names=PLAIN)
     )
 
 
-def test_no_rows_are_no_rows() -> None:
+def test_no_rows_stay_no_rows() -> None:
     completed = complete_vod_presence(_nine_columns().clear(), created_at=CREATED, names=PLAIN)
     assert completed.schema == PRESENCE.schema
     assert completed.is_empty()
 
 
 @pytest.mark.parametrize("column", ["channel", "content_id", "offset_s", "chatters"])
-def test_a_missing_column_is_named_with_what_was_found(column: str) -> None:
+def test_a_missing_column_is_reported_with_the_existing_ones(column: str) -> None:
     with pytest.raises(SchemaError, match=f"missing column.*{column}; found platform, source"):
         complete_vod_presence(_nine_columns().drop(column), created_at=CREATED, names=PLAIN)
 
@@ -124,7 +126,7 @@ def test_a_file_without_columns_is_refused() -> None:
     ("columns", "message"),
     [
         ({"bucket_len_s": [60, 30]}, r"bucket_len_s is 30 in 1 row\(s\); only 60"),
-        ({"bucket_len_s": pl.Series([None, 60], dtype=pl.Int32)}, "bucket_len_s is None"),
+        ({"bucket_len_s": pl.Series([None, 60], dtype=pl.Int32)}, "bucket_len_s is null"),
         ({"bucket_len_s": "60"}, "column bucket_len_s is String"),
         ({"offset_s": [0, -60]}, "offset_s is -60"),
         ({"offset_s": [0, 61]}, "offset_s is 61"),
@@ -142,6 +144,6 @@ def test_a_file_without_columns_is_refused() -> None:
         ({"title": [["a"], ["b"]], "game_name": [[1], [2]]}, "wrong type"),
     ],
 )
-def test_what_does_not_fit_is_refused_with_the_column(columns: dict[str, object], message: str) -> None:
+def test_wrong_values_are_refused_with_the_column(columns: dict[str, object], message: str) -> None:
     with pytest.raises(SchemaError, match=message):
         complete_vod_presence(_nine_columns(**columns), created_at=CREATED, names=PLAIN)

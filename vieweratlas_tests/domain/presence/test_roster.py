@@ -1,4 +1,4 @@
-"""The roster's table and the list of channels that are always watched."""
+"""The roster's table, and the watch list of channels."""
 
 import datetime as dt
 from typing import Any
@@ -53,7 +53,7 @@ anything = st.none() | st.booleans() | st.integers(-5, 5) | st.text(max_size=5) 
 
 
 @given(st.dictionaries(st.sampled_from(sorted(FULL.keys() - {"user_id", "user_login"})), anything))
-def test_whatever_is_missing_or_of_another_type_is_unknown_and_costs_nothing(fields: dict[str, Any]) -> None:
+def test_fields_that_are_missing_or_of_another_type_are_unknown(fields: dict[str, Any]) -> None:
     roster = roster_of([{"user_id": "7", "user_login": "ann", **fields}, FULL], NOW)
     assert roster.schema == CHANNEL_ROSTER.schema
     assert roster["channel"].to_list() == ["ann"]
@@ -71,7 +71,7 @@ def test_whatever_is_missing_or_of_another_type_is_unknown_and_costs_nothing(fie
         {"viewer_count": 2**70},
     ],
 )
-def test_what_json_can_say_and_a_table_cannot_hold_costs_one_field(fields: dict[str, Any]) -> None:
+def test_a_value_that_a_table_cannot_store_costs_one_field_only(fields: dict[str, Any]) -> None:
     roster = roster_of([{"user_id": "7", "user_login": "ann", **fields}], NOW)
     assert roster["channel"].to_list() == ["ann"]
     assert roster["viewer_count"][0] is None
@@ -79,18 +79,18 @@ def test_what_json_can_say_and_a_table_cannot_hold_costs_one_field(fields: dict[
     assert roster["title"][0] == ("cut ?" if "title" in fields else None)
 
 
-def test_nobody_live_is_an_empty_roster() -> None:
+def test_without_live_channels_the_roster_is_empty() -> None:
     assert roster_of([], NOW).equals(CHANNEL_ROSTER.empty())
 
 
-def test_a_watch_list_has_comments_blanks_and_repeats() -> None:
+def test_a_watch_list_may_have_comments_blanks_and_repeats() -> None:
     text = "# mine\n\nann\n  Bob  # a friend\n@cid\nANN\n#dora\n"
     assert read_watch_list(text) == ["ann", "bob", "cid"]
     assert read_watch_list("") == []
 
 
-def test_a_line_that_is_no_login_is_numbered_and_not_shown() -> None:
-    with pytest.raises(WatchListError, match=r"^no login in line\(s\) 2, 3; a line is"):
+def test_a_line_without_a_login_is_reported_by_number_and_not_shown() -> None:
+    with pytest.raises(WatchListError, match=r"^no login in line\(s\) 2, 3; each line must be"):
         read_watch_list("ann\nhttps://twitch.tv/ann\nann bob\nx\n")
     with pytest.raises(WatchListError) as raised:
         read_watch_list("viewer ann, hello\n" * 1_000)
@@ -99,5 +99,5 @@ def test_a_line_that_is_no_login_is_numbered_and_not_shown() -> None:
 
 
 @given(st.lists(st.from_regex(r"[a-z0-9_]{1,25}", fullmatch=True), unique=True))
-def test_what_is_written_is_read(logins: list[str]) -> None:
+def test_a_written_watch_list_is_read_back(logins: list[str]) -> None:
     assert read_watch_list(watch_list_text("The largest", logins)) == logins

@@ -1,5 +1,7 @@
 import itertools
 import re
+from collections.abc import Sequence
+from typing import Any
 
 import polars as pl
 import pytest
@@ -13,7 +15,9 @@ from vieweratlas_tests.domain.atlas.samples import HOSTILE, table
 Known = tuple[str | None, str | None]
 
 
-def _tables(*communities: list[Known] | None, viewers: list[int | None] | None = None) -> tuple[pl.DataFrame, ...]:
+def _tables(
+    *communities: Sequence[Known] | None, viewers: list[int | None] | None = None
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Each list is a community of channels (game, language); channels are c00, c01 … in that order."""
     rows = [(number, game, code) for number, members in enumerate(communities) for game, code in members or []]
     names = [f"c{index:02}" for index in range(len(rows))]
@@ -27,8 +31,10 @@ def _tables(*communities: list[Known] | None, viewers: list[int | None] | None =
     return nodes, table(COMMUNITIES, channel=names, community=[number for number, *_ in rows])
 
 
-def _tag(members: list[Known], **settings: float) -> dict[str, object]:
-    return tag_communities(*_tables(members), **settings).row(0, named=True)
+def _tag(members: list[Known], *, game_threshold: float = 0.60, language_threshold: float = 0.40) -> dict[str, Any]:
+    nodes, communities = _tables(members)
+    tags = tag_communities(nodes, communities, game_threshold=game_threshold, language_threshold=language_threshold)
+    return tags.row(0, named=True)
 
 
 def _games(*counts: tuple[str | None, int]) -> list[str | None]:
@@ -42,31 +48,33 @@ def _mixed(games: list[str | None], languages: list[str | None]) -> list[Known]:
 @pytest.mark.parametrize(
     ("games", "languages", "label"),
     [
-        # 60 % exactly, and just below it.
+        # Exactly 60 %, and just below it.
         ([("Chess", 6), ("Go", 4)], [("en", 10)], "Chess"),
         ([("Chess", 59), ("Go", 41)], [("en", 100)], "Chess (English)"),
         ([("Chess", 3), ("Go", 2)], [("de", 2), ("en", 2), ("fr", 1)], "Chess"),
-        # Both at 40 % exactly; one below.
+        # Both at exactly 40 %; one below it.
         ([("Chess", 4), ("Go", 3), ("Art", 3)], [("de", 4), ("en", 3), ("fr", 3)], "Chess (German)"),
         ([("Chess", 39), ("Go", 31), ("Art", 30)], [("de", 45), ("en", 30), ("fr", 25)], "Chess / Go Mix"),
         ([("Chess", 4), ("Go", 3), ("Art", 3)], [("de", 3), ("en", 3), ("fr", 3), ("it", 1)], "Chess / Art Mix"),
-        # A language at 50 % exactly and just below it, where no game leads.
+        # A language at exactly 50 % and just below it, while no game leads.
         ([("Chess", 3), ("Go", 3), ("Art", 2), ("Music", 2)], [("pt", 5), ("en", 5)], "English-speaking Variety"),
         ([("Chess", 3), ("Go", 3), ("Art", 4)], [("pt", 4), ("en", 3), ("fr", 3)], "Art (Portuguese)"),
         ([("Chess", 30), ("Go", 35), ("Art", 35)], [("pt", 49), ("en", 26), ("fr", 25)], "Art / Go Mix"),
         ([("Chess", 35), ("Go", 33), ("Art", 32)], [("pt", 50), ("en", 25), ("fr", 25)], "Portuguese-speaking Variety"),  # noqa: E501
-        # Games alone, a language alone, one game that does not lead.
+        # Only games, only languages, one game that does not lead.
         ([("Chess", 10)], [(None, 10)], "Chess"),
         ([("Chess", 5), ("Go", 5)], [(None, 10)], "Chess / Go Mix"),
         ([(None, 10)], [("ja", 6), ("en", 4)], "Japanese-speaking Variety"),
         ([(None, 10)], [("ja", 4), ("en", 3), ("de", 3)], "Variety Community (10 channels)"),
         ([("Chess", 3), (None, 7)], [(None, 3), ("en", 3), ("de", 2), ("fr", 2)], "Variety Community (10 channels)"),
-        # Two games suffice for a mix, however rare.
+        # Two games are enough for a mix, even rare ones.
         ([("Chess", 1), ("Go", 1), (None, 8)], [(None, 2), ("en", 3), ("de", 3), ("fr", 2)], "Chess / Go Mix"),
         ([(None, 3)], [(None, 3)], "Around c00"),
     ],
 )  # fmt: skip
-def test_each_rule_at_its_bounds(games: list, languages: list, label: str) -> None:
+def test_each_rule_at_its_bounds(
+    games: list[tuple[str | None, int]], languages: list[tuple[str | None, int]], label: str
+) -> None:
     members = _mixed(_games(*games), _games(*languages))
     assert _tag(members)["label"] == label
     assert _tag(members[::-1])["label"] == label
@@ -109,7 +117,7 @@ def test_a_language_that_twitch_does_not_name_is_unknown(nothing: str | None) ->
         ("zz9", "ZZ9"),
     ],
 )
-def test_languages_are_named_and_kept_as_codes_beside(code: str, name: str) -> None:
+def test_languages_are_named_in_labels_and_stored_as_codes(code: str, name: str) -> None:
     tag = _tag([(None, code)])
     assert (tag["label"], tag["top_language"]) == (f"{name}-speaking Variety", code)
 
@@ -128,16 +136,16 @@ def test_languages_are_named_and_kept_as_codes_beside(code: str, name: str) -> N
         ([(None, None)], ["named after the largest"]),
     ],
 )
-def test_reasons_carry_their_percentages(members: list[Known], parts: list[str]) -> None:
+def test_reasons_contain_their_percentages(members: list[Known], parts: list[str]) -> None:
     reason = _tag(members)["reason"]
     assert [part for part in parts if part not in reason] == []
 
 
-def test_the_share_that_a_label_missed_does_not_read_as_reached() -> None:
+def test_a_share_below_a_threshold_does_not_read_as_the_threshold() -> None:
     reason = _tag(_mixed(_games(("Chess", 1199), ("Go", 801)), ["en"] * 2000))["reason"]
     assert "59 %" in reason
     assert "60 %" not in reason
-    # 0.29 is a little less than 29 hundredths in binary.
+    # In binary, 0.29 is slightly less than 29 hundredths.
     assert (
         "29 %"
         in _tag(_mixed(_games(("Chess", 29), (None, 71)), [None] * 29 + ["en"] * 71), game_threshold=0.29)["reason"]
@@ -150,18 +158,18 @@ def test_largest_channel_and_viewers_with_some_unknown() -> None:
     assert tags.select("viewers", "largest_channel").rows() == [(12, "c01"), (None, "c03"), (8, "c05")]
 
 
-def test_the_same_label_twice_takes_the_largest_channel() -> None:
+def test_repeated_labels_get_the_largest_channel() -> None:
     tags = tag_communities(*_tables([("Chess", "en")] * 2, [("Chess", "de")], [("Go", "en")]))
     assert tags["label"].to_list() == ["Chess · c00", "Chess · c02", "Go"]
 
 
-def test_a_game_named_like_a_label_with_its_addition_stays_apart() -> None:
+def test_a_game_named_like_a_label_with_its_suffix_stays_distinct() -> None:
     games = ["X", "X", "X · c00", "X · c00 · #0", "X · c00 · #2", "X · c00 · #0 · #0"]
     tags = tag_communities(*_tables(*([(game, None)] for game in games)))
     assert tags["label"].n_unique() == 6
 
 
-def test_unclustered_channels_have_no_say() -> None:
+def test_unclustered_channels_do_not_count() -> None:
     nodes, communities = _tables([("Chess", "en")], [("Go", "en")] * 5)
     unclustered = communities.with_columns(
         pl.when(pl.col("community") == 0).then("community").cast(pl.Int32).alias("community")
@@ -177,7 +185,7 @@ def test_without_communities_there_are_no_labels(names: list[str]) -> None:
     assert tag_communities(nodes, communities).equals(COMMUNITY_TAGS.empty())
 
 
-def test_hostile_names_come_through_as_they_are() -> None:
+def test_hostile_names_do_not_change() -> None:
     tags = tag_communities(*_tables(*([(name, name)] for name in HOSTILE)))
     assert tags["label"].to_list() == tags["top_game"].to_list() == list(HOSTILE)
     spoken = tag_communities(*_tables(*([(None, name)] for name in HOSTILE)))
@@ -187,7 +195,7 @@ def test_hostile_names_come_through_as_they_are() -> None:
     assert sorted(alone["label"]) == sorted(f"Around {name}" for name in HOSTILE)
 
 
-# Some are named like the labels that the rules make.
+# Some are named like labels that the rules produce.
 GAMES = (None, "", "Chess", "Go", "Around c00", "Chess · c00", "Chess · c00 · #0", "English-speaking Variety")
 CODES = (None, "", "other", "en", "EN", "de", "asl", "qqq", " ")
 
@@ -206,8 +214,11 @@ CODES = (None, "", "other", "en", "EN", "de", "asl", "qqq", " ")
     st.sampled_from((0.0, 0.4, 1.0)),
     st.integers(0, 99),
 )
-def test_any_day_has_one_unique_label_a_community(
-    channels: list[tuple], game_threshold: float, language_threshold: float, seed: int
+def test_any_day_has_one_unique_label_per_community(
+    channels: list[tuple[str | None, str | None, int | None, int | None]],
+    game_threshold: float,
+    language_threshold: float,
+    seed: int,
 ) -> None:
     names = [f"c{index:02}" for index in range(len(channels))]
     games, codes, viewers, numbers = ([row[part] for row in channels] for part in range(4))
@@ -215,23 +226,27 @@ def test_any_day_has_one_unique_label_a_community(
         return
     nodes = table(GRAPH_NODES, channel=names, game_name=games, language=codes, viewers=viewers)
     communities = table(COMMUNITIES, channel=names, community=numbers)
-    settings = {"game_threshold": game_threshold, "language_threshold": language_threshold}
-    tags = tag_communities(nodes, communities, **settings)
-    mixed = [frame.sample(fraction=1, shuffle=True, seed=seed) for frame in (nodes, communities)]
-    assert tag_communities(*mixed, **settings).equals(tags)
+
+    def tag(nodes: pl.DataFrame, communities: pl.DataFrame) -> pl.DataFrame:
+        return tag_communities(
+            nodes, communities, game_threshold=game_threshold, language_threshold=language_threshold
+        )
+
+    tags = tag(nodes, communities)
+    assert tag(*(frame.sample(fraction=1, shuffle=True, seed=seed) for frame in (nodes, communities))).equals(tags)
 
     assert tags.schema == COMMUNITY_TAGS.schema
     assert tags["community"].to_list() == sorted({number for number in numbers if number is not None})
     assert tags["label"].n_unique() == tags.height
     assert "" not in tags["label"].to_list()
-    for tag in tags.iter_rows(named=True):
-        own = [row for row in channels if row[3] == tag["community"]]
-        told = [bool(game) or (code or "").lower() not in ("", "other") for game, code, *_ in own]
-        sizes = [row[2] for row in own if row[2] is not None]
-        assert (tag["channels"], tag["channels_known"]) == (len(own), sum(told))
-        assert tag["viewers"] == (sum(sizes) if sizes else None)
-        assert bool(re.search(r"\d+ %", tag["reason"])) or "known" in tag["reason"]
-        if tag["top_game"] is not None:
-            counts = {game: sum(row[0] == game for row in own) for game, *_ in own if game}
-            assert tag["top_game"] == min(counts, key=lambda game: (-counts[game], game))
-            assert tag["top_game_share"] == counts[tag["top_game"]] / sum(told)
+    for row in tags.iter_rows(named=True):
+        own = [channel for channel in channels if channel[3] == row["community"]]
+        known = [bool(game) or (code or "").lower() not in ("", "other") for game, code, *_ in own]
+        sizes = [channel[2] for channel in own if channel[2] is not None]
+        assert (row["channels"], row["channels_known"]) == (len(own), sum(known))
+        assert row["viewers"] == (sum(sizes) if sizes else None)
+        assert bool(re.search(r"\d+ %", row["reason"])) or "known" in row["reason"]
+        if row["top_game"] is not None:
+            counts = {game: sum(channel[0] == game for channel in own) for game, *_ in own if game}
+            assert row["top_game"] == min(counts, key=lambda game: (-counts[game], game))
+            assert row["top_game_share"] == counts[row["top_game"]] / sum(known)

@@ -2,7 +2,7 @@ import pytest
 
 from vieweratlas_assets.domain.tagging.languages import language_name
 
-# What Twitch lets a broadcaster choose.
+# The languages that Twitch offers to broadcasters.
 TWITCH = (
     *(
         "en",
