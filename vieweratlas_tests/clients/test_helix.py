@@ -56,7 +56,7 @@ def test_trouble_is_tried_again_after_1_2_and_4_seconds(running: Twitch, status:
 
 
 def test_a_429_waits_until_the_bucket_is_full_again(world: World) -> None:
-    with twitch(world, points_a_minute=2) as running:
+    with twitch(world, points_per_minute=2) as running:
         assert logins(running.client().top_streams(10_000)) == running.live()
         pages = running.helix.requests
         # The last point of a bucket is known from the answer, so that no request is wasted on a 429.
