@@ -149,9 +149,9 @@ class SandboxVodChat:
                 return {"data": {}}
         if operation["extensions"]["persistedQuery"]["sha256Hash"] != QUERY_HASH:
             return {"errors": [{"message": "PersistedQueryNotFound"}]}
-        return self._comment_page(variables)
+        return self._answer(variables)
 
-    def _comment_page(self, variables: dict[str, Any]) -> dict[str, Any]:
+    def _answer(self, variables: dict[str, Any]) -> dict[str, Any]:
         faults, vod_id = self.faults, str(variables.get("videoID"))
         comments = None if vod_id in faults.deleted else self._chats.comments(vod_id)
         if comments is None:

@@ -136,7 +136,7 @@ def test_a_cursor_that_leads_nowhere_is_gone_round_by_offset(cursor: str | None,
     with replaying() as replay:
         if cursor:
             # It always leads to the first page.
-            monkeypatch.setattr("vieweratlas_assets.sandbox.vod_chat._place", lambda _: 0)
+            monkeypatch.setattr("vieweratlas_assets.sandbox.vod_chat._cursor_position", lambda _: 0)
         exactly(replay, read(replay))
 
 
