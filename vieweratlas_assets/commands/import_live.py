@@ -17,7 +17,7 @@ from vieweratlas_assets.settings import Settings
 if TYPE_CHECKING:
     from dagster import DagsterInstance
 
-    from vieweratlas_assets.importers.live import LiveImported
+    from vieweratlas_assets.importers.live import LiveImportResult
     from vieweratlas_assets.storage.objects import ObjectStore
 
 # Commands import what they run inside: loading Dagster takes seconds, and `--help` must not.
@@ -83,12 +83,12 @@ def import_live(settings: Settings, folder: Path | None, time_zone: ZoneInfo | N
     with history.open_instance() as instance:
         _report_hours(instance, lake.store, done, settings.partitions.hourly_start)
     display.print_import(f"Import of {folder} into {lake.store.root}", done.report)
-    if done.report.rejections and not done.took_any:
+    if done.report.rejections and not done.has_accepted:
         raise InputError(f"nothing of {folder} was imported: every file was rejected")
 
 
 def _report_hours(
-    instance: "DagsterInstance", store: "ObjectStore", done: "LiveImported", hourly_start: dt.datetime
+    instance: "DagsterInstance", store: "ObjectStore", done: "LiveImportResult", hourly_start: dt.datetime
 ) -> None:
     """Report the written hours to Dagster, and those that an interrupted import did not report."""
     from vieweratlas_assets.domain.days import hour_key

@@ -1,7 +1,8 @@
-"""Another atlas's overlap: its edges, and its nodes where it has them, as an overlap graph.
+"""Another atlas as an overlap graph: its edges, and its nodes if it published them.
 
-Belongs here: what every format ends in, folding names, keeping account, and the two CSV shapes. Not here: other
-formats (gexf, percentages), measures (domain.overlap), where the graph is written (commands).
+Belongs here: the steps that all formats share (folding names, merging duplicates, thresholds, counts), and the edge
+and node lists in CSV. Not here: other formats (gexf, percentages), measures (domain.overlap), writing the graph
+(commands.import_atlas).
 """
 
 import math
@@ -28,24 +29,24 @@ NODE_COLUMNS = {
     "x": ("x",),
     "y": ("y",),
 }
-# What an edge's weight may be, and what is allowed for it.
+# The measures that an edge's weight can be, and the allowed values of each.
 ALLOWED = {"shared_viewers": "a whole number >= 1", "overlap_coefficient": "a number above 0, at most 1"}
 WEIGHTS = tuple(ALLOWED)
-# What a reader of any format finds: logins in lowercase, null for what is not known.
+# What a reader of any format returns: logins in lowercase, null for unknown values.
 EDGE_ROWS = pl.Schema([("source", pl.String), ("target", pl.String), *((name, pl.Float64) for name in MEASURES)])
 NODE_ROWS = pl.Schema({**GRAPH_NODES.schema, "community": pl.String(), "x": pl.Float64(), "y": pl.Float64()})
-# Beyond it a float no longer holds every whole number; Twitch has far fewer viewers.
+# Above it a float no longer holds every whole number; Twitch has far fewer viewers.
 LARGEST_COUNT = 2**53
 
 
 @dataclass(frozen=True)
 class ImportedAtlas:
-    """Another atlas as ours.
+    """Another atlas in our tables.
 
     Attributes:
-        graph: channels that stand only in the edge list have null viewers; measures that were not given, or that
-            need viewers that are not known, are null.
-        reference: schema REFERENCE_COMMUNITIES; no rows where no community or position was published.
+        graph: channels that occur only in the edge list have null viewers; measures that were not given, or that
+            need unknown viewers, are null.
+        reference: schema REFERENCE_COMMUNITIES; empty if no community or position was published.
         report: what was folded, merged, dropped and rejected.
     """
 
@@ -66,13 +67,14 @@ def read_atlas(
 
     Args:
         edges: CSV with source, target, weight (any case).
-        nodes: CSV with ID, Label, Count or with channel, community, size, x, y; what else it has is ignored.
-        weight: what the weights are: "shared_viewers" (whole numbers >= 1) or "overlap_coefficient" (0 to 1).
-        overlap_threshold: pairs that share fewer viewers are left out; only for shared_viewers.
-        min_channel_viewers: channels known to have fewer viewers are left out; others stay.
+        nodes: CSV with ID, Label, Count or with channel, community, size, x, y; other columns are ignored.
+        weight: the measure in the weight column: "shared_viewers" (whole numbers >= 1) or "overlap_coefficient"
+            (above 0, at most 1).
+        overlap_threshold: pairs that share fewer viewers are left out; applies to shared_viewers only.
+        min_channel_viewers: channels with fewer known viewers are left out; channels with unknown viewers stay.
 
     Raises:
-        TableError: a file cannot be used at all, or none of its edges.
+        TableError: a whole file cannot be used, or no row is an edge.
         ValueError: unknown weight.
     """
     check_weight(weight)
@@ -89,13 +91,13 @@ def read_atlas(
 
 
 def check_weight(weight: str) -> None:
-    """Refuse a weight that no atlas can be imported by.
+    """Refuse an unknown weight.
 
     Raises:
-        ValueError: it is none of WEIGHTS.
+        ValueError: it is not in WEIGHTS.
     """
     if weight not in WEIGHTS:
-        raise ValueError(f"unknown weight {weight!r}; an atlas can be imported by {' or '.join(WEIGHTS)}")
+        raise ValueError(f"unknown weight {weight!r}; allowed: {' or '.join(WEIGHTS)}")
 
 
 def assemble(
@@ -108,14 +110,14 @@ def assemble(
     overlap_threshold: int,
     min_channel_viewers: int,
 ) -> ImportedAtlas:
-    """Make an atlas of the rows that a reader of any format found.
+    """Build an atlas from the rows of a reader of any format.
 
     Args:
-        edges: schema EDGE_ROWS; the measure that `weight` names is in every row.
+        edges: schema EDGE_ROWS; the measure that `weight` names is set in every row.
         nodes: schema NODE_ROWS.
-        report: of the reader; goes on here.
-        source: for messages.
-        weight, overlap_threshold, min_channel_viewers: as for `read_atlas`.
+        report: the reader's report; counts are added to it.
+        source: the file that messages name.
+        weight, overlap_threshold, min_channel_viewers: as in `read_atlas`.
 
     Raises:
         TableError: no row is an edge between two channels.
@@ -128,19 +130,20 @@ def assemble(
         )
     known = _distinct(nodes, report)
     known = known.with_columns(pl.when(pl.col("display_name") != pl.col("channel")).then("display_name"))
-    told = ~pl.all_horizontal(pl.col("community", "x", "y").is_null())
-    reference = known.filter(told).select(REFERENCE_COMMUNITIES.schema.names())
+    is_published = ~pl.all_horizontal(pl.col("community", "x", "y").is_null())
+    reference = known.filter(is_published).select(REFERENCE_COMMUNITIES.schema.names())
     ends = pl.concat([listed["channel_a"], listed["channel_b"]]).unique().alias("channel").to_frame()
-    every = known.join(ends, on="channel", how="full", coalesce=True)
-    kept = every.filter(pl.col("viewers").is_null() | (pl.col("viewers") >= min_channel_viewers))
+    channels = known.join(ends, on="channel", how="full", coalesce=True)
+    kept = channels.filter(pl.col("viewers").is_null() | (pl.col("viewers") >= min_channel_viewers))
     joined = listed.join(kept, left_on="channel_a", right_on="channel", how="semi").join(
         kept, left_on="channel_b", right_on="channel", how="semi"
     )
     if weight == "shared_viewers":
         joined = joined.filter(pl.col("shared_viewers") >= overlap_threshold)
-    report.counts["channels below min_channel_viewers"] = every.height - kept.height
+    below_minimum = channels.height - kept.height
+    report.counts["channels below min_channel_viewers"] = below_minimum
     report.counts["edges below the thresholds"] = listed.height - joined.height
-    graph = OverlapGraph(GRAPH_NODES.conform(kept), _edges(joined, kept, report), every.height - kept.height, None)
+    graph = OverlapGraph(GRAPH_NODES.conform(kept), _graph_edges(joined, kept, report), below_minimum, None)
     report.counts["channels"] = graph.nodes.height
     report.counts["channels without known viewers"] = graph.nodes["viewers"].null_count()
     report.counts["edges"] = graph.edges.height
@@ -148,19 +151,19 @@ def assemble(
 
 
 def without_opted_out(imported: ImportedAtlas, names: ViewerNames) -> ImportedAtlas:
-    """The atlas without the channels that opted out, their edges, communities and positions."""
+    """Remove the channels that opted out, with their edges, communities and positions."""
     nodes, edges = names.without_opted_out(imported.graph.nodes), imported.graph.edges
     kept = nodes.select("channel")
     edges = edges.join(kept, left_on="channel_a", right_on="channel", how="semi", maintain_order="left")
     edges = edges.join(kept, left_on="channel_b", right_on="channel", how="semi", maintain_order="left")
-    if gone := imported.graph.nodes.height - nodes.height:
-        imported.report.counts["channels that opted out"] = gone
+    if opted_out := imported.graph.nodes.height - nodes.height:
+        imported.report.counts["channels that opted out"] = opted_out
     graph = replace(imported.graph, nodes=nodes, edges=edges)
     return replace(imported, graph=graph, reference=names.without_opted_out(imported.reference))
 
 
 def tables_of(imported: ImportedAtlas) -> dict[Table, pl.DataFrame]:
-    """The tables of an imported partition: nodes, edges and, where anything was published, the reference."""
+    """Return the tables of an imported partition: nodes, edges and, if it has rows, the reference."""
     tables = {GRAPH_NODES: imported.graph.nodes, GRAPH_EDGES: imported.graph.edges}
     return tables | {REFERENCE_COMMUNITIES: imported.reference} if imported.reference.height else tables
 
@@ -180,13 +183,13 @@ def _edge_rows(path: Path, weight: str, report: ImportReport) -> pl.DataFrame:
 
 
 def edge_rows(rows: Iterable[tuple[str, str, float]], weight: str, report: ImportReport) -> pl.DataFrame:
-    """Edges whose measure is the only one known, as (login, login, measure) in any spelling: schema EDGE_ROWS."""
+    """Build EDGE_ROWS from (login, login, measure) rows: logins in any spelling, one known measure."""
     listed = pl.DataFrame(rows, schema={"source": pl.String, "target": pl.String, weight: pl.Float64}, orient="row")
     return fold_names(listed, report)
 
 
 def fold_names(rows: pl.DataFrame, report: ImportReport) -> pl.DataFrame:
-    """Fold the logins of source and target, tell how many there are, and fill the measures that are not there."""
+    """Fold source and target to lowercase, count their spellings, and add missing measures as null."""
     names = pl.concat([rows["source"], rows["target"]])
     report.counts["spellings of logins in the edges"] = names.n_unique()
     report.counts["logins in the edges"] = names.str.to_lowercase().n_unique()
@@ -195,7 +198,7 @@ def fold_names(rows: pl.DataFrame, report: ImportReport) -> pl.DataFrame:
 
 
 def _fold_edges(rows: pl.DataFrame, weight: str, report: ImportReport) -> pl.DataFrame:
-    """Order the ends of each edge; keep the larger weight of duplicates, drop pairs of a channel with itself."""
+    """Order the ends of each edge, keep the larger weight of duplicates, and drop pairs of a channel with itself."""
     others = rows.filter(pl.col("source") != pl.col("target"))
     merged = (
         others.select(
@@ -236,7 +239,7 @@ def _node_rows(path: Path | None, report: ImportReport) -> pl.DataFrame:
 
 
 def _distinct(nodes: pl.DataFrame, report: ImportReport) -> pl.DataFrame:
-    """One row a channel; of two spellings the one with more viewers."""
+    """Keep one row per channel: of two spellings, the row with more viewers."""
     distinct = nodes.sort(
         ["channel", "viewers", "community", "x", "y"], descending=[False, True, False, False, False], nulls_last=True
     ).unique("channel", keep="first", maintain_order=True)
@@ -244,28 +247,28 @@ def _distinct(nodes: pl.DataFrame, report: ImportReport) -> pl.DataFrame:
     return distinct
 
 
-def _edges(listed: pl.DataFrame, channels: pl.DataFrame, report: ImportReport) -> pl.DataFrame:
-    """The measures that were given, and those that follow from shared viewers and sizes."""
+def _graph_edges(listed: pl.DataFrame, channels: pl.DataFrame, report: ImportReport) -> pl.DataFrame:
+    """Build GRAPH_EDGES: the given measures, and those that follow from shared viewers and channel sizes."""
     given = GRAPH_EDGES.conform(listed)
     counted = given.filter(pl.col("shared_viewers").is_not_null())
     if counted.is_empty():
         return given
     measured = with_measures(counted.select("channel_a", "channel_b", "shared_viewers"), channels, total_viewers=None)
-    # The atlas counted its edges and its sizes apart: a share above 1 says that they do not fit together.
-    fits = pl.col("overlap_coefficient") <= 1
-    report.counts["edges with more shared viewers than a channel has"] = measured.filter(~fits).height
-    follow = measured.with_columns(pl.when(fits).then(pl.col("jaccard", "overlap_coefficient")).name.keep())
+    # The atlas counted edges and channel sizes separately: a share above 1 shows that the two disagree.
+    agrees = pl.col("overlap_coefficient") <= 1
+    report.counts["edges with more shared viewers than a channel has"] = measured.filter(~agrees).height
+    derived = measured.with_columns(pl.when(agrees).then(pl.col("jaccard", "overlap_coefficient")).name.keep())
     return GRAPH_EDGES.conform(
-        given.join(follow, on=["channel_a", "channel_b"], how="left", suffix="_follows").with_columns(
-            pl.coalesce(name, f"{name}_follows").alias(name) for name in MEASURES
+        given.join(derived, on=["channel_a", "channel_b"], how="left", suffix="_derived").with_columns(
+            pl.coalesce(name, f"{name}_derived").alias(name) for name in MEASURES
         )
     )
 
 
 def number(text: str) -> float | None:
-    """A finite number as tables write it; None where the text is none."""
+    """Parse a finite number; None if the text is not one."""
     try:
-        # Python reads 1_000 as a number; a table that says so means something else.
+        # Python accepts 1_000 as a number; a table with that text means something else.
         value = float(text.replace("_", " "))
     except ValueError:
         return None
@@ -273,12 +276,12 @@ def number(text: str) -> float | None:
 
 
 def is_impossible(value: float, weight: str) -> bool:
-    """Whether a number cannot be this measure."""
+    """Whether the measure cannot have this value."""
     if weight == "shared_viewers":
         return value < 1 or not is_count(value)
     return not 0 < value <= 1
 
 
 def is_count(value: float) -> bool:
-    """Whether a number can be a number of viewers."""
+    """Whether a value can be a number of viewers."""
     return 0 <= value <= LARGEST_COUNT and value.is_integer()

@@ -1,10 +1,10 @@
 """Another atlas as GEXF, as Gephi (1.2 and 1.3), networkx and ViewerAtlas write it.
 
-Belongs here: the elements of the format, which attributes mean what. Not here: folding and measures (atlas). The
-format: https://gexf.net/1.3/primer.html
+Belongs here: the elements of the format, and which attribute fills which column. Not here: folding and measures
+(atlas). The format: https://gexf.net/1.3/primer.html
 
-GEXF says everything in attributes, so it is read element by element; a document type, in which entities could be
-declared, is refused, and nothing outside the file is ever opened.
+GEXF keeps all values in XML attributes, so the file is parsed element by element. A document type declaration, which
+could declare entities, is refused; nothing outside the file is ever opened.
 """
 
 from collections.abc import Iterator, Mapping
@@ -32,7 +32,7 @@ from vieweratlas_assets.importers.documents import DocumentError, open_document
 from vieweratlas_assets.importers.logins import as_login
 from vieweratlas_assets.importers.report import ImportReport
 
-# Our column <- the titles that an attribute of a node may have, in lowercase with _ for spaces; the first counts.
+# Our column <- the titles that a node's attribute may have, in lowercase with _ for spaces; the first match counts.
 NODE_TITLES = {
     "viewers": ("viewers", "viewer_count", "count", "size"),
     "viewer_minutes": ("viewer_minutes",),
@@ -47,12 +47,14 @@ _CHUNK_BYTES = 1 << 16
 
 @dataclass
 class _Element:
-    """A node or an edge with what stands in it.
+    """A node or an edge.
 
     Attributes:
-        line: on which it begins.
+        kind: "node" or "edge".
+        line: line of the file on which it begins.
         own: its XML attributes.
-        values: by the title of the attribute.
+        values: its GEXF attributes, by title.
+        position: x and y, as text.
     """
 
     kind: str
@@ -68,15 +70,15 @@ def read_gexf(
     """Read another atlas.
 
     Args:
-        path: GEXF, plain or .gz. A channel is a node's label where that can be a login, else its id. Attributes of
-            nodes are found by their titles (NODE_TITLES), those of edges by the names of our measures; positions
-            and communities become the reference, as published.
-        weight: what the edges' weights are, where an edge has no attribute of that name.
-        overlap_threshold, min_channel_viewers: as for `atlas.read_atlas`.
+        path: GEXF, plain or .gz. A node's label names the channel if it can be a login, else the node's id does.
+            Attributes of nodes are matched by title (NODE_TITLES), attributes of edges by the names of our
+            measures; positions and communities become the reference, as published.
+        weight: the measure in an edge's weight, used if the edge has no attribute of that name.
+        overlap_threshold, min_channel_viewers: as in `atlas.read_atlas`.
 
     Raises:
-        DocumentError: it is not sound XML, or not GEXF; the message names the line.
-        TableError: not one edge joins two channels.
+        DocumentError: the file is not well-formed XML, or not GEXF; the message names the line.
+        TableError: no edge joins two channels.
         ValueError: unknown weight.
     """
     check_weight(weight)
@@ -84,20 +86,20 @@ def read_gexf(
     nodes: list[dict[str, Any]] = []
     edges: list[tuple[str | float | None, ...]] = []
     logins: dict[str, str] = {}
-    early: list[_Element] = []
-    for element in _elements(path):
+    postponed: list[_Element] = []
+    for element in _read_elements(path):
         if element.kind == "node":
             report.counts["nodes read"] += 1
-            _take_node(element, path.name, logins, nodes, report)
+            _add_node(element, path.name, logins, nodes, report)
         else:
             report.counts["edges read"] += 1
             if all(end in logins for end in _ends(element)):
-                _take_edge(element, path.name, weight, logins, edges, report)
+                _add_edge(element, path.name, weight, logins, edges, report)
             else:
-                early.append(element)
-    # Edges that stand before their nodes, and those that end nowhere.
-    for element in early:
-        _take_edge(element, path.name, weight, logins, edges, report)
+                postponed.append(element)
+    # Edges that precede their nodes in the file, and edges to nodes that do not exist.
+    for element in postponed:
+        _add_edge(element, path.name, weight, logins, edges, report)
     return assemble(
         fold_names(pl.DataFrame(edges, schema=EDGE_ROWS, orient="row"), report),
         pl.DataFrame(nodes, schema=NODE_ROWS),
@@ -109,41 +111,41 @@ def read_gexf(
     )
 
 
-def _take_node(
+def _add_node(
     element: _Element, file: str, logins: dict[str, str], nodes: list[dict[str, Any]], report: ImportReport
 ) -> None:
     key = element.own.get("id", "")
     login = _login(element.own.get("label", ""), key)
-    told = {
+    texts = {
         column: next((element.values[title] for title in titles if element.values.get(title)), None)
         for column, titles in NODE_TITLES.items()
     }
     if not key or not login:
-        report.reject(file, "a node has no id", row=element.line)
+        report.reject(file, "the node has no id", row=element.line)
         return
     if key in logins:
         report.reject(file, f"a second node with the id {key!r}", row=element.line)
         return
-    # Its edges stay, also where what it tells of itself is wrong.
+    # The node's edges count even if its own attributes are wrong.
     logins[key] = login
-    counts = {name: number(told[name] or "") for name in COUNTS}
-    bad = [name for name, value in counts.items() if told[name] and (value is None or not is_count(value))]
+    counts = {name: number(texts[name] or "") for name in COUNTS}
+    bad = [name for name, value in counts.items() if texts[name] and (value is None or not is_count(value))]
     if bad:
-        report.reject(file, f"{bad[0]} is {told[bad[0]]!r}, not a whole number", row=element.line)
+        report.reject(file, f"{bad[0]} is {texts[bad[0]]!r}, not a whole number", row=element.line)
         return
     whole = {name: None if value is None else int(value) for name, value in counts.items()}
-    place = {axis: number(element.position.get(axis, "")) for axis in ("x", "y")}
+    position = {axis: number(element.position.get(axis, "")) for axis in ("x", "y")}
     name = element.own.get("label", "").strip() or None
-    nodes.append({"channel": login, "display_name": name, **told, **whole, **place})
+    nodes.append({"channel": login, "display_name": name, **texts, **whole, **position})
 
 
 def _login(label: str, key: str) -> str:
-    """The label where it can be a login, else the id where that can and is no mere number, else what there is."""
-    of_label, of_key = as_login(label), as_login(key)
-    if of_label is not None:
-        return of_label
-    if of_key is not None and not of_key.isdecimal():
-        return of_key
+    """Return the label if it can be a login, else the id if it can and is not a mere number, else either text."""
+    label_login, key_login = as_login(label), as_login(key)
+    if label_login is not None:
+        return label_login
+    if key_login is not None and not key_login.isdecimal():
+        return key_login
     return label.strip().lower() or key.strip().lower()
 
 
@@ -151,7 +153,7 @@ def _ends(element: _Element) -> tuple[str, str]:
     return element.own.get("source", ""), element.own.get("target", "")
 
 
-def _take_edge(
+def _add_edge(
     element: _Element,
     file: str,
     weight: str,
@@ -161,26 +163,26 @@ def _take_edge(
 ) -> None:
     unknown = [end for end in _ends(element) if end not in logins]
     if unknown:
-        report.reject(file, f"an edge ends at {unknown[0]!r}, which is no node", row=element.line)
+        report.reject(file, f"the edge ends at {unknown[0]!r}, but no node has that id", row=element.line)
         return
-    told = {name: element.values.get(name) for name in MEASURES}
-    if told[weight] is None:
-        if "weight" not in element.own and not any(told.values()):
+    texts = {name: element.values.get(name) for name in MEASURES}
+    if texts[weight] is None:
+        if "weight" not in element.own and not any(texts.values()):
             report.counts["edges without a weight, taken as 1"] += 1
-        told[weight] = element.own.get("weight") or element.values.get("weight") or DEFAULT_WEIGHT
-    values = {name: None if text is None else number(text) for name, text in told.items()}
+        texts[weight] = element.own.get("weight") or element.values.get("weight") or DEFAULT_WEIGHT
+    values = {name: None if text is None else number(text) for name, text in texts.items()}
     value = values[weight]
     if value is None or is_impossible(value, weight):
-        report.reject(file, f"weight is {told[weight]!r}; {weight} must be {ALLOWED[weight]}", row=element.line)
-    elif bad := [name for name in MEASURES if told[name] is not None and values[name] is None]:
-        report.reject(file, f"{bad[0]} is {told[bad[0]]!r}, not a number", row=element.line)
+        report.reject(file, f"weight is {texts[weight]!r}; {weight} must be {ALLOWED[weight]}", row=element.line)
+    elif bad := [name for name in MEASURES if texts[name] is not None and values[name] is None]:
+        report.reject(file, f"{bad[0]} is {texts[bad[0]]!r}, not a number", row=element.line)
     else:
         ends = (logins[element.own["source"]], logins[element.own["target"]])
         edges.append((*ends, *(values[name] for name in MEASURES)))
 
 
-def _elements(path: Path) -> Iterator[_Element]:
-    """The nodes and edges of a file, each when it ends."""
+def _read_elements(path: Path) -> Iterator[_Element]:
+    """Yield each node and edge of a file when its element ends."""
     reader = _Reader()
     try:
         with open_document(path) as handle:
@@ -197,15 +199,15 @@ def _parse(reader: "_Reader", handle: IO[bytes]) -> Iterator[_Element]:
         reader.parser.Parse(b"", True)
     except expat.ExpatError as error:
         raise DocumentError(
-            f"is not sound XML at line {error.lineno}, column {error.offset + 1}: {expat.ErrorString(error.code)}"
+            f"is not valid XML at line {error.lineno}, column {error.offset + 1}: {expat.ErrorString(error.code)}"
         ) from error
     except LookupError as error:
-        raise DocumentError(f"is XML in an encoding that is not known: {error}") from error
+        raise DocumentError(f"is XML in an unknown encoding: {error}") from error
     yield from reader.finished()
 
 
 class _Reader:
-    """Gathers nodes and edges from the events of the parser."""
+    """Collects nodes and edges from the events of the parser."""
 
     def __init__(self) -> None:
         self.is_gexf = False
@@ -223,23 +225,24 @@ class _Reader:
         self.parser.CharacterDataHandler = self._text
 
     def finished(self) -> list[_Element]:
-        """The elements that have ended since the last call."""
+        """Return the elements that have ended since the last call."""
         done, self._done = self._done, []
         return done
 
     def _refuse(self, *_: object) -> None:
         raise DocumentError(
-            f"declares a document type at line {self.parser.CurrentLineNumber}; GEXF has none, and it is not read"
+            f"declares a document type at line {self.parser.CurrentLineNumber}; remove the <!DOCTYPE ...> line, "
+            "which GEXF does not need"
         )
 
     def _start(self, tag: str, own: dict[str, str]) -> None:
         name = tag.rpartition(":")[2]
         if not self.is_gexf:
             if name != "gexf":
-                raise DocumentError(f"is not GEXF: its first element is <{tag}>")
+                raise DocumentError(f"is not GEXF: its first element is <{tag}>, not <gexf>")
             self.is_gexf = True
         elif name in ("node", "edge"):
-            values = {title: text for (of, title), text in self._defaults.items() if of == name}
+            values = {title: text for (kind, title), text in self._defaults.items() if kind == name}
             self._open.append(_Element(name, self.parser.CurrentLineNumber, own, values))
         elif name == "attributes":
             self._class = own.get("class", "")

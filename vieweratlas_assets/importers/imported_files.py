@@ -1,9 +1,9 @@
-"""Which files an import has worked through, noted in the lake beside what it wrote.
+"""Which files an import has finished: records in the lake, next to the rows that the import wrote.
 
-Belongs here: the notes, and what they say of a file. Not here: reading files, writing their rows (live).
+Belongs here: writing and reading these records. Not here: reading files, writing their rows (live).
 
-Notes are only ever added, in numbered pieces: what a later piece says of a file stands. A file is noted after its
-rows are written, so that a cut costs repeated work and never rows.
+Records are only added, in numbered Parquet pieces; the latest record of a file counts. A file is recorded after its
+rows are written, so an interrupted import repeats work and never loses rows.
 """
 
 import datetime as dt
@@ -20,8 +20,11 @@ from vieweratlas_assets.storage.objects import ObjectStore
 
 
 @dataclass(frozen=True)
-class FileTaken:
-    """A file as it was taken in; see schema IMPORTED_FILES."""
+class FileRecord:
+    """A version of a file that was imported, a row of schema IMPORTED_FILES.
+
+    A record without a digest marks the file for replacement.
+    """
 
     file: str
     digest: str | None
@@ -33,66 +36,66 @@ class FileTaken:
 
 @dataclass
 class FileHistory:
-    """What is known of a file.
+    """All records of a file.
 
     Attributes:
-        versions: as taken in, by digest; none while it is to be imported again.
-        hours: in which rows of it may lie.
-        again: whether its earlier rows must go before it is taken in.
+        versions: imported versions by digest; empty while the file is marked for replacement.
+        hours: hours that may hold rows of the file.
+        must_replace: whether the file's earlier rows must be removed before it is imported again.
     """
 
-    versions: dict[str, FileTaken] = field(default_factory=dict)
+    versions: dict[str, FileRecord] = field(default_factory=dict)
     hours: set[dt.datetime] = field(default_factory=set)
-    again: bool = False
+    must_replace: bool = False
 
-    def add(self, taken: FileTaken) -> None:
-        """Take in a later note."""
-        if taken.digest is None:
-            self.versions, self.again = {}, True
-            self.hours |= set(taken.hours)
+    def add(self, record: FileRecord) -> None:
+        """Apply a later record."""
+        if record.digest is None:
+            self.versions, self.must_replace = {}, True
+            self.hours |= set(record.hours)
             return
-        if self.again:
-            self.hours, self.again = set(), False
-        self.versions[taken.digest] = taken
-        self.hours |= set(taken.hours)
+        if self.must_replace:
+            self.hours, self.must_replace = set(), False
+        self.versions[record.digest] = record
+        self.hours |= set(record.hours)
 
     def is_done(self, digest: str) -> bool:
-        """Whether this version was taken in whole."""
+        """Whether this version was imported without rejections."""
         version = self.versions.get(digest)
         return version is not None and not version.rejected
 
     def other_zone(self, zone: str) -> str | None:
-        """Another zone in which local times of the file were read, if any."""
+        """Return a different zone in which local times of the file were read, if there is one."""
         zones = (version.time_zone for version in self.versions.values())
         return next((other for other in zones if other not in (None, zone)), None)
 
 
 class ImportedFiles:
-    """The notes of one importer in one lake."""
+    """The file records of one importer in one lake."""
 
     def __init__(self, store: ObjectStore, importer: str, report: ImportReport) -> None:
-        """Read the notes; a piece that cannot be read is told, and its files are read again."""
+        """Read the records; a piece that cannot be read is reported, and its files are imported again."""
         self._store = store
         self._prefix = lake.imported_files(importer)
         self._files: dict[str, FileHistory] = {}
         pieces = store.list_files(self._prefix, ".parquet")
-        self._next = 1 + max((_number(piece) for piece in pieces), default=0)
+        self._next = 1 + max((_piece_number(piece) for piece in pieces), default=0)
         for piece in pieces:
             try:
                 rows = store.download_parquet(piece, IMPORTED_FILES)
             except CorruptObjectError as error:
-                report.reject(piece, f"its files are read again, as it cannot be read: {error}")
+                report.reject(piece, f"cannot be read, so the files in it are imported again: {error}")
                 continue
             for row in rows.iter_rows(named=True):
-                self.history(row["file"]).add(FileTaken(**{**row, "hours": tuple(row["hours"])}))
+                self.history(row["file"]).add(FileRecord(**{**row, "hours": tuple(row["hours"])}))
 
     def history(self, file: str) -> FileHistory:
-        """What is known of a file."""
+        """Return the records of a file."""
         return self._files.setdefault(file, FileHistory())
 
-    def note(self, taken: Iterable[FileTaken]) -> None:
-        """Add notes, in one piece."""
-        rows = list(taken)
+    def add(self, records: Iterable[FileRecord]) -> None:
+        """Write records, in one piece."""
+        rows = list(records)
         if not rows:
             return
         frame = pl.DataFrame(
@@ -103,12 +106,12 @@ class ImportedFiles:
         for row in rows:
             self.history(row.file).add(row)
 
-    def mark_again(self, files: Iterable[str]) -> None:
-        """Note, before anything is touched, that files are to be imported again."""
+    def mark_for_replacement(self, files: Iterable[str]) -> None:
+        """Record, before any row is touched, that files are to be imported again."""
         known = [(name, self._files[name]) for name in files if name in self._files]
-        self.note(FileTaken(name, None, hours=tuple(old.hours)) for name, old in known if old.versions)
+        self.add(FileRecord(name, None, hours=tuple(old.hours)) for name, old in known if old.versions)
 
 
-def _number(piece: str) -> int:
+def _piece_number(piece: str) -> int:
     name = piece.rpartition("/")[2].removesuffix(".parquet")
     return int(name) if name.isdecimal() else 0

@@ -1,7 +1,7 @@
-"""Live snapshots that others collected, as JSON or CSV, into the raw snapshots of the lake.
+"""Import of live snapshots from other collectors, JSON or CSV, as raw snapshots of the lake.
 
-Belongs here: finding the files, batches, writing hours, going on after a cut. Not here: reading a file
-(snapshot_json, snapshot_csv), what has been taken in before (imported_files), telling Dagster (commands).
+Belongs here: finding the files, batches, writing hours, resuming an interrupted import. Not here: reading a file
+(snapshot_json, snapshot_csv), which files are finished (imported_files), reporting to Dagster (commands.import_live).
 """
 
 import datetime as dt
@@ -18,7 +18,7 @@ import polars as pl
 from vieweratlas_assets.domain.presence.live_merge import SNAPSHOTS, complete_raw_snapshots
 from vieweratlas_assets.domain.presence.names import ViewerNames
 from vieweratlas_assets.domain.schemas import RAW_SNAPSHOTS
-from vieweratlas_assets.importers.imported_files import FileHistory, FileTaken, ImportedFiles
+from vieweratlas_assets.importers.imported_files import FileHistory, FileRecord, ImportedFiles
 from vieweratlas_assets.importers.local_time import LocalTimes
 from vieweratlas_assets.importers.report import ImportReport
 from vieweratlas_assets.importers.snapshot_csv import read_csv
@@ -29,13 +29,13 @@ from vieweratlas_assets.storage.raw_snapshots import add_to_hour
 
 IMPORTER = "import-live"
 SUFFIXES = (".json", ".csv")
-# Files up to this size are read whole; larger ones are streamed.
+# Files up to this size are read whole; larger files are streamed.
 WHOLE_BYTES = 8_000_000
 
 
 @dataclass(frozen=True)
 class BatchLimits:
-    """How much is held before it is written to its hours."""
+    """How much a batch holds before it is written."""
 
     names: int = 500_000
     snapshots: int = 100_000
@@ -43,11 +43,11 @@ class BatchLimits:
 
 
 @dataclass(frozen=True)
-class LiveImport:
-    """The files of a folder, sorted, or the one file.
+class LiveImportPlan:
+    """The files of a folder, sorted, or a single file.
 
     Attributes:
-        folder: what the names of the files are relative to.
+        folder: the names of the files are relative to it.
     """
 
     folder: Path
@@ -59,10 +59,10 @@ class ImportRules:
     """How files are read.
 
     Attributes:
-        times: the zone of times that name none.
-        names: what viewers' names become.
-        first_day, last_day: snapshots of days before or after, UTC, are rejected.
-        replace: what the lake has of the files goes first, also where they have not changed.
+        times: parser of times; its zone applies to times without one.
+        names: how viewers' names are stored.
+        first_day, last_day: snapshots before or after these days (UTC) are rejected.
+        replace: whether rows of the files that the lake has are removed first, even if a file has not changed.
     """
 
     times: LocalTimes
@@ -72,22 +72,23 @@ class ImportRules:
     replace: bool = False
 
 
-def find_snapshot_files(path: Path) -> LiveImport:
-    """Find the JSON and CSV files of a folder, at any depth, or take one file."""
+def find_snapshot_files(path: Path) -> LiveImportPlan:
+    """Find the JSON and CSV files of a folder, at any depth; a path to a file is that file."""
     if not path.is_dir():
-        return LiveImport(path.parent, (path,))
-    found = (each for each in path.rglob("*") if each.suffix.lower() in SUFFIXES and each.is_file())
-    # What systems put beside a file, as macOS its ._name, is not somebody's data; a login may begin with "_".
-    return LiveImport(path, tuple(sorted(each for each in found if not each.name.startswith("."))))
+        return LiveImportPlan(path.parent, (path,))
+    files = (file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+    # Systems leave hidden files next to others (macOS: ._name); a login may begin with "_", but not with a dot.
+    return LiveImportPlan(path, tuple(sorted(file for file in files if not file.name.startswith("."))))
 
 
 @dataclass
-class LiveImported:
+class LiveImportResult:
     """What an import did.
 
     Attributes:
-        written: hours, UTC, of which something was written -> snapshots taken into them.
-        known: hours that hold rows of the files, also from earlier imports.
+        report: counts and rejections.
+        written: hours (UTC) that were written -> snapshots added to them.
+        known: hours that hold rows of the files, including rows of earlier imports.
     """
 
     report: ImportReport
@@ -95,24 +96,24 @@ class LiveImported:
     known: set[dt.datetime] = field(default_factory=set)
 
     @property
-    def took_any(self) -> bool:
-        """Whether anything of the files is in the lake."""
+    def has_accepted(self) -> bool:
+        """Whether the lake has rows of any of the files."""
         return bool(self.report.counts["files accepted"] + self.report.counts["files already there"])
 
 
 class _Batch:
-    """Snapshots of files, and files that are finished, before they are written."""
+    """Snapshots that are not written yet, the files that are finished with them, and rows to remove per hour."""
 
     def __init__(self) -> None:
         self.columns: dict[str, list[Any]] = {name: [] for name in SNAPSHOTS}
         self.hours: Counter[dt.datetime] = Counter()
         self.names = 0
-        self.finished: list[FileTaken] = []
-        self.without: dict[dt.datetime, set[str]] = {}
+        self.finished: list[FileRecord] = []
+        self.replaced: dict[dt.datetime, set[str]] = {}
 
     def add(self, snapshot: Snapshot, origin: str) -> dt.datetime:
         """Add a snapshot and return its hour."""
-        for name, value in zip(_TOLD, _told(snapshot), strict=True):
+        for name, value in zip(_SNAPSHOT_COLUMNS, _snapshot_values(snapshot), strict=True):
             self.columns[name].append(value)
         self.columns["origin"].append(origin)
         self.names += len(snapshot.chatters)
@@ -128,71 +129,78 @@ class _Batch:
         )
 
     def rows(self, names: ViewerNames) -> Mapping[dt.datetime, pl.DataFrame]:
-        """Schema RAW_SNAPSHOTS, by hour."""
-        # How many seconds a file's collector watched for is not told.
+        """Return the batch by hour, in schema RAW_SNAPSHOTS."""
+        # Files do not say how many seconds their collector watched.
         columns = self.columns | {"coverage_s": [None] * len(self.columns["origin"])}
         frame = complete_raw_snapshots(pl.DataFrame(columns, schema=SNAPSHOTS), names)
         parts = frame.with_columns(hour=pl.col("bucket_start").dt.truncate("1h")).partition_by("hour", as_dict=True)
         return {hour: part.drop("hour") for (hour,), part in parts.items()}
 
 
-_TOLD = tuple(name for name in SNAPSHOTS if name not in ("coverage_s", "origin"))
-_told = attrgetter(*_TOLD)
+_SNAPSHOT_COLUMNS = tuple(name for name in SNAPSHOTS if name not in ("coverage_s", "origin"))
+_snapshot_values = attrgetter(*_SNAPSHOT_COLUMNS)
 
 
 def run_live_import(
-    plan: LiveImport,
+    plan: LiveImportPlan,
     store: ObjectStore,
     rules: ImportRules,
     *,
     limits: BatchLimits = BatchLimits(),
     on_file: Callable[[str], None],
-) -> LiveImported:
-    """Take the snapshots of files into the raw snapshots of their hours, batch by batch.
+) -> LiveImportResult:
+    """Add the snapshots of files to the raw snapshots of their hours, batch by batch.
 
-    A file that was taken in whole and has not changed is passed over, so that an import that was cut off goes on
-    where it stopped; one of which something was rejected is read again, and adds what it did not have. A file that
-    has changed is added to what it said before, unless `replace`.
+    An unchanged file that was imported without rejections is skipped, so an interrupted import resumes where it
+    stopped. A file with rejections is read again and adds what is new. A changed file adds its rows to those of its
+    earlier version, unless `rules.replace` is set.
 
     Args:
-        on_file: called with the name of each file once it is read.
+        plan: the files.
+        store: the lake.
+        rules: how files are read.
+        limits: how much is held in memory.
+        on_file: called with the name of each file after it is read.
     """
-    done = LiveImported(ImportReport())
+    result = LiveImportResult(ImportReport())
+    report = result.report
     if not plan.files:
-        done.report.reject(str(plan.folder), f"holds no file that ends in {' or '.join(SUFFIXES)}")
-    importing = _Import(store, rules, limits, done)
+        report.reject(str(plan.folder), f"holds no file that ends in {' or '.join(SUFFIXES)}")
+    running = _RunningImport(store, rules, limits, result)
     names = {path: path.relative_to(plan.folder).as_posix() for path in plan.files}
     if rules.replace:
-        importing.taken.mark_again(names.values())
+        running.imported.mark_for_replacement(names.values())
     for path, name in names.items():
-        importing.take(
+        running.read(
             SnapshotFile(
-                path, name, times=rules.times, first_day=rules.first_day, last_day=rules.last_day, report=done.report
+                path, name, times=rules.times, first_day=rules.first_day, last_day=rules.last_day, report=report
             )
         )
         on_file(name)
-    importing.write()
+    running.write()
     for name in names.values():
-        done.known |= importing.taken.history(name).hours
-    done.report.counts["hours written"] = len(done.written)
-    return done
+        result.known |= running.imported.history(name).hours
+    report.counts["hours written"] = len(result.written)
+    return result
 
 
-class _Import:
-    """An import under way: the batch that fills, and where it goes."""
+class _RunningImport:
+    """An import in progress: the current batch, and where it is written."""
 
-    def __init__(self, store: ObjectStore, rules: ImportRules, limits: BatchLimits, done: LiveImported) -> None:
-        self.store, self.limits, self.done = store, limits, done
+    def __init__(self, store: ObjectStore, rules: ImportRules, limits: BatchLimits, result: LiveImportResult) -> None:
+        self.store, self.limits, self.result = store, limits, result
         self.zone = rules.times.zone.key
         self.names = rules.names
-        self.taken = ImportedFiles(store, IMPORTER, done.report)
+        self.imported = ImportedFiles(store, IMPORTER, result.report)
         self.batch = _Batch()
 
-    def take(self, file: SnapshotFile) -> None:
-        """Read a file into the batch, writing whenever that is full."""
-        history = self.taken.history(file.name)
+    def read(self, file: SnapshotFile) -> None:
+        """Read a file into the batch, and write the batch whenever it is full."""
+        history = self.imported.history(file.name)
         if other := history.other_zone(self.zone):
-            file.reject(f"its local times were imported as times of {other}; --replace takes them as of {self.zone}")
+            file.reject(
+                f"its local times were imported in the zone {other}; use --replace to import them in {self.zone}"
+            )
             return
         try:
             content = file.path.read_bytes() if file.path.stat().st_size <= WHOLE_BYTES else None
@@ -201,50 +209,51 @@ class _Import:
             file.reject(f"cannot be read: {error.strerror}")
             return
         if history.is_done(digest):
-            self.done.report.counts["files already there"] += 1
+            self.result.report.counts["files already there"] += 1
             return
-        if history.again:
+        if history.must_replace:
             for hour in history.hours:
-                self.batch.without.setdefault(hour, set()).add(file.name)
+                self.batch.replaced.setdefault(hour, set()).add(file.name)
         hours: Counter[dt.datetime] = Counter()
-        for snapshot in _snapshots_of(file, content):
+        for snapshot in _read_snapshots(file, content):
             hours[self.batch.add(snapshot, file.name)] += 1
             if self.batch.is_full(self.limits):
                 self.write()
         zone = self.zone if file.local_times else None
-        note = FileTaken(file.name, digest, zone, hours.total(), file.rejected, tuple(sorted(hours)))
-        self._finish(history, note)
+        record = FileRecord(file.name, digest, zone, hours.total(), file.rejected, tuple(sorted(hours)))
+        self._finish(history, record)
 
-    def _finish(self, history: FileHistory, note: FileTaken) -> None:
-        counts = self.done.report.counts
-        if history.versions.get(str(note.digest)) == note:
+    def _finish(self, history: FileHistory, record: FileRecord) -> None:
+        counts = self.result.report.counts
+        if history.versions.get(str(record.digest)) == record:
             counts["files already there"] += 1
-        elif note.rejected and not note.snapshots:
+        elif record.rejected and not record.snapshots:
             counts["files without a usable snapshot"] += 1
         else:
             counts["files accepted"] += 1
-            counts["snapshots accepted"] += note.snapshots
-            self.batch.finished.append(note)
+            counts["snapshots accepted"] += record.snapshots
+            self.batch.finished.append(record)
             if self.batch.is_full(self.limits):
                 self.write()
 
     def write(self) -> None:
-        """Write the batch to its hours, then note its files, and begin another."""
+        """Write the batch to its hours, then record its files, and begin a new batch."""
         batch, self.batch = self.batch, _Batch()
         rows = batch.rows(self.names)
-        for hour in sorted(rows.keys() | batch.without.keys()):
+        for hour in sorted(rows.keys() | batch.replaced.keys()):
             added = add_to_hour(
                 self.store,
                 hour,
                 IMPORTER,
                 rows.get(hour, RAW_SNAPSHOTS.empty()),
-                without=batch.without.get(hour, set()),
+                without=batch.replaced.get(hour, set()),
             )
             if added.written:
-                self.done.written[hour] = self.done.written.get(hour, 0) + batch.hours[hour]
+                self.result.written[hour] = self.result.written.get(hour, 0) + batch.hours[hour]
             for broken in added.rejected:
-                self.done.report.reject(broken.key, f"left as it is, new rows go beside it: {broken.reason}")
-        self.taken.note(batch.finished)
+                reason = f"left as it is, new rows are written to another object: {broken.reason}"
+                self.result.report.reject(broken.key, reason)
+        self.imported.add(batch.finished)
 
 
 def _digest(path: Path, content: bytes | None) -> str:
@@ -254,7 +263,7 @@ def _digest(path: Path, content: bytes | None) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
-def _snapshots_of(file: SnapshotFile, content: bytes | None) -> Iterator[Snapshot]:
+def _read_snapshots(file: SnapshotFile, content: bytes | None) -> Iterator[Snapshot]:
     try:
         yield from read_csv(file) if file.path.suffix.lower() == ".csv" else read_json(file, content)
     except OSError as error:

@@ -1,6 +1,6 @@
-"""What can be a Twitch login.
+"""Twitch logins: whether a text can be one.
 
-Belongs here: that. Not here: what becomes of a viewer's name (domain.presence).
+Belongs here: that check. Not here: how a viewer's name is stored (domain.presence.names).
 """
 
 import re
@@ -9,6 +9,6 @@ _LOGIN = re.compile(r"[a-z0-9]\w{0,24}", re.ASCII)
 
 
 def as_login(text: object) -> str | None:
-    """A text in lowercase where it can be a login, such as a display name that differs only in case; else None."""
+    """Return the text in lowercase if it can be a login (a display name often can), else None."""
     folded = text.strip().lower() if isinstance(text, str) else ""
     return folded if _LOGIN.fullmatch(folded) else None

@@ -1,17 +1,18 @@
 """A national atlas published as percentages of overlap, with a table of streamers and the minutes of their games.
 
-Belongs here: the four CSV files of the Italian Twitch Community Graph Database, and what its percentages are of. Not
+Belongs here: the four CSV files of the Italian Twitch Community Graph Database, and the base of its percentages. Not
 here: folding and measures (atlas).
 
-`overlap_percentage` is the share of the *smaller* channel's viewers (spectTot) that the other shares, rounded to a
-tenth, each pair once, as the data says itself: of the pairs whose smaller channel has fewer than 400 viewers, 99.99 %
-are a tenth of a percent that a whole number of shared viewers gives of that channel; of the channel in the first
-column, 51 % are, and 73 % of all pairs would need more shared viewers than the other channel has. So
+`overlap_percentage` is the share of the *smaller* channel's viewers (spectTot) that also watch the other channel,
+rounded to a tenth of a percent; each pair occurs once. The data shows this: of the pairs whose smaller channel has
+fewer than 400 viewers, 99.99 % have a percentage that a whole number of shared viewers gives for the smaller channel.
+For the channel in the first column it is 51 %, and 73 % of all pairs would need more shared viewers than the other
+channel has. So
 
     shared viewers = percentage / 100 x the smaller channel's viewers, rounded
 
-which is exact below 1,000 viewers, and else off by at most 0.05 % of the smaller channel. Where a file has both
-directions of a pair, the larger stays, as for every atlas.
+which is exact below 1,000 viewers, and otherwise off by at most 0.05 % of the smaller channel. If a file has both
+directions of a pair, the larger counts, as in every atlas.
 """
 
 from collections import Counter, defaultdict
@@ -50,31 +51,31 @@ def read_percentages(
     """Read the atlas of a folder.
 
     Args:
-        folder: holds STREAMERS and OVERLAPS; a channel's game is the one with the most minutes in MINUTES, by its
-            name in GAMES, ties by name; where MINUTES is missing no game is known.
-        language: of every channel, where the atlas is of one language.
-        overlap_threshold, min_channel_viewers: as for `atlas.read_atlas`.
+        folder: holds STREAMERS and OVERLAPS. A channel's game is the one with the most minutes in MINUTES, named as
+            in GAMES (ties: first by name); without MINUTES no game is known.
+        language: the language of every channel, if the atlas covers one language.
+        overlap_threshold, min_channel_viewers: as in `atlas.read_atlas`.
 
     Raises:
         TableError: a file is missing or cannot be used, or no row is an edge.
     """
     report = ImportReport()
-    streamers = _streamers(folder / STREAMERS, report)
-    games = _games(folder, streamers, report)
+    streamers = _read_streamers(folder / STREAMERS, report)
+    games = _read_games(folder, streamers, report)
     nodes = pl.DataFrame(
         [
             {
-                "channel": each.login,
-                "display_name": each.name,
-                "viewers": each.viewers,
-                "game_name": games.get(each.login),
+                "channel": streamer.login,
+                "display_name": streamer.name,
+                "viewers": streamer.viewers,
+                "game_name": games.get(streamer.login),
                 "language": language,
             }
-            for each in streamers.values()
+            for streamer in streamers.values()
         ],
         schema=NODE_ROWS,
     )
-    edges = edge_rows(_shared(folder / OVERLAPS, streamers, report), "shared_viewers", report)
+    edges = edge_rows(_read_overlaps(folder / OVERLAPS, streamers, report), "shared_viewers", report)
     return assemble(
         edges,
         nodes,
@@ -86,25 +87,25 @@ def read_percentages(
     )
 
 
-def _streamers(path: Path, report: ImportReport) -> dict[str, _Streamer]:
-    """Streamers by the id that the other files use."""
-    found: dict[str, _Streamer] = {}
+def _read_streamers(path: Path, report: ImportReport) -> dict[str, _Streamer]:
+    """Read streamers by the id that the other files use."""
+    streamers: dict[str, _Streamer] = {}
     for line, row in read_rows(path, STREAMER_COLUMNS, ("id", "channel", "viewers")):
         report.counts["streamers read"] += 1
         viewers = number(row["viewers"])
         if not row["id"] or not row["channel"]:
             report.reject(path.name, "idStreamer or streamer is empty", row=line)
-        elif row["id"] in found:
+        elif row["id"] in streamers:
             report.reject(path.name, f"a second streamer with the id {row['id']}", row=line)
         elif viewers is None or not is_count(viewers):
             report.reject(path.name, f"spectTot is {row['viewers']!r}, not a whole number", row=line)
         else:
-            found[row["id"]] = _Streamer(row["channel"].lower(), row["channel"], int(viewers))
-    return found
+            streamers[row["id"]] = _Streamer(row["channel"].lower(), row["channel"], int(viewers))
+    return streamers
 
 
-def _games(folder: Path, streamers: dict[str, _Streamer], report: ImportReport) -> dict[str, str]:
-    """The game with the most minutes by login; spellings of one login count together."""
+def _read_games(folder: Path, streamers: dict[str, _Streamer], report: ImportReport) -> dict[str, str]:
+    """Read the game with the most minutes per login; spellings of one login count together."""
     path = folder / MINUTES
     if not path.exists():
         return {}
@@ -126,8 +127,8 @@ def _games(folder: Path, streamers: dict[str, _Streamer], report: ImportReport) 
     return {login: min(played, key=lambda game: (-played[game], game)) for login, played in minutes.items()}
 
 
-def _shared(path: Path, streamers: dict[str, _Streamer], report: ImportReport) -> list[tuple[str, str, float]]:
-    """Pairs of logins and the viewers they share."""
+def _read_overlaps(path: Path, streamers: dict[str, _Streamer], report: ImportReport) -> list[tuple[str, str, float]]:
+    """Read pairs of logins and the number of viewers that they share."""
     rows = []
     for line, row in read_rows(path, OVERLAP_COLUMNS, ("source", "target", "percentage")):
         report.counts["overlaps read"] += 1

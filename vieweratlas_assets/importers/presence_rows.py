@@ -1,49 +1,50 @@
-"""Presence records of earlier versions and other hands, brought to what `complete_vod_presence` takes.
+"""Presence records of earlier versions and other programs, converted to the form of `complete_vod_presence`.
 
-Belongs here: what the columns were called, placeholders, types, the creation time that the rows imply, and sorting
-the rows of many VODs apart. Not here: reading files (vod_lake, vod_json), the canonical form
-(domain.presence.records).
+Belongs here: older column names, placeholders, types, the creation time that the rows imply, and sorting rows by VOD.
+Not here: reading files (vod_lake, vod_json), the canonical form (domain.presence.records).
 
-Accepted beside the canonical columns of PRESENCE: the older 17-column records, in which a column may stand under its
-name with an underscore before it (`_source`, `_content_id`, ...; the plain one counts where both are filled);
-`vod_id` for content_id, and an id without its "vod:"; "Unknown" for a text that is not known; whole numbers written
-as 60.0; times as ISO 8601 text, UTC where no zone is given. Other columns are ignored.
+Accepted in addition to the canonical columns of PRESENCE: the older 17-column records, in which a column's name may
+have a leading underscore (`_source`, `_content_id`, ...; if both names have a value, the plain one counts); `vod_id`
+for content_id, and an id without its "vod:"; "Unknown" for an unknown text; whole numbers written as 60.0; times as
+ISO 8601 text, UTC unless they have a zone. Other columns are ignored.
 """
 
 import datetime as dt
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import BinaryIO
 
 import polars as pl
 
 from vieweratlas_assets.domain.tables import TIMESTAMP, SchemaError
+from vieweratlas_assets.importers.local_time import ISO_TIME
 from vieweratlas_assets.importers.vod_import import VODS_CSV, KnownVod, Vod, VodKey, VodRows, utc_time
 from vieweratlas_assets.storage.parquet import decode, encode
 
 PLACEHOLDERS = ("", "unknown", "unavailable")
-# Columns of a record that are read; the others follow from these.
+# Columns of a record that are read; the other columns of PRESENCE are derived from them.
 TEXTS = ("channel_id", "game_name", "language", "title")
 TIMES = ("bucket_start", "started_at")
 WHOLE_NUMBERS = ("offset_s", "bucket_len_s")
 READ = ("channel", "content_id", *WHOLE_NUMBERS, *TIMES, "chatters", *TEXTS)
 NO_TIME = (
     f"its creation time is not known: no usable row in {VODS_CSV}, and no bucket_start in its records; "
-    f"add channel, vod_id, created_at to {VODS_CSV}"
+    f"add a row with channel, vod_id, created_at to {VODS_CSV}"
 )
 
 
 def with_prefix(vod_id: str) -> str:
-    """The content id of a VOD's id: "vod:7" for "7" and for itself."""
+    """Return the content id of a VOD: "vod:7" for "7" and for "vod:7"."""
     return vod_id if vod_id.startswith("vod:") else f"vod:{vod_id}"
 
 
 def clean_rows(rows: pl.DataFrame) -> pl.DataFrame:
-    """Bring the columns of a table of presence to their names and types, as far as they are there.
+    """Convert the columns of a presence table to our names and types; missing columns stay missing.
 
     Raises:
-        SchemaError: a time is none; other faults are for `complete_vod_presence` to find.
+        SchemaError: a time cannot be parsed; `complete_vod_presence` finds all other faults.
     """
     for name in (*READ, "vod_id"):
         older = f"_{name}"
@@ -81,33 +82,33 @@ def _times(column: pl.Series) -> pl.Series:
     if isinstance(dtype, pl.Datetime):
         zoned = column.dt.convert_time_zone("UTC") if dtype.time_zone else column.dt.replace_time_zone("UTC")
         return zoned.cast(TIMESTAMP)
-    read = {text: utc_time(text) for text in column.cast(pl.String).drop_nulls().unique()}
-    for text, time in sorted(read.items()):
+    parsed = {text: utc_time(text) for text in column.cast(pl.String).drop_nulls().unique()}
+    for text, time in sorted(parsed.items()):
         if time is None and text.strip().lower() not in PLACEHOLDERS:
-            raise SchemaError(f"{column.name} is {text!r}, not an ISO 8601 time")
-    return pl.Series(column.name, [read.get(text) for text in column], dtype=TIMESTAMP)
+            raise SchemaError(f"{column.name} is {text!r}, not {ISO_TIME}")
+    return pl.Series(column.name, [parsed.get(text) for text in column], dtype=TIMESTAMP)
 
 
 def implied_creation(rows: pl.DataFrame) -> dt.datetime | None:
-    """The start of the recording that cleaned rows imply, bucket_start - offset_s; None where they tell none.
+    """Derive the start of the recording from cleaned rows: bucket_start - offset_s; None if they lack either.
 
     Raises:
-        SchemaError: they contradict one another.
+        SchemaError: the rows contradict each other.
     """
     if not {"bucket_start", "offset_s"} <= set(rows.columns) or not rows.schema["offset_s"].is_integer():
         return None
     starts = rows.select(pl.col("bucket_start") - pl.duration(seconds=pl.col("offset_s"))).to_series()
-    found = starts.drop_nulls().unique().sort()
-    if found.len() > 1:
+    implied = starts.drop_nulls().unique().sort()
+    if implied.len() > 1:
         raise SchemaError(
-            f"bucket_start and offset_s put the VOD's creation at {found.len()} times, {found[0]} to {found[-1]}; "
-            f"add it to {VODS_CSV}, which counts before the records"
+            f"bucket_start and offset_s put the VOD's creation at {implied.len()} times, {implied[0]} to "
+            f"{implied[-1]}; add the right one to {VODS_CSV}, which takes precedence over the records"
         )
-    return found[0] if found.len() else None
+    return implied[0] if implied.len() else None
 
 
 def merged(parts: Iterable[pl.DataFrame]) -> pl.DataFrame:
-    """Join the rows of one VOD that lie in several files, or repeat a bucket: chatters of a bucket come together."""
+    """Merge the rows of one VOD from several files: one row per bucket, with the chatters of all its rows."""
     rows = pl.concat(parts, how="diagonal_relaxed")
     key = [name for name in ("channel", "content_id", *WHOLE_NUMBERS) if name in rows.columns]
     first = [name for name in (*TEXTS, *TIMES) if name in rows.columns]
@@ -119,8 +120,14 @@ def merged(parts: Iterable[pl.DataFrame]) -> pl.DataFrame:
 
 
 @dataclass
-class _Sorted:
-    """What is known so far of a VOD whose rows are being sorted apart; parts are places in the scratch file."""
+class _SortedVod:
+    """The rows of one VOD so far.
+
+    Attributes:
+        parts: (offset, size) of its encoded rows in the scratch file.
+        files: files that have rows of it.
+        broken: file -> why the VOD cannot be imported.
+    """
 
     parts: list[tuple[int, int]] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
@@ -128,80 +135,80 @@ class _Sorted:
 
 
 class VodSorter:
-    """Rows of many VODs, sorted apart by VOD in a scratch file, so that memory does not grow with them.
+    """Sorts the rows of many VODs by VOD, in a scratch file, so that memory does not grow with the rows.
 
-    The file holds viewers' names as they came. It should have no name in any folder (`tempfile.TemporaryFile`), so
-    that nothing is left of it when the import ends, be it killed.
+    The file holds viewers' names as written. It should have no name in any folder (`tempfile.TemporaryFile`), so
+    that nothing of it remains after the import, even if the import is killed.
     """
 
     def __init__(self, scratch: BinaryIO) -> None:
         self._scratch = scratch
-        self._vods: dict[VodKey, _Sorted] = {}
+        self._vods: dict[VodKey, _SortedVod] = {}
 
     def add(self, rows: pl.DataFrame, file: str) -> None:
-        """Take in cleaned rows of a file, with at least channel, content_id, offset_s and chatters."""
+        """Add cleaned rows of a file, with at least channel, content_id, offset_s and chatters."""
         folded = rows.with_columns(pl.col("channel").str.strip_chars().str.to_lowercase())
         for (channel, content_id), part in folded.partition_by(
             "channel", "content_id", as_dict=True, maintain_order=True
         ).items():
-            found = self._note((str(channel), str(content_id).removeprefix("vod:")), file)
+            vod = self._vod((str(channel), str(content_id).removeprefix("vod:")), file)
             data = encode(part)
-            found.parts.append((self._scratch.seek(0, os.SEEK_END), len(data)))
+            vod.parts.append((self._scratch.seek(0, os.SEEK_END), len(data)))
             self._scratch.write(data)
 
-    def spoil(self, key: VodKey, file: str, reason: str) -> None:
-        """Note that a VOD cannot be taken in, because part of it cannot; the first reason of each file stays."""
-        self._note(key, file).broken.setdefault(file, reason)
+    def reject_vod(self, key: VodKey, file: str, reason: str) -> None:
+        """Reject a whole VOD because a part of it cannot be used; the first reason per file counts."""
+        self._vod(key, file).broken.setdefault(file, reason)
 
-    def spoil_file(self, file: str, reason: str) -> None:
-        """Note that none of the VODs of a file can be taken in; how much of them is missing is not known."""
-        for found in self._vods.values():
-            if file in found.files:
-                found.broken[file] = reason
+    def reject_file(self, file: str, reason: str) -> None:
+        """Reject all VODs of a file, of which an unknown part is missing."""
+        for vod in self._vods.values():
+            if file in vod.files:
+                vod.broken[file] = reason
 
     def keys(self) -> set[VodKey]:
-        """Channel and id of every VOD seen, sound or not."""
+        """Channel and id of every VOD, rejected or not."""
         return set(self._vods)
 
-    def _note(self, key: VodKey, file: str) -> _Sorted:
-        found = self._vods.setdefault(key, _Sorted())
-        if file not in found.files:
-            found.files.append(file)
-        return found
+    def _vod(self, key: VodKey, file: str) -> _SortedVod:
+        vod = self._vods.setdefault(key, _SortedVod())
+        if file not in vod.files:
+            vod.files.append(file)
+        return vod
 
     def vods(self, known: dict[VodKey, KnownVod]) -> Iterable[Vod | tuple[str, str]]:
-        """The VODs with what is known of them, or (file, reason) where one cannot be imported; sorted."""
-        for key, found in sorted(self._vods.items()):
-            name = f"{', '.join(found.files)}: VOD {key[1]} of {key[0]}"
-            if found.broken:
-                yield name, "; ".join(sorted(set(found.broken.values())))
+        """Yield each VOD by channel and id, or (file, reason) if it cannot be imported."""
+        for key, vod in sorted(self._vods.items()):
+            name = f"{', '.join(vod.files)}: VOD {key[1]} of {key[0]}"
+            if vod.broken:
+                yield name, "; ".join(sorted(set(vod.broken.values())))
                 continue
             try:
-                created_at, title = creation_and_title(key, known, self._read(found))
+                created_at, title = creation_and_title(key, known, self._read(vod).rows)
             except SchemaError as error:
                 yield name, str(error)
                 continue
-            yield Vod(name, *key, created_at, title, lambda found=found: VodRows(self._read(found)))  # type: ignore[misc]
+            yield Vod(name, *key, created_at, title, partial(self._read, vod))
 
-    def _read(self, found: _Sorted) -> pl.DataFrame:
-        return merged(decode(self._part(*place), uri="the scratch file") for place in found.parts)
+    def _read(self, vod: _SortedVod) -> VodRows:
+        return VodRows(merged(decode(self._part(*part), uri="the scratch file") for part in vod.parts))
 
-    def _part(self, begin: int, size: int) -> bytes:
-        self._scratch.seek(begin)
+    def _part(self, offset: int, size: int) -> bytes:
+        self._scratch.seek(offset)
         return self._scratch.read(size)
 
 
 def creation_and_title(
     key: VodKey, known: dict[VodKey, KnownVod], rows: pl.DataFrame
 ) -> tuple[dt.datetime, str | None]:
-    """Creation time and title of a VOD: what people say of it, else what its cleaned rows say.
+    """Return creation time and title of a VOD: from `vods.csv` if it lists the VOD, else from its cleaned rows.
 
     Raises:
-        SchemaError: neither tells the creation time, or the rows contradict one another.
+        SchemaError: the creation time is unknown, or the rows contradict each other.
     """
-    told = known.get(key)
-    created_at = told.created_at if told else implied_creation(rows)
+    listed = known.get(key)
+    created_at = listed.created_at if listed else implied_creation(rows)
     if created_at is None:
         raise SchemaError(NO_TIME)
     titles = rows["title"].drop_nulls() if "title" in rows.columns else pl.Series([], dtype=pl.String)
-    return created_at, (told.title if told else None) or (titles[0] if titles.len() else None)
+    return created_at, (listed.title if listed else None) or (titles[0] if titles.len() else None)

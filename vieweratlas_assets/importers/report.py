@@ -1,6 +1,6 @@
-"""What an import took in and what it could not.
+"""What an import accepted, and what it rejected.
 
-Belongs here: counting and naming. Not here: showing it (commands).
+Belongs here: counts and rejections. Not here: printing them (commands.display).
 """
 
 from collections import Counter
@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Rejection:
-    """Something that was not taken in.
+    """A file or a row that was not imported.
 
     Attributes:
-        file: as found, relative to the folder imported.
-        row: line of the file, the header being 1; None for the whole file.
-        reason: what is wrong, and with which value.
+        file: relative to the imported folder.
+        row: line of the file (the header is line 1), or number of the element in an array; None for the whole file.
+        reason: what is wrong, with the value, and what would be right.
     """
 
     file: str
@@ -28,10 +28,10 @@ class Rejection:
 
 @dataclass
 class ImportReport:
-    """Running account of an import.
+    """Counts and rejections of an import, filled while it runs.
 
     Attributes:
-        counts: how many of what, in the words of the importer, in the order in which they first came up.
+        counts: a number per line of the printed report, in the order in which the importer first counts them.
         rejections: everything that was left out.
     """
 
@@ -39,5 +39,5 @@ class ImportReport:
     rejections: list[Rejection] = field(default_factory=list)
 
     def reject(self, file: str, reason: str, *, row: int | None = None) -> None:
-        """Note something that is left out."""
+        """Record a file or a row that is left out."""
         self.rejections.append(Rejection(file, row, reason))

@@ -1,6 +1,6 @@
-"""Live snapshots in JSON: one to a file, or an array of them.
+"""Live snapshots in JSON: one per file, or an array.
 
-Belongs here: finding the snapshots in a file, and the names that their fields may bear. Not here: what a field means
+Belongs here: finding the snapshots in a file, and the names that their fields may have. Not here: what a field means
 (snapshots).
 """
 
@@ -9,11 +9,12 @@ import json
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-import ijson  # type: ignore[import-untyped]
+import ijson  # type: ignore[import-untyped]  # ships no annotations
 
+from vieweratlas_assets.importers.documents import json_type
 from vieweratlas_assets.importers.snapshots import Snapshot, SnapshotError, SnapshotFile
 
-# Our name of a field -> the names it may bear; the first that is there and not null is taken.
+# Our name of a field -> the names it may have in the file; the first that is present and not null counts.
 FIELDS = {
     "channel": ("channel", "channel_login"),
     "channel_id": ("channel_id",),
@@ -30,25 +31,26 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 def read_json(file: SnapshotFile, content: bytes | None = None) -> Iterator[Snapshot]:
-    """Read the snapshots of a file; what cannot be used is rejected with its place in the array.
+    """Read the snapshots of a file; an element that cannot be used is rejected with its number in the array.
 
-    An array is streamed. Where it breaks off, the snapshots before the break are taken and the rest is rejected.
+    An array is streamed. If it breaks off, the snapshots before the break are read and the rest is rejected.
 
     Args:
-        content: the file's bytes, where they were read already.
+        file: the file, with the report of its import.
+        content: the file's bytes, if they were already read.
     """
     with io.BytesIO(content) if content is not None else file.path.open("rb") as handle:
         first = _first_byte(handle)
         if first == b"[":
-            yield from _of_array(file, handle)
+            yield from _read_array(file, handle)
         elif first == b"{":
-            yield from _of_object(file, handle)
+            yield from _read_object(file, handle)
         else:
-            file.reject("is empty" if not first else "is neither a JSON object nor an array of them")
+            file.reject("is empty" if not first else "is neither a JSON object nor an array of objects")
 
 
 def _first_byte(handle: BinaryIO) -> bytes:
-    """The first byte that is not blank, to which the handle is moved."""
+    """Move the handle to the first byte that is not blank, and return that byte."""
     if handle.read(3) != _BYTE_ORDER_MARK:
         handle.seek(0)
     while (byte := handle.read(1)) and byte in _SPACE:
@@ -57,40 +59,42 @@ def _first_byte(handle: BinaryIO) -> bytes:
     return byte
 
 
-def _of_object(file: SnapshotFile, handle: BinaryIO) -> Iterator[Snapshot]:
+def _read_object(file: SnapshotFile, handle: BinaryIO) -> Iterator[Snapshot]:
     try:
-        found = json.loads(handle.read().decode())
+        element = json.loads(handle.read().decode())
     except (ValueError, RecursionError) as error:
         file.reject(f"is not JSON: {error}")
         return
-    yield from _usable(file, found, None)
+    yield from _valid_snapshots(file, element, None)
 
 
-def _of_array(file: SnapshotFile, handle: BinaryIO) -> Iterator[Snapshot]:
+def _read_array(file: SnapshotFile, handle: BinaryIO) -> Iterator[Snapshot]:
     number = 0
     try:
-        for number, found in enumerate(ijson.items(handle, "item", use_float=True), start=1):
-            yield from _usable(file, found, number)
+        for number, element in enumerate(ijson.items(handle, "item", use_float=True), start=1):
+            yield from _valid_snapshots(file, element, number)
     except ijson.JSONError as error:
         reason = str(error).partition("\n")[0]
-        file.reject(f"is not JSON from here on, {number} element(s) before were read: {reason}", row=number + 1)
+        file.reject(
+            f"is not JSON from here on; the {number} element(s) before it were read: {reason}", row=number + 1
+        )
 
 
-def _usable(file: SnapshotFile, found: Any, row: int | None) -> Iterator[Snapshot]:
+def _valid_snapshots(file: SnapshotFile, element: Any, row: int | None) -> Iterator[Snapshot]:
     try:
-        yield _snapshot(file, found)
+        yield _snapshot(file, element)
     except SnapshotError as error:
         file.reject(str(error), row=row)
 
 
-def _snapshot(file: SnapshotFile, found: Any) -> Snapshot:
-    if not isinstance(found, dict):
-        raise SnapshotError(f"is a JSON {type(found).__name__}, not an object")
-    if "chatters" not in found:
-        raise SnapshotError(f"has no chatters; it has {', '.join(list(found)[:10]) or 'nothing'}")
-    fields = {name: _first_of(found, aliases) for name, aliases in FIELDS.items()}
-    return file.snapshot(fields, file.names(found["chatters"]))
+def _snapshot(file: SnapshotFile, element: Any) -> Snapshot:
+    if not isinstance(element, dict):
+        raise SnapshotError(f"is {json_type(element)}, not a JSON object")
+    if "chatters" not in element:
+        raise SnapshotError(f"has no chatters; it has {', '.join(list(element)[:10]) or 'nothing'}")
+    fields = {name: _first_value(element, aliases) for name, aliases in FIELDS.items()}
+    return file.snapshot(fields, file.names(element["chatters"]))
 
 
-def _first_of(found: dict[str, Any], aliases: tuple[str, ...]) -> Any:
-    return next((value for alias in aliases if (value := found.get(alias)) is not None), None)
+def _first_value(element: dict[str, Any], aliases: tuple[str, ...]) -> Any:
+    return next((value for alias in aliases if (value := element.get(alias)) is not None), None)

@@ -1,6 +1,7 @@
-"""CSV rows as others write them: any case in the header, any line end, row numbers for messages.
+"""CSV files of other programs: headers in any case, any line ending, line numbers for messages.
 
-Belongs here: reading rows and naming bad ones. Not here: what the columns mean (vod_lake, atlas).
+Belongs here: reading rows, and errors that name the line. Not here: what the columns mean (vod_import, atlas,
+percentages, snapshot_csv).
 """
 
 import csv
@@ -9,12 +10,12 @@ from pathlib import Path
 
 from vieweratlas_assets.errors import InputError
 
-# One field of a CSV file; a name or a title is far shorter, a stray quote swallows the rest of the file.
+# Characters of one field. A name or a title is far shorter; a stray quote would swallow the rest of the file.
 FIELD_LIMIT = 1_000_000
 
 
 class TableError(InputError):
-    """A CSV file as a whole cannot be used; the message names the file and what is wrong."""
+    """A whole CSV file cannot be used; the message names the file and what is wrong."""
 
 
 def read_rows(
@@ -29,31 +30,32 @@ def read_rows(
 
     Args:
         path: UTF-8, with or without a byte order mark, with a header.
-        columns: our name of a column -> the names it may bear, lowercase; the first that is there is taken.
-        required: our names that must be there.
-        beyond: our name for what a row has beyond the header's columns, joined by commas, "" where it has nothing;
-            None passes it over.
-        field_limit: characters of the longest field.
+        columns: our name of a column -> the names it may have in the file, lowercase; the first match counts.
+        required: our names of the columns that the file must have.
+        beyond: our name for the fields of a row beyond the header's columns, joined by commas ("" if there are
+            none); None ignores them.
+        field_limit: characters that a field may have.
 
     Yields:
-        (line on which the row ends, the header's first line being 1; values by our names, stripped). A column that
-        a row is too short for is "".
+        (line on which the row ends, the header starts on line 1; stripped values by our names). A row that is too
+        short has "" in its missing columns.
 
     Raises:
-        TableError: no such file, empty, not UTF-8, not CSV, or a required column is missing.
+        TableError: the file does not exist, is empty, is not UTF-8, is not CSV or lacks a required column.
     """
     csv.field_size_limit(field_limit)
     reader = None
     try:
         with path.open(encoding="utf-8-sig", newline="") as handle:
-            # Strict: a stray quote must not swallow the rows that follow it without a word.
+            # Strict: a stray quote must not silently swallow the rows that follow it.
             reader = csv.reader(handle, strict=True)
             header = [name.strip().lower() for name in next(reader, [])]
-            places = _places(path, header, columns, required)
+            positions = _column_positions(path, header, columns, required)
             for values in reader:
                 if values:
                     row = {
-                        name: values[place].strip() if place < len(values) else "" for name, place in places.items()
+                        name: values[position].strip() if position < len(values) else ""
+                        for name, position in positions.items()
                     }
                     if beyond is not None:
                         row[beyond] = ",".join(values[len(header) :])
@@ -66,17 +68,17 @@ def read_rows(
         raise TableError(f"{path}: is not CSV at line {reader.line_num if reader else 1}: {error}") from error
 
 
-def _places(
+def _column_positions(
     path: Path, header: list[str], columns: Mapping[str, tuple[str, ...]], required: tuple[str, ...]
 ) -> dict[str, int]:
     if not header:
         raise TableError(f"{path}: is empty")
-    places = {}
+    positions = {}
     for name, aliases in columns.items():
-        found = next((alias for alias in aliases if alias in header), None)
-        if found is not None:
-            places[name] = header.index(found)
-    missing = [" or ".join(columns[name]) for name in required if name not in places]
+        alias = next((alias for alias in aliases if alias in header), None)
+        if alias is not None:
+            positions[name] = header.index(alias)
+    missing = [" or ".join(columns[name]) for name in required if name not in positions]
     if missing:
         raise TableError(f"{path}: missing column(s) {', '.join(missing)}; the header has {', '.join(header)}")
-    return places
+    return positions

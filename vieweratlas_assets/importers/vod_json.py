@@ -1,7 +1,7 @@
-"""VOD presence as JSON: canonical records, one VOD a file or many.
+"""VOD presence as JSON: canonical records, of one VOD per file or of many.
 
-Belongs here: the shapes a file may have, reading one record, naming a bad one. Not here: older tables
-(presence_rows), placing and writing (vods), chat with its text (twitchdownloader).
+Belongs here: the layouts that a file may have, reading a record, rejecting a bad one. Not here: older tables
+(presence_rows), placing and writing VODs (vod_import), chat with its text (twitchdownloader).
 """
 
 import datetime as dt
@@ -22,6 +22,7 @@ from vieweratlas_assets.importers.documents import (
     json_value,
     open_document,
 )
+from vieweratlas_assets.importers.local_time import ISO_TIME
 from vieweratlas_assets.importers.presence_rows import (
     PLACEHOLDERS,
     TEXTS,
@@ -42,7 +43,7 @@ from vieweratlas_assets.importers.vod_import import (
 
 SUFFIXES = (".json", ".jsonl", ".ndjson")
 LINES = (".jsonl", ".ndjson")
-# Names held at a time before they are sorted apart.
+# Names held in memory before they are sorted by VOD.
 BATCH_CHATTERS = 500_000
 ROW = pl.Schema(
     {
@@ -54,7 +55,7 @@ Record = Mapping[str, Any]
 
 
 class _RecordError(ValueError):
-    """A record cannot be used; the message says why. `vod` is the VOD that it is part of, where it tells."""
+    """A record cannot be used; the message says why. `vod` is the record's VOD, None if unknown."""
 
     def __init__(self, reason: str, vod: VodKey | None = None) -> None:
         super().__init__(reason)
@@ -66,19 +67,19 @@ def plan_import(path: Path, scratch: BinaryIO, *, first_day: dt.date, last_day: 
 
     Args:
         path: a file, or a folder with .json, .jsonl or .ndjson files at any depth, plain or .gz. A .jsonl or .ndjson
-            file holds a record a line; a .json file a list of records, records one after the other, or an object
-            with a list of records, whose other fields, where they stand before the list, fill what the records leave
-            out. In a path `channel=<login>/vod=<id>/<file>` so do these two. Beside the canonical fields the older
-            ones of presence_rows are taken. A VOD may lie in several files. `vods.csv` in the folder tells when a
-            VOD began, and counts before the records.
+            file holds one record per line; a .json file holds a list of records, concatenated records, or an object
+            with a list of records. Fields of this object before the list, and `channel=<login>/vod=<id>/<file>` in
+            the path, fill fields that the records lack. Older field names are accepted (see presence_rows). A VOD
+            may lie in several files. `vods.csv` in the folder says when a VOD began, and takes precedence over the
+            records.
         scratch: an empty file for the rows; needed until the import is done.
-        first_day, last_day: VODs created before or after are rejected.
+        first_day, last_day: VODs created before or after these days are rejected.
 
-    A VOD with a bad record, or in a file that is cut off, is left out as a whole, so that it can be imported when
+    A VOD with a bad record, or in a file that is cut off, is rejected as a whole, so that it can be imported once
     its file is mended.
 
     Raises:
-        TableError: `vods.csv` is there and cannot be used.
+        TableError: `vods.csv` cannot be used.
     """
     report = ImportReport()
     known = read_vods_csv(path if path.is_dir() else path.parent, report)
@@ -88,63 +89,64 @@ def plan_import(path: Path, scratch: BinaryIO, *, first_day: dt.date, last_day: 
             _sort_file(name, file, sorter, report)
         except DocumentError as error:
             report.reject(name, str(error))
-            sorter.spoil_file(name, "the file cannot be read to its end")
+            sorter.reject_file(name, f"left out, because {name} cannot be read to its end")
     vods: list[Vod] = []
-    for found in sorter.vods(known):
-        if isinstance(found, tuple):
-            report.reject(*found)
+    for vod in sorter.vods(known):
+        if isinstance(vod, tuple):
+            report.reject(*vod)
         else:
-            vods.append(found)
+            vods.append(vod)
     if without_file := len(known.keys() - sorter.keys()):
         report.counts[f"VODs in {VODS_CSV} without a file"] = without_file
     return place_by_day(vods, report, first_day=first_day, last_day=last_day)
 
 
 def _sort_file(name: str, file: Path, sorter: VodSorter, report: ImportReport) -> None:
-    found = lake.vod_of(f"/{Path(name).with_suffix('.parquet').as_posix()}")
-    told = {"channel": found[0], "content_id": with_prefix(found[1])} if found else {}
-    of_lines = file.name.lower().removesuffix(".gz").endswith(LINES)
+    vod_in_path = lake.vod_of(f"/{Path(name).with_suffix('.parquet').as_posix()}")
+    from_path = {"channel": vod_in_path[0], "content_id": with_prefix(vod_in_path[1])} if vod_in_path else {}
+    has_lines = file.name.lower().removesuffix(".gz").endswith(LINES)
     rows: list[Record] = []
     chatters = 0
     try:
         with open_document(file) as handle:
-            for number, record in _lines(handle) if of_lines else _records(handle):
+            for number, record in _lines(handle) if has_lines else _records(handle):
                 report.counts["records read"] += 1
                 try:
-                    rows.append(_row(record, told))
+                    rows.append(_row(record, from_path))
                 except _RecordError as error:
                     report.reject(name, str(error), row=number)
                     if error.vod is not None:
-                        sorter.spoil(error.vod, name, f"left out, its record {number} cannot be used")
+                        reason = f"left out, because record {number} of {name} cannot be used"
+                        sorter.reject_vod(error.vod, name, reason)
                     continue
                 chatters += 1 + len(rows[-1]["chatters"])
                 if chatters >= BATCH_CHATTERS:
                     sorter.add(pl.DataFrame(rows, schema=ROW), name)
                     rows, chatters = [], 0
     finally:
-        # Also where the file is cut off: the VODs that it was about must be known, to be left out.
+        # Also if the file is cut off: its VODs must be known, so that they can be rejected.
         sorter.add(pl.DataFrame(rows, schema=ROW), name)
 
 
 def _lines(handle: IO[bytes]) -> Iterator[tuple[int, Any]]:
-    """Number and text of each line that is not blank."""
+    """Yield number and text of each line that is not blank."""
     for number, line in enumerate(handle, start=1):
         if line.strip():
             yield number, line
 
 
 def _records(handle: IO[bytes]) -> Iterator[tuple[int, Any]]:
-    """Number and value of each record, whichever shape the file has."""
+    """Yield number and value of each record, in any layout."""
     events = json_events(handle)
     number = 0
     for event, value in events:
-        for record in _records_of(event, value, events):
+        for record in _top_level_records(event, value, events):
             number += 1
             yield number, record
 
 
-def _records_of(event: str, value: Any, events: Iterator[tuple[str, Any]]) -> Iterator[Any]:
-    """The records in one value at the top of a file: itself, or those of a list in it."""
+def _top_level_records(event: str, value: Any, events: Iterator[tuple[str, Any]]) -> Iterator[Any]:
+    """Yield the records of one top-level value: the value itself, or the elements of the lists in it."""
     if event == "start_array":
         yield from _items(events)
     elif event == "start_map":
@@ -173,16 +175,16 @@ def _items(events: Iterator[tuple[str, Any]]) -> Iterator[Any]:
         yield json_value(event, value, events)
 
 
-def _row(record: Any, told: Mapping[str, str]) -> Record:
+def _row(record: Any, from_path: Mapping[str, str]) -> Record:
     if isinstance(record, bytes):
         try:
             record = json.loads(record)
         except (ValueError, RecursionError) as error:
-            reason = getattr(error, "msg", "nested too deep or not UTF-8")
+            reason = getattr(error, "msg", "nested too deeply or not UTF-8")
             raise _RecordError(f"the line is not JSON: {reason}") from None
     if not isinstance(record, dict):
-        raise _RecordError(f"is no record but {_shown(record)}")
-    vod = _vod(record, told)
+        raise _RecordError(f"is {_shown(record)}, not a record (a JSON object)")
+    vod = _vod(record, from_path)
     try:
         row = {
             "channel": vod[0],
@@ -199,7 +201,7 @@ def _row(record: Any, told: Mapping[str, str]) -> Record:
 
 
 def _field(record: Record, name: str) -> Any:
-    """A field, or where it is not there or a placeholder, the older one with an underscore before it."""
+    """Return a field, or its older name with a leading underscore if it is missing or a placeholder."""
     value = record.get(name)
     return record.get(f"_{name}") if _is_placeholder(value) else value
 
@@ -208,15 +210,15 @@ def _is_placeholder(value: Any) -> bool:
     return value is None or (isinstance(value, str) and value.strip().lower() in PLACEHOLDERS)
 
 
-def _vod(record: Record, told: Mapping[str, str]) -> VodKey:
-    channel = _field(record, "channel") or told.get("channel")
-    content_id = _field(record, "content_id") or _field(record, "vod_id") or told.get("content_id")
+def _vod(record: Record, from_path: Mapping[str, str]) -> VodKey:
+    channel = _field(record, "channel") or from_path.get("channel")
+    content_id = _field(record, "content_id") or _field(record, "vod_id") or from_path.get("content_id")
     if not isinstance(channel, str) or not channel.strip():
         raise _RecordError(f"channel is {_shown(channel)}, not a login")
     if isinstance(content_id, int) and not isinstance(content_id, bool):
         content_id = str(content_id)
     if not isinstance(content_id, str) or not (content_id.startswith("vod:") or content_id.isdecimal()):
-        raise _RecordError(f"content_id is {_shown(content_id)}, not that of a VOD, such as 'vod:123'")
+        raise _RecordError(f"content_id is {_shown(content_id)}, not the id of a VOD such as 'vod:123'")
     try:
         return _encodable(channel.strip().lower()), _encodable(content_id.removeprefix("vod:"))
     except ValueError as error:
@@ -261,12 +263,12 @@ def _time(name: str, value: Any) -> dt.datetime | None:
         return None
     time = utc_time(value) if isinstance(value, str) else None
     if time is None:
-        raise ValueError(f"{name} is {_shown(value)}, not an ISO 8601 time")
+        raise ValueError(f"{name} is {_shown(value)}, not {ISO_TIME}")
     return time
 
 
 def _encodable(text: str) -> str:
-    """JSON can escape half a character, which is no text anywhere else."""
+    """Refuse half a character, which JSON can escape and no other format can store."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -275,6 +277,6 @@ def _encodable(text: str) -> str:
 
 
 def _shown(value: Any) -> str:
-    """A value for a message, never a long one."""
-    text = repr(value)
+    """Return a value for a message, shortened."""
+    text = "missing" if value is None else repr(value)
     return text if len(text) <= 60 else f"{text[:60]}…"

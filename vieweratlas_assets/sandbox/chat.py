@@ -1,7 +1,7 @@
-"""What people write in the sandbox: for every broadcast who wrote in which second.
+"""What people write in the sandbox: for every broadcast, who wrote in which second.
 
-Belongs here: attendance and messages, drawn for one broadcast at a time, so that any of them can be asked for
-alone and always reads the same. Not here: who exists (world), buckets and tables (presence).
+Belongs here: attendance and messages, drawn per broadcast, so that the chat of any broadcast can be drawn alone and
+is always the same. Not here: who exists (world), buckets and tables (planted_presence).
 """
 
 import datetime as dt
@@ -9,13 +9,13 @@ import datetime as dt
 import numpy as np
 import polars as pl
 
-from vieweratlas_assets.sandbox.world import MINUTES_A_DAY, ROLES, World
+from vieweratlas_assets.sandbox.world import MINUTES_PER_DAY, ROLES, World
 
 _CHAT = pl.Schema({"viewer_no": pl.UInt32, "second": pl.Int32})
 
 _VIEWER, _BROADCASTER, _BOT = range(len(ROLES.categories))
 _CHAT_STREAM = 1
-"""Keeps the random numbers of chats apart from those of other things drawn by number."""
+"""Separates the random numbers of chats from others that are drawn by number."""
 _WAITS_MINUTES = 150
 _OFF_HOURS = 0.15
 _MEAN_GAP_S = {_VIEWER: 240.0, _BROADCASTER: 420.0}
@@ -25,11 +25,11 @@ def stream_chat(world: World, stream_no: int) -> pl.DataFrame:
     """Draw the chat of one broadcast.
 
     Args:
-        world: as built.
+        world: the world.
         stream_no: row of `world.streams`.
 
     Returns:
-        One row a message: viewer_no (row of `world.viewers`) and second (since the broadcast started, below its
+        One row per message: viewer_no (row of `world.viewers`) and second (since the broadcast started, below its
         duration_s); sorted by second.
     """
     generator = np.random.default_rng([world.spec.seed, _CHAT_STREAM, stream_no])
@@ -39,7 +39,7 @@ def stream_chat(world: World, stream_no: int) -> pl.DataFrame:
     role = followers["role"].to_physical().to_numpy()
     arrival_s, messages = _visits(world, followers, stream["started_at"], duration_s, generator)
     gap_s = np.where(role == _BROADCASTER, _MEAN_GAP_S[_BROADCASTER], _MEAN_GAP_S[_VIEWER])
-    # A bot of a channel speaks every so many minutes, always the same.
+    # A bot writes at a fixed interval per channel.
     gap_s = np.where(role == _BOT, 900 + 900 * followers["affinity"].to_numpy(), gap_s)
     serves = role != _VIEWER
     arrival_s[serves] = generator.uniform(5, 180, int(serves.sum()))
@@ -69,8 +69,8 @@ def _visits(
     start_minute = started_at.hour * 60 + started_at.minute
     comes_today = (viewers["weekdays"].to_numpy() >> started_at.weekday() & 1).astype(bool)
     evening = viewers["evening"].to_numpy() + generator.normal(0, 60, count)
-    after_start = (evening - start_minute) % MINUTES_A_DAY
-    waited = after_start > MINUTES_A_DAY - _WAITS_MINUTES
+    after_start = (evening - start_minute) % MINUTES_PER_DAY
+    waited = after_start > MINUTES_PER_DAY - _WAITS_MINUTES
     suits = waited | (after_start < duration_s / 60)
     arrival_s = np.where(waited, generator.exponential(600, count), after_start * 60)
     arrival_s = np.where(suits, arrival_s, generator.uniform(0, duration_s, count))
@@ -81,7 +81,8 @@ def _visits(
 
 
 def _running_sums(values: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """Sum up within consecutive segments of the given lengths; each starts at 0 and leaves out its last value."""
+    """Sum values within consecutive segments of these lengths; each segment starts at 0 and omits its last value."""
     before = np.concatenate([[0.0], np.cumsum(values)])
     first = np.cumsum(lengths) - lengths
-    return before[:-1] - np.repeat(before[first], lengths)
+    sums: np.ndarray = before[:-1] - np.repeat(before[first], lengths)
+    return sums

@@ -1,7 +1,7 @@
-"""The sandbox's chat in the order in which it is written, as the lines that Twitch would send.
+"""The sandbox's chat in the order in which it is written, as the IRC lines that Twitch would send.
 
-Belongs here: which message comes when and with which tags, Shared Chat included. Not here: who listens (irc), who
-writes when in one broadcast (chat).
+Belongs here: the order and the tags of messages, including Shared Chat. Not here: who listens (irc), who writes when
+in one broadcast (chat).
 
 https://dev.twitch.tv/docs/chat/irc/#privmsg-tags
 """
@@ -22,15 +22,15 @@ from vieweratlas_assets.sandbox.world import World
 HOUR = dt.timedelta(hours=1)
 FIRST_USER_ID = 100_000_000
 _SHARED_CHAT_DRAW = 3
-"""Keeps the random numbers of Shared Chat apart from those of other things drawn by hour."""
+"""Separates the random numbers of Shared Chat from others that are drawn by hour."""
 _SHARES_CHAT = 0.25
-_MOST_TOGETHER = 3
+_MAX_SHARING = 3
 _WRITTEN = pl.Schema({"channel_no": pl.UInt32, "viewer_no": pl.UInt32, "sent_ms": pl.Int64})
 _WORDS = ("hello", "gg", "nice", "one more", "no way", "what a play", "so close", "hi from work", "🎉", "¡vamos!")
 
 
 class FedMessage(NamedTuple):
-    """A message as it is sent: when (ms since 1970), in which channel, and its line with tags."""
+    """A message that is sent: its time (ms since 1970), its channel, and its line with tags."""
 
     sent_ms: int
     channel: str
@@ -38,20 +38,20 @@ class FedMessage(NamedTuple):
 
 
 class ChatFeed(Protocol):
-    """Tells what is written in chats."""
+    """A source of chat messages."""
 
     @property
     def room_ids(self) -> Mapping[str, str]:
-        """The id of every channel by its login."""
+        """Channel ids by login."""
         ...
 
     def between(self, start: dt.datetime, end: dt.datetime) -> Iterator[FedMessage]:
-        """What is written from start on and before end, UTC, in that order."""
+        """Yield the messages from start on and before end (UTC), in order."""
         ...
 
 
 class WorldFeed:
-    """What is written in the chats of a world; nothing once its days are over."""
+    """The messages of a world; none after its last day."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -61,11 +61,11 @@ class WorldFeed:
 
     @cached_property
     def room_ids(self) -> Mapping[str, str]:
-        """The id of every channel by its login."""
+        """Channel ids by login."""
         return dict(self._world.channels.select("channel", "channel_id").iter_rows())
 
     def between(self, start: dt.datetime, end: dt.datetime) -> Iterator[FedMessage]:
-        """What is written from start on and before end, UTC, in that order."""
+        """Yield the messages from start on and before end (UTC), in order."""
         hour = start.replace(minute=0, second=0, microsecond=0)
         end = min(end, self._end)
         while hour < end:
@@ -83,16 +83,18 @@ class WorldFeed:
 
 
 def messages_of_hour(world: World, hour: dt.datetime, drawn: dict[int, pl.DataFrame] | None = None) -> pl.DataFrame:
-    """All messages of an hour, in the order in which they are written.
+    """Return all messages of an hour, in the order in which they are written.
 
-    In Shared Chat a message is there once for each channel in which it appears.
+    In Shared Chat a message occurs once per channel in which it appears.
 
     Args:
-        drawn: chats of the hour before by stream_no, which become those of this one: so each is drawn once.
+        world: the world.
+        hour: start of the hour, UTC.
+        drawn: cache of chats by stream_no, filled by the call for the previous hour and updated for this one.
 
     Returns:
-        sent_ms (since 1970), channel, room_id, login, role, user_id, source_room_id (where it was written; null
-        outside Shared Chat) and source_no (the same message has the same number in all its channels).
+        sent_ms (since 1970), channel, room_id, login, role, user_id, source_room_id (the channel in which it was
+        written; null outside Shared Chat) and source_no (the same in all channels of a message).
     """
     streams = live_between(world, hour, hour + HOUR)
     drawn = {} if drawn is None else drawn
@@ -102,9 +104,9 @@ def messages_of_hour(world: World, hour: dt.datetime, drawn: dict[int, pl.DataFr
         if stream[0] not in drawn:
             drawn[stream[0]] = _written(world, *stream)
     begin_ms = _ms(hour)
-    of_hour = pl.col("sent_ms").is_between(begin_ms, begin_ms + 3_600_000, closed="left")
-    written = pl.concat([pl.DataFrame(schema=_WRITTEN), *(drawn[each] for each in streams["stream_no"])])
-    own = written.filter(of_hour).sort("sent_ms", "channel_no", "viewer_no").with_row_index("source_no")
+    in_hour = pl.col("sent_ms").is_between(begin_ms, begin_ms + 3_600_000, closed="left")
+    written = pl.concat([pl.DataFrame(schema=_WRITTEN), *(drawn[stream_no] for stream_no in streams["stream_no"])])
+    own = written.filter(in_hour).sort("sent_ms", "channel_no", "viewer_no").with_row_index("source_no")
     appears = shared_chat_of_hour(world, hour)
     everywhere = own.join(appears, on="channel_no", how="left", maintain_order="left").with_columns(
         source_no_of_channel=pl.when(pl.col("appears_in").is_not_null()).then("channel_no"),
@@ -135,8 +137,8 @@ def messages_of_hour(world: World, hour: dt.datetime, drawn: dict[int, pl.DataFr
 
 
 def _written(world: World, stream_no: int, channel_no: int, started_at: dt.datetime) -> pl.DataFrame:
-    """All that is written in a broadcast."""
-    # To the second is how a broadcast is drawn; the rest of the time comes from who writes.
+    """Return all messages of a broadcast."""
+    # Chats are drawn to the second; the milliseconds are derived from viewer and broadcast.
     within_ms = (pl.col("viewer_no").cast(pl.Int64) * 7919 + stream_no * 31) % 1000
     sent_ms = _ms(started_at) + pl.col("second").cast(pl.Int64) * 1000 + within_ms
     return stream_chat(world, stream_no).select(
@@ -145,19 +147,19 @@ def _written(world: World, stream_no: int, channel_no: int, started_at: dt.datet
 
 
 def shared_chat_of_hour(world: World, hour: dt.datetime) -> pl.DataFrame:
-    """Which live channels share their chat for an hour: channel_no and appears_in, itself included.
+    """Return which live channels share their chat for an hour: channel_no and appears_in (including itself).
 
-    Those who share are two or three of a community.
+    Two or three channels of a community share their chat.
     """
     streams = live_between(world, hour, hour + HOUR).unique("channel_no", maintain_order=True).sort("channel_no")
     generator = np.random.default_rng([world.spec.seed, _SHARED_CHAT_DRAW, max(0, _ms(hour) // 3_600_000)])
     pairs: list[tuple[int, int]] = []
-    for (_,), of_community in streams.group_by("community", maintain_order=True):
+    for (_,), community_streams in streams.group_by("community", maintain_order=True):
         draw = generator.random()
-        together = of_community["channel_no"].to_list()
-        if len(together) > 1 and draw < _SHARES_CHAT:
-            chosen = sorted(generator.permutation(together)[:_MOST_TOGETHER].tolist())
-            pairs += [(writes, appears) for writes in chosen for appears in chosen]
+        candidates = community_streams["channel_no"].to_list()
+        if len(candidates) > 1 and draw < _SHARES_CHAT:
+            chosen = sorted(generator.permutation(candidates)[:_MAX_SHARING].tolist())
+            pairs += [(source, target) for source in chosen for target in chosen]
     return pl.DataFrame(pairs, schema={"channel_no": pl.UInt32, "appears_in": pl.UInt32}, orient="row")
 
 

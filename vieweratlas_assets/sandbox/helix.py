@@ -1,7 +1,7 @@
-"""Helix of the sandbox, and the tokens to it, over HTTP.
+"""The sandbox's Helix API and its tokens, over HTTP.
 
-Belongs here: the answers that Twitch documents, its limits, and faults on demand. Not here: who is live (presence),
-the process (server).
+Belongs here: the responses that Twitch documents, its rate limit, and faults on demand. Not here: who is live
+(planted_presence), the process (server).
 
 https://dev.twitch.tv/docs/api/reference/, https://dev.twitch.tv/docs/api/guide/#twitch-rate-limits
 """
@@ -26,24 +26,24 @@ from vieweratlas_assets.sandbox.clock import Clock
 from vieweratlas_assets.sandbox.planted_presence import live_streams
 from vieweratlas_assets.sandbox.world import World
 
-Answer = Callable[[Request], dict[str, Any] | Awaitable[dict[str, Any] | None]]
+Handler = Callable[[Request], dict[str, Any] | Awaitable[dict[str, Any] | None]]
 LOGIN, USER_ID = "sandbox", "1"
-"""Of everybody who has a token here."""
+"""The account of every token."""
 SCOPES = ["chat:read", "user:read:chat"]
-POINTS_A_MINUTE = 800
+POINTS_PER_MINUTE = 800
 TOKEN_LIFE_S = 60 * 86_400
-MOST_FIRST = 100
+MAX_PER_PAGE = 100
 REPEATED = 3
-"""Streams of a page that the next one begins with again, as Twitch's do when viewers come and go in between."""
+"""Streams at the end of a page that the next page repeats: on Twitch, viewer counts change between two requests."""
 
 
 @dataclass
 class _Points:
-    """A token bucket that is full again every minute."""
+    """A rate limit whose points are restored every minute."""
 
     now: Callable[[], float]
-    limit: int = POINTS_A_MINUTE
-    left: int = POINTS_A_MINUTE
+    limit: int = POINTS_PER_MINUTE
+    left: int = POINTS_PER_MINUTE
     reset: int = 0
 
     def take(self) -> bool:
@@ -55,18 +55,18 @@ class _Points:
         return True
 
     def headers(self) -> dict[str, str]:
-        told = {"Limit": self.limit, "Remaining": self.left, "Reset": self.reset}
-        return {f"Ratelimit-{name}": str(value) for name, value in told.items()}
+        values = {"Limit": self.limit, "Remaining": self.left, "Reset": self.reset}
+        return {f"Ratelimit-{name}": str(value) for name, value in values.items()}
 
 
 class SandboxHelix:
-    """Helix of one world: `routes` to mount, and the state that they share.
+    """The Helix API of one world: `routes` to mount, and the state that they share.
 
     Attributes:
-        faults: HTTP statuses of the next requests to Helix, 200 for none; then all is well again.
-        requests: how many came to Helix.
-        secrets_in_urls: how often a client put its secret into the URL.
-        deleted: ids of VODs that are gone.
+        faults: HTTP statuses of the next requests to Helix, 200 for no fault; afterwards requests succeed.
+        requests: number of requests to Helix.
+        secrets_in_urls: number of requests with the client secret in the URL.
+        deleted: ids of deleted VODs.
     """
 
     def __init__(
@@ -76,14 +76,17 @@ class SandboxHelix:
         *,
         client_id: str,
         client_secret: str,
-        points_a_minute: int = POINTS_A_MINUTE,
+        points_per_minute: int = POINTS_PER_MINUTE,
         now: Callable[[], float] = time.time,
     ) -> None:
         """Serve a world.
 
         Args:
-            client_id, client_secret: the only ones that get a token.
-            now: real time, for the limits.
+            world: the world.
+            clock: the time in the sandbox.
+            client_id, client_secret: the only credentials that get a token.
+            points_per_minute: the rate limit.
+            now: returns real time, for the rate limit.
         """
         self.faults: deque[int] = deque()
         self.requests = 0
@@ -91,29 +94,29 @@ class SandboxHelix:
         self.deleted: set[str] = set()
         self._world, self._clock = world, clock
         self._client_id, self._client_secret = client_id, client_secret
-        self._points = _Points(now, points_a_minute)
+        self._points = _Points(now, points_per_minute)
         self._tokens: set[str] = set()
         self._issued = 0
 
     def refill(self) -> None:
-        """Give all points back, as when a minute is over."""
+        """Restore all points, as after a minute."""
         self._points.reset = 0
 
     def expire_tokens(self) -> None:
-        """Make every token that was given invalid."""
+        """Make all issued tokens invalid."""
         self._tokens.clear()
 
     def knows(self, token: str) -> bool:
-        """Whether a token was given here and is still valid."""
+        """Whether a token was issued here and is still valid."""
         return token in self._tokens
 
     def user_token(self) -> str:
-        """A token as a user makes one."""
+        """Issue a user's token."""
         return self._new_token()
 
     @property
     def routes(self) -> list[BaseRoute]:
-        """The routes, from the root of the server."""
+        """The routes, relative to the root of the server."""
         return [
             Route("/oauth2/token", self._token, methods=["POST"]),
             Route("/oauth2/validate", self._validate),
@@ -130,7 +133,7 @@ class SandboxHelix:
         return token
 
     async def _token(self, request: Request) -> Response:
-        # Twitch takes both, and clients are found that put the secret into the URL.
+        # Twitch accepts both, and some clients put the secret into the URL.
         self.secrets_in_urls += "client_secret" in request.query_params
         form = {**request.query_params, **dict(parse_qsl((await request.body()).decode(errors="replace")))}
         if form.get("grant_type") != "client_credentials":
@@ -157,23 +160,23 @@ class SandboxHelix:
 
     async def _set_faults(self, request: Request) -> Response:
         try:
-            asked = await request.json()
-            statuses = [int(status) for status in asked.get("statuses", [])]
+            body = await request.json()
+            statuses = [int(status) for status in body.get("statuses", [])]
         except (ValueError, TypeError, AttributeError):
-            return _refusal(400, 'the body is not such as {"statuses": [503, 429], "expire_tokens": true}')
+            return _refusal(400, 'the body must be JSON such as {"statuses": [503, 429], "expire_tokens": true}')
         if any(status != 200 and not 400 <= status <= 599 for status in statuses):
-            return _refusal(400, "a status is 200 or from 400 to 599")
+            return _refusal(400, "each of the statuses must be 200 or from 400 to 599")
         self.faults = deque(statuses)
-        if asked.get("expire_tokens"):
+        if body.get("expire_tokens"):
             self.expire_tokens()
         return JSONResponse({"statuses": list(self.faults)})
 
-    def guarded(self, answer: Answer, status: int = 200) -> Callable[[Request], Any]:
-        """An endpoint that needs a token and a point, and fails on demand.
+    def guarded(self, handler: Handler, status: int = 200) -> Callable[[Request], Any]:
+        """Return an endpoint that needs a token, costs a point and fails on demand.
 
         Args:
-            answer: gives the JSON of an answer; None for none.
-            status: of the answer.
+            handler: returns the JSON of the response, None for a response without a body.
+            status: HTTP status of the response.
         """
 
         async def endpoint(request: Request) -> Response:
@@ -183,21 +186,21 @@ class SandboxHelix:
                 return _refusal(429, "Too Many Requests", self._points.headers())
             if fault != 200:
                 return _refusal(fault, "asked for", self._points.headers())
-            if unauthorised := self._unauthorised(request):
-                return _refusal(401, unauthorised, self._points.headers())
+            if reason := self._refusal_reason(request):
+                return _refusal(401, reason, self._points.headers())
             try:
-                told = answer(request)
-                found = await told if isinstance(told, Awaitable) else told
+                pending = handler(request)
+                content = await pending if isinstance(pending, Awaitable) else pending
             except RefusedError as error:
                 return _refusal(error.status, str(error), self._points.headers())
-            if found is None:
+            if content is None:
                 return Response(status_code=status, headers=self._points.headers())
-            return JSONResponse(found, status, self._points.headers())
+            return JSONResponse(content, status, self._points.headers())
 
         return endpoint
 
-    def _unauthorised(self, request: Request) -> str | None:
-        """Why a request has no access, if it has none."""
+    def _refusal_reason(self, request: Request) -> str | None:
+        """Return why a request is not authorized; None if it is."""
         if request.headers.get("Authorization", "").removeprefix("Bearer ") not in self._tokens:
             return "Invalid OAuth token"
         if request.headers.get("Client-Id") != self._client_id:
@@ -207,29 +210,29 @@ class SandboxHelix:
     def _streams(self, request: Request) -> dict[str, Any]:
         live = live_streams(self._world, self._clock.now())
         for parameter, column in (("user_id", "channel_id"), ("user_login", "channel"), ("language", "language")):
-            if asked := _several(request, parameter):
-                live = live.filter(pl.col(column).is_in([each.lower() for each in asked]))
+            if values := _values(request, parameter):
+                live = live.filter(pl.col(column).is_in([value.lower() for value in values]))
         rows = [_stream(row) for row in live.iter_rows(named=True)]
         return _page(request, rows, repeated=REPEATED)
 
     def _users(self, request: Request) -> dict[str, Any]:
-        ids, logins = _several(request, "id"), _several(request, "login")
-        if not 1 <= len(ids) + len(logins) <= MOST_FIRST:
+        ids, logins = _values(request, "id"), _values(request, "login")
+        if not 1 <= len(ids) + len(logins) <= MAX_PER_PAGE:
             raise BadRequestError('The parameter "id" or "login" must have 1 to 100 values.')
-        found = self._world.channels.filter(
+        users = self._world.channels.filter(
             pl.col("channel_id").is_in(ids) | pl.col("channel").is_in([login.lower() for login in logins])
         )
-        return {"data": [_user(row) for row in found.iter_rows(named=True)]}
+        return {"data": [_user(row) for row in users.iter_rows(named=True)]}
 
     def _videos(self, request: Request) -> dict[str, Any]:
-        users, ids = _several(request, "user_id"), _several(request, "id")
+        users, ids = _values(request, "user_id"), _values(request, "id")
         if len(users) + bool(ids) != 1:
             raise BadRequestError("Give one user_id, or ids.")
         now = self._clock.now()
         channels = self._world.channels.drop("game_name").with_row_index("channel_no")
-        there = (pl.col("started_at") <= now) & ~pl.col("vod_id").is_in(sorted(self.deleted))
-        known = self._world.streams.join(channels, on="channel_no").filter(there)
-        chosen = known.filter(pl.col("channel_id").is_in(users) | pl.col("vod_id").is_in(ids))
+        exists = (pl.col("started_at") <= now) & ~pl.col("vod_id").is_in(sorted(self.deleted))
+        existing = self._world.streams.join(channels, on="channel_no").filter(exists)
+        chosen = existing.filter(pl.col("channel_id").is_in(users) | pl.col("vod_id").is_in(ids))
         if ids and chosen.is_empty():
             raise RefusedError(404, "Not Found")
         newest_first = chosen.sort("started_at", "vod_id", descending=True)
@@ -251,17 +254,17 @@ class BadRequestError(RefusedError):
         super().__init__(400, message)
 
 
-def _several(request: Request, parameter: str) -> list[str]:
+def _values(request: Request, parameter: str) -> list[str]:
     values = request.query_params.getlist(parameter)
-    if len(values) > MOST_FIRST:
-        raise BadRequestError(f'The parameter "{parameter}" has more than {MOST_FIRST} values.')
+    if len(values) > MAX_PER_PAGE:
+        raise BadRequestError(f'The parameter "{parameter}" has more than {MAX_PER_PAGE} values.')
     return values
 
 
 def _page(request: Request, rows: list[dict[str, Any]], *, repeated: int = 0) -> dict[str, Any]:
-    """A page of rows; one that follows another begins with the last `repeated` of that one."""
+    """Return a page of rows; a following page begins with the last `repeated` rows of the page before."""
     first = request.query_params.get("first", "20")
-    if not first.isdecimal() or not 1 <= int(first) <= MOST_FIRST:
+    if not first.isdecimal() or not 1 <= int(first) <= MAX_PER_PAGE:
         raise BadRequestError('The parameter "first" must be 1 to 100.')
     begin = _offset(request.query_params.get("after", ""))
     begin = max(begin - min(repeated, int(first) - 1), 0)
@@ -285,7 +288,7 @@ def _offset(cursor: str) -> int:
 def _stream(row: dict[str, Any]) -> dict[str, Any]:
     return {
         "id": row["stream_id"],
-        **_whose(row),
+        **_user_fields(row),
         "game_id": str(int.from_bytes(row["game_name"].encode()[:4])),
         "game_name": row["game_name"],
         "type": "live",
@@ -301,15 +304,15 @@ def _stream(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _video(row: dict[str, Any], now: dt.datetime) -> dict[str, Any]:
-    began = _time(row["started_at"])
+    started_at = _time(row["started_at"])
     return {
         "id": row["vod_id"],
         "stream_id": row["stream_id"],
-        **_whose(row),
+        **_user_fields(row),
         "title": row["title"],
         "description": "",
-        "created_at": began,
-        "published_at": began,
+        "created_at": started_at,
+        "published_at": started_at,
         "url": f"https://www.twitch.tv/videos/{row['vod_id']}",
         "thumbnail_url": "",
         "viewable": "public",
@@ -336,7 +339,7 @@ def _user(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _whose(row: dict[str, Any]) -> dict[str, str]:
+def _user_fields(row: dict[str, Any]) -> dict[str, str]:
     return {"user_id": row["channel_id"], "user_login": row["channel"], "user_name": row["display_name"]}
 
 
@@ -352,5 +355,5 @@ def _duration(seconds: int) -> str:
 
 def _refusal(status: int, message: str, headers: dict[str, str] | None = None) -> JSONResponse:
     names = {400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 429: "Too Many Requests"}
-    told = {"error": names.get(status, "Service Unavailable"), "status": status, "message": message}
-    return JSONResponse(told, status_code=status, headers=headers)
+    content = {"error": names.get(status, "Service Unavailable"), "status": status, "message": message}
+    return JSONResponse(content, status_code=status, headers=headers)

@@ -1,6 +1,6 @@
-"""The sandbox's chat over IRC, as Twitch speaks it, with its limits and with faults on demand.
+"""The sandbox's chat in Twitch's dialect of IRC, with Twitch's limits and with faults on demand.
 
-Belongs here: who listens where, what goes to whom, what is answered to a line. Not here: what is written (feed),
+Belongs here: who listens to which channel, delivering messages, answering clients. Not here: what is written (feed),
 sockets (wire).
 
 https://dev.twitch.tv/docs/chat/irc/
@@ -33,13 +33,13 @@ _ANONYMOUS = re.compile(r"justinfan\d+")
 
 @dataclass(frozen=True)
 class ChatLimits:
-    """What the server lets a client do.
+    """What the server allows a client.
 
     Attributes:
-        joins: in 10 s, of an account; of each connection where it is anonymous. Others are silently dropped.
-        logins: in 10 s, of an account. Others are refused.
-        channels: at once, of an account; anonymous ones have no such limit.
-        ping_every_s: of the server.
+        joins: JOINs per 10 s and account, or per connection if it is anonymous. Further JOINs are silently dropped.
+        logins: logins per 10 s and account. Further logins are refused.
+        channels: channels at once per account; anonymous connections have no such limit.
+        ping_every_s: seconds between PINGs of the server.
     """
 
     joins: int = 20
@@ -50,13 +50,13 @@ class ChatLimits:
 
 @dataclass
 class ChatFaults:
-    """What goes wrong.
+    """Faults to simulate.
 
     Attributes:
-        joins_to_drop: so many of the next JOINs get no answer and no chat.
-        silent: channels whose JOINs never get an answer, as renamed ones.
-        refused: channels that cannot be joined, and the id of the NOTICE that says so.
-        join_delay_s: how late a JOIN is answered.
+        joins_to_drop: number of next JOINs that get no answer and no chat.
+        silent: channels whose JOINs never get an answer, like renamed channels.
+        refused: channels that cannot be joined, with the id of the NOTICE that answers a JOIN.
+        join_delay_s: delay of the answer to a JOIN.
     """
 
     joins_to_drop: int = 0
@@ -66,23 +66,23 @@ class ChatFaults:
 
 
 class Wire(Protocol):
-    """How lines come to a client."""
+    """The connection to a client."""
 
     def write(self, data: bytes) -> None:
-        """Send lines, each with its end."""
+        """Send lines, each with its line ending."""
         ...
 
     def close(self) -> None:
-        """Close in order."""
+        """Close the connection."""
         ...
 
     def reset(self) -> None:
-        """Break off."""
+        """Abort the connection."""
         ...
 
 
 class Session:
-    """A client that is connected."""
+    """A connected client."""
 
     def __init__(self, chat: "SandboxChat", wire: Wire) -> None:
         self.joined: set[str] = set()
@@ -98,7 +98,7 @@ class Session:
 
     @property
     def account(self) -> str | None:
-        """The login of who listens; None where they are anonymous."""
+        """The client's login; None if it is anonymous."""
         return None if _ANONYMOUS.fullmatch(self.nick) else self.nick
 
     def say(self, *lines: str) -> None:
@@ -106,7 +106,7 @@ class Session:
         if not self.is_frozen:
             self.wire.write("".join(f"{line}\r\n" for line in lines).encode())
 
-    def take(self, line: str) -> None:
+    def handle(self, line: str) -> None:
         """Answer a line of the client."""
         if self.is_frozen:
             return
@@ -131,23 +131,23 @@ class Session:
                 self.wire.close()
 
     def put_out(self, channel: str, msg_id: str) -> None:
-        """Tell with a NOTICE that the client is not in a channel, or cannot be."""
+        """Remove the client from a channel, or refuse it, with a NOTICE."""
         self._chat.leave(self, channel)
         self.say(f"@msg-id={msg_id} :{HOST} NOTICE #{channel} :{NOTICES[msg_id].format(channel)}")
 
     def _capabilities(self, rest: str) -> None:
-        verb, _, asked = rest.partition(" ")
-        wanted = asked.removeprefix(":").split()
+        verb, _, arguments = rest.partition(" ")
+        requested = arguments.removeprefix(":").split()
         match verb.upper():
             case "LS":
                 self._negotiating = True
                 self.say(f":{HOST} CAP * LS :{' '.join(CAPABILITIES)}")
-            case "REQ" if set(wanted) <= set(CAPABILITIES):
-                self.wants_tags |= "twitch.tv/tags" in wanted
-                self._commands |= "twitch.tv/commands" in wanted
-                self.say(f":{HOST} CAP * ACK :{' '.join(wanted)}")
+            case "REQ" if set(requested) <= set(CAPABILITIES):
+                self.wants_tags |= "twitch.tv/tags" in requested
+                self._commands |= "twitch.tv/commands" in requested
+                self.say(f":{HOST} CAP * ACK :{' '.join(requested)}")
             case "REQ":
-                self.say(f":{HOST} CAP * NAK :{' '.join(wanted)}")
+                self.say(f":{HOST} CAP * NAK :{' '.join(requested)}")
             case "END":
                 self._negotiating = False
                 self._welcome()
@@ -159,7 +159,7 @@ class Session:
             self.say(f":{HOST} NOTICE * :Login authentication failed")
             self.wire.close()
             return
-        if not self._chat.may("log in", self.nick if self.account else "anonymous", self._chat.limits.logins):
+        if not self._chat.allows("log in", self.nick if self.account else "anonymous", self._chat.limits.logins):
             self.say(f":{HOST} NOTICE * :Login unsuccessful")
             self.wire.close()
             return
@@ -181,7 +181,7 @@ class Session:
 
     def _join(self, channel: str) -> None:
         chat = self._chat
-        if not chat.may("join", self.account or str(id(self)), chat.limits.joins):
+        if not chat.allows("join", self.account or str(id(self)), chat.limits.joins):
             chat.joins_over_limit += 1
         elif chat.faults.joins_to_drop:
             chat.faults.joins_to_drop -= 1
@@ -205,11 +205,11 @@ class Session:
     def _joined(self, channel: str) -> None:
         self._chat.enter(self, channel)
         user = f":{self.nick}!{self.nick}@{self.nick}.{HOST}"
-        place = f":{self.nick}.{HOST}"
+        server = f":{self.nick}.{HOST}"
         self.say(
             f"{user} JOIN #{channel}",
-            f"{place} 353 {self.nick} = #{channel} :{self.nick}",
-            f"{place} 366 {self.nick} #{channel} :End of /NAMES list",
+            f"{server} 353 {self.nick} = #{channel} :{self.nick}",
+            f"{server} 366 {self.nick} #{channel} :End of /NAMES list",
         )
         if self._commands:
             room_id = self._chat.feed.room_ids[channel]
@@ -220,21 +220,26 @@ class Session:
 
     def _part(self, channel: str) -> None:
         if channel in self.joined:
-            # What was written before is theirs.
+            # The client still gets the messages that were written before its PART.
             self._chat.catch_up()
             self._chat.leave(self, channel)
             self.say(f":{self.nick}!{self.nick}@{self.nick}.{HOST} PART #{channel}")
 
 
 class SandboxChat:
-    """Chat of one world: its sessions, and the messages that go to them.
+    """The chat of one world: its sessions, and the messages that they receive.
 
     Attributes:
-        messages: how many of each channel went to anybody.
-        copies: how many lines these were, of all sessions together.
-        joins_over_limit: JOINs that were dropped because they came too fast.
+        feed: the messages.
+        knows: whether a token is valid.
+        limits: what the server allows a client.
+        faults: faults to simulate.
+        sessions: the connected clients.
+        messages: messages per channel that reached at least one session.
+        copies: lines that were sent, to all sessions together.
+        joins_over_limit: JOINs that were dropped because they exceeded the rate limit.
         joins_unanswered: JOINs of silent channels.
-        most_channels: of one account at once.
+        most_channels: highest number of channels that one account had joined at once.
     """
 
     def __init__(
@@ -248,7 +253,10 @@ class SandboxChat:
         """Serve a feed.
 
         Args:
-            knows: whether a token is one of ours.
+            feed: the messages.
+            clock: the time in the sandbox.
+            knows: whether a token is valid.
+            limits: what the server allows a client.
         """
         self.feed, self.knows, self.limits = feed, knows, limits
         self.faults = ChatFaults()
@@ -260,7 +268,7 @@ class SandboxChat:
         self._recent: dict[tuple[str, str], deque[float]] = {}
 
     async def play(self) -> None:
-        """Send what is written, as time goes on, until canceled."""
+        """Send messages as time passes, until canceled."""
         self._played_until = self._clock.now()
         last_ping = time.monotonic()
         while True:
@@ -272,35 +280,35 @@ class SandboxChat:
                     session.say(f"PING :{HOST}")
 
     def now(self) -> dt.datetime:
-        """The moment that it is in the sandbox, UTC."""
+        """Return the current time in the sandbox, UTC."""
         return self._clock.now()
 
     def catch_up(self) -> None:
-        """Send what was written until now."""
+        """Send all messages that were written up to now."""
         start, self._played_until = self._played_until, self._clock.now()
         lines: dict[Session, list[str]] = {}
         for message in self.feed.between(start, self._played_until):
-            listeners = [each for each in self._listeners.get(message.channel, ()) if not each.is_frozen]
+            listeners = [session for session in self._listeners.get(message.channel, ()) if not session.is_frozen]
             for session in listeners:
                 lines.setdefault(session, []).append(message.line)
             self.messages[message.channel] += bool(listeners)
             self.copies += len(listeners)
-        for session, its_lines in lines.items():
-            session.say(*(its_lines if session.wants_tags else [line.partition(" ")[2] for line in its_lines]))
+        for session, to_send in lines.items():
+            session.say(*(to_send if session.wants_tags else [line.partition(" ")[2] for line in to_send]))
 
     def connected(self, wire: Wire) -> Session:
-        """A client came."""
+        """Add a client that has connected."""
         session = Session(self, wire)
         self.sessions.append(session)
         return session
 
-    def gone(self, session: Session) -> None:
-        """A client went."""
+    def disconnected(self, session: Session) -> None:
+        """Remove a client whose connection has ended."""
         self.leave_all(session)
         self.sessions.remove(session)
 
     def enter(self, session: Session, channel: str) -> None:
-        """A session is in a channel from now on."""
+        """Add a session to a channel."""
         if channel not in session.joined and session in self.sessions:
             session.joined.add(channel)
             self._listeners.setdefault(channel, []).append(session)
@@ -308,24 +316,24 @@ class SandboxChat:
                 self.most_channels = max(self.most_channels, len(self.channels_of(session.account)))
 
     def leave(self, session: Session, channel: str) -> None:
-        """A session is not in a channel."""
+        """Remove a session from a channel."""
         if channel in session.joined:
             session.joined.remove(channel)
             self._listeners[channel].remove(session)
 
     def leave_all(self, session: Session) -> None:
-        """A session is in no channel."""
+        """Remove a session from all channels."""
         for channel in list(session.joined):
             self.leave(session, channel)
 
     def channels_of(self, account: str) -> set[str]:
-        """The channels that an account is in."""
-        return {channel for each in self.sessions if each.account == account for channel in each.joined}
+        """Return the channels that an account is in."""
+        return {channel for session in self.sessions if session.account == account for channel in session.joined}
 
-    def may(self, act: str, who: str, limit: int) -> bool:
-        """Whether somebody may act once more in these 10 s; it is counted."""
+    def allows(self, action: str, client: str, limit: int) -> bool:
+        """Count an action of a client; return whether it is within the limit per 10 s."""
         now = time.monotonic()
-        recent = self._recent.setdefault((act, who), deque())
+        recent = self._recent.setdefault((action, client), deque())
         while recent and recent[0] <= now - WINDOW_S:
             recent.popleft()
         if len(recent) >= limit:
@@ -334,23 +342,23 @@ class SandboxChat:
         return True
 
     def reset(self) -> None:
-        """Break off all connections."""
+        """Abort all connections."""
         for session in list(self.sessions):
             session.wire.reset()
 
     def freeze(self) -> None:
-        """Leave all connections open, and never read or write on them again."""
+        """Keep all connections open, but never read from or write to them again."""
         for session in self.sessions:
             session.is_frozen = True
 
     def reconnect(self, close_after_s: float) -> None:
-        """Announce to all clients that their connections are closed after so many seconds."""
+        """Send RECONNECT to all clients, and close their connections after this many seconds."""
         loop = asyncio.get_running_loop()
         for session in list(self.sessions):
             session.say(f":{HOST} RECONNECT")
             loop.call_later(close_after_s, session.wire.close)
 
     def inject(self, data: bytes) -> None:
-        """Send bytes to all clients, whatever they are."""
+        """Send arbitrary bytes to all clients."""
         for session in self.sessions:
             session.wire.write(data)

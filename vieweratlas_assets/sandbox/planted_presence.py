@@ -1,4 +1,4 @@
-"""The sandbox's world as the lake's tables: what a collector would have stored of it, without collecting.
+"""The sandbox's world as tables of the lake: what a collector would have stored, without collecting.
 
 Belongs here: live presence, VODs, the roster, and writing them. Not here: who writes when (chat).
 """
@@ -22,24 +22,24 @@ if TYPE_CHECKING:
 
 _DAY = dt.timedelta(days=1)
 _ROSTER_DRAW = 2
-"""Keeps the random numbers of rosters apart from those of chats."""
+"""Separates the random numbers of rosters from those of chats."""
 
 
 def live_presence(world: World, day: dt.date) -> pl.DataFrame:
-    """What a collector saw on a day in the chats of the channels that are watched live.
+    """Return what a collector saw on a day in the chats of the channels that are watched live.
 
     Returns:
-        Schema PRESENCE: one row for every channel and minute of the UTC day in which it was live at all; chatters
-        is empty where nobody wrote.
+        Schema PRESENCE: one row per channel and minute of the UTC day in which the channel was live, even for a part
+        of the minute; chatters is empty if nobody wrote.
 
     Raises:
-        ValueError: the world has no such day.
+        ValueError: the day is not in the world.
     """
     midnight = _midnight(world, day)
     streams = live_between(world, midnight, midnight + _DAY).filter(pl.col("source") == "live")
     minutes = _chat_by_bucket(world, streams.with_columns(origin=pl.col("started_at").dt.truncate("1m")))
-    of_day = pl.col("bucket_start").is_between(midnight, midnight + _DAY, closed="left")
-    rows = minutes.filter(of_day).with_columns(
+    in_day = pl.col("bucket_start").is_between(midnight, midnight + _DAY, closed="left")
+    rows = minutes.filter(in_day).with_columns(
         content_id=pl.format("live:{}", "stream_id"),
         offset_s=None,
         timestamp=pl.col("bucket_start").dt.strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -48,14 +48,14 @@ def live_presence(world: World, day: dt.date) -> pl.DataFrame:
 
 
 def vods_created(world: World, day: dt.date) -> list[tuple[dict[str, Any], pl.DataFrame]]:
-    """The VODs of a day's broadcasts, of the channels that are known only through their VODs.
+    """Return the VODs of a day's broadcasts, for the channels that are known only through their VODs.
 
     Returns:
-        For each VOD, by channel, its row of schema VOD_CATALOG and its chat replay of schema PRESENCE: every minute
-        of the VOD, also past midnight; game and language are null, as a VOD does not tell them.
+        Per VOD, by channel: its row of schema VOD_CATALOG, and its chat replay in schema PRESENCE with every minute
+        of the VOD, including those after midnight; game and language are null, because a VOD does not have them.
 
     Raises:
-        ValueError: the world has no such day.
+        ValueError: the day is not in the world.
     """
     midnight = _midnight(world, day)
     streams = live_between(world, midnight, midnight + _DAY).filter(
@@ -78,14 +78,14 @@ def vods_created(world: World, day: dt.date) -> list[tuple[dict[str, Any], pl.Da
 
 
 def channel_roster(world: World, day: dt.date, hour: int) -> pl.DataFrame:
-    """All channels that are live at some time in an hour (0 to 23, UTC), also those known only through VODs.
+    """Return all channels that are live during an hour (0 to 23, UTC), including those known only through VODs.
 
     Returns:
         Schema CHANNEL_ROSTER; observed_at is the start of the hour, viewer_count the concurrent viewers, always
         more than the people who write.
 
     Raises:
-        ValueError: the world has no such day, or the day no such hour.
+        ValueError: the day is not in the world, or the hour is not from 0 to 23.
     """
     if not 0 <= hour <= 23:
         raise ValueError(f"hour is {hour}; allowed: 0 to 23")
@@ -95,7 +95,7 @@ def channel_roster(world: World, day: dt.date, hour: int) -> pl.DataFrame:
 
 
 def live_streams(world: World, moment: dt.datetime) -> pl.DataFrame:
-    """The streams that are live at a moment (UTC), most viewers first; none outside the days of the world.
+    """Return the streams that are live at a moment (UTC), most viewers first; none outside the days of the world.
 
     Returns:
         The columns of World.streams and of its channels (game_name of the stream), with viewer_count.
@@ -106,7 +106,7 @@ def live_streams(world: World, moment: dt.datetime) -> pl.DataFrame:
 
 
 def live_between(world: World, start: dt.datetime, end: dt.datetime) -> pl.DataFrame:
-    """The streams that are live at some time in [start, end), UTC.
+    """Return the streams that are live at some time in [start, end), UTC.
 
     Returns:
         stream_no, the columns of World.streams and, by channel_no, those of World.channels (game_name of the stream).
@@ -121,7 +121,7 @@ def live_between(world: World, start: dt.datetime, end: dt.datetime) -> pl.DataF
 
 
 def _with_viewers(world: World, hour: dt.datetime, streams: pl.DataFrame) -> pl.DataFrame:
-    """Streams with viewer_count, the concurrent viewers in an hour."""
+    """Add viewer_count to streams: the concurrent viewers in an hour."""
     generator = np.random.default_rng([world.spec.seed, _ROSTER_DRAW, int(hour.timestamp()) // 3600])
     wobble = generator.uniform(0.8, 1.25, world.channels.height)
     concurrent = pl.col("followers") * pl.col("lurkers") * pl.col("wobble")
@@ -143,7 +143,7 @@ def write_day(store: "ObjectStore", world: World, day: dt.date) -> None:
     """Write a day's live presence, VODs and catalog, and the roster of each hour in which a channel was live.
 
     Raises:
-        ValueError: the world has no such day.
+        ValueError: the day is not in the world.
     """
     store.upload_parquet(lake.live_presence(day), live_presence(world, day), PRESENCE)
     write_vods(store, world, day)
@@ -157,7 +157,7 @@ def write_vods(store: "ObjectStore", world: World, day: dt.date) -> None:
     """Write a day's VODs and their catalog.
 
     Raises:
-        ValueError: the world has no such day.
+        ValueError: the day is not in the world.
     """
     vods = vods_created(world, day)
     for row, presence in vods:
@@ -167,13 +167,13 @@ def write_vods(store: "ObjectStore", world: World, day: dt.date) -> None:
 
 
 def write_truth(store: "ObjectStore", world: World) -> None:
-    """Write what was planted, as JSON: {"communities": {login: community}, "spec": {field: value}}."""
+    """Write the planted communities as JSON: {"communities": {login: community}, "spec": {field: value}}."""
     communities = dict(world.channels.select("channel", "community").iter_rows())
     store.upload_json(lake.planted_communities(), {"communities": communities, "spec": spec_as_json(world.spec)})
 
 
 def spec_as_json(spec: WorldSpec) -> dict[str, int | str]:
-    """A spec as the planted truth tells it."""
+    """Return a spec as the planted truth stores it."""
     return dataclasses.asdict(spec) | {"start": spec.start.isoformat()}
 
 
@@ -186,20 +186,20 @@ def _midnight(world: World, day: dt.date) -> dt.datetime:
 
 
 def _chat_by_bucket(world: World, streams: pl.DataFrame) -> pl.DataFrame:
-    """Gather the chats of streams into buckets of 60 s, counted from each stream's `origin`.
+    """Group the chats of streams into buckets of 60 s, counted from each stream's `origin`.
 
     Returns:
-        The columns of streams with bucket_start and chatters, a row for every bucket until the stream's end.
+        The columns of streams with bucket_start and chatters: one row per bucket until the stream's end.
     """
     lead_s = (pl.col("started_at") - pl.col("origin")).dt.total_seconds()
     timed = streams.with_columns(lead_s=lead_s)
     chats = [pl.DataFrame(schema={"stream_no": pl.UInt32, "bucket": pl.Int64, "viewer_no": pl.UInt32})]
-    for stream_no, ahead in timed.select("stream_no", "lead_s").iter_rows():
+    for stream_no, stream_lead_s in timed.select("stream_no", "lead_s").iter_rows():
         chat = stream_chat(world, stream_no)
         chats.append(
             chat.select(
                 stream_no=pl.lit(stream_no, pl.UInt32),
-                bucket=(pl.col("second").cast(pl.Int64) + ahead) // BUCKET_LEN_S,
+                bucket=(pl.col("second").cast(pl.Int64) + stream_lead_s) // BUCKET_LEN_S,
                 viewer_no="viewer_no",
             ).unique()
         )
@@ -223,7 +223,7 @@ def _chat_by_bucket(world: World, streams: pl.DataFrame) -> pl.DataFrame:
 
 
 def _as_presence(rows: pl.DataFrame) -> pl.DataFrame:
-    """Complete rows that know their content, time and chatters to schema PRESENCE."""
+    """Complete rows with content, time and chatters to schema PRESENCE."""
     return PRESENCE.conform(
         rows.with_columns(
             platform=pl.lit("twitch"), bucket_len_s=BUCKET_LEN_S, viewer_count=pl.col("chatters").list.len()

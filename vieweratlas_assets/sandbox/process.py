@@ -1,6 +1,6 @@
-"""A sandbox in a process of its own: at high speed it needs a core to itself, and who collects from it another.
+"""A sandbox in its own process: at high speed, the sandbox and its collector need a core each.
 
-Belongs here: starting and ending it. Not here: serving (server).
+Belongs here: starting and ending the process. Not here: serving (server).
 """
 
 import datetime as dt
@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection
 
 import requests
 
-from vieweratlas_assets.sandbox.clock import TurnedClock
+from vieweratlas_assets.sandbox.clock import ManualClock
 from vieweratlas_assets.sandbox.feed import FedMessage, WorldFeed
 from vieweratlas_assets.sandbox.helix import SandboxHelix
 from vieweratlas_assets.sandbox.irc import ChatLimits, SandboxChat
@@ -26,42 +26,42 @@ CLIENT_ID, CLIENT_SECRET = "sandbox", "sandbox-secret"
 
 @dataclass(frozen=True)
 class Rules:
-    """What the sandbox lets clients do.
+    """What the sandbox allows its clients.
 
     Attributes:
         chat: limits of chat.
-        points_a_minute: of Helix.
+        points_per_minute: rate limit of Helix.
     """
 
     chat: ChatLimits
-    points_a_minute: int
+    points_per_minute: int
 
 
 @dataclass(frozen=True)
 class SandboxAddress:
-    """Where a sandbox is.
+    """The URLs of a sandbox.
 
     Attributes:
-        url: of Helix (/helix) and tokens (/oauth2).
-        chat_url: of chat over TCP.
+        url: base URL of Helix (/helix) and tokens (/oauth2).
+        chat_url: URL of chat over TCP.
     """
 
     url: str
     chat_url: str
 
     def copies(self) -> int:
-        """How many lines of chat were sent, to all clients together."""
+        """Return how many lines of chat were sent, to all clients together."""
         answer = requests.post(f"{self.url}/sandbox/chat", json={}, timeout=10)
         answer.raise_for_status()
         return int(answer.json()["copies"])
 
 
 @contextmanager
-def sandbox_process(spec: WorldSpec, clock: TurnedClock, rules: Rules) -> Iterator[SandboxAddress]:
-    """Serve a world while the block runs; in there it is as late as the clock is turned.
+def sandbox_process(spec: WorldSpec, clock: ManualClock, rules: Rules) -> Iterator[SandboxAddress]:
+    """Serve a world while the block runs; the clock gives its time.
 
     Raises:
-        RuntimeError: it did not come up.
+        RuntimeError: the process did not start.
     """
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
@@ -71,7 +71,7 @@ def sandbox_process(spec: WorldSpec, clock: TurnedClock, rules: Rules) -> Iterat
     try:
         yield SandboxAddress(*_answer(ours))
     finally:
-        # The other side ends when nobody is here any more, also where this process is killed.
+        # The sandbox ends when this side of the pipe closes, even if this process is killed.
         ours.close()
         process.join(START_S)
 
@@ -83,34 +83,35 @@ def _answer(side: Connection) -> tuple[str, str]:
             return url, chat_url
     except EOFError:
         pass
-    raise RuntimeError("the sandbox's process did not come up")
+    raise RuntimeError(f"the sandbox's process did not start within {START_S:.0f} s, or ended")
 
 
-def _serve(spec: WorldSpec, clock: TurnedClock, rules: Rules, side: Connection) -> None:
-    """The process: make the world, serve until the other side is gone."""
+def _serve(spec: WorldSpec, clock: ManualClock, rules: Rules, side: Connection) -> None:
+    """Run in the process: build the world, and serve it until the other side closes the pipe."""
     world = build_world(spec)
     helix = SandboxHelix(
-        world, clock, client_id=CLIENT_ID, client_secret=CLIENT_SECRET, points_a_minute=rules.points_a_minute
+        world, clock, client_id=CLIENT_ID, client_secret=CLIENT_SECRET, points_per_minute=rules.points_per_minute
     )
-    server = SandboxServer(helix, SandboxChat(_NotingFeed(world, clock), clock, knows=helix.knows, limits=rules.chat))
+    feed = _RecordingFeed(world, clock)
+    server = SandboxServer(helix, SandboxChat(feed, clock, knows=helix.knows, limits=rules.chat))
 
-    def end_with_the_other_side() -> None:
+    def stop_with_the_other_side() -> None:
         side.poll(None)
         server.stop()
 
-    threading.Thread(target=end_with_the_other_side, daemon=True).start()
+    threading.Thread(target=stop_with_the_other_side, daemon=True).start()
     side.send((server.url, server.chat_url))
     server.run()
 
 
-class _NotingFeed(WorldFeed):
-    """A feed that notes how far it was played."""
+class _RecordingFeed(WorldFeed):
+    """A feed that notes on the clock how far it was played."""
 
-    def __init__(self, world: World, clock: TurnedClock) -> None:
+    def __init__(self, world: World, clock: ManualClock) -> None:
         super().__init__(world)
         self._clock = clock
 
     def between(self, start: dt.datetime, end: dt.datetime) -> Iterator[FedMessage]:
-        """What is written in a time."""
+        """Yield the messages from start on and before end (UTC), then note the end."""
         yield from super().between(start, end)
         self._clock.note_played(end)

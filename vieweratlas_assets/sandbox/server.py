@@ -1,6 +1,6 @@
-"""The sandbox as a process: a made-up Twitch on loopback.
+"""The sandbox as a server: a simulated Twitch on loopback.
 
-Belongs here: serving, starting and stopping. Not here: what is answered (helix, irc).
+Belongs here: serving, starting and stopping. Not here: the responses (helix, irc, eventsub, vod_chat).
 """
 
 import asyncio
@@ -30,12 +30,12 @@ START_S = 10.0
 
 
 class SandboxServer:
-    """Serves a sandbox until it is told to stop.
+    """Serves a sandbox until it is stopped.
 
     Attributes:
-        url: of Helix and tokens, and with /gql of the chat of VODs; with ws:// for http://, of chat over WebSocket.
-        chat_url: of chat over TCP, such as irc://127.0.0.1:6667.
-        eventsub_url: of EventSub over WebSocket.
+        url: base URL of Helix and tokens, of the chat of VODs (/gql), and with ws:// of chat over WebSocket.
+        chat_url: URL of chat over TCP, such as irc://127.0.0.1:6667.
+        eventsub_url: URL of EventSub over WebSocket.
     """
 
     def __init__(
@@ -48,14 +48,17 @@ class SandboxServer:
         chat_port: int = 0,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        """Take the ports.
+        """Open the ports.
 
         Args:
-            port, chat_port: on loopback; 0 takes a free one.
-            tls: of chat over TCP; None serves it in the clear.
+            helix: Helix and tokens.
+            chat: live chat; None serves none.
+            vod_chat: chat of VODs; None serves none.
+            port, chat_port: ports on loopback; 0 chooses a free port.
+            tls: encrypts chat over TCP; None serves it unencrypted.
 
         Raises:
-            OSError: a port is taken; its attribute `filename` is the port.
+            OSError: a port is in use; the error's `filename` is the port.
         """
         self._chat, self._tls = chat, tls
         self._socket = _listen(port)
@@ -75,7 +78,7 @@ class SandboxServer:
                 WebSocketRoute("/ws", eventsub.serve),
                 Route(path, helix.guarded(eventsub.subscribe, 202), methods=["POST"]),
                 Route(path, helix.guarded(eventsub.unsubscribe, 204), methods=["DELETE"]),
-                Route("/sandbox/chat", self._fault, methods=["POST"]),
+                Route("/sandbox/chat", self._set_fault, methods=["POST"]),
             ]
         config = uvicorn.Config(
             Starlette(routes=routes, lifespan=self._lifespan),
@@ -104,7 +107,7 @@ class SandboxServer:
         deadline = time.monotonic() + START_S
         while not self._server.started:
             if time.monotonic() > deadline or not thread.is_alive():
-                raise RuntimeError(f"the sandbox did not come up at {self.url}")
+                raise RuntimeError(f"the sandbox at {self.url} did not start within {START_S:.0f} s")
             time.sleep(0.01)
         try:
             yield self
@@ -112,18 +115,18 @@ class SandboxServer:
             self.stop()
             thread.join(START_S)
 
-    def call(self, act: Callable[..., None], *arguments: object) -> None:
-        """Call something of the chat where it runs, such as `server.call(chat.reset)`, and wait for it."""
+    def call(self, function: Callable[..., None], *arguments: object) -> None:
+        """Call a function of the chat on the server's event loop, as in `server.call(chat.reset)`, and wait."""
         done = threading.Event()
 
-        def acted() -> None:
+        def run() -> None:
             try:
-                act(*arguments)
+                function(*arguments)
             finally:
                 done.set()
 
         assert self._loop is not None
-        self._loop.call_soon_threadsafe(acted)
+        self._loop.call_soon_threadsafe(run)
         done.wait(START_S)
 
     @asynccontextmanager
@@ -149,13 +152,13 @@ class SandboxServer:
         assert self._chat is not None
         await WebSocketWire().serve(websocket, self._chat)
 
-    async def _fault(self, request: Request) -> Response:
-        """Something goes wrong with the chat, as a JSON object asks for."""
+    async def _set_fault(self, request: Request) -> Response:
+        """Cause the faults of the chat that the request's JSON object names."""
         chat = self._chat
         assert chat is not None
         try:
-            asked = await request.json()
-            for fault, value in asked.items():
+            body = await request.json()
+            for fault, value in body.items():
                 match fault:
                     case "reset":
                         chat.reset()
@@ -170,13 +173,13 @@ class SandboxServer:
                     case _:
                         raise ValueError(fault)
         except (ValueError, TypeError, AttributeError):
-            told = 'the body is not such as {"reset": true, "reconnect": 10, "joins_to_drop": 5}'
-            return JSONResponse({"error": told, "notices": sorted(NOTICES)}, status_code=400)
+            message = 'the body must be JSON such as {"reset": true, "reconnect": 10, "joins_to_drop": 5}'
+            return JSONResponse({"error": message, "notices": sorted(NOTICES)}, status_code=400)
         return JSONResponse({"sessions": len(chat.sessions), "copies": chat.copies})
 
 
 def _listen(port: int) -> socket.socket:
-    # Named as TCP: asyncio sends small pieces at once only then, and answers would wait 40 ms for their second one.
+    # With the protocol named, asyncio sets TCP_NODELAY; without it the second piece of an answer waits 40 ms.
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

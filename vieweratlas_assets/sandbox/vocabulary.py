@@ -1,6 +1,6 @@
-"""The words of the sandbox's Twitch: languages, games, bots, and the names that people give themselves.
+"""The words of the sandbox's Twitch: languages, games, bots, and the names of people.
 
-Belongs here: what things are called, and drawing names. Not here: how many there are and what they do (world).
+Belongs here: lists of names, and drawing names from them. Not here: how many there are and what they do (world).
 """
 
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ class Language:
     """A broadcast language.
 
     Attributes:
-        code: ISO 639-1, as Twitch gives it.
-        tag: the tag that its broadcasters choose.
-        utc_offsets: hours that its speakers' clocks are ahead of UTC.
+        code: ISO 639-1, as on Twitch.
+        tag: the tag that broadcasters of the language choose.
+        utc_offsets: hours by which its speakers' clocks are ahead of UTC.
         share: its weight among the channels.
-        titles: titles of broadcasts; `{game}` stands for the game.
+        titles: titles of broadcasts; `{game}` is replaced by the game.
     """
 
     code: str
@@ -30,7 +30,7 @@ class Language:
 
 @dataclass(frozen=True)
 class Game:
-    """A game or category as Twitch names it, the tags that go with it, and its weight among the channels."""
+    """A game or category: its name on Twitch, its tags, and its weight among the channels."""
 
     name: str
     tags: tuple[str, ...]
@@ -118,7 +118,7 @@ def _draw_names(generator: np.random.Generator, count: int, taken: set[str], end
     used = pl.Series(sorted(taken), dtype=pl.String)
     while names.height < count:
         batch = count + 100
-        # Now and then a number after the rest, so that no demand exhausts the words.
+        # Some names end in a number, so that the words suffice for any count.
         number = generator.integers(0, 10_000, batch).astype(str)
         parts = pl.DataFrame(
             {

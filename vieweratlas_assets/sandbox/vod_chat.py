@@ -1,6 +1,6 @@
-"""Chat replay of the sandbox's VODs, over GraphQL as Twitch's own page asks for it, with faults on demand.
+"""Chat replay of the sandbox's VODs, over the GraphQL endpoint of Twitch's web page, with faults on demand.
 
-Belongs here: pages of comments by offset or cursor, and the troubles that have been seen. Not here: what is written
+Belongs here: pages of comments by offset or cursor, and faults that Twitch has shown. Not here: what is written
 (chat), sockets (server).
 """
 
@@ -23,41 +23,41 @@ from vieweratlas_assets.sandbox.world import World
 
 CLIENT_ID = "kd1unb4b3q4t58fwlpcbzcbnm76a8fp"
 OTHER_CLIENT_ID = "kimne78kx3ncx6brgo4mv6wki5h1ko"
-"""Of Twitch's page in another browser; tools use either."""
+"""The id of Twitch's page in another browser; tools use either one."""
 OPERATION = "VideoCommentsByOffsetOrCursor"
 QUERY_HASH = "b70a3591ff0f4e0313d126c6a1502d79a1c02baebb288227c582044aa76adf6a"
 PAGE = 59
-BEGINS_BEFORE = 12
-"""Comments before the offset asked for with which a page begins."""
-VODS_HELD = 8
+LEADING_COMMENTS = 12
+"""Comments before the requested offset at the beginning of a page."""
+CACHED_VODS = 8
 SERVICE_ERROR = {"message": "service error", "path": ["video", "comments"]}
 
 
 class VodComments(NamedTuple):
-    """The comments of a VOD in their order: second of the VOD, and login, None where the account is gone."""
+    """The comments of a VOD, in order: second of the VOD, and login, None if the account no longer exists."""
 
     seconds: np.ndarray
     logins: list[str | None]
 
 
 class VodChats(Protocol):
-    """Tells what was written in VODs."""
+    """A source of VOD comments."""
 
     def comments(self, vod_id: str) -> VodComments | None:
-        """All comments that there are by now; None where there is no such VOD."""
+        """Return all comments written up to now; None if the VOD does not exist."""
         ...
 
 
 class WorldVodChats:
-    """The chats of a world's broadcasts."""
+    """The chats of a world's broadcasts, the last few cached."""
 
     def __init__(self, world: World, clock: Clock) -> None:
         self._world, self._clock = world, clock
         self._numbers = {vod_id: number for number, vod_id in enumerate(world.streams["vod_id"])}
-        self._held: OrderedDict[int, VodComments] = OrderedDict()
+        self._cache: OrderedDict[int, VodComments] = OrderedDict()
 
     def comments(self, vod_id: str) -> VodComments | None:
-        """As VodChats."""
+        """Return all comments written up to now; None if the VOD does not exist."""
         number = self._numbers.get(vod_id)
         if number is None:
             return None
@@ -68,26 +68,26 @@ class WorldVodChats:
         return VodComments(drawn.seconds[: int(np.searchsorted(drawn.seconds, now_s))], drawn.logins)
 
     def _drawn(self, number: int) -> VodComments:
-        if number not in self._held:
+        if number not in self._cache:
             chat = stream_chat(self._world, number)
             logins = self._world.viewers["login"].gather(chat["viewer_no"]).to_list()
-            self._held[number] = VodComments(chat["second"].to_numpy(), logins)
-            if len(self._held) > VODS_HELD:
-                self._held.popitem(last=False)
-        self._held.move_to_end(number)
-        return self._held[number]
+            self._cache[number] = VodComments(chat["second"].to_numpy(), logins)
+            if len(self._cache) > CACHED_VODS:
+                self._cache.popitem(last=False)
+        self._cache.move_to_end(number)
+        return self._cache[number]
 
 
 @dataclass
 class VodChatFaults:
-    """What goes wrong.
+    """Faults to simulate.
 
     Attributes:
-        refuses_cursors: from the first one on.
-        service_error_every: so many-th request is answered by "service error".
-        statuses: HTTP statuses of the next requests, 200 for none.
-        to_cut: so many of the next answers break off in the middle.
-        deleted: VODs that are gone.
+        refuses_cursors: whether every cursor is refused.
+        service_error_every: every n-th request is answered with "service error"; 0 for none.
+        statuses: HTTP statuses of the next requests, 200 for no fault.
+        to_cut: number of next responses that break off in the middle.
+        deleted: ids of deleted VODs.
     """
 
     refuses_cursors: bool = False
@@ -101,8 +101,9 @@ class SandboxVodChat:
     """The endpoint: `routes` to mount.
 
     Attributes:
-        requests: how many came.
-        asked_by_offset: how many of them asked for an offset.
+        faults: faults to simulate.
+        requests: number of requests.
+        asked_by_offset: number of requests by offset instead of cursor.
     """
 
     def __init__(self, chats: VodChats) -> None:
@@ -112,7 +113,7 @@ class SandboxVodChat:
 
     @property
     def routes(self) -> list[BaseRoute]:
-        """The routes, from the root of the server."""
+        """The routes, relative to the root of the server."""
         return [Route("/gql", self._serve, methods=["POST"])]
 
     async def _serve(self, request: Request) -> Response:
@@ -122,10 +123,10 @@ class SandboxVodChat:
         if status != 200:
             return JSONResponse({"error": "asked for"}, status)
         try:
-            _refuse_strangers(request)
-            asked = json.loads(await request.body())
-            # Several operations at once are answered by a list.
-            answer = [self._operation(each) for each in asked] if isinstance(asked, list) else self._operation(asked)
+            _check_headers(request)
+            body = json.loads(await request.body())
+            # A list of operations gets a list of answers.
+            answer = [self._operation(one) for one in body] if isinstance(body, list) else self._operation(body)
         except _RefusedError as refused:
             return refused.answer
         except (ValueError, KeyError, TypeError):
@@ -135,54 +136,55 @@ class SandboxVodChat:
             return _CutOff(json.dumps(answer), media_type="application/json")
         return JSONResponse(answer)
 
-    def _operation(self, asked: dict[str, Any]) -> dict[str, Any]:
-        """The answer to one operation: comments, or what tools ask before."""
-        variables = dict(asked["variables"])
-        match asked["operationName"]:
+    def _operation(self, operation: dict[str, Any]) -> dict[str, Any]:
+        """Answer one operation: comments, or the metadata that tools request first."""
+        variables = dict(operation["variables"])
+        match operation["operationName"]:
             case "VideoMetadata":
-                found = self._chats.comments(str(variables["videoID"]))
-                length = int(found.seconds[-1]) + 1 if found is not None and found.seconds.size else 0
+                comments = self._chats.comments(str(variables["videoID"]))
+                length = int(comments.seconds[-1]) + 1 if comments is not None and comments.seconds.size else 0
                 video = {"title": "a title", "lengthSeconds": length, "owner": {"id": "1", "login": "ann"}}
-                return {"data": {"video": None if found is None else video}}
+                return {"data": {"video": None if comments is None else video}}
             case name if name != OPERATION:
                 return {"data": {}}
-        if asked["extensions"]["persistedQuery"]["sha256Hash"] != QUERY_HASH:
+        if operation["extensions"]["persistedQuery"]["sha256Hash"] != QUERY_HASH:
             return {"errors": [{"message": "PersistedQueryNotFound"}]}
         return self._answer(variables)
 
     def _answer(self, variables: dict[str, Any]) -> dict[str, Any]:
         faults, vod_id = self.faults, str(variables.get("videoID"))
-        found = None if vod_id in faults.deleted else self._chats.comments(vod_id)
-        if found is None:
+        comments = None if vod_id in faults.deleted else self._chats.comments(vod_id)
+        if comments is None:
             return {"data": {"video": None}}
         if faults.service_error_every and self.requests % faults.service_error_every == 0:
             return {"errors": [SERVICE_ERROR], "data": {"video": _video(vod_id, None)}}
-        seconds = found.seconds
+        seconds = comments.seconds
         if "cursor" in variables:
-            begin = _place(variables["cursor"])
+            begin = _cursor_position(variables["cursor"])
             if begin is None or faults.refuses_cursors:
                 return {"errors": [{"message": "failed integrity check"}], "data": None}
         else:
             self.asked_by_offset += 1
-            asked_s = int(variables.get("contentOffsetSeconds") or 0)
-            if seconds.size and asked_s > seconds[-1]:
+            offset_s = int(variables.get("contentOffsetSeconds") or 0)
+            if seconds.size and offset_s > seconds[-1]:
                 return {"errors": [SERVICE_ERROR], "data": {"video": _video(vod_id, None)}}
-            begin = max(0, int(np.searchsorted(seconds, asked_s)) - BEGINS_BEFORE)
+            begin = max(0, int(np.searchsorted(seconds, offset_s)) - LEADING_COMMENTS)
         end = min(begin + PAGE, seconds.size)
-        edges = [_edge(vod_id, number, int(seconds[number]), found.logins[number]) for number in range(begin, end)]
+        logins = comments.logins
+        edges = [_edge(vod_id, number, int(seconds[number]), logins[number]) for number in range(begin, end)]
         page = {"hasNextPage": end < seconds.size, "hasPreviousPage": begin > 0, "__typename": "PageInfo"}
         return {"data": {"video": _video(vod_id, {"edges": edges, "pageInfo": page})}}
 
 
 class _RefusedError(ValueError):
-    """A request that is not answered with comments."""
+    """A request is refused; `answer` is the response."""
 
     def __init__(self, answer: Response) -> None:
         super().__init__()
         self.answer = answer
 
 
-def _refuse_strangers(request: Request) -> None:
+def _check_headers(request: Request) -> None:
     if request.headers.get("Client-ID") not in (CLIENT_ID, OTHER_CLIENT_ID):
         message = 'The "Client-ID" header is invalid.'
         raise _RefusedError(JSONResponse({"error": "Bad Request", "message": message}, 400))
@@ -204,7 +206,7 @@ def _edge(vod_id: str, number: int, second: int, login: str | None) -> dict[str,
             "id": f"{int(vod_id):08x}-0000-4000-a000-{number:012x}",
             "commenter": commenter,
             "contentOffsetSeconds": second,
-            # Wrong since April 2025, as Twitch's.
+            # Wrong since April 2025, as on Twitch.
             "createdAt": "2025-04-01T00:00:00Z",
             "message": {
                 "fragments": [{"emote": None, "text": "words that nobody may store"}],
@@ -219,7 +221,7 @@ def _cursor(number: int) -> str:
     return base64.urlsafe_b64encode(json.dumps({"place": number}).encode()).decode()
 
 
-def _place(cursor: Any) -> int | None:
+def _cursor_position(cursor: Any) -> int | None:
     try:
         return int(json.loads(base64.urlsafe_b64decode(cursor))["place"])
     except (ValueError, KeyError, TypeError):
@@ -227,10 +229,10 @@ def _place(cursor: Any) -> int | None:
 
 
 class _CutOff(Response):
-    """An answer whose connection breaks in its middle: it promises more than comes."""
+    """A response that breaks off: it is shorter than its Content-Length."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send half of it, and leave the server to close the connection."""
+        """Send half of the body, and let the server close the connection."""
         del scope, receive
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         half = bytes(self.body)[: len(self.body) // 2]

@@ -1,4 +1,4 @@
-"""How clients reach the sandbox's chat: TCP, with TLS or without, and WebSocket.
+"""Connections to the sandbox's chat: TCP, with or without TLS, and WebSocket.
 
 Belongs here: bytes and frames. Not here: what the lines mean (irc).
 """
@@ -14,7 +14,7 @@ from vieweratlas_assets.sandbox.irc import SandboxChat, Session
 
 
 class TcpWire(asyncio.Protocol):
-    """A client over TCP."""
+    """A connection over TCP."""
 
     def __init__(self, chat: SandboxChat) -> None:
         self._chat = chat
@@ -23,22 +23,22 @@ class TcpWire(asyncio.Protocol):
         self._rest = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """A client came."""
+        """Begin a session."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         self._session = self._chat.connected(self)
 
     def data_received(self, data: bytes) -> None:
-        """Hand on whole lines."""
+        """Pass complete lines to the session."""
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
             if self._session is not None and line.strip():
-                self._session.take(line.decode(errors="replace").rstrip("\r"))
+                self._session.handle(line.decode(errors="replace").rstrip("\r"))
 
     def connection_lost(self, _: Exception | None) -> None:
-        """The client went."""
+        """End the session."""
         if self._session is not None:
-            self._chat.gone(self._session)
+            self._chat.disconnected(self._session)
 
     def write(self, data: bytes) -> None:
         """Send bytes."""
@@ -46,12 +46,12 @@ class TcpWire(asyncio.Protocol):
             self._transport.write(data)
 
     def close(self) -> None:
-        """Close in order."""
+        """Close the connection."""
         if self._transport is not None:
             self._transport.close()
 
     def reset(self) -> None:
-        """Break off, with a TCP reset."""
+        """Abort the connection with a TCP reset."""
         if self._transport is not None:
             sock = self._transport.get_extra_info("socket")
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -59,38 +59,38 @@ class TcpWire(asyncio.Protocol):
 
 
 class WebSocketWire:
-    """A client over WebSocket: some lines a frame."""
+    """A connection over WebSocket: one or more lines per frame."""
 
     def __init__(self) -> None:
-        self._waiting: asyncio.Queue[str | None] = asyncio.Queue()
+        self._outgoing: asyncio.Queue[str | None] = asyncio.Queue()
 
     def write(self, data: bytes) -> None:
         """Send lines."""
-        self._waiting.put_nowait(data.decode(errors="replace"))
+        self._outgoing.put_nowait(data.decode(errors="replace"))
 
     def close(self) -> None:
-        """Close in order."""
-        self._waiting.put_nowait(None)
+        """Close the connection."""
+        self._outgoing.put_nowait(None)
 
     reset = close
 
     async def serve(self, socket: WebSocket, chat: SandboxChat) -> None:
-        """Talk with a client until it goes."""
-        # What some clients ask for, as it is spoken.
+        """Serve a client until it disconnects."""
+        # Some clients request this subprotocol, and require it in the answer.
         await socket.accept(subprotocol="irc" if "irc" in socket.scope["subprotocols"] else None)
         session = chat.connected(self)
         sending = asyncio.create_task(self.send(socket))
         try:
             async for frame in socket.iter_text():
                 for line in filter(str.strip, frame.splitlines()):
-                    session.take(line)
+                    session.handle(line)
         finally:
-            chat.gone(session)
+            chat.disconnected(session)
             sending.cancel()
 
     async def send(self, socket: WebSocket) -> None:
-        """Send what was written, until it is closed."""
+        """Send outgoing lines until the connection is closed."""
         with contextlib.suppress(WebSocketDisconnect):
-            while (lines := await self._waiting.get()) is not None:
+            while (lines := await self._outgoing.get()) is not None:
                 await socket.send_text(lines)
             await socket.close()

@@ -1,7 +1,7 @@
-"""A made-up Twitch with planted communities: its channels, its viewers, who follows whom, every broadcast.
+"""A simulated Twitch with planted communities: channels, viewers, who follows whom, every broadcast.
 
 Belongs here: what exists and when channels are live, all drawn from one seed. Not here: what people write
-(chat), what a collector would have stored of it (presence).
+(chat), what a collector would have stored (planted_presence).
 """
 
 import datetime as dt
@@ -21,14 +21,14 @@ from vieweratlas_assets.sandbox.vocabulary import (
     draw_viewer_names,
 )
 
-CHANNELS_A_COMMUNITY = 6
+CHANNELS_PER_COMMUNITY = 6
 ROLES = pl.Enum(["viewer", "broadcaster", "bot"])
 
-MINUTES_A_DAY = 1440
+MINUTES_PER_DAY = 1440
 _VOD_ONLY = 0.1
 _GAME_CHANGES = 0.1
-# How widely people roam. Shared viewers between two communities of a language stay below what modularity takes for
-# chance, or no detector could tell them apart; yet most pairs of their channels share somebody.
+# How widely people roam. Two communities of a language share fewer viewers than modularity expects by chance, or no
+# detector could separate them; yet most pairs of their channels share at least one viewer.
 _ROAMERS = 0.002
 _VIEWER_REACH = np.array([0.988, 0.995])
 _ROAMER_REACH = np.array([0.64, 0.95])
@@ -44,10 +44,10 @@ class WorldSpec:
 
     Attributes:
         seed: 0 or more.
-        channels: at least 6 for each planted community (see `communities`), at most 20,000.
-        viewers: people who only watch; broadcasters and bots come on top. 10 a channel to 5,000,000.
-        languages: the first so many of `vocabulary.LANGUAGES`.
-        games: the first so many of `vocabulary.GAMES`.
+        channels: at least 6 per planted community (see `communities`), at most 20,000.
+        viewers: people who only watch, in addition to broadcasters and bots: 10 per channel to 5,000,000.
+        languages: how many of `vocabulary.LANGUAGES`, from the first on.
+        games: how many of `vocabulary.GAMES`, from the first on.
         days: length of the world's history, 1 to 366.
         start: its first day, UTC.
 
@@ -67,7 +67,7 @@ class WorldSpec:
         self._require("seed", 0, 2**63 - 1)
         self._require("languages", 1, len(LANGUAGES))
         self._require("games", 1, len(GAMES))
-        self._require("channels", CHANNELS_A_COMMUNITY * self.communities, 20_000)
+        self._require("channels", CHANNELS_PER_COMMUNITY * self.communities, 20_000)
         self._require("viewers", 10 * self.channels, 5_000_000)
         self._require("days", 1, 366)
         if not isinstance(self.start, dt.date) or isinstance(self.start, dt.datetime):
@@ -75,7 +75,7 @@ class WorldSpec:
 
     @property
     def communities(self) -> int:
-        """Number of planted communities: three quarters of the (language, game) cells, one a language at least."""
+        """Number of planted communities: three quarters of the (language, game) cells, at least one per language."""
         return max(self.languages, round(0.75 * self.languages * self.games))
 
     @property
@@ -94,17 +94,17 @@ class World:
     """Everything that exists. `channel_no`, `viewer_no` and `stream_no` are row numbers of the frames.
 
     Attributes:
-        spec: what the world was built from.
+        spec: the spec of the world.
         channels: channel (login), channel_id, display_name, language, game_name, community (planted, 0 = most
             channels), popularity (sums to 1), source ("live": watched live; "vod": known only through its VODs),
-            tags, lurkers (concurrent viewers for each follower, 1.6 or more), start_minute (usual start, minute of
+            tags, lurkers (concurrent viewers per follower, 1.6 or more), start_minute (usual start, minute of
             the UTC day), usual_duration_s, weekdays (bits, 1 = Monday). Sorted by channel.
         viewers: everybody who writes: login, role (viewer, broadcaster, bot), community (home; null for bots),
-            evening (usual arrival, minute of the UTC day), weekdays (bits on which they come), chattiness (mean
-            messages a visit); those habits of bots mean nothing. Sorted by login.
+            evening (usual arrival, minute of the UTC day), weekdays (bits of the days on which they come),
+            chattiness (mean messages per visit); these habits do not apply to bots. Sorted by login.
         follows: who writes in whose chat: channel_no, viewer_no, role (in that chat), affinity (chance to come to
             a broadcast at a suitable time). Sorted by channel_no, viewer_no.
-        streams: every broadcast that starts from the eve of the first day to the last day: channel_no,
+        streams: every broadcast that starts from the day before the first day to the last day: channel_no,
             stream_id, vod_id, started_at (UTC, to the second), duration_s, game_name, title. Sorted by started_at.
     """
 
@@ -116,7 +116,7 @@ class World:
 
     @cached_property
     def follower_counts(self) -> pl.DataFrame:
-        """How many follow each channel: channel_no and followers."""
+        """Number of followers per channel: channel_no and followers."""
         return self.follows.group_by("channel_no").len("followers")
 
     def followers(self, channel_no: int) -> pl.DataFrame:
@@ -146,13 +146,13 @@ def _plant_communities(spec: WorldSpec, generator: np.random.Generator) -> pl.Da
     languages = np.array([language.share for language in LANGUAGES[: spec.languages]])
     games = np.array([game.share for game in GAMES[: spec.games]])
     weight = np.outer(languages, games) * generator.uniform(0.7, 1.3, (spec.languages, spec.games))
-    # Every language's best game first, then every second best: no language is left without a community.
-    place_in_language = (-weight).argsort(axis=1).argsort(axis=1).ravel()
+    # Every language's best game first, then every second best: each language gets a community.
+    rank_in_language = (-weight).argsort(axis=1).argsort(axis=1).ravel()
     weight = weight.ravel()
-    chosen = np.lexsort((-weight, place_in_language))[: spec.communities]
+    chosen = np.lexsort((-weight, rank_in_language))[: spec.communities]
     appeal = np.sqrt(weight[chosen])
-    spare = spec.channels - CHANNELS_A_COMMUNITY * chosen.size
-    sizes = CHANNELS_A_COMMUNITY + generator.multinomial(spare, appeal / appeal.sum())
+    spare = spec.channels - CHANNELS_PER_COMMUNITY * chosen.size
+    sizes = CHANNELS_PER_COMMUNITY + generator.multinomial(spare, appeal / appeal.sum())
     order = np.argsort(-sizes, kind="stable")
     return pl.DataFrame(
         {
@@ -185,7 +185,7 @@ def _build_channels(spec: WorldSpec, cells: pl.DataFrame, generator: np.random.G
             "source": np.where(generator.random(count) < _VOD_ONLY, "vod", "live"),
             "tags": [[language.tag, *game.tags] for language, game in zip(languages, games, strict=True)],
             "lurkers": 1.6 + generator.lognormal(0.0, 0.6, count),
-            "start_minute": (local_start - 60 * utc_offset).astype(np.int32) % MINUTES_A_DAY,
+            "start_minute": (local_start - 60 * utc_offset).astype(np.int32) % MINUTES_PER_DAY,
             "usual_duration_s": (3600 * generator.uniform(2.5, 6.5, count)).astype(np.int32),
             "weekdays": _draw_weekdays(generator, count, (4, 8)),
         }
@@ -197,7 +197,7 @@ def _build_viewers(
 ) -> pl.DataFrame:
     bots = [*COMMON_BOTS, *RARE_BOTS]
     names = draw_viewer_names(generator, spec.viewers, {*bots, *channels["channel"]})
-    # A community draws viewers as its channels are popular, but the small ones a little more than that.
+    # A community draws viewers in proportion to its channels' popularity; small ones draw a little more.
     pull = np.bincount(channels["community"], channels["popularity"]) ** _HOME_PULL
     homes = generator.choice(pull.size, spec.viewers, p=pull / pull.sum()).astype(np.int32)
     people = pl.concat(
@@ -210,12 +210,12 @@ def _build_viewers(
     language_no = people["community"].replace_strict(cells["community"], cells["language_no"]).fill_null(0).to_numpy()
     offsets = np.empty(people.height)
     for number in np.unique(language_no):
-        of_language = language_no == number
-        offsets[of_language] = generator.choice(LANGUAGES[number].utc_offsets, int(of_language.sum()))
+        speakers = language_no == number
+        offsets[speakers] = generator.choice(LANGUAGES[number].utc_offsets, int(speakers.sum()))
     local_evening = generator.normal(19.5 * 60, 150, people.height)
     return people.with_columns(
         role=pl.col("role").cast(ROLES),
-        evening=pl.Series((local_evening - 60 * offsets).astype(np.int32) % MINUTES_A_DAY),
+        evening=pl.Series((local_evening - 60 * offsets).astype(np.int32) % MINUTES_PER_DAY),
         weekdays=pl.Series(_draw_weekdays(generator, people.height, (2, 8))),
         chattiness=pl.Series(1 + generator.lognormal(0.4, 0.9, people.height)),
     )
@@ -241,25 +241,25 @@ def _build_follows(channels: pl.DataFrame, viewers: pl.DataFrame, generator: np.
 
 
 def _draw_visits(channels: pl.DataFrame, viewers: pl.DataFrame, generator: np.random.Generator) -> np.ndarray:
-    """Draw the channels that people write in, as keys: mostly of the home community, then of the language."""
+    """Draw the channels that people write in, as keys: mostly in the home community, then in the language."""
     people = viewers.with_row_index("viewer_no").filter(pl.col("role") != "bot")
     ordinary = (people["role"] == "viewer").to_numpy()
     roamer = (generator.random(people.height) < _ROAMERS) | ~ordinary
     wanted_channels = generator.lognormal(np.where(roamer, 2.1, 0.9), np.where(roamer, 0.5, 0.9))
     degree: np.ndarray = wanted_channels.clip(1, channels.height / 3).astype(np.int64)
-    # Twice as many as wanted: a viewer of a place with one dominant channel picks it again and again.
+    # Twice as many as wanted: in a community with one dominant channel, a viewer picks it repeatedly.
     picker = np.repeat(np.arange(people.height), 2 * degree)
     reach = generator.random(picker.size)
     home = people["community"].to_numpy()[picker]
     community = channels["community"].to_numpy()
     codes = channels["language"].rank("dense").to_numpy()
-    language_of = np.zeros(int(community.max()) + 1, dtype=np.int64)
-    language_of[community] = codes
+    community_language = np.zeros(int(community.max()) + 1, dtype=np.int64)
+    community_language[community] = codes
     at_home, in_language = np.where(roamer[picker], _ROAMER_REACH[:, None], _VIEWER_REACH[:, None])
     weight = channels["popularity"].to_numpy()
     levels = (
         (np.zeros_like(community), weight, np.zeros_like(home), reach >= 0),
-        (codes, weight**_ROAMER_PULL, language_of[home], reach < in_language),
+        (codes, weight**_ROAMER_PULL, community_language[home], reach < in_language),
         (community, weight, home, reach < at_home),
     )
     picked = np.zeros(picker.size, dtype=np.int64)
@@ -274,14 +274,15 @@ def _draw_visits(channels: pl.DataFrame, viewers: pl.DataFrame, generator: np.ra
 def _pick_in_group(
     groups: np.ndarray, weight: np.ndarray, wanted: np.ndarray, generator: np.random.Generator
 ) -> np.ndarray:
-    """Pick, for each wanted group, one member by weight; returns positions in `groups`."""
+    """Pick one member of each wanted group by weight; returns positions in `groups`."""
     order = np.argsort(groups, kind="stable")
     ends = np.cumsum(weight[order])
     first = np.searchsorted(groups[order], wanted, side="left")
     last = np.searchsorted(groups[order], wanted, side="right") - 1
     low = np.where(first > 0, ends[first - 1], 0.0)
     point = low + generator.random(wanted.size) * (ends[last] - low)
-    return order[np.clip(np.searchsorted(ends, point, side="right"), first, last)]
+    picked: np.ndarray = order[np.clip(np.searchsorted(ends, point, side="right"), first, last)]
+    return picked
 
 
 def _draw_bots(channels: pl.DataFrame, viewers: pl.DataFrame, generator: np.random.Generator) -> np.ndarray:
@@ -324,7 +325,7 @@ def _build_streams(spec: WorldSpec, channels: pl.DataFrame, generator: np.random
 
 
 def _describe_broadcasts(channels: pl.DataFrame, generator: np.random.Generator) -> pl.DataFrame:
-    """Draw game_name and title of one broadcast for each row of channels."""
+    """Draw game_name and title of one broadcast per row of channels."""
     titles = {language.code: language.titles for language in LANGUAGES}
     games, described = [], []
     for usual, code in channels.select("game_name", "language").iter_rows():
@@ -336,17 +337,19 @@ def _describe_broadcasts(channels: pl.DataFrame, generator: np.random.Generator)
 
 
 def _draw_ranks(groups: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """Rank all members (0 = first) at random, but so that each group has its share of high and low ranks."""
+    """Rank all members at random (0 = first), so that each group gets its share of high and low ranks."""
     sizes = np.bincount(groups)[groups]
     place = np.lexsort((generator.random(groups.size), groups)).argsort() - np.searchsorted(groups, groups)
-    return ((place + generator.random(groups.size)) / sizes).argsort().argsort()
+    ranks: np.ndarray = ((place + generator.random(groups.size)) / sizes).argsort().argsort()
+    return ranks
 
 
 def _draw_weekdays(generator: np.random.Generator, count: int, span: tuple[int, int]) -> np.ndarray:
-    """Draw sets of weekdays as bits (1 = Monday); `span` bounds how many days, the upper end left out."""
+    """Draw sets of weekdays as bits (1 = Monday); `span` bounds the number of days, upper end excluded."""
     wanted = generator.integers(*span, count)
     rank = generator.random((count, 7)).argsort(axis=1)
-    return ((rank < wanted[:, None]) << np.arange(7)).sum(axis=1).astype(np.uint8)
+    bits: np.ndarray = ((rank < wanted[:, None]) << np.arange(7)).sum(axis=1).astype(np.uint8)
+    return bits
 
 
 def _draw_ids(generator: np.random.Generator, low: int, high: int, count: int) -> list[str]:
@@ -354,5 +357,5 @@ def _draw_ids(generator: np.random.Generator, low: int, high: int, count: int) -
 
 
 def _key(channel_no: np.ndarray, viewer_no: np.ndarray) -> np.ndarray:
-    """Pack pairs into one integer each: sets of pairs are then sets of numbers."""
+    """Pack each pair into one integer, so that sets of pairs are sets of numbers."""
     return (channel_no.astype(np.int64) << 32) | viewer_no.astype(np.int64)

@@ -30,8 +30,8 @@ from vieweratlas_assets.domain.presence.bots import known_bots
 from vieweratlas_assets.domain.presence.names import ViewerNames
 from vieweratlas_assets.domain.schemas import CHANNEL_ROSTER
 from vieweratlas_assets.errors import LakeStateError
-from vieweratlas_assets.sandbox.clock import TurnedClock
-from vieweratlas_assets.sandbox.helix import POINTS_A_MINUTE
+from vieweratlas_assets.sandbox.clock import ManualClock
+from vieweratlas_assets.sandbox.helix import POINTS_PER_MINUTE
 from vieweratlas_assets.sandbox.irc import ChatLimits
 from vieweratlas_assets.sandbox.planted_presence import spec_as_json, write_truth, write_vods
 from vieweratlas_assets.sandbox.process import CLIENT_ID, CLIENT_SECRET, Rules, sandbox_process
@@ -124,10 +124,10 @@ def _collect(
 ) -> Collected:
     start = dt.datetime.combine(world.spec.start, dt.time(), dt.UTC)
     end = start + dt.timedelta(days=world.spec.days)
-    clock = TurnedClock(start)
+    clock = ManualClock(start)
     profile = _faster(PROFILES["fast"])
     joins = 2 * profile.joins_per_connection
-    rules = Rules(ChatLimits(joins=joins, logins=joins), math.ceil(POINTS_A_MINUTE * SPEED))
+    rules = Rules(ChatLimits(joins=joins, logins=joins), math.ceil(POINTS_PER_MINUTE * SPEED))
 
     def now() -> float:
         return clock.now().timestamp()
@@ -168,7 +168,7 @@ async def _run(collector: Collector, end: dt.datetime, turning: Coroutine[None, 
         task.cancel()
 
 
-async def _turn(clock: TurnedClock, roster: "_Roster", on_moment: Callable[[dt.datetime], None]) -> None:
+async def _turn(clock: ManualClock, roster: "_Roster", on_moment: Callable[[dt.datetime], None]) -> None:
     """Turn the clock of the made-up Twitch, as far as the received chat and the roster keep up with it.
 
     Runs in the loop that reads chat: while the loop has no time to read, no simulated time passes.
@@ -179,7 +179,7 @@ async def _turn(clock: TurnedClock, roster: "_Roster", on_moment: Callable[[dt.d
         await asyncio.sleep(TURN_S)
         passed_s, before = loop.time() - before, loop.time()
         latest = min(clock.played_until, roster.asked_at) + MOST_AHEAD
-        clock.turn(min(clock.now() + dt.timedelta(seconds=SPEED * min(passed_s, 2 * TURN_S)), latest))
+        clock.advance_to(min(clock.now() + dt.timedelta(seconds=SPEED * min(passed_s, 2 * TURN_S)), latest))
         on_moment(clock.now())
 
 
@@ -190,7 +190,7 @@ class _Roster:
         asked_at: the simulated time of the newest answer.
     """
 
-    def __init__(self, store: ObjectStore, client: HelixClient, world: World, clock: TurnedClock) -> None:
+    def __init__(self, store: ObjectStore, client: HelixClient, world: World, clock: ManualClock) -> None:
         self.asked_at = clock.now()
         self._store, self._client, self._clock = store, client, clock
         self._channels = world.channels.height

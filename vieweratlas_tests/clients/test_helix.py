@@ -56,7 +56,7 @@ def test_server_errors_are_retried_after_1_2_and_4_seconds(running: Twitch, stat
 
 
 def test_a_429_waits_until_the_rate_limit_is_reset(world: World) -> None:
-    with twitch(world, points_a_minute=2) as running:
+    with twitch(world, points_per_minute=2) as running:
         assert logins(running.client().top_streams(10_000)) == running.live()
         pages = running.helix.requests
         # The answer reports the last point, so no request is wasted on a 429.

@@ -138,7 +138,7 @@ def test_after_a_useless_cursor_pages_are_read_by_offset(cursor: str | None, mon
     with replaying() as replay:
         if cursor:
             # Every cursor leads to the first page.
-            monkeypatch.setattr("vieweratlas_assets.sandbox.vod_chat._place", lambda _: 0)
+            monkeypatch.setattr("vieweratlas_assets.sandbox.vod_chat._cursor_position", lambda _: 0)
         assert_complete(replay, read(replay))
 
 

@@ -53,7 +53,7 @@ class Twitch:
 
 
 @contextmanager
-def twitch(world: World, *, points_a_minute: int = 800) -> Iterator[Twitch]:
+def twitch(world: World, *, points_per_minute: int = 800) -> Iterator[Twitch]:
     """Serve a world on one evening; its clock stands still."""
     clock = SandboxClock(EVENING, seconds=lambda: 0.0)
     time = [1_000_000.0]
@@ -62,7 +62,7 @@ def twitch(world: World, *, points_a_minute: int = 800) -> Iterator[Twitch]:
         clock,
         client_id="sandbox",
         client_secret=SECRET,
-        points_a_minute=points_a_minute,
+        points_per_minute=points_per_minute,
         now=lambda: time[0],
     )
     with SandboxServer(helix).running() as server:

@@ -154,7 +154,7 @@ def test_the_sensor_finds_vods_and_asks_for_their_days_once(twitch: MadeUpTwitch
 
 
 def test_a_sweep_stops_where_helix_has_no_points_left_and_goes_on_there(tmp_path: Path) -> None:
-    with made_up_twitch(tmp_path, points_a_minute=30) as twitch, dg.DagsterInstance.ephemeral() as instance:
+    with made_up_twitch(tmp_path, points_per_minute=30) as twitch, dg.DagsterInstance.ephemeral() as instance:
         began = time.monotonic()
         first = tick(twitch, instance)
         seen = states(twitch)[State.PENDING]

@@ -1,4 +1,4 @@
-"""Chat of VODs written in each format that can be imported, and taken in."""
+"""Chat of VODs in each format that can be imported, and its import."""
 
 import datetime as dt
 import gzip
@@ -43,7 +43,7 @@ def comment(offset: Any, login: str | None, number: int = 0) -> dict[str, Any]:
 
 
 def chat(comments: Iterable[dict[str, Any]], **changed: Any) -> dict[str, Any]:
-    """A file of TwitchDownloader; `streamer__login=None` leaves a field out, `streamer__login="x"` sets it."""
+    """A file of TwitchDownloader; `streamer__login=None` omits a field, `streamer__login="x"` sets it."""
     document: dict[str, Any] = {
         "FileInfo": {"Version": {"Major": 1, "Minor": 4, "Patch": 0}},
         "streamer": {"name": "Alpha", "login": "alpha", "id": 42},
@@ -63,16 +63,16 @@ def chat(comments: Iterable[dict[str, Any]], **changed: Any) -> dict[str, Any]:
         "embeddedData": None,
     }
     for name, value in changed.items():
-        place, _, field = name.rpartition("__")
-        holder = document[place] if place else document
-        holder.pop(field, None)
+        section, _, field = name.rpartition("__")
+        target = document[section] if section else document
+        target.pop(field, None)
         if value is not None:
-            holder[field] = value
+            target[field] = value
     return document
 
 
 def write_json(path: Path, document: Any) -> Path:
-    """Write JSON, packed where the name ends in .gz."""
+    """Write JSON, compressed if the name ends in .gz."""
     path.parent.mkdir(parents=True, exist_ok=True)
     data = json.dumps(document).encode()
     path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
@@ -80,7 +80,7 @@ def write_json(path: Path, document: Any) -> Path:
 
 
 def record(offset: int, names: list[str], **changed: Any) -> dict[str, Any]:
-    """A canonical record of VOD 77 of alpha as JSON; None leaves a field out."""
+    """A canonical record of VOD 77 of alpha as JSON; None omits a field."""
     start = (START + dt.timedelta(seconds=offset)).isoformat()
     fields = {
         "platform": "twitch",
@@ -100,12 +100,12 @@ def record(offset: int, names: list[str], **changed: Any) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None or name not in changed}
 
 
-def minutes_of(comments: Iterable[tuple[float, str]]) -> dict[int, list[str]]:
-    """Who wrote in which minute, in plain Python: second at which it begins -> logins, sorted."""
-    found: dict[int, set[str]] = {}
+def expected_minutes(comments: Iterable[tuple[float, str]]) -> dict[int, list[str]]:
+    """Who wrote in which minute, in plain Python: second at which the minute begins -> logins, sorted."""
+    minutes: dict[int, set[str]] = {}
     for offset, login in comments:
-        found.setdefault(int(offset // 60) * 60, set()).add(login.strip().lower())
-    return {offset: sorted(names) for offset, names in sorted(found.items())}
+        minutes.setdefault(int(offset // 60) * 60, set()).add(login.strip().lower())
+    return {offset: sorted(names) for offset, names in sorted(minutes.items())}
 
 
 def _import(plan: VodImport, store: ObjectStore, replace: bool) -> tuple[ImportReport, list[DayImported]]:
@@ -113,7 +113,7 @@ def _import(plan: VodImport, store: ObjectStore, replace: bool) -> tuple[ImportR
     return run_import(plan, store, names=PLAIN, replace=replace, on_vod=lambda vod: None, on_day=days.append), days
 
 
-def take_in_chat(
+def import_chat(
     path: Path, store: ObjectStore, *, replace: bool = False, created_at: dt.datetime | None = None
 ) -> tuple[ImportReport, list[DayImported]]:
     """Import TwitchDownloader chat."""
@@ -123,24 +123,27 @@ def take_in_chat(
 def _with_scratch(
     plan: Callable[..., VodImport],
 ) -> Callable[..., tuple[ImportReport, list[DayImported]]]:
-    def take_in(path: Path, store: ObjectStore, *, replace: bool = False) -> tuple[ImportReport, list[DayImported]]:
+    def import_files(
+        path: Path, store: ObjectStore, *, replace: bool = False
+    ) -> tuple[ImportReport, list[DayImported]]:
         with TemporaryFile() as scratch:
             return _import(plan(path, scratch, **ALLOWED), store, replace)
 
-    return take_in
+    return import_files
 
 
-take_in_json = _with_scratch(vod_json.plan_import)
-take_in_parquet = _with_scratch(vod_lake.plan_import)
+import_json = _with_scratch(vod_json.plan_import)
+import_parquet = _with_scratch(vod_lake.plan_import)
 
 
 def lake_bytes(store: ObjectStore) -> bytes:
-    """Everything that lies in a lake, keys and bytes."""
+    """All keys and bytes of a lake."""
     return b"".join(key.encode() + store.download_bytes(key) for key in store.list_files())
 
 
 def reasons(report: ImportReport) -> Mapping[str, str]:
-    """Why each place was rejected, by file or file and row."""
+    """Reasons of rejections, by file or file and row."""
     return {
-        each.file if each.row is None else f"{each.file}, row {each.row}": each.reason for each in report.rejections
+        rejection.file if rejection.row is None else f"{rejection.file}, row {rejection.row}": rejection.reason
+        for rejection in report.rejections
     }

@@ -1,4 +1,4 @@
-"""Folders of VOD presence as somebody else would leave them, and lakes as a whole."""
+"""Folders of VOD presence for tests of importers, and whole lakes as bytes."""
 
 import csv
 import datetime as dt
@@ -24,17 +24,17 @@ LAST_DAY = dt.date(2026, 11, 22)
 
 
 def vod_path(folder: Path, channel: str, vod_id: str) -> Path:
-    """Where the file of a VOD lies in a folder to import."""
+    """The path of a VOD's file in a folder to import."""
     return folder / f"channel={quote(channel, safe='')}/vod={vod_id}/part-0000.parquet"
 
 
 def write_vod(
     folder: Path, channel: str, vod_id: str, buckets: dict[int, list[str]], *, inside: str | None = None
 ) -> Path:
-    """Write a VOD's presence with PyArrow, with the columns that an importer cannot do without.
+    """Write a VOD's presence with PyArrow, with only the columns that an importer requires.
 
     Args:
-        inside: the channel's name in the rows; the one in the path where None.
+        inside: the channel's name in the rows; None for the name in the path.
     """
     table = pa.table(
         {
@@ -51,7 +51,7 @@ def write_vod(
 
 
 def write_csv(folder: Path, rows: Iterable[tuple[str, ...]]) -> None:
-    """Write vods.csv: channel, vod_id, created_at and, where given, title."""
+    """Write vods.csv: channel, vod_id, created_at and optionally title."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "vods.csv").open("w", encoding="utf-8", newline="") as handle:
         writer = csv.writer(handle)
@@ -59,10 +59,10 @@ def write_csv(folder: Path, rows: Iterable[tuple[str, ...]]) -> None:
         writer.writerows(rows)
 
 
-def take_in(
+def import_folder(
     folder: Path, store: ObjectStore, *, replace: bool = False, first_day: dt.date = FIRST_DAY
 ) -> tuple[ImportReport, list[DayImported], list[Vod]]:
-    """Import a folder; the report, and what the callbacks were told."""
+    """Import a folder; return the report, the reported days and the VODs that were processed."""
     days: list[DayImported] = []
     vods: list[Vod] = []
     with plan_for(folder, first_day=first_day) as plan:
@@ -72,7 +72,7 @@ def take_in(
 
 @contextmanager
 def plan_for(folder: Path, *, first_day: dt.date = FIRST_DAY) -> Iterator[VodImport]:
-    """The plan of an import, which holds as long as its scratch file."""
+    """The plan of an import, valid while its scratch file is open."""
     with TemporaryFile() as scratch:
         yield plan_import(folder, scratch, first_day=first_day, last_day=LAST_DAY)
 
@@ -95,8 +95,8 @@ def three_days(folder: Path) -> Path:
     return folder
 
 
-def presence_of(store: LocalStore, key: str) -> pl.DataFrame:
-    """A Parquet file of the lake, read with PyArrow, independent of our codec."""
+def read_with_pyarrow(store: LocalStore, key: str) -> pl.DataFrame:
+    """A Parquet file of the lake, read with PyArrow, independently of our codec."""
     frame = pl.from_arrow(pq.read_table(pa.BufferReader(store.download_bytes(key))))
     assert isinstance(frame, pl.DataFrame)
     return frame

@@ -1,4 +1,4 @@
-"""Live snapshots as others would have written them, in every shape, and what they say in plain Python."""
+"""Live snapshots as other programs write them, in every layout, and their content in plain Python."""
 
 import csv
 import datetime as dt
@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import polars as pl
+
 from vieweratlas_assets.domain.presence.names import PLAIN
 from vieweratlas_assets.domain.schemas import PRESENCE
 from vieweratlas_assets.importers.live import (
     BatchLimits,
     ImportRules,
-    LiveImported,
+    LiveImportResult,
     find_snapshot_files,
     run_live_import,
 )
@@ -31,96 +33,101 @@ Seen = dict[tuple[str, dt.datetime], set[str]]
 
 
 @dataclass(frozen=True)
-class Told:
-    """A snapshot that a file tells of."""
+class SampleSnapshot:
+    """A snapshot to write into a file."""
 
     channel: str
     at: dt.datetime
     chatters: tuple[str, ...]
 
 
-def seen_by_hand(told: Iterable[Told]) -> Seen:
+def seen_by_hand(snapshots: Iterable[SampleSnapshot]) -> Seen:
     """Who wrote in which channel in which minute, without any of our code."""
     seen: Seen = defaultdict(set)
-    for each in told:
-        minute = each.at.replace(second=0, microsecond=0)
-        seen[each.channel.strip().lower(), minute] |= {name.strip().lower() for name in each.chatters} - {""}
+    for snapshot in snapshots:
+        minute = snapshot.at.replace(second=0, microsecond=0)
+        chatters = {name.strip().lower() for name in snapshot.chatters}
+        seen[snapshot.channel.strip().lower(), minute] |= chatters - {""}
     return dict(seen)
 
 
 def seen_in_lake(store: ObjectStore) -> Seen:
-    """Who wrote in which channel in which minute, as live presence tells it; each (channel, minute) stands once."""
-    found: Seen = {}
+    """Who wrote in which channel in which minute, from live presence; each (channel, minute) must be unique."""
+    seen: Seen = {}
     for day in days_with_raw(store):
         rows = live_presence_of_day(SealedPartitions(store), PLAIN, day).tables[PRESENCE]
+        assert isinstance(rows, pl.DataFrame)
         for channel, minute, chatters, count in rows.select(
             "channel", "bucket_start", "chatters", "viewer_count"
         ).iter_rows():
             assert minute.date() == day
-            assert (channel, minute) not in found
+            assert (channel, minute) not in seen
             assert chatters == sorted(set(chatters))
             assert count == len(chatters)
-            found[channel, minute] = set(chatters)
-    return found
+            seen[channel, minute] = set(chatters)
+    return seen
 
 
-def json_flat(folder: Path, told: list[Told]) -> None:
-    """One file a snapshot; the channel stands in its name only."""
-    for number, each in enumerate(told):
-        # Folders keep two snapshots of one second apart.
-        path = folder / str(number) / f"{each.channel}_{each.at:%Y%m%d_%H%M%S}.json"
+def json_flat(folder: Path, snapshots: list[SampleSnapshot]) -> None:
+    """Write one file per snapshot, with the channel only in the file's name."""
+    for number, snapshot in enumerate(snapshots):
+        # A folder per snapshot, because two snapshots of one second have the same name.
+        path = folder / str(number) / f"{snapshot.channel}_{snapshot.at:%Y%m%d_%H%M%S}.json"
         path.parent.mkdir(parents=True)
-        path.write_text(json.dumps(_fields(each)), encoding="utf-8")
+        path.write_text(json.dumps(_fields(snapshot)), encoding="utf-8")
 
 
-def json_array(folder: Path, told: list[Told]) -> None:
-    """All in one array, with the names of fields that others use."""
+def json_array(folder: Path, snapshots: list[SampleSnapshot]) -> None:
+    """Write all snapshots as one array, with the field names of other programs."""
     folder.mkdir(parents=True)
-    listed = [_fields(each) | {"channel_login": each.channel, "viewers": 3} for each in told]
-    (folder / "all.json").write_text(json.dumps(listed, ensure_ascii=False), encoding="utf-8")
+    elements = [_fields(snapshot) | {"channel_login": snapshot.channel, "viewers": 3} for snapshot in snapshots]
+    (folder / "all.json").write_text(json.dumps(elements, ensure_ascii=False), encoding="utf-8")
 
 
-def csv_by_username(folder: Path, told: list[Told]) -> None:
-    """timestamp,channel,viewer_count,game_name,title,started_at,username"""
+def csv_by_username(folder: Path, snapshots: list[SampleSnapshot]) -> None:
+    """Write a row per chatter: timestamp,channel,viewer_count,game_name,title,started_at,username."""
     header = ("timestamp", "channel", "viewer_count", "game_name", "title", "started_at", "username")
     rows = [
-        (each.at.isoformat(), each.channel, "Unavailable", "Chess", 'a "title", so', "", name)
-        for each in told
-        for name in each.chatters or ("",)
+        (snapshot.at.isoformat(), snapshot.channel, "Unavailable", "Chess", 'a "title", so', "", name)
+        for snapshot in snapshots
+        for name in snapshot.chatters or ("",)
     ]
     write_csv(folder / "a.csv", header, rows)
 
 
-def csv_by_chatter(folder: Path, told: list[Told]) -> None:
-    """channel,chatter,viewers,game,title,timestamp, in other cases and another order"""
+def csv_by_chatter(folder: Path, snapshots: list[SampleSnapshot]) -> None:
+    """Write a row per chatter: channel,chatter,viewers,game,title,timestamp, in other cases and another order."""
     header = ("Timestamp", "GAME", "Chatter", "title", "Viewers", "Channel")
     rows = [
-        (each.at.isoformat(" "), "Chess", name, "two\nlines", 7, each.channel)
-        for each in told
-        for name in each.chatters or ("",)
+        (snapshot.at.isoformat(" "), "Chess", name, "two\nlines", 7, snapshot.channel)
+        for snapshot in snapshots
+        for name in snapshot.chatters or ("",)
     ]
     write_csv(folder / "b.CSV", header, rows)
 
 
-def csv_of_lists(written: Callable[[tuple[str, ...]], str]) -> Callable[[Path, list[Told]], None]:
-    """timestamp,channel,total_viewers,chatters_count,chatters, with the list written so."""
+def csv_of_lists(as_text: Callable[[tuple[str, ...]], str]) -> Callable[[Path, list[SampleSnapshot]], None]:
+    """Write a row per snapshot: timestamp,channel,total_viewers,chatters_count,chatters; as_text writes the list."""
 
-    def write(folder: Path, told: list[Told]) -> None:
+    def write(folder: Path, snapshots: list[SampleSnapshot]) -> None:
         header = ("timestamp", "channel", "total_viewers", "chatters_count", "chatters")
-        rows = [(each.at.isoformat(), each.channel, 9, len(each.chatters), written(each.chatters)) for each in told]
+        rows = [
+            (snapshot.at.isoformat(), snapshot.channel, 9, len(snapshot.chatters), as_text(snapshot.chatters))
+            for snapshot in snapshots
+        ]
         write_csv(folder / "c.csv", header, rows)
 
     return write
 
 
-def _fields(each: Told) -> dict[str, object]:
+def _fields(snapshot: SampleSnapshot) -> dict[str, object]:
     return {
-        "timestamp": each.at.isoformat(),
+        "timestamp": snapshot.at.isoformat(),
         "viewer_count": "Unavailable",
         "game_name": "Chess",
         "title": "a title",
         "started_at": "2020-03-01T00:00:00Z",
-        "chatters": list(each.chatters),
+        "chatters": list(snapshot.chatters),
     }
 
 
@@ -141,7 +148,7 @@ def write_json(path: Path, data: object) -> Path:
     return path
 
 
-def take_in(
+def import_snapshots(
     path: Path,
     store: ObjectStore,
     *,
@@ -149,19 +156,20 @@ def take_in(
     replace: bool = False,
     limits: BatchLimits | None = None,
     on_file: Callable[[str], None] = lambda name: None,
-) -> LiveImported:
+) -> LiveImportResult:
     """Import a folder or a file."""
     rules = ImportRules(LocalTimes(ZoneInfo(zone)), PLAIN, FIRST_DAY, LAST_DAY, replace=replace)
     return run_live_import(find_snapshot_files(path), store, rules, limits=limits or BatchLimits(), on_file=on_file)
 
 
-def reasons(done: LiveImported) -> dict[str, str]:
-    """Why what was rejected, by file and row."""
+def reasons(done: LiveImportResult) -> dict[str, str]:
+    """Reasons of rejections, by file and row."""
     return {
-        each.file if each.row is None else f"{each.file}:{each.row}": each.reason for each in done.report.rejections
+        rejection.file if rejection.row is None else f"{rejection.file}:{rejection.row}": rejection.reason
+        for rejection in done.report.rejections
     }
 
 
 def minutes(start: dt.datetime, count: int, every: int = 1) -> Iterator[dt.datetime]:
-    """Times that follow one another by a number of minutes."""
+    """Times at a distance of a number of minutes."""
     return (start + dt.timedelta(minutes=number * every) for number in range(count))

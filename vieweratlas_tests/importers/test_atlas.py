@@ -1,4 +1,4 @@
-"""Another atlas's overlap: names fold, duplicates merge, nothing unknown becomes a number, and all is counted."""
+"""Another atlas's overlap: names fold, duplicates merge, unknown values stay null, and everything is counted."""
 
 import csv
 import random
@@ -47,16 +47,16 @@ def _viewers(atlas: ImportedAtlas) -> dict[str, int | None]:
 
 def _fold(edges: Rows) -> dict[tuple[str, str], int]:
     """The folding in plain Python."""
-    found: dict[tuple[str, str], int] = {}
+    weights: dict[tuple[str, str], int] = {}
     for source, target, weight in edges:
         a, b = sorted((str(source).lower(), str(target).lower()))
         if a != b:
-            found[a, b] = max(found.get((a, b), 0), int(str(weight)))
-    return found
+            weights[a, b] = max(weights.get((a, b), 0), int(str(weight)))
+    return weights
 
 
 @pytest.mark.parametrize("header", ["Source,Target,Weight", "source,target,weight", "weight,TARGET,label,source"])
-def test_the_columns_of_edges_are_found_by_name_in_any_case(folder: Path, header: str) -> None:
+def test_the_columns_of_edges_are_matched_by_name_in_any_case(folder: Path, header: str) -> None:
     row = {"source": "Zed", "target": "Ann", "weight": 3, "label": "x"}
     edges = _write(folder / "e.csv", header, [[row[name.lower()] for name in header.split(",")]])
 
@@ -97,7 +97,7 @@ def test_nodes_with_communities_give_viewers_and_the_reference(folder: Path) -> 
     REFERENCE_COMMUNITIES.validate(tables_of(atlas)[REFERENCE_COMMUNITIES])
 
 
-def test_duplicates_keep_the_larger_weight_self_pairs_go_and_spellings_fold(folder: Path) -> None:
+def test_duplicates_keep_the_larger_weight_self_pairs_are_dropped_and_spellings_fold(folder: Path) -> None:
     edges = [("Ann", "bob", 5), ("BOB", "ann", 9), ("ann", "bob", 7), ("ann", "ANN", 99), ("Cid", "ann", 2)]
 
     atlas = _read(folder, edges)
@@ -128,7 +128,7 @@ def test_of_two_spellings_of_a_node_the_one_with_more_viewers_counts(folder: Pat
     [("shared_viewers", text) for text in ("many", "", "-3", "0", "nan", "inf", "1.5", "1,000", "1e30")]
     + [("overlap_coefficient", text) for text in ("high", "", "-0.1", "0", "NaN", "-inf", "1.2", "50%")],
 )
-def test_a_weight_that_cannot_be_is_rejected_with_its_row_and_the_rest_read(
+def test_an_impossible_weight_is_rejected_with_its_row_and_the_rest_are_read(
     folder: Path, weight: str, text: str
 ) -> None:
     atlas = _read(folder, [("ann", "bob", 1), ("ann", "cid", text), ("bob", "cid", 1)], weight=weight)
@@ -146,8 +146,7 @@ def test_rows_without_a_name_or_with_impossible_viewers_are_rejected(folder: Pat
 
     atlas = _read(folder, edges, [*nodes, ("eve", "x", "6.0")])
 
-    told = [str(each) for each in atlas.report.rejections]
-    assert told == [
+    assert [str(rejection) for rejection in atlas.report.rejections] == [
         *(f"edges.csv, row {row}: source or target is empty" for row in (2, 3, 4)),
         "nodes.csv, row 2: the channel is empty",
         *(
@@ -216,7 +215,7 @@ def test_overlap_threshold_drops_weak_pairs_and_keeps_their_channels(folder: Pat
     assert _shared(atlas) == {("ann", "bob"): 5}
     assert set(_viewers(atlas)) == {"ann", "bob", "cid"}
     assert atlas.report.counts["edges below the thresholds"] == 1
-    # A coefficient is no count.
+    # The threshold does not apply to coefficients.
     assert _read(folder, [("ann", "bob", 0.1)], overlap_threshold=5, weight="overlap_coefficient").graph.edges.height
 
 
@@ -265,7 +264,7 @@ def test_an_atlas_without_one_edge_between_two_channels_is_refused(folder: Path,
     assert str(raised.value).startswith(f"{folder / 'edges.csv'}: no row is an edge between two channels")
 
 
-def test_files_that_are_none_and_unknown_weights_are_refused(folder: Path) -> None:
+def test_files_without_the_columns_and_unknown_weights_are_refused(folder: Path) -> None:
     with pytest.raises(ValueError, match=r"unknown weight 'jaccard'; .* shared_viewers or overlap_coefficient"):
         _read(folder, [("ann", "bob", 1)], weight="jaccard")
     with pytest.raises(TableError, match=r"missing column\(s\) weight; the header has from, source, target"):

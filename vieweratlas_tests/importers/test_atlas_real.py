@@ -1,4 +1,4 @@
-"""Published atlases, and what plain Python makes of the same files."""
+"""Published atlases, compared with plain Python on the same files."""
 
 import csv
 from collections import defaultdict
@@ -18,19 +18,19 @@ def _rows(path: Path) -> list[list[str]]:
 
 
 def _folded(rows: list[list[str]]) -> dict[tuple[str, str], float]:
-    found: dict[tuple[str, str], float] = {}
+    weights: dict[tuple[str, str], float] = {}
     for source, target, weight in rows:
         pair = min(source.lower(), target.lower()), max(source.lower(), target.lower())
         if pair[0] != pair[1]:
-            found[pair] = max(found.get(pair, 0.0), float(weight))
-    return found
+            weights[pair] = max(weights.get(pair, 0.0), float(weight))
+    return weights
 
 
 def _sizes(rows: list[list[str]], name: int, size: int) -> dict[str, int]:
-    found: dict[str, int] = defaultdict(int)
+    sizes: dict[str, int] = defaultdict(int)
     for row in rows:
-        found[row[name].lower()] = max(found[row[name].lower()], int(row[size]))
-    return dict(found)
+        sizes[row[name].lower()] = max(sizes[row[name].lower()], int(row[size]))
+    return dict(sizes)
 
 
 def _edges(atlas: ImportedAtlas, measure: str) -> dict[tuple[str, str], float]:
@@ -47,7 +47,7 @@ def twitchatlas(files: Path) -> ImportedAtlas:
     return read_atlas(files / "twitchatlas_2021-02_edges.csv", files / "twitchatlas_2021-02_nodes.csv")
 
 
-def test_twitchatlas_2021_02_is_counted_as_the_issue_counts_it(twitchatlas: ImportedAtlas) -> None:
+def test_twitchatlas_2021_02_has_the_known_counts(twitchatlas: ImportedAtlas) -> None:
     assert twitchatlas.report.rejections == []
     assert twitchatlas.report.counts == {
         "edge rows read": 67_939,
@@ -97,7 +97,7 @@ def test_the_raw_gephi_files_of_that_month_give_the_same_edges(files: Path, twit
     assert _edges(atlas, "shared_viewers") == _folded(_rows(edges))
     sizes = _sizes(_rows(labels), 0, 2)
     assert dict(atlas.graph.nodes.select("channel", "viewers").rows()) == sizes
-    assert len(sizes) == 2_161  # 352 channels without an edge stay; all sizes are known
+    assert len(sizes) == 2_161  # includes 352 channels without an edge; all sizes are known
     assert atlas.report.counts["edges"] == twitchatlas.report.counts["edges"]
     assert atlas.reference.height == 0
 
@@ -121,7 +121,7 @@ def test_the_thresholds_on_real_data_drop_what_plain_python_drops(
     assert atlas.report.counts["channels without known viewers"] == 330
 
 
-def test_the_italian_graph_by_coefficient_is_whole(files: Path) -> None:
+def test_the_italian_graph_by_coefficient_is_complete(files: Path) -> None:
     edges, nodes = files / "italy_2022-07_08_edges.csv", files / "italy_2022-07_08_nodes.csv"
 
     atlas = read_atlas(edges, nodes, weight="overlap_coefficient")
@@ -141,7 +141,7 @@ def test_the_italian_graph_by_coefficient_is_whole(files: Path) -> None:
     }
 
 
-def test_the_italian_graph_keeps_its_small_channels_only_where_asked(files: Path) -> None:
+def test_the_italian_graph_loses_its_small_channels_only_with_a_minimum(files: Path) -> None:
     edges, nodes = files / "italy_2022-07_08_edges.csv", files / "italy_2022-07_08_nodes.csv"
     small = {login for login, size in _sizes(_rows(nodes), 0, 2).items() if size < 500}
 

@@ -1,9 +1,10 @@
-"""Atlases as GEXF: our own comes back whole, Gephi's and networkx's are understood, unsound XML is named."""
+"""Atlases as GEXF: our own export round-trips, Gephi's and networkx's files are read, invalid XML is named."""
 
 import io
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import networkx as nx
 import polars as pl
@@ -59,13 +60,13 @@ GEPHI_13 = """<?xml version='1.0' encoding='UTF-8'?>
 """
 
 
-def _read(tmp_path: Path, text: str | bytes, **options: object) -> ImportedAtlas:
+def _read(tmp_path: Path, text: str | bytes, **options: Any) -> ImportedAtlas:
     path = tmp_path / "graph.gexf"
     path.write_bytes(text.encode() if isinstance(text, str) else text)
-    return read_gexf(path, **options)  # type: ignore[arg-type]
+    return read_gexf(path, **options)
 
 
-def _same(imported: ImportedAtlas, atlas: Atlas) -> None:
+def _assert_same(imported: ImportedAtlas, atlas: Atlas) -> None:
     assert imported.report.rejections == []
     assert imported.graph.nodes.equals(atlas.nodes)
     assert imported.graph.edges.equals(atlas.edges)
@@ -75,15 +76,15 @@ def _same(imported: ImportedAtlas, atlas: Atlas) -> None:
     assert imported.reference.equals(published)
 
 
-def test_our_own_export_comes_back_as_the_same_graph(tmp_path: Path) -> None:
+def test_our_own_export_is_read_as_the_same_graph(tmp_path: Path) -> None:
     small = small_atlas()
     counted = small.edges.select("channel_a", "channel_b", "shared_viewers")
     atlas = replace(small, edges=with_measures(counted, small.nodes, total_viewers=50_000))
     by_coefficient = atlas.edges.with_columns(pl.lit(None, pl.Int64).alias("shared_viewers")).drop_nulls("jaccard")
 
-    _same(_read(tmp_path, gexf(atlas)), atlas)
+    _assert_same(_read(tmp_path, gexf(atlas)), atlas)
     other = replace(atlas, edges=by_coefficient)
-    _same(_read(tmp_path, gexf(other), weight="overlap_coefficient"), other)
+    _assert_same(_read(tmp_path, gexf(other), weight="overlap_coefficient"), other)
 
 
 printable = st.characters(codec="utf-8", exclude_categories=("Cs", "Cc", "Zs", "Zl", "Zp", "Cn", "Co"))
@@ -93,7 +94,7 @@ texts = st.none() | st.sampled_from(["Chess", 'a "b" & <c>', "日本"])
 
 @settings(max_examples=60, deadline=None)
 @given(st.data())
-def test_any_graph_comes_back_with_every_measure_and_every_unknown(data: st.DataObject) -> None:
+def test_any_graph_round_trips_with_every_measure_and_every_unknown_value(data: st.DataObject) -> None:
     names = data.draw(st.lists(logins, min_size=2, max_size=8, unique=True))
     sizes = [data.draw(st.none() | st.integers(50, 10_000)) for _ in names]
     pairs = [(min(a, b), max(a, b)) for i, a in enumerate(names) for b in names[:i]]
@@ -120,10 +121,10 @@ def test_any_graph_comes_back_with_every_measure_and_every_unknown(data: st.Data
         table(COMMUNITY_HISTORY, community=[0, 1, 2, 3], community_id=[1, 2, 3, 4], name=list("abcd")),
     )
     with TemporaryDirectory() as folder:
-        _same(_read(Path(folder), gexf(atlas)), atlas)
+        _assert_same(_read(Path(folder), gexf(atlas)), atlas)
 
 
-def test_gephi_1_3_gives_logins_viewers_games_communities_and_places(tmp_path: Path) -> None:
+def test_gephi_1_3_gives_logins_viewers_games_communities_and_positions(tmp_path: Path) -> None:
     atlas = _read(tmp_path, GEPHI_13)
 
     assert atlas.report.rejections == []
@@ -147,7 +148,7 @@ def test_gephi_1_3_gives_logins_viewers_games_communities_and_places(tmp_path: P
     assert (atlas.report.counts["nodes read"], atlas.report.counts["edges read"]) == (3, 3)
 
 
-def test_gephi_1_2_is_the_same_with_its_own_namespaces(tmp_path: Path) -> None:
+def test_gephi_1_2_is_read_the_same_with_its_own_namespaces(tmp_path: Path) -> None:
     older = GEPHI_13.replace("http://gexf.net/1.3", "http://www.gexf.net/1.2draft").replace('"1.3"', '"1.2"')
     older = older.replace("viz:", "ns0:").replace('attvalue for="count"', 'attvalue id="count"')
 
@@ -191,14 +192,14 @@ def test_bad_nodes_and_edges_are_named_with_their_line_and_the_rest_is_read(tmp_
     assert [str(each) for each in atlas.report.rejections] == [
         "graph.gexf, row 11: viewers is 'many', not a whole number",
         "graph.gexf, row 20: a second node with the id '12'",
-        "graph.gexf, row 20: a node has no id",
+        "graph.gexf, row 20: the node has no id",
         "graph.gexf, row 24: weight is '0.5'; shared_viewers must be a whole number >= 1",
-        "graph.gexf, row 25: an edge ends at 'gone', which is no node",
+        "graph.gexf, row 25: the edge ends at 'gone', but no node has that id",
     ]
     assert atlas.graph.edges.select("channel_a", "channel_b", "shared_viewers").rows() == [("ibai", "xqcow", 501)]
 
 
-def test_edges_may_stand_before_their_nodes(tmp_path: Path) -> None:
+def test_edges_may_precede_their_nodes(tmp_path: Path) -> None:
     start, end = GEPHI_13.index("    <edges>"), GEPHI_13.index("  </graph>")
     edges = GEPHI_13[start:end]
     first = GEPHI_13.replace(edges, "").replace("    <nodes>", edges + "    <nodes>")
@@ -210,7 +211,7 @@ def test_edges_may_stand_before_their_nodes(tmp_path: Path) -> None:
     assert atlas.graph.edges.equals(_read(tmp_path, GEPHI_13).graph.edges)
 
 
-def test_weights_may_be_coefficients_and_thresholds_hold(tmp_path: Path) -> None:
+def test_weights_may_be_coefficients_and_thresholds_apply(tmp_path: Path) -> None:
     text = (
         GEPHI_13.replace("501.0", "0.25")
         .replace('weight="7"', 'weight="0.5"')
@@ -235,17 +236,17 @@ LAUGHS = """<?xml version="1.0"?>
     [
         (LAUGHS, "declares a document type at line 2"),
         (LAUGHS.replace('"lol"', 'SYSTEM "file:///etc/passwd"'), "declares a document type at line 2"),
-        ("", "is not sound XML at line 1, column 1: no element found"),
-        (GEPHI_13[:900], "is not sound XML at line "),
-        (GEPHI_13.replace("</meta>", "</mate>"), "is not sound XML at line 3, column 72: mismatched tag"),
-        (GEPHI_13.replace("Gephi", "&gephi;"), "is not sound XML at line 3, column 48: undefined entity"),
-        (GEPHI_13.replace("xQc", "\x01"), "is not sound XML at line 11, column 28: not well-formed"),
-        (GEPHI_13.replace("UTF-8", "klingon"), "is XML in an encoding that is not known"),
-        ("<graphml><graph/></graphml>", "is not GEXF: its first element is <graphml>"),
+        ("", "is not valid XML at line 1, column 1: no element found"),
+        (GEPHI_13[:900], "is not valid XML at line "),
+        (GEPHI_13.replace("</meta>", "</mate>"), "is not valid XML at line 3, column 72: mismatched tag"),
+        (GEPHI_13.replace("Gephi", "&gephi;"), "is not valid XML at line 3, column 48: undefined entity"),
+        (GEPHI_13.replace("xQc", "\x01"), "is not valid XML at line 11, column 28: not well-formed"),
+        (GEPHI_13.replace("UTF-8", "klingon"), "is XML in an unknown encoding"),
+        ("<graphml><graph/></graphml>", "is not GEXF: its first element is <graphml>, not <gexf>"),
         (b"\x1f\x8b not gzip", "is a damaged gzip file"),
     ],
 )
-def test_what_is_not_sound_is_refused_with_its_line(tmp_path: Path, text: str | bytes, reason: str) -> None:
+def test_an_invalid_file_is_refused_with_its_line(tmp_path: Path, text: str | bytes, reason: str) -> None:
     with pytest.raises(DocumentError) as raised:
         _read(tmp_path, text)
 
@@ -271,7 +272,7 @@ def test_a_graph_without_an_edge_and_an_unknown_weight_are_refused(tmp_path: Pat
         ("日本", "日", "日本"),
     ],
 )
-def test_a_channel_is_the_label_or_the_id_whichever_can_be_a_login(
+def test_a_channel_is_the_label_or_else_the_id_that_can_be_a_login(
     tmp_path: Path, label: str, key: str, login: str
 ) -> None:
     nodes = f'<node id="{key}" label="{label}"/><node id="other"/>'
@@ -282,7 +283,7 @@ def test_a_channel_is_the_label_or_the_id_whichever_can_be_a_login(
     assert set(atlas.graph.nodes["channel"]) == {login, "other"}
 
 
-def test_an_imported_graph_keeps_to_the_tables(tmp_path: Path) -> None:
+def test_an_imported_graph_is_valid_for_our_tables(tmp_path: Path) -> None:
     atlas = _read(tmp_path, GEPHI_13)
 
     GRAPH_NODES.validate(atlas.graph.nodes)

@@ -1,4 +1,4 @@
-"""Importing live snapshots: fields and their other names, what is rejected and why, and what lands in the lake."""
+"""Importing live snapshots: fields and their aliases, rejections and their reasons, and the rows in the lake."""
 
 import datetime as dt
 import json
@@ -11,9 +11,9 @@ import pytest
 from vieweratlas_assets.domain import lake
 from vieweratlas_assets.domain.schemas import RAW_SNAPSHOTS
 from vieweratlas_assets.importers import live
-from vieweratlas_assets.importers.snapshots import MOST_NAMED
+from vieweratlas_assets.importers.snapshots import MAX_LISTED_ROWS
 from vieweratlas_assets.storage.local import LocalStore
-from vieweratlas_tests.importers.snapshot_files import reasons, seen_in_lake, take_in, write_csv, write_json
+from vieweratlas_tests.importers.snapshot_files import import_snapshots, reasons, seen_in_lake, write_csv, write_json
 
 NOON = dt.datetime(2020, 3, 1, 12, tzinfo=dt.UTC)
 GOOD: dict[str, Any] = {"timestamp": "2020-03-01T12:00:30Z", "channel": "alpha", "chatters": ["ann"]}
@@ -36,7 +36,7 @@ def raw(store: LocalStore) -> pl.DataFrame:
     return pl.concat([RAW_SNAPSHOTS.empty(), *(store.download_parquet(key, RAW_SNAPSHOTS) for key in keys)])
 
 
-def test_a_snapshot_lands_whole_in_its_hour(folder: Path, store: LocalStore) -> None:
+def test_a_snapshot_is_stored_completely_in_its_hour(folder: Path, store: LocalStore) -> None:
     write_json(
         folder / "2020/03/01/under_score_20200301_120030.json",
         {
@@ -52,7 +52,7 @@ def test_a_snapshot_lands_whole_in_its_hour(folder: Path, store: LocalStore) -> 
         },
     )
 
-    done = take_in(folder, store)
+    done = import_snapshots(folder, store)
 
     (key,) = store.list_files("raw/snapshots/2020/")
     assert key.startswith("raw/snapshots/2020/03/01/12/import-live-")
@@ -83,14 +83,14 @@ def test_a_snapshot_lands_whole_in_its_hour(folder: Path, store: LocalStore) -> 
     assert done.known == {NOON}
 
 
-def test_fields_go_by_their_other_names_too(folder: Path, store: LocalStore) -> None:
+def test_fields_are_read_under_their_aliases(folder: Path, store: LocalStore) -> None:
     one = {"channel_login": "#Alpha", "viewers": "12", "game": "Go", "broadcaster_language": "pt", "uptime": "2h0m0s"}
     write_json(folder / "logs.json", [GOOD | {"channel": None} | one])
 
-    take_in(folder, store)
+    import_snapshots(folder, store)
 
-    found = raw(store).select("channel", "concurrent_viewers", "game_name", "language", "started_at").row(0)
-    assert found == ("alpha", 12, "Go", "pt", NOON - dt.timedelta(hours=2) + dt.timedelta(seconds=30))
+    row = raw(store).select("channel", "concurrent_viewers", "game_name", "language", "started_at").row(0)
+    assert row == ("alpha", 12, "Go", "pt", NOON - dt.timedelta(hours=2) + dt.timedelta(seconds=30))
 
 
 @pytest.mark.parametrize(
@@ -112,28 +112,28 @@ def test_fields_go_by_their_other_names_too(folder: Path, store: LocalStore) -> 
         ([], None, 1),
     ],
 )
-def test_viewers_are_a_count_or_not_known(
+def test_viewers_are_a_count_or_unknown(
     folder: Path, store: LocalStore, written: Any, known: int | None, counted: int
 ) -> None:
     write_json(folder / "a.json", GOOD | {"viewer_count": written})
 
-    done = take_in(folder, store)
+    done = import_snapshots(folder, store)
 
     assert raw(store)["concurrent_viewers"].to_list() == [known]
-    assert done.report.counts["viewer counts that cannot be understood (left empty)"] == counted
+    assert done.report.counts["viewer counts that cannot be read (left empty)"] == counted
     assert done.report.rejections == []
 
 
-def test_a_start_that_cannot_be_understood_costs_only_itself(folder: Path, store: LocalStore) -> None:
+def test_an_unreadable_start_does_not_reject_the_snapshot(folder: Path, store: LocalStore) -> None:
     write_json(folder / "a.json", [GOOD | {"started_at": "soon"}, GOOD | {"channel": "b", "started_at": 60}])
 
-    done = take_in(folder, store)
+    done = import_snapshots(folder, store)
 
     assert raw(store).select("channel", "started_at").rows() == [
         ("alpha", None),
         ("b", NOON - dt.timedelta(seconds=30)),
     ]
-    assert done.report.counts["starts of broadcasts that cannot be understood (left empty)"] == 1
+    assert done.report.counts["starts of broadcasts that cannot be read (left empty)"] == 1
 
 
 @pytest.mark.parametrize(
@@ -145,32 +145,33 @@ def test_a_start_that_cannot_be_understood_costs_only_itself(folder: Path, store
         ("a_1_2_20200301_120030", "a_1_2"),
     ],
 )
-def test_channel_and_time_may_stand_in_the_name_only(
+def test_channel_and_time_may_come_from_the_file_name_alone(
     folder: Path, store: LocalStore, name: str, channel: str
 ) -> None:
     write_json(folder / f"logs/{name}.json", {"chatters": ["ann"]})
 
-    take_in(folder, store, zone="Europe/Berlin")
+    import_snapshots(folder, store, zone="Europe/Berlin")
 
     assert seen_in_lake(store) == {(channel, NOON - dt.timedelta(hours=1)): {"ann"}}
 
 
-def test_what_a_snapshot_says_of_itself_wins_over_its_file_s_name_and_the_difference_is_told(
+def test_a_snapshots_channel_wins_over_the_file_name_and_the_difference_is_counted(
     folder: Path, store: LocalStore
 ) -> None:
     write_json(folder / "beta_20200301_150000.json", [GOOD, GOOD | {"channel": "BETA"}])
 
-    done = take_in(folder, store)
+    done = import_snapshots(folder, store)
 
     assert seen_in_lake(store) == {("alpha", NOON): {"ann"}, ("beta", NOON): {"ann"}}
-    assert done.report.counts["snapshots of another channel than the file's name says (theirs is taken)"] == 1
+    counted = done.report.counts["snapshots whose channel differs from the file's name (the snapshot's is used)"]
+    assert counted == 1
 
 
 MALFORMED: dict[str, tuple[Any, str]] = {
     "empty.json": (b"", "is empty"),
     "blank.json": (b" \n\t", "is empty"),
-    "text.json": (b"hello", "is neither a JSON object nor an array of them"),
-    "number.json": (b"17", "is neither a JSON object nor an array of them"),
+    "text.json": (b"hello", "is neither a JSON object nor an array of objects"),
+    "number.json": (b"17", "is neither a JSON object nor an array of objects"),
     "cut.json": (json.dumps(GOOD).encode()[:-9], "is not JSON: "),
     "latin.json": ('{"chatters": ["ä"]}'.encode("latin-1"), "is not JSON: 'utf-8' codec"),
     "deep.json": (b'{"a":' * 100_000, "is not JSON: "),
@@ -179,27 +180,42 @@ MALFORMED: dict[str, tuple[Any, str]] = {
         {"timestamp": "2020-03-01T12:00:30Z", "users": []},
         "has no chatters; it has timestamp, users",
     ),
-    "null_chatters.json": (GOOD | {"chatters": None}, "chatters is None, not a list of names"),
+    "null_chatters.json": (GOOD | {"chatters": None}, "chatters is null, not a list of names"),
     "dict_chatters.json": (GOOD | {"chatters": {"ann": 1}}, "chatters is {'ann': 1}, not a list of names"),
-    "half_list.json": (GOOD | {"chatters": "['ann', 'bob"}, "a list that does not end"),
-    "no_channel.json": ({"timestamp": GOOD["timestamp"], "chatters": []}, "names no channel, nor does the file"),
+    "half_list.json": (GOOD | {"chatters": "['ann', 'bob"}, "a list without its closing bracket"),
+    "no_channel.json": (
+        {"timestamp": GOOD["timestamp"], "chatters": []},
+        "has no channel, and the file is not named <channel>_<YYYYMMDD_HHMMSS>",
+    ),
     "odd_channel.json": (GOOD | {"channel": ["a"]}, "channel is ['a'], not a login"),
     "blank_channel.json": (GOOD | {"channel": " # "}, "channel is ' # ', not a login"),
-    "no_time.json": ({"channel": "alpha", "chatters": []}, "has no timestamp, nor has the file's name"),
-    "bad_time.json": (GOOD | {"timestamp": "noon"}, "timestamp 'noon' is not a time in ISO 8601"),
-    "epoch.json": (GOOD | {"timestamp": 1583064000}, "timestamp 1583064000 is not a time as text"),
-    "early.json": (GOOD | {"timestamp": "2017-12-31T23:59:59Z"}, "is of 2017-12-31, before daily_start 2018-01-01"),
-    "late.json": (GOOD | {"timestamp": "2026-11-23T00:00:00Z"}, "is of 2026-11-23, which is to come"),
-    "x_20209999_999999.json": ({"chatters": []}, "timestamp '20209999_999999' is not a time"),
+    "no_time.json": ({"channel": "alpha", "chatters": []}, "has no timestamp, and the file is not named"),
+    "bad_time.json": (
+        GOOD | {"timestamp": "noon"},
+        "timestamp 'noon' is not an ISO 8601 time such as 2020-03-01T20:31:25Z",
+    ),
+    "epoch.json": (GOOD | {"timestamp": 1583064000}, "timestamp 1583064000 is not text; expected an ISO 8601 time"),
+    "early.json": (
+        GOOD | {"timestamp": "2017-12-31T23:59:59Z"},
+        "its day 2017-12-31 is before partitions.daily_start, 2018-01-01",
+    ),
+    "late.json": (GOOD | {"timestamp": "2026-11-23T00:00:00Z"}, "its day 2026-11-23 is in the future"),
+    "x_20209999_999999.json": ({"chatters": []}, "timestamp '20209999_999999' is not an ISO 8601 time"),
     "header.csv": (b"channel,username\na,b\n", "missing column(s) timestamp; the header has channel, username"),
-    "neither.csv": (b"channel,timestamp\na,2020-03-01T12:00Z\n", "the header has none of username or chatter"),
-    "both.csv": (b"channel,timestamp,chatter,chatters\na,b,c,d\n", "the header has both of username or chatter"),
+    "neither.csv": (
+        b"channel,timestamp\na,2020-03-01T12:00Z\n",
+        "the header has neither username or chatter (one row per chatter) nor chatters (one row per snapshot)",
+    ),
+    "both.csv": (
+        b"channel,timestamp,chatter,chatters\na,b,c,d\n",
+        "the header has both username or chatter (one row per chatter) and chatters (one row per snapshot)",
+    ),
     "empty.csv": (b"", "is empty"),
     "latin.csv": ("timestamp,channel,username\n,ä,".encode("latin-1"), "is not UTF-8"),
 }
 
 
-def test_every_malformed_file_is_named_with_its_reason_and_the_good_ones_are_taken(
+def test_every_malformed_file_is_named_with_its_reason_and_the_good_ones_are_imported(
     folder: Path, store: LocalStore
 ) -> None:
     folder.mkdir()
@@ -208,36 +224,36 @@ def test_every_malformed_file_is_named_with_its_reason_and_the_good_ones_are_tak
         if isinstance(content, bytes):
             path.write_bytes(content)
     write_json(folder / "good.json", GOOD)
-    (folder / "._good.json").write_bytes(b"what macOS puts beside a file")
-    (folder / "notes.txt").write_text("not ours")
+    (folder / "._good.json").write_bytes(b"what macOS puts next to a file")
+    (folder / "notes.txt").write_text("not a snapshot")
 
-    done = take_in(folder, store)
+    done = import_snapshots(folder, store)
 
-    found = reasons(done)
-    assert found.keys() == MALFORMED.keys()
-    assert {name: found[name] for name, (_, told) in MALFORMED.items() if told not in found[name]} == {}
+    given = reasons(done)
+    assert given.keys() == MALFORMED.keys()
+    assert {name: given[name] for name, (_, reason) in MALFORMED.items() if reason not in given[name]} == {}
     assert seen_in_lake(store) == {("alpha", NOON): {"ann"}}
     assert done.report.counts["files without a usable snapshot"] == len(MALFORMED)
     assert done.report.counts["files accepted"] == 1
 
 
-def test_of_an_array_every_bad_element_is_named_and_the_others_are_taken(folder: Path, store: LocalStore) -> None:
+def test_every_bad_element_of_an_array_is_named_and_the_others_are_imported(folder: Path, store: LocalStore) -> None:
     listed = [GOOD, 17, GOOD | {"channel": "b"}, GOOD | {"timestamp": "x"}, [], None, GOOD | {"channel": "c"}]
     write_json(folder / "a.json", listed)
 
-    done = take_in(folder, store)
+    done = import_snapshots(folder, store)
 
     assert {channel for channel, _ in seen_in_lake(store)} == {"alpha", "b", "c"}
     assert reasons(done) == {
-        "a.json:2": "is a JSON int, not an object",
-        "a.json:4": "timestamp 'x' is not a time in ISO 8601",
-        "a.json:5": "is a JSON list, not an object",
-        "a.json:6": "is a JSON NoneType, not an object",
+        "a.json:2": "is a number, not a JSON object",
+        "a.json:4": "timestamp 'x' is not an ISO 8601 time such as 2020-03-01T20:31:25Z",
+        "a.json:5": "is an array, not a JSON object",
+        "a.json:6": "is null, not a JSON object",
     }
 
 
 @pytest.mark.parametrize("whole_bytes", [live.WHOLE_BYTES, 0], ids=["read whole", "streamed"])
-def test_of_an_array_that_breaks_off_what_stands_before_is_taken(
+def test_snapshots_before_the_end_of_a_cut_off_array_are_imported(
     folder: Path, store: LocalStore, monkeypatch: pytest.MonkeyPatch, whole_bytes: int
 ) -> None:
     monkeypatch.setattr(live, "WHOLE_BYTES", whole_bytes)
@@ -245,10 +261,12 @@ def test_of_an_array_that_breaks_off_what_stands_before_is_taken(
     (folder / "sub").mkdir(parents=True)
     (folder / "sub/a.json").write_text(f"\ufeff {text[:-20]}", encoding="utf-8")
 
-    done = take_in(folder, store)
+    done = import_snapshots(folder, store)
 
     assert {channel for channel, _ in seen_in_lake(store)} == {"a", "b"}
-    assert reasons(done)["sub/a.json:3"].startswith("is not JSON from here on, 2 element(s) before were read: ")
+    assert reasons(done)["sub/a.json:3"].startswith(
+        "is not JSON from here on; the 2 element(s) before it were read: "
+    )
     assert done.report.counts["snapshots accepted"] == 2
 
 
@@ -262,25 +280,25 @@ def test_chatters_may_be_text_and_numbers_but_nothing_else(folder: Path, store: 
     )
     write_json(folder / "c_20200301_120030.json", {"title": "\udfff", "chatters": ["dan", "\ud800"]})
 
-    done = take_in(folder, store)
+    done = import_snapshots(folder, store)
 
     assert seen_in_lake(store) == {
         ("alpha", NOON): {"ann", "bob"},
         ("b", NOON): {"1234", "cid"},
         ("c", NOON): {"dan"},
     }
-    assert done.report.counts["chatters that are no names (left out)"] == 5
+    assert done.report.counts["chatters that are not names (left out)"] == 5
 
 
-def test_two_snapshots_of_one_minute_are_one_with_what_is_known_last(folder: Path, store: LocalStore) -> None:
+def test_two_snapshots_of_one_minute_become_one_with_the_latest_known_values(folder: Path, store: LocalStore) -> None:
     later = GOOD | {"timestamp": "2020-03-01T12:00:59Z", "chatters": ["bob"], "viewer_count": 9}
     earlier = GOOD | {"timestamp": "2020-03-01T12:00:00Z", "viewer_count": 5, "game_name": "Chess", "title": "a"}
     write_json(folder / "a.json", [later, earlier])
 
-    take_in(folder, store)
+    import_snapshots(folder, store)
 
-    found = raw(store).select("chatters", "concurrent_viewers", "game_name", "title").rows()
-    assert found == [(["ann", "bob"], 9, "Chess", "a")]
+    rows = raw(store).select("chatters", "concurrent_viewers", "game_name", "title").rows()
+    assert rows == [(["ann", "bob"], 9, "Chess", "a")]
 
 
 def test_rows_of_a_table_are_rejected_one_by_one(folder: Path, store: LocalStore) -> None:
@@ -298,13 +316,13 @@ def test_rows_of_a_table_are_rejected_one_by_one(folder: Path, store: LocalStore
     ]
     write_csv(folder / "x_20200301_120000.csv", COLUMNS, rows)
 
-    done = take_in(folder, store)
+    done = import_snapshots(folder, store)
 
     assert seen_in_lake(store) == {("alpha", NOON): {"ann", "bob"}, ("beta", NOON): set()}
     name = "x_20200301_120000.csv"
     assert reasons(done) == {
-        f"{name}:4": "timestamp 'noon' is not a time in ISO 8601",
-        f"{name}:5": "timestamp 'noon' is not a time in ISO 8601",
+        f"{name}:4": "timestamp 'noon' is not an ISO 8601 time such as 2020-03-01T20:31:25Z",
+        f"{name}:5": "timestamp 'noon' is not an ISO 8601 time such as 2020-03-01T20:31:25Z",
         f"{name}:6": "channel is empty",
         f"{name}:7": "timestamp is empty",
         f"{name}:8": "has more fields than the header; is a comma in a title not quoted?",
@@ -313,7 +331,7 @@ def test_rows_of_a_table_are_rejected_one_by_one(folder: Path, store: LocalStore
     assert done.report.counts["files accepted"] == 1
 
 
-def test_a_list_that_nobody_quoted_is_taken_where_its_count_proves_it(folder: Path, store: LocalStore) -> None:
+def test_an_unquoted_list_is_read_if_its_count_proves_it(folder: Path, store: LocalStore) -> None:
     folder.mkdir()
     at = "2020-03-01T12:00:30Z"
     (folder / "a.csv").write_text(
@@ -325,7 +343,7 @@ def test_a_list_that_nobody_quoted_is_taken_where_its_count_proves_it(folder: Pa
         f"{at},eps,10,0,\n"
     )
 
-    done = take_in(folder, store)
+    done = import_snapshots(folder, store)
 
     assert {channel: chatters for (channel, _), chatters in seen_in_lake(store).items()} == {
         "alpha": {"ann", "bob", "cid"},
@@ -334,18 +352,21 @@ def test_a_list_that_nobody_quoted_is_taken_where_its_count_proves_it(folder: Pa
         "eps": set(),
     }
     assert reasons(done) == {
-        "a.csv:3": "has more fields than the header, and its chatters_count is not that of the list"
+        "a.csv:3": "has more fields than the header, and its chatters_count is not the length of the list; "
+        "quote the list"
     }
-    assert done.report.counts["rows whose chatters_count is not that of the list (the list is taken)"] == 1
+    assert done.report.counts["rows whose chatters_count is not the length of the list (the list is used)"] == 1
 
 
-def test_a_wrong_file_of_many_rows_names_the_first_and_counts_all(folder: Path, store: LocalStore) -> None:
-    write_csv(folder / "a.csv", COLUMNS, [("noon", "alpha", "", "", "", "", "ann")] * (MOST_NAMED + 5))
+def test_rejected_rows_of_a_wrong_file_are_listed_up_to_a_limit_and_then_counted(
+    folder: Path, store: LocalStore
+) -> None:
+    write_csv(folder / "a.csv", COLUMNS, [("noon", "alpha", "", "", "", "", "ann")] * (MAX_LISTED_ROWS + 5))
 
-    done = take_in(folder, store)
+    done = import_snapshots(folder, store)
 
-    assert len(done.report.rejections) == MOST_NAMED
-    assert done.report.counts[f"rejected rows that are not named, after {MOST_NAMED:,} of a file"] == 5
+    assert len(done.report.rejections) == MAX_LISTED_ROWS
+    assert done.report.counts[f"rejected rows not listed, beyond {MAX_LISTED_ROWS:,} per file"] == 5
 
 
 def test_a_cell_may_hold_the_chatters_of_the_largest_channel(folder: Path, store: LocalStore) -> None:
@@ -353,33 +374,36 @@ def test_a_cell_may_hold_the_chatters_of_the_largest_channel(folder: Path, store
     header = ("timestamp", "channel", "total_viewers", "chatters_count", "chatters")
     write_csv(folder / "a.csv", header, [("2020-03-01T12:00Z", "alpha", 1, 100_000, json.dumps(chatters))])
 
-    done = take_in(folder, store)
+    done = import_snapshots(folder, store)
 
     assert seen_in_lake(store) == {("alpha", NOON): set(chatters)}
     assert done.report.rejections == []
 
 
-def test_times_at_the_change_of_clocks_are_told(folder: Path, store: LocalStore) -> None:
+def test_ambiguous_and_skipped_times_at_a_change_of_clocks_are_reported(folder: Path, store: LocalStore) -> None:
     snapshots = [GOOD | {"timestamp": f"2024-{day} 02:30:00"} for day in ("03-31", "10-27")]
     write_json(folder / "a.json", [*snapshots, GOOD | {"timestamp": "2024-10-27 03:30:00"}])
 
-    done = take_in(folder, store, zone="Europe/Berlin")
+    done = import_snapshots(folder, store, zone="Europe/Berlin")
 
     assert {minute for _, minute in seen_in_lake(store)} == {
         dt.datetime(2024, 10, 27, hour, 30, tzinfo=dt.UTC) for hour in (0, 2)
     }
-    assert done.report.counts["times that the clock showed twice (taken for the first)"] == 1
+    assert done.report.counts["local times that occurred twice (the first is used)"] == 1
     assert reasons(done) == {
-        "a.json:1": "timestamp 2024-03-31 02:30:00 was never shown in Europe/Berlin, where clocks went forward"
+        "a.json:1": "timestamp 2024-03-31 02:30:00 does not exist in Europe/Berlin, where clocks skipped it; "
+        "give the time zone of the machine that wrote it"
     }
 
 
-def test_one_file_is_taken_as_a_folder_is_and_an_empty_folder_is_told(folder: Path, store: LocalStore) -> None:
+def test_a_single_file_is_imported_like_a_folder_and_an_empty_folder_is_reported(
+    folder: Path, store: LocalStore
+) -> None:
     path = write_json(folder / "alpha_20200301_120030.json", {"chatters": ["ann"]})
 
-    assert take_in(path, store).report.counts["snapshots accepted"] == 1
+    assert import_snapshots(path, store).report.counts["snapshots accepted"] == 1
     assert raw(store)["origin"].to_list() == ["alpha_20200301_120030.json"]
     path.unlink()
-    empty = take_in(folder, store)
+    empty = import_snapshots(folder, store)
     assert reasons(empty) == {str(folder): "holds no file that ends in .json or .csv"}
-    assert not empty.took_any
+    assert not empty.has_accepted

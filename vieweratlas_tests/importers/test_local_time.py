@@ -1,4 +1,4 @@
-"""Times with and without a zone, and what happens when clocks change."""
+"""Times with and without a zone, and times around a change of clocks."""
 
 import datetime as dt
 from zoneinfo import ZoneInfo
@@ -23,13 +23,13 @@ NOON = dt.datetime(2024, 7, 1, 12, tzinfo=dt.UTC)
         ("20240101T1400", "2024-01-01 13:00:00", True),
     ],
 )
-def test_a_time_is_of_its_own_zone_or_of_the_one_that_was_given(written: str, utc: str, local: bool) -> None:
+def test_a_time_is_in_its_own_zone_or_else_in_the_configured_one(written: str, utc: str, local: bool) -> None:
     expected = dt.datetime.fromisoformat(f"{utc}+00:00")
     assert BERLIN.moment(written) == Moment(expected, local=local)
 
 
 @pytest.mark.parametrize("minute", [0, 30, 59])
-def test_an_hour_that_was_shown_twice_is_the_first_of_the_two(minute: int) -> None:
+def test_an_hour_that_occurs_twice_is_read_as_its_first_occurrence(minute: int) -> None:
     shown = BERLIN.moment(f"2024-10-27 02:{minute:02d}:00")
     assert shown == Moment(dt.datetime(2024, 10, 27, 0, minute, tzinfo=dt.UTC), local=True, ambiguous=True)
 
@@ -37,20 +37,20 @@ def test_an_hour_that_was_shown_twice_is_the_first_of_the_two(minute: int) -> No
 @pytest.mark.parametrize(
     ("written", "hour"), [("2024-10-27 01:59:59", 23), ("2024-10-27 03:00:00", 2), ("2024-03-31 03:00:00", 1)]
 )
-def test_the_hours_beside_a_change_are_clear(written: str, hour: int) -> None:
+def test_the_hours_next_to_a_change_are_not_ambiguous(written: str, hour: int) -> None:
     moment = BERLIN.moment(written)
     assert (moment.utc.hour, moment.ambiguous) == (hour, False)
 
 
 @pytest.mark.parametrize("written", ["2024-03-31 02:00:00", "20240331_025959"])
-def test_an_hour_that_was_never_shown_is_refused_with_the_zone(written: str) -> None:
-    with pytest.raises(UnclearTimeError, match="was never shown in Europe/Berlin, where clocks went forward"):
+def test_an_hour_that_clocks_skipped_is_refused_with_the_zone(written: str) -> None:
+    with pytest.raises(UnclearTimeError, match="does not exist in Europe/Berlin, where clocks skipped it"):
         BERLIN.moment(written)
     assert LocalTimes(ZoneInfo("UTC")).moment(written).utc.hour == 2
 
 
-def test_a_day_of_local_times_is_told_apart_minute_by_minute_whatever_its_length() -> None:
-    """Every minute that a clock showed leads to the minute in which it did; only the second time is lost."""
+def test_every_local_minute_of_a_day_is_read_right_however_long_the_day_is() -> None:
+    """Every minute that a clock showed is read as that minute; only a second occurrence is read as the first."""
     zone = ZoneInfo("Europe/Berlin")
     for day, hours, twice in (
         (dt.date(2024, 3, 31), 23, 0),
@@ -67,22 +67,23 @@ def test_a_day_of_local_times_is_told_apart_minute_by_minute_whatever_its_length
 
 
 @pytest.mark.parametrize(
-    ("written", "told"),
+    ("written", "message"),
     [
-        ("", "is not a time in ISO 8601"),
-        ("yesterday", "'yesterday' is not a time in ISO 8601"),
-        ("2024-02-30T12:00", "is not a time"),
-        ("20240230_120000", "is not a time"),
-        ("2024-02-03", "is a day without a time"),
-        ("0001-01-01T00:00:00+02:00", "lies outside the calendar"),
-        ("9999-12-31T23:59:59-02:00", "lies outside the calendar"),
-        (1719835200, "1719835200 is not a time as text"),
-        (["2024-07-01T12:00:00Z"], "is not a time as text"),
-        ("x" * 100_000, "is not a time in ISO 8601"),
+        ("", "is not an ISO 8601 time such as 2020-03-01T20:31:25Z"),
+        ("yesterday", "'yesterday' is not an ISO 8601 time"),
+        ("2024-02-30T12:00", "is not an ISO 8601 time"),
+        ("20240230_120000", "is not an ISO 8601 time"),
+        ("2024-02-03", "has no time of day"),
+        ("0001-01-01T00:00:00+02:00", "is outside the years 1 to 9999"),
+        ("9999-12-31T23:59:59-02:00", "is outside the years 1 to 9999"),
+        (1719835200, "1719835200 is not text; expected an ISO 8601 time"),
+        (["2024-07-01T12:00:00Z"], "is not text"),
+        (["2024-07-01T12:00:00Z"] * 100, "is not text"),
+        ("x" * 100_000, "is not an ISO 8601 time"),
     ],
 )
-def test_what_is_no_time_is_refused_with_a_short_word(written: object, told: str) -> None:
-    with pytest.raises(UnclearTimeError, match=told) as raised:
+def test_a_value_that_is_not_a_time_is_refused_with_a_short_message(written: object, message: str) -> None:
+    with pytest.raises(UnclearTimeError, match=message) as raised:
         BERLIN.moment(written)
     assert len(str(raised.value)) < 120
 
@@ -104,15 +105,15 @@ def test_what_is_no_time_is_refused_with_a_short_word(written: object, told: str
         ("0", 0),
     ],
 )
-def test_a_running_time_is_counted_back_from_the_snapshot(written: object, ago: float) -> None:
+def test_an_uptime_is_counted_back_from_the_snapshot(written: object, ago: float) -> None:
     assert BERLIN.started_at(written, NOON).utc == NOON - dt.timedelta(seconds=ago)
 
 
-def test_a_start_may_be_a_time_as_any_other() -> None:
+def test_a_start_may_be_a_time_instead_of_an_uptime() -> None:
     assert BERLIN.started_at("2024-07-01T10:00:00", NOON) == Moment(NOON - dt.timedelta(hours=4), local=True)
 
 
 @pytest.mark.parametrize("written", ["soon", True, "9" * 400, 10**20, {"h": 3}, "1:99", "3x", "2024-03-31 02:30"])
-def test_what_is_neither_is_refused(written: object) -> None:
+def test_a_start_that_is_neither_is_refused(written: object) -> None:
     with pytest.raises(UnclearTimeError):
         BERLIN.started_at(written, NOON)

@@ -13,11 +13,11 @@ from vieweratlas_assets.domain.schemas import PRESENCE
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_tests.importers.chats import (
     START,
+    import_json,
+    import_parquet,
     lake_bytes,
     reasons,
     record,
-    take_in_json,
-    take_in_parquet,
     write_json,
 )
 from vieweratlas_tests.importers.samples import vod_path
@@ -73,7 +73,7 @@ def expected(tmp_path: Path) -> bytes:
     """The lake of the same presence as JSON."""
     other = LocalStore(tmp_path / "other")
     records = [record(0, ["ann", "bob"], game_name="Chess"), record(60, ["ann"])]
-    take_in_json(write_json(tmp_path / "same.json", records), other)
+    import_json(write_json(tmp_path / "same.json", records), other)
     return lake_bytes(other)
 
 
@@ -96,13 +96,13 @@ def expected(tmp_path: Path) -> bytes:
     ],
 )
 @pytest.mark.parametrize("place", ["hive", "flat"])
-def test_seventeen_columns_and_their_kin_give_the_canonical_record(
+def test_seventeen_columns_and_their_variants_give_the_canonical_record(
     store: LocalStore, folder: Path, expected: bytes, changed: dict[str, Any], place: str
 ) -> None:
     path = vod_path(folder, "alpha", "77") if place == "hive" else folder / "old/77.parquet"
     _put(path, seventeen(**changed))
 
-    report, _ = take_in_parquet(folder, store)
+    report, _ = import_parquet(folder, store)
 
     assert report.rejections == []
     assert lake_bytes(store) == expected
@@ -111,21 +111,21 @@ def test_seventeen_columns_and_their_kin_give_the_canonical_record(
     assert all(rows[name].null_count() == 2 for name in ("channel_id", "language", "title", "started_at"))
 
 
-def test_in_a_hive_folder_the_path_may_tell_channel_and_vod(store: LocalStore, folder: Path, expected: bytes) -> None:
+def test_the_path_in_a_hive_folder_may_give_channel_and_vod(store: LocalStore, folder: Path, expected: bytes) -> None:
     _put(vod_path(folder, "Alpha", "77"), seventeen(channel=None, content_id=None, _content_id=None))
 
-    assert take_in_parquet(folder, store)[0].rejections == []
+    assert import_parquet(folder, store)[0].rejections == []
     assert lake_bytes(store) == expected
 
 
-def test_a_flat_file_may_hold_many_vods_and_a_vod_lie_in_many(
+def test_a_flat_file_may_hold_many_vods_and_a_vod_may_lie_in_many_files(
     store: LocalStore, folder: Path, expected: bytes
 ) -> None:
     one, two = seventeen(), seventeen(content_id=["vod:77", "vod:78"], chatters=[["bob"], ["cid"]], game_name=None)
     _put(folder / "a.parquet", one.slice(1, 1))
     _put(folder / "b.parquet", pa.concat_tables([one.slice(0, 1), two], promote_options="default"))
 
-    report, days = take_in_parquet(folder, store)
+    report, days = import_parquet(folder, store)
 
     assert report.rejections == []
     assert [(day.vods, day.snapshots, day.catalog_rows) for day in days] == [(2, 3, 2)]
@@ -138,27 +138,25 @@ def test_a_flat_file_may_hold_many_vods_and_a_vod_lie_in_many(
 
 
 @pytest.mark.parametrize("place", ["hive", "flat"])
-def test_where_the_records_tell_no_time_the_reason_says_what_to_add(
-    store: LocalStore, folder: Path, place: str
-) -> None:
+def test_the_reason_of_a_missing_creation_time_says_what_to_add(store: LocalStore, folder: Path, place: str) -> None:
     path = vod_path(folder, "alpha", "77") if place == "hive" else folder / "77.parquet"
     _put(path, seventeen(bucket_start=None))
 
-    report, _ = take_in_parquet(folder, store)
+    report, _ = import_parquet(folder, store)
 
     (reason,) = reasons(report).values()
     assert "creation time is not known" in reason
-    assert "add channel, vod_id, created_at to vods.csv" in reason
+    assert "add a row with channel, vod_id, created_at to vods.csv" in reason
     (folder / "vods.csv").write_text("channel,vod_id,created_at\nalpha,77,2026-07-08T12:02:51Z\n")
-    assert take_in_parquet(folder, store)[0].rejections == []
+    assert import_parquet(folder, store)[0].rejections == []
     assert store.download_parquet(KEY, PRESENCE)["bucket_start"].to_list() == STARTS
 
 
-def test_vods_csv_counts_before_the_records(store: LocalStore, folder: Path) -> None:
+def test_vods_csv_takes_precedence_over_the_records(store: LocalStore, folder: Path) -> None:
     _put(vod_path(folder, "alpha", "77"), seventeen())
     (folder / "vods.csv").write_text("channel,vod_id,created_at\nalpha,77,2026-07-09T00:00:00Z\n")
 
-    take_in_parquet(folder, store)
+    import_parquet(folder, store)
 
     assert store.list_files(lake.VOD_CATALOG) == [lake.vod_catalog(dt.date(2026, 7, 9))]
 
@@ -166,7 +164,7 @@ def test_vods_csv_counts_before_the_records(store: LocalStore, folder: Path) -> 
 @pytest.mark.parametrize(
     ("changed", "reason"),
     [
-        ({"content_id": ["live:5", "vod:77"]}, "content_id is 'live:5' in 1 row(s), not that of a VOD"),
+        ({"content_id": ["live:5", "vod:77"]}, "content_id is 'live:5' in 1 row(s), not the id of a VOD such as"),
         ({"chatters": ["ann", "bob"]}, "column chatters is String, not a list of strings"),
         ({"chatters": pa.array([None, ["ann"]])}, "nulls in chatters in 1 row(s)"),
         ({"channel": None}, "missing column(s) channel, and the path does not end in"),
@@ -176,25 +174,25 @@ def test_vods_csv_counts_before_the_records(store: LocalStore, folder: Path) -> 
         ({"bucket_start": [STARTS[0], STARTS[0]]}, "put the VOD's creation at 2 times"),
     ],
 )
-def test_a_flat_file_that_cannot_be_used_is_named_and_the_others_are_taken(
+def test_an_unusable_flat_file_is_named_and_the_others_are_imported(
     store: LocalStore, folder: Path, changed: dict[str, Any], reason: str
 ) -> None:
     _put(folder / "a.parquet", seventeen(**changed))
     _put(folder / "b.parquet", seventeen(content_id=["vod:78", "vod:78"]))
 
-    report, _ = take_in_parquet(folder, store)
+    report, _ = import_parquet(folder, store)
 
-    ((place, told),) = reasons(report).items()
-    assert place.startswith("a.parquet")
-    assert reason in told
+    ((file, given),) = reasons(report).items()
+    assert file.startswith("a.parquet")
+    assert reason in given
     assert store.list_files(lake.VOD_PRESENCE) == [lake.vod_presence("alpha", "78")]
 
 
-def test_a_flat_file_of_a_vod_that_a_hive_folder_holds_is_rejected(store: LocalStore, folder: Path) -> None:
+def test_a_flat_file_of_a_vod_in_a_hive_folder_is_rejected(store: LocalStore, folder: Path) -> None:
     _put(vod_path(folder, "alpha", "77"), seventeen())
     _put(folder / "again.parquet", seventeen(chatters=[["eve"], ["eve"]]))
 
-    report, _ = take_in_parquet(folder, store)
+    report, _ = import_parquet(folder, store)
 
     assert "a second file of the VOD in channel=alpha/vod=77" in reasons(report)["again.parquet: VOD 77 of alpha"]
     assert b"eve" not in lake_bytes(store)

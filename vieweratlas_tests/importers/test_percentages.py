@@ -1,4 +1,4 @@
-"""Percentages of overlap: what they are of, what becomes of them, and the real Italian atlas, named by its games."""
+"""Percentages of overlap: their base, the shared viewers that follow, and the real Italian atlas."""
 
 import csv
 import math
@@ -25,14 +25,14 @@ def folder(tmp_path: Path) -> Path:
 def _write(
     folder: Path, overlaps: list[str], streamers: list[str] = PEOPLE, minutes: list[str] | None = None
 ) -> Path:
-    def put(name: str, header: str, rows: list[str]) -> None:
+    def write_rows(name: str, header: str, rows: list[str]) -> None:
         (folder / name).write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
 
-    put(STREAMERS, "idStreamer,streamer,spectTot", streamers)
-    put(OVERLAPS, "ID_streamer_i,ID_streamer_j,overlap_percentage", overlaps)
+    write_rows(STREAMERS, "idStreamer,streamer,spectTot", streamers)
+    write_rows(OVERLAPS, "ID_streamer_i,ID_streamer_j,overlap_percentage", overlaps)
     if minutes is not None:
-        put(MINUTES, "ID_streamer,ID_game,minutes", minutes)
-        put(GAMES, "idGame,gameName,steamName", ["0,Chess,x", "1,Art,", "2,,"])
+        write_rows(MINUTES, "ID_streamer,ID_game,minutes", minutes)
+        write_rows(GAMES, "idGame,gameName,steamName", ["0,Chess,x", "1,Art,", "2,,"])
     return folder
 
 
@@ -40,7 +40,7 @@ def _shared(atlas: ImportedAtlas) -> dict[tuple[str, str], int]:
     return {(a, b): n for a, b, n in atlas.graph.edges.select("channel_a", "channel_b", "shared_viewers").rows()}
 
 
-def test_a_percentage_is_of_the_smaller_channel_whichever_stands_first(folder: Path) -> None:
+def test_a_percentage_is_of_the_smaller_channel_whichever_comes_first(folder: Path) -> None:
     atlas = read_percentages(_write(folder, ["0,1,10.3", "2,1,50.0"]))
 
     assert _shared(atlas) == {("ann", "bob"): 21, ("bob", "cid"): 20}
@@ -50,7 +50,7 @@ def test_a_percentage_is_of_the_smaller_channel_whichever_stands_first(folder: P
         table.validate(frame)
 
 
-def test_both_directions_and_both_spellings_end_in_one_edge(folder: Path) -> None:
+def test_both_directions_and_both_spellings_become_one_edge(folder: Path) -> None:
     atlas = read_percentages(_write(folder, ["0,1,10.0", "1,0,12.0", "3,1,50.0", "0,3,90.0", "1,2,0.4"]))
 
     assert _shared(atlas) == {("ann", "bob"): 24}
@@ -62,7 +62,7 @@ def test_both_directions_and_both_spellings_end_in_one_edge(folder: Path) -> Non
     assert counts["duplicate channels merged, larger size kept"] == 1
 
 
-def test_a_channel_plays_what_it_played_longest_under_all_its_spellings(folder: Path) -> None:
+def test_a_channels_game_is_the_one_it_played_longest_under_all_its_spellings(folder: Path) -> None:
     minutes = ["0,0,30", "0,1,20", "3,1,15", "1,0,7", "1,1,7"]
 
     atlas = read_percentages(_write(folder, ["0,1,50"], minutes=minutes), language="it")
@@ -75,7 +75,7 @@ def test_a_channel_plays_what_it_played_longest_under_all_its_spellings(folder: 
     assert read_percentages(folder).graph.nodes["language"].null_count() == 3
 
 
-def test_rows_that_cannot_be_are_named_and_the_rest_read(folder: Path) -> None:
+def test_impossible_rows_are_named_and_the_rest_are_read(folder: Path) -> None:
     streamers = [*PEOPLE, "4,,5", "0,again,5", "5,dan,lots"]
     overlaps = ["0,1,50", "0,9,50", "0,2,101", "0,2,-1", "0,2,half", "0,5,20"]
     minutes = ["0,0,30", "9,0,30", "0,7,30", "0,2,30", "0,0,-5"]
@@ -100,7 +100,7 @@ def test_rows_that_cannot_be_are_named_and_the_rest_read(folder: Path) -> None:
     assert _shared(atlas) == {("ann", "bob"): 100}
 
 
-def test_thresholds_hold_and_a_missing_file_is_named(folder: Path) -> None:
+def test_thresholds_apply_and_a_missing_file_is_named(folder: Path) -> None:
     _write(folder, ["0,1,50", "1,2,50"])
 
     atlas = read_percentages(folder, overlap_threshold=21, min_channel_viewers=41)
@@ -138,9 +138,9 @@ def test_the_real_percentages_are_of_the_smaller_channel(italy: Path) -> None:
         exact = percentage * size / 100
         return any(round(100 * n / size, 1) == percentage for n in (math.floor(exact), math.ceil(exact)))
 
-    telling = [pair for pair in pairs if min(pair[:2]) < 400]
-    assert len(telling) == 27_325
-    assert sum(possible(p, min(i, j)) for i, j, p in telling) == 27_321
+    small = [pair for pair in pairs if min(pair[:2]) < 400]
+    assert len(small) == 27_325
+    assert sum(possible(p, min(i, j)) for i, j, p in small) == 27_321
     first = [pair for pair in pairs if pair[0] < 400]
     assert sum(possible(p, i) for i, _, p in first) / len(first) < 0.6
     assert sum(p / 100 * i > j + 0.5 for i, j, p in pairs) == 34_621  # more than the second channel has
@@ -177,14 +177,14 @@ def test_the_real_atlas_is_accounted_for_to_the_last_row(italy: Path, imported: 
     assert _shared(imported) == expected
 
 
-def test_the_real_channels_play_what_they_played_longest(italy: Path, imported: ImportedAtlas) -> None:
+def test_a_real_channels_game_is_the_one_it_played_longest(italy: Path, imported: ImportedAtlas) -> None:
     names = {row["idGame"]: row["gameName"] for row in _rows(italy / GAMES)}
     logins = {row["idStreamer"]: row["streamer"].lower() for row in _rows(italy / STREAMERS)}
     minutes: dict[str, Counter[str]] = defaultdict(Counter)
     for row in _rows(italy / MINUTES):
         minutes[logins[row["ID_streamer"]]][names[row["ID_game"]]] += int(row["minutes"])
     expected = {
-        login: sorted(minutes[login].items(), key=lambda item: (-item[1], item[0]))[0][0] if minutes[login] else None
+        login: min(minutes[login].items(), key=lambda item: (-item[1], item[0]))[0] if minutes[login] else None
         for login in logins.values()
     }
 
@@ -196,7 +196,7 @@ def test_the_real_channels_play_what_they_played_longest(italy: Path, imported: 
 @pytest.mark.slow
 def test_tagging_names_the_communities_of_a_real_country_at_the_defaults(imported: ImportedAtlas) -> None:
     defaults = AnalysisSettings()
-    found = detect_communities(
+    detection = detect_communities(
         imported.graph.nodes,
         imported.graph.edges,
         algorithm=defaults.algorithm,
@@ -208,14 +208,14 @@ def test_tagging_names_the_communities_of_a_real_country_at_the_defaults(importe
 
     tags = tag_communities(
         imported.graph.nodes,
-        found.communities,
+        detection.communities,
         game_threshold=defaults.game_threshold,
         language_threshold=defaults.language_threshold,
     )
 
     assert set(tags["top_language"]) == {"it"}
     assert tags["label"].n_unique() == tags.height
-    # What Italy plays has its own community whatever the detector makes of the large ones.
+    # Italy's games have communities of their own, however the detector splits the large ones.
     named = {label.partition(" (")[0].partition(" · ")[0] for label in tags["label"]}
     assert {
         "Grand Theft Auto V",
@@ -227,4 +227,4 @@ def test_tagging_names_the_communities_of_a_real_country_at_the_defaults(importe
         "Yu-Gi-Oh! Master Duel",
         "Italian-speaking Variety",
     } <= named
-    assert tags["channels"].sum() + found.unclustered == 2_974
+    assert tags["channels"].sum() + detection.unclustered == 2_974

@@ -1,4 +1,4 @@
-"""CSV as others write it: whatever can still be read is read, and a message names file, row and reason."""
+"""CSV of other programs: all valid rows are read, and a message names file, row and reason."""
 
 from pathlib import Path
 
@@ -29,17 +29,17 @@ def _read(folder: Path, data: bytes, required: tuple[str, ...] = ("channel",)) -
     ],
     ids=["plain", "case", "byte order mark", "crlf", "blanks", "other columns", "quoted", "aliases"],
 )
-def test_the_same_rows_in_every_dress(tmp_path: Path, data: bytes) -> None:
+def test_every_dialect_of_csv_gives_the_same_rows(tmp_path: Path, data: bytes) -> None:
     assert _read(tmp_path, data) == [(2, {"channel": "a", "size": "1"}), (3, {"channel": "b", "size": "2"})]
 
 
-def test_the_first_alias_that_is_there_is_taken_wherever_it_stands(tmp_path: Path) -> None:
+def test_the_first_matching_alias_counts_in_any_column(tmp_path: Path) -> None:
     rows = _read(tmp_path, b"id,count,size,channel\n7,100,5,a\n")
 
     assert rows == [(2, {"channel": "a", "size": "5"})]
 
 
-def test_a_column_that_is_not_there_is_no_key_and_a_short_row_is_blank(tmp_path: Path) -> None:
+def test_a_missing_column_is_not_a_key_and_missing_fields_are_blank(tmp_path: Path) -> None:
     rows = _read(tmp_path, b"channel,size,note\na\nb,2,x,too,many\n")
 
     assert rows == [
@@ -58,7 +58,7 @@ def test_quotes_keep_commas_quotes_and_newlines_and_rows_are_counted_by_line(tmp
     ]
 
 
-def test_any_unicode_survives(tmp_path: Path) -> None:
+def test_any_unicode_is_kept(tmp_path: Path) -> None:
     names = ["日本語", "🎮", "ñandú", "a'b", "a/b", "e\u0301"]
 
     rows = _read(tmp_path, ("channel\n" + "\n".join(names)).encode())
@@ -70,7 +70,7 @@ def test_a_header_alone_has_no_rows(tmp_path: Path) -> None:
     assert _read(tmp_path, b"channel,size\n") == []
 
 
-def test_a_missing_column_names_the_file_what_it_may_be_called_and_the_header(tmp_path: Path) -> None:
+def test_the_error_of_a_missing_column_names_file_aliases_and_header(tmp_path: Path) -> None:
     with pytest.raises(TableError) as raised:
         _read(tmp_path, b"Name,Viewers\na,1\n", ("channel", "size"))
 
@@ -99,7 +99,7 @@ def test_a_file_that_cannot_be_used_is_named_with_the_reason(tmp_path: Path, dat
     assert reason in str(raised.value)
 
 
-def test_rows_before_a_broken_place_are_read(tmp_path: Path) -> None:
+def test_rows_before_a_broken_byte_are_read(tmp_path: Path) -> None:
     path = tmp_path / "table.csv"
     path.write_bytes(b"channel\n" + b"a\n" * 100_000 + b"\xff\n")
     rows = read_rows(path, COLUMNS, ("channel",))
@@ -109,7 +109,7 @@ def test_rows_before_a_broken_place_are_read(tmp_path: Path) -> None:
         list(rows)
 
 
-def test_no_file_and_a_folder_are_named(tmp_path: Path) -> None:
+def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
     for path in (tmp_path / "none.csv", tmp_path):
         with pytest.raises(TableError, match="cannot be read") as raised:
             list(read_rows(path, COLUMNS, ("channel",)))
@@ -121,7 +121,7 @@ def test_a_stray_quote_does_not_swallow_the_rows_after_it(tmp_path: Path) -> Non
         _read(tmp_path, b'channel\na\n"b\nc\nd\n')
 
 
-def test_what_a_row_has_beyond_the_header_is_given_where_it_is_asked_for(tmp_path: Path) -> None:
+def test_fields_beyond_the_header_are_returned_on_request(tmp_path: Path) -> None:
     path = tmp_path / "table.csv"
     path.write_text("channel,size\na,1\nb,2,x,,y\n")
 

@@ -1,4 +1,4 @@
-"""TwitchDownloader chat: presence in, nothing of what was written, and every oddity of real files."""
+"""TwitchDownloader chat: presence is stored, texts are not, and every oddity of real files is handled."""
 
 import datetime as dt
 import gzip
@@ -20,10 +20,10 @@ from vieweratlas_tests.importers.chats import (
     START,
     chat,
     comment,
+    expected_minutes,
+    import_chat,
     lake_bytes,
-    minutes_of,
     reasons,
-    take_in_chat,
     write_json,
 )
 
@@ -45,11 +45,11 @@ def _minutes(store: LocalStore, key: str = KEY) -> dict[int, list[str]]:
     return dict(store.download_parquet(key, PRESENCE).select("offset_s", "chatters").rows())
 
 
-def test_who_wrote_in_which_minute_lands_complete(store: LocalStore, file: Path) -> None:
+def test_who_wrote_in_which_minute_is_stored_completely(store: LocalStore, file: Path) -> None:
     comments = [comment(0, "Ann"), comment(59.9, "bob"), comment(60, "ann"), comment(61, "ann"), comment(7261, "cid")]
     write_json(file, chat(comments))
 
-    report, days = take_in_chat(file, store)
+    report, days = import_chat(file, store)
 
     assert _minutes(store) == {0: ["ann", "bob"], 60: ["ann"], 7260: ["cid"]}
     rows = store.download_parquet(KEY, PRESENCE)
@@ -67,7 +67,7 @@ def test_who_wrote_in_which_minute_lands_complete(store: LocalStore, file: Path)
 def test_no_text_biography_or_picture_reaches_the_lake(store: LocalStore, file: Path) -> None:
     write_json(file, chat([comment(offset, f"viewer{offset}") for offset in range(0, 600, 7)]))
 
-    take_in_chat(file, store)
+    import_chat(file, store)
 
     tables = [pq.read_table(Path(store.root) / key, partitioning=None) for key in store.list_files()]
     everything = lake_bytes(store) + "".join(str(table.to_pydict()) for table in tables).encode()
@@ -86,18 +86,18 @@ def test_no_text_biography_or_picture_reaches_the_lake(store: LocalStore, file: 
         (lambda data: data + b"secret", "trailing garbage"),
     ],
 )
-def test_a_fault_is_told_without_repeating_what_stands_around_it(
+def test_a_fault_is_reported_without_the_text_around_it(
     store: LocalStore, file: Path, breaking: Callable[[bytes], bytes], fault: str
 ) -> None:
     write_json(file, chat([comment(1, "ann"), comment(2, "bob")]))
     file.write_bytes(breaking(file.read_bytes()))
 
-    report, _ = take_in_chat(file, store)
+    report, _ = import_chat(file, store)
 
-    told = reasons(report)["77.json"]
-    assert told.startswith("is not JSON near byte ")
-    assert fault in told
-    assert not any(word in told for word in ("what-", "secret", "ann", "bob", "\n"))
+    reason = reasons(report)["77.json"]
+    assert reason.startswith("is not JSON near byte ")
+    assert fault in reason
+    assert not any(word in reason for word in ("what-", "secret", "ann", "bob", "\n"))
     assert store.list_files() == []
 
 
@@ -111,7 +111,7 @@ def test_compression_and_byte_order_marks_change_nothing(store: LocalStore, tmp_
     folder.mkdir()
     (folder / name).write_bytes(gzip.compress(data) if form.startswith("gzip") or form == "both" else data)
 
-    report, _ = take_in_chat(folder, store)
+    report, _ = import_chat(folder, store)
 
     assert report.rejections == []
     assert _minutes(store) == {0: ["ann"]}
@@ -130,10 +130,10 @@ def test_compression_and_byte_order_marks_change_nothing(store: LocalStore, tmp_
         {"video__created_at": "2026-07-08T14:02:51+02:00"},
     ],
 )
-def test_a_file_may_leave_out_what_is_not_needed(store: LocalStore, file: Path, changed: dict[str, Any]) -> None:
+def test_a_file_may_omit_optional_fields(store: LocalStore, file: Path, changed: dict[str, Any]) -> None:
     write_json(file, chat([comment(61, "ann")], **changed))
 
-    report, _ = take_in_chat(file, store)
+    report, _ = import_chat(file, store)
 
     assert report.rejections == []
     rows = store.download_parquet(KEY, PRESENCE)
@@ -144,7 +144,7 @@ def test_the_order_of_the_parts_of_a_file_does_not_matter(store: LocalStore, fil
     document = chat([comment(61, "ann")])
     write_json(file, {name: document[name] for name in reversed(document)})
 
-    assert take_in_chat(file, store)[0].rejections == []
+    assert import_chat(file, store)[0].rejections == []
     assert _minutes(store) == {60: ["ann"]}
 
 
@@ -162,12 +162,12 @@ def test_the_order_of_the_parts_of_a_file_does_not_matter(store: LocalStore, fil
         (None, "alpha_v77.json", None),
     ],
 )
-def test_the_channel_is_a_login_the_file_can_vouch_for_or_the_file_is_rejected(
+def test_the_channel_is_a_login_from_the_file_or_its_name_or_the_file_is_rejected(
     store: LocalStore, tmp_path: Path, streamer: Any, name: str, channel: str | None
 ) -> None:
     write_json(tmp_path / "chat" / name, chat([comment(1, "ann")], streamer=streamer))
 
-    report, _ = take_in_chat(tmp_path / "chat", store)
+    report, _ = import_chat(tmp_path / "chat", store)
 
     if channel is None:
         assert "the channel is not known" in reasons(report)[name]
@@ -176,51 +176,51 @@ def test_the_channel_is_a_login_the_file_can_vouch_for_or_the_file_is_rejected(
         assert store.list_files(lake.VOD_PRESENCE) == [lake.vod_presence(channel, "77")]
 
 
-def test_the_id_of_the_vod_may_stand_only_in_the_name_of_the_file(store: LocalStore, tmp_path: Path) -> None:
+def test_the_id_of_the_vod_may_come_from_the_file_name_alone(store: LocalStore, tmp_path: Path) -> None:
     write_json(tmp_path / "chat/alpha_123.json", chat([comment(1, "ann")], video__id=None))
     write_json(tmp_path / "chat/nothing.json", chat([comment(1, "ann")], video__id=None))
 
-    report, _ = take_in_chat(tmp_path / "chat", store)
+    report, _ = import_chat(tmp_path / "chat", store)
 
     assert store.list_files(lake.VOD_PRESENCE) == [lake.vod_presence("alpha", "123")]
     assert "the VOD is not known" in reasons(report)["nothing.json"]
 
 
 @pytest.mark.parametrize("missing", [None, "", "0001-01-01T00:00:00", "soon", 1783512171])
-def test_a_vod_without_a_creation_time_is_rejected_until_somebody_tells_it(
+def test_a_vod_without_a_creation_time_is_rejected_until_somebody_gives_one(
     store: LocalStore, file: Path, missing: Any
 ) -> None:
     write_json(file, chat([comment(1, "ann")], video__created_at=missing))
 
-    report, _ = take_in_chat(file, store)
+    report, _ = import_chat(file, store)
 
     assert "video.created_at is missing" in reasons(report)["77.json"]
     assert "vods.csv" in reasons(report)["77.json"]
     assert "--created-at" in reasons(report)["77.json"]
     assert store.list_files() == []
-    assert take_in_chat(file, store, created_at=START)[0].rejections == []
+    assert import_chat(file, store, created_at=START)[0].rejections == []
     start = store.download_parquet(KEY, PRESENCE)["bucket_start"][0]
     store.delete(KEY)
     (file.parent / "vods.csv").write_text("channel,vod_id,created_at\nalpha,77,2026-07-08 12:02:51\n")
-    assert take_in_chat(file, store)[0].rejections == []
+    assert import_chat(file, store)[0].rejections == []
     assert store.download_parquet(KEY, PRESENCE)["bucket_start"][0] == start == START
 
 
-def test_what_people_say_of_the_creation_counts_before_the_file_and_is_for_one_vod(
+def test_a_given_creation_time_takes_precedence_over_the_file_and_applies_to_one_vod(
     store: LocalStore, tmp_path: Path
 ) -> None:
     write_json(tmp_path / "chat/a.json", chat([comment(1, "ann")]))
     other = START + dt.timedelta(days=1)
 
-    take_in_chat(tmp_path / "chat", store, created_at=other)
+    import_chat(tmp_path / "chat", store, created_at=other)
 
     assert store.download_parquet(KEY, PRESENCE)["bucket_start"].to_list() == [other]
     write_json(tmp_path / "chat/b.json", chat([comment(1, "ann")], video__id="78"))
-    with pytest.raises(DocumentError, match=r"has 2 VODs: --created-at is for one, use vods\.csv"):
-        take_in_chat(tmp_path / "chat", store, created_at=other)
+    with pytest.raises(DocumentError, match=r"has 2 VODs, but --created-at applies to one; list .* in vods\.csv"):
+        import_chat(tmp_path / "chat", store, created_at=other)
 
 
-def test_comments_of_nobody_and_from_before_the_recording_are_counted_and_left_out(
+def test_comments_without_an_author_and_from_before_the_recording_are_counted_and_left_out(
     store: LocalStore, file: Path
 ) -> None:
     nameless = comment(3, "ann")
@@ -235,7 +235,7 @@ def test_comments_of_nobody_and_from_before_the_recording_are_counted_and_left_o
     ]
     write_json(file, chat(comments))
 
-    report, _ = take_in_chat(file, store)
+    report, _ = import_chat(file, store)
 
     assert _minutes(store) == {0: ["b"]}
     assert report.counts["comments read"] == 6
@@ -244,50 +244,50 @@ def test_comments_of_nobody_and_from_before_the_recording_are_counted_and_left_o
 
 
 @pytest.mark.parametrize("offset", ["12", None, True, [], 1e300, 2**31])
-def test_a_comment_without_a_second_rejects_its_vod_with_its_number(
+def test_a_comment_without_an_offset_rejects_its_vod_with_the_comments_number(
     store: LocalStore, file: Path, offset: Any
 ) -> None:
     write_json(file, chat([comment(1, "ann"), comment(offset, "bob")]))
     write_json(file.with_name("78.json"), chat([comment(1, "ann")], video__id="78"))
 
-    report, days = take_in_chat(file.parent, store)
+    report, days = import_chat(file.parent, store)
 
     assert list(reasons(report)) == ["77.json"]
     assert "content_offset_seconds of comment 2 is" in reasons(report)["77.json"]
-    # Nothing is counted of what was not taken in.
+    # Comments of a rejected VOD are not counted.
     assert report.counts["comments read"] == 1
     assert [day.catalog_rows for day in days] == [1]
     assert store.list_files(lake.VOD_PRESENCE) == [lake.vod_presence("alpha", "78")]
 
 
-def test_parts_of_a_vod_and_repeated_comments_come_together(store: LocalStore, tmp_path: Path) -> None:
+def test_parts_of_a_vod_and_repeated_comments_are_merged(store: LocalStore, tmp_path: Path) -> None:
     comments = [comment(offset, f"v{offset % 7}", offset) for offset in range(0, 900, 11)]
     whole = write_json(tmp_path / "whole/77.json", chat(comments))
     write_json(tmp_path / "parts/77a.json", chat(comments[:50]))
     write_json(tmp_path / "parts/77b.json", chat(comments[40:] + comments[60:]))
 
-    take_in_chat(whole, store)
+    import_chat(whole, store)
     parts = LocalStore(tmp_path / "other")
-    report, _ = take_in_chat(tmp_path / "parts", parts)
+    report, _ = import_chat(tmp_path / "parts", parts)
 
     assert lake_bytes(parts) == lake_bytes(store)
-    assert _minutes(parts) == minutes_of((c["content_offset_seconds"], c["commenter"]["name"]) for c in comments)
+    assert _minutes(parts) == expected_minutes(
+        (c["content_offset_seconds"], c["commenter"]["name"]) for c in comments
+    )
     assert report.counts["VODs accepted"] == 1
 
 
-def test_a_vod_of_which_one_part_is_broken_or_tells_another_time_is_left_out(
-    store: LocalStore, tmp_path: Path
-) -> None:
+def test_a_vod_with_a_broken_part_or_contradicting_times_is_rejected(store: LocalStore, tmp_path: Path) -> None:
     write_json(tmp_path / "chat/a.json", chat([comment(1, "ann")]))
     write_json(tmp_path / "chat/b.json", chat([comment("x", "ann")]))
     write_json(tmp_path / "chat/c.json", chat([comment(1, "ann")], video__id="78"))
     write_json(tmp_path / "chat/d.json", chat([comment(1, "ann")], video__id="78", video__created_at="2026-07-09"))
 
-    report, _ = take_in_chat(tmp_path / "chat", store)
+    report, _ = import_chat(tmp_path / "chat", store)
 
-    told = reasons(report)
-    assert told["a.json, b.json"].startswith("b.json content_offset_seconds of comment 1")
-    assert "put the VOD's creation at 2026-07-08 12:02:51+00:00 and 2026-07-09" in told["c.json, d.json"]
+    given = reasons(report)
+    assert given["a.json, b.json"].startswith("b.json content_offset_seconds of comment 1 is a string, not a number")
+    assert "put the VOD's creation at 2026-07-08 12:02:51+00:00 and 2026-07-09" in given["c.json, d.json"]
     assert store.list_files() == []
 
 
@@ -302,7 +302,7 @@ def test_the_game_of_each_minute_is_that_of_its_chapter(store: LocalStore, file:
     write_json(file, chat(comments, video__chapters=chapters, video__game="Tetris"))
     write_json(file.with_name("78.json"), chat(comments, video__id="78", video__game="Tetris"))
 
-    take_in_chat(file.parent, store)
+    import_chat(file.parent, store)
 
     games = store.download_parquet(KEY, PRESENCE)["game_name"].to_list()
     assert games == ["Chess", "Chess", "Tetris", "Tetris", None]
@@ -320,16 +320,16 @@ def test_the_game_of_each_minute_is_that_of_its_chapter(store: LocalStore, file:
         ("<html>", "is not JSON"),
     ],
 )
-def test_a_file_that_is_no_such_chat_is_rejected_and_the_others_are_taken(
+def test_a_file_of_another_kind_is_rejected_and_the_others_are_imported(
     store: LocalStore, tmp_path: Path, text: str, reason: str
 ) -> None:
     (tmp_path / "chat").mkdir()
     (tmp_path / "chat/bad.json").write_text(text)
     write_json(tmp_path / "chat/good.json", chat([comment(1, "ann")]))
     (tmp_path / "chat/._good.json").write_text("left by a system")
-    (tmp_path / "chat/notes.txt").write_text("no chat")
+    (tmp_path / "chat/notes.txt").write_text("not a chat")
 
-    report, days = take_in_chat(tmp_path / "chat", store)
+    report, days = import_chat(tmp_path / "chat", store)
 
     assert list(reasons(report)) == ["bad.json"]
     assert reason in reasons(report)["bad.json"]
@@ -341,7 +341,7 @@ def test_damaged_compression_is_named(store: LocalStore, tmp_path: Path) -> None
     path.write_bytes(path.read_bytes()[:-200])
     write_json(tmp_path / "chat/b.json", chat([comment(1, "ann")], video__id="78"))
 
-    report, _ = take_in_chat(tmp_path / "chat", store)
+    report, _ = import_chat(tmp_path / "chat", store)
 
     assert "is a damaged gzip file" in reasons(report)["a.json.gz"]
     assert store.list_files(lake.VOD_PRESENCE) == [lake.vod_presence("alpha", "78")]
@@ -350,17 +350,17 @@ def test_damaged_compression_is_named(store: LocalStore, tmp_path: Path) -> None
 def test_a_chat_in_which_nobody_wrote_is_a_vod_without_rows(store: LocalStore, file: Path) -> None:
     write_json(file, chat([]))
 
-    report, days = take_in_chat(file, store)
+    report, days = import_chat(file, store)
 
     assert days == [DayImported(DAY, 1, 0, 1)]
     assert report.rejections == []
     assert store.download_parquet(KEY, PRESENCE).equals(PRESENCE.empty())
 
 
-def test_the_real_files_give_what_json_and_sets_give(shared_data: Path, store: LocalStore) -> None:
+def test_the_real_files_give_the_same_as_json_and_sets(shared_data: Path, store: LocalStore) -> None:
     folder = shared_data / "twitchdownloader"
 
-    report, days = take_in_chat(folder, store)
+    report, days = import_chat(folder, store)
 
     assert report.rejections == []
     assert report.counts == {
@@ -377,7 +377,9 @@ def test_the_real_files_give_what_json_and_sets_give(shared_data: Path, store: L
     pairs = 0
     for path in folder.glob("*.json"):
         document = json.loads(path.read_text(encoding="utf-8"))
-        expected = minutes_of((c["content_offset_seconds"], c["commenter"]["name"]) for c in document["comments"])
+        expected = expected_minutes(
+            (c["content_offset_seconds"], c["commenter"]["name"]) for c in document["comments"]
+        )
         channel, vod_id = path.stem.rsplit("_", 1)
         assert _minutes(store, lake.vod_presence(channel, vod_id)) == expected
         start = dt.datetime.fromisoformat(document["video"]["created_at"]).replace(tzinfo=dt.UTC)

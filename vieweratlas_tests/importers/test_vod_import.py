@@ -1,7 +1,8 @@
-"""The one way of VODs into the lake: the format does not show, a corrected time moves a VOD, a kill loses nothing."""
+"""The import of VODs: every format gives the same lake, a corrected time moves a VOD, a kill loses nothing."""
 
 import datetime as dt
 import json
+import random
 import signal
 import subprocess
 import sys
@@ -24,12 +25,12 @@ from vieweratlas_tests.importers.chats import (
     START,
     chat,
     comment,
+    expected_minutes,
+    import_chat,
+    import_json,
+    import_parquet,
     lake_bytes,
-    minutes_of,
     record,
-    take_in_chat,
-    take_in_json,
-    take_in_parquet,
     write_json,
 )
 
@@ -63,39 +64,48 @@ def _as_json(folder: Path, parts: list[Written]) -> None:
 
 def _as_parquet(folder: Path, parts: list[Written]) -> None:
     folder.mkdir()
+    schema = pl.Schema(
+        {
+            "channel": pl.String(),
+            "content_id": pl.String(),
+            "offset_s": pl.Int64(),
+            "chatters": pl.List(pl.String()),
+            "bucket_start": pl.String(),
+        }
+    )
     for number, part in enumerate(_records(parts)):
-        schema = {"channel": pl.String, "content_id": pl.String, "offset_s": pl.Int64, "chatters": pl.List(pl.String)}
-        frame = pl.DataFrame(part, schema=schema | {"bucket_start": pl.String})
-        frame.write_parquet(folder / f"{number}.parquet")
+        pl.DataFrame(part, schema=schema).write_parquet(folder / f"{number}.parquet")
 
 
 FORMATS: list[tuple[Callable[..., None], Callable[..., object]]] = [
-    (_as_chat, take_in_chat),
-    (_as_json, take_in_json),
-    (_as_parquet, take_in_parquet),
+    (_as_chat, import_chat),
+    (_as_json, import_json),
+    (_as_parquet, import_parquet),
 ]
 
 
 @settings(max_examples=25, deadline=None)
 @given(written.filter(bool), st.randoms(use_true_random=False), st.integers(1, 4))
-def test_any_split_into_files_of_any_format_gives_the_same_presence(said: Written, random, pieces: int) -> None:
-    shuffled = random.sample(said, len(said))
-    edges = sorted(random.randint(0, len(said)) for _ in range(pieces - 1))
-    bounds = zip([0, *edges], [*edges, len(said)], strict=True)
+def test_any_split_into_files_of_any_format_gives_the_same_presence(
+    comments: Written, draw: random.Random, pieces: int
+) -> None:
+    shuffled = draw.sample(comments, len(comments))
+    edges = sorted(draw.randint(0, len(comments)) for _ in range(pieces - 1))
+    bounds = zip([0, *edges], [*edges, len(comments)], strict=True)
     parts = [shuffled[first:last] for first, last in bounds]
-    found = []
+    objects = []
     with TemporaryDirectory() as scratch:
-        for write, take_in in FORMATS:
+        for write, import_files in FORMATS:
             folder, store = Path(scratch) / write.__name__, LocalStore(Path(scratch) / f"lake{write.__name__}")
             write(folder, parts)
-            take_in(folder, store)
-            found.append(store.download_bytes(KEY))
+            import_files(folder, store)
+            objects.append(store.download_bytes(KEY))
             rows = store.download_parquet(KEY, PRESENCE)
-    # Polars and Python do not lower every letter alike; ASCII is what logins are made of.
-    if all(name.isascii() for _, name in said):
-        assert dict(rows.select("offset_s", "chatters").rows()) == minutes_of(said)
-    assert rows["bucket_start"].to_list() == [START + dt.timedelta(seconds=each) for each in rows["offset_s"]]
-    assert found[0] == found[1] == found[2]
+    # Polars and Python lowercase some letters differently; logins are ASCII.
+    if all(name.isascii() for _, name in comments):
+        assert dict(rows.select("offset_s", "chatters").rows()) == expected_minutes(comments)
+    assert rows["bucket_start"].to_list() == [START + dt.timedelta(seconds=offset) for offset in rows["offset_s"]]
+    assert objects[0] == objects[1] == objects[2]
 
 
 def _catalogs(store: LocalStore) -> dict[str, list[str]]:
@@ -113,45 +123,45 @@ def _three(folder: Path) -> Path:
 
 def test_a_vod_whose_creation_time_was_corrected_leaves_its_old_day(tmp_path: Path) -> None:
     store = LocalStore(tmp_path / "lake")
-    take_in_chat(_three(tmp_path / "chat"), store)
+    import_chat(_three(tmp_path / "chat"), store)
 
-    report, days = take_in_chat(tmp_path / "chat/77.json", store, created_at=LATER)
+    report, days = import_chat(tmp_path / "chat/77.json", store, created_at=LATER)
 
     assert _catalogs(store) == {str(DAY): ["78", "79"], str(LATER.date()): ["77"]}
     assert days == [DayImported(DAY, 0, 0, 2, moved=1), DayImported(LATER.date(), 1, 1, 1)]
     assert report.counts["VODs moved from another day"] == 1
     assert store.download_parquet(KEY, PRESENCE)["bucket_start"].to_list() == [LATER]
-    report, days = take_in_chat(tmp_path / "chat/77.json", store, created_at=LATER)
+    report, days = import_chat(tmp_path / "chat/77.json", store, created_at=LATER)
     assert days == [DayImported(LATER.date(), 0, 0, 1)]
     assert report.counts["VODs already there"] == 1
     assert not report.counts["VODs moved from another day"]
 
 
 @pytest.mark.parametrize("replace", [True, False])
-def test_a_correction_ends_as_if_the_time_had_been_right_from_the_start(tmp_path: Path, replace: bool) -> None:
+def test_a_corrected_time_gives_the_same_lake_as_a_time_right_from_the_start(tmp_path: Path, replace: bool) -> None:
     store, right = LocalStore(tmp_path / "lake"), LocalStore(tmp_path / "right")
     folder = _three(tmp_path / "chat")
-    take_in_chat(folder, store)
+    import_chat(folder, store)
     rows = (f"alpha,77,{LATER.isoformat()}", f"alpha,79,{(START - dt.timedelta(days=9)).isoformat()}")
     (folder / "vods.csv").write_text("\n".join(("channel,vod_id,created_at", *rows)))
 
-    take_in_chat(folder, store, replace=replace)
-    take_in_chat(folder, right)
+    import_chat(folder, store, replace=replace)
+    import_chat(folder, right)
 
     assert lake_bytes(store) == lake_bytes(right)
 
 
-def test_a_day_that_loses_its_last_vod_loses_its_catalog_and_what_was_made_of_it(tmp_path: Path) -> None:
+def test_a_day_that_loses_its_last_vod_loses_its_catalog_and_its_audience(tmp_path: Path) -> None:
     store = LocalStore(tmp_path / "lake")
-    take_in_chat(write_json(tmp_path / "77.json", chat([comment(1, "ann")])), store)
-    made = lake.partition_record("channel_audience", DAY)
-    store.upload_bytes(made, b"{}")
+    import_chat(write_json(tmp_path / "77.json", chat([comment(1, "ann")])), store)
+    record_of_audience = lake.partition_record("channel_audience", DAY)
+    store.upload_bytes(record_of_audience, b"{}")
 
-    _, days = take_in_chat(tmp_path / "77.json", store, created_at=LATER)
+    _, days = import_chat(tmp_path / "77.json", store, created_at=LATER)
 
     assert _catalogs(store) == {str(LATER.date()): ["77"]}
     assert days[0] == DayImported(DAY, 0, 0, 0, moved=1)
-    assert not store.exists(made)
+    assert not store.exists(record_of_audience)
 
 
 def test_a_damaged_catalog_of_another_day_is_named_and_left_as_it_is(tmp_path: Path) -> None:
@@ -159,15 +169,15 @@ def test_a_damaged_catalog_of_another_day_is_named_and_left_as_it_is(tmp_path: P
     other = lake.vod_catalog(LATER.date())
     store.upload_bytes(other, b"PAR1 cut off")
 
-    report, days = take_in_chat(_three(tmp_path / "chat"), store)
+    report, days = import_chat(_three(tmp_path / "chat"), store)
 
     assert [each.file for each in report.rejections] == [other]
     assert days == [DayImported(DAY, 3, 3, 3)]
     assert store.download_bytes(other) == b"PAR1 cut off"
 
 
-class CutOffError(LocalStore):
-    """A store whose process dies when the catalog of the new day is to be written."""
+class InterruptedStore(LocalStore):
+    """A store whose process dies before it writes the catalog of the new day."""
 
     def upload_bytes(self, key: str, data: bytes) -> str:
         if key == lake.vod_catalog(LATER.date()):
@@ -175,17 +185,17 @@ class CutOffError(LocalStore):
         return super().upload_bytes(key, data)
 
 
-def test_cut_off_in_the_middle_of_a_move_the_next_import_ends_it(tmp_path: Path) -> None:
+def test_an_interrupted_move_is_completed_by_the_next_import(tmp_path: Path) -> None:
     store, right = LocalStore(tmp_path / "lake"), LocalStore(tmp_path / "right")
-    take_in_chat(_three(tmp_path / "chat"), store)
-    take_in_chat(_three(tmp_path / "chat"), right)
-    take_in_chat(tmp_path / "chat/77.json", right, created_at=LATER)
+    import_chat(_three(tmp_path / "chat"), store)
+    import_chat(_three(tmp_path / "chat"), right)
+    import_chat(tmp_path / "chat/77.json", right, created_at=LATER)
 
     with pytest.raises(KeyboardInterrupt):
-        take_in_chat(tmp_path / "chat/77.json", CutOffError(tmp_path / "lake"), created_at=LATER)
+        import_chat(tmp_path / "chat/77.json", InterruptedStore(tmp_path / "lake"), created_at=LATER)
     assert _catalogs(store) == {str(DAY): ["78", "79"]}
 
-    take_in_chat(tmp_path / "chat/77.json", store, created_at=LATER)
+    import_chat(tmp_path / "chat/77.json", store, created_at=LATER)
 
     assert lake_bytes(store) == lake_bytes(right)
 
@@ -203,29 +213,29 @@ run_import(plan, LocalStore(sys.argv[2]), names=PLAIN, on_vod=lambda vod: time.s
 
 
 @pytest.mark.slow
-def test_killed_and_run_again_it_is_as_if_it_went_through(tmp_path: Path) -> None:
+def test_a_killed_import_ends_like_an_uninterrupted_one_after_another_run(tmp_path: Path) -> None:
     folder, store, whole = tmp_path / "chat", LocalStore(tmp_path / "lake"), LocalStore(tmp_path / "whole")
     for number in range(40):
         start = (START + dt.timedelta(days=number // 4)).isoformat()
         comments = [comment(offset, f"v{offset % 13}") for offset in range(0, 3000, 17)]
         write_json(folder / f"{number}.json", chat(comments, video__id=str(number), video__created_at=start))
-    take_in_chat(folder, whole)
-    for vods_there in (3, 17, 30):
+    import_chat(folder, whole)
+    for vods_before_kill in (3, 17, 30):
         process = subprocess.Popen([sys.executable, "-c", IMPORT, str(folder), str(store.root)])
-        while len(store.list_files(lake.VOD_PRESENCE)) < vods_there and process.poll() is None:
+        while len(store.list_files(lake.VOD_PRESENCE)) < vods_before_kill and process.poll() is None:
             time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
         process.wait()
-    assert lake_bytes(store) != lake_bytes(whole), "nothing was cut off"
+    assert lake_bytes(store) != lake_bytes(whole), "no import was interrupted"
 
-    report, _ = take_in_chat(folder, store)
+    report, _ = import_chat(folder, store)
 
     assert report.counts["VODs already there"] > 20
     assert lake_bytes(store) == lake_bytes(whole)
 
 
 @pytest.mark.slow
-def test_memory_does_not_grow_with_what_was_written(tmp_path: Path) -> None:
+def test_memory_does_not_grow_with_the_texts_of_comments(tmp_path: Path) -> None:
     def peak(text: str) -> int:
         comments = [comment(n % 3600, f"v{n % 50}", n) for n in range(20_000)]
         for each in comments:
@@ -234,7 +244,7 @@ def test_memory_does_not_grow_with_what_was_written(tmp_path: Path) -> None:
         size = path.stat().st_size
         del comments
         tracemalloc.start()
-        take_in_chat(path, LocalStore(tmp_path / f"lake{len(text)}"))
+        import_chat(path, LocalStore(tmp_path / f"lake{len(text)}"))
         _, highest = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         return highest if size > 20_000 * len(text) else 0

@@ -1,4 +1,4 @@
-"""Presence as JSON: every shape a file may have gives the same lake, and every bad record is named."""
+"""Presence as JSON: every layout of a file gives the same lake, and every bad record is named."""
 
 import datetime as dt
 import gzip
@@ -16,10 +16,10 @@ from vieweratlas_tests.importers.chats import (
     START,
     chat,
     comment,
+    import_json,
     lake_bytes,
     reasons,
     record,
-    take_in_json,
     write_json,
 )
 
@@ -47,7 +47,7 @@ def _lines(records: list[dict[str, Any]]) -> str:
     return "\n".join(json.dumps(each) for each in records) + "\n"
 
 
-SHAPES = {
+LAYOUTS: dict[str, str | bytes] = {
     "list.json": json.dumps(RECORDS),
     "indented.json": json.dumps(RECORDS, indent=2),
     "lines.jsonl": _lines(RECORDS),
@@ -74,14 +74,14 @@ SHAPES = {
 }
 
 
-@pytest.mark.parametrize("name", SHAPES)
-def test_every_shape_of_a_file_gives_the_same_lake(store: LocalStore, folder: Path, name: str) -> None:
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_every_layout_of_a_file_gives_the_same_lake(store: LocalStore, folder: Path, name: str) -> None:
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = SHAPES[name]
+    text = LAYOUTS[name]
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
 
-    report, days = take_in_json(folder, store)
+    report, days = import_json(folder, store)
 
     assert report.rejections == []
     assert report.counts == {"records read": 3, "VODs accepted": 1, "presence rows accepted": 3, "days": 1}
@@ -99,7 +99,7 @@ def test_one_file_may_hold_many_vods_and_one_vod_may_lie_in_many_files(store: Lo
     write_json(folder / "a.json", first)
     write_json(folder / "b/c.json", [record(60, ["bob"]), record(120, ["cid"], title="a title")])
 
-    report, days = take_in_json(folder, store)
+    report, days = import_json(folder, store)
 
     assert report.rejections == []
     assert _chatters(store) == {0: ["ann"], 60: ["ann", "bob"], 120: ["cid"]}
@@ -108,11 +108,11 @@ def test_one_file_may_hold_many_vods_and_one_vod_may_lie_in_many_files(store: Lo
     assert store.download_parquet(lake.vod_catalog(DAY), VOD_CATALOG)["title"].to_list() == ["a title"]
 
 
-def test_a_file_alone_may_be_named(store: LocalStore, folder: Path) -> None:
+def test_a_single_file_may_be_imported(store: LocalStore, folder: Path) -> None:
     write_json(folder / "a.json", RECORDS)
     write_json(folder / "b.json", [record(0, ["ann"], content_id="vod:78")])
 
-    take_in_json(folder / "a.json", store)
+    import_json(folder / "a.json", store)
 
     assert store.list_files(lake.VOD_PRESENCE) == [KEY]
 
@@ -139,13 +139,13 @@ def test_a_file_alone_may_be_named(store: LocalStore, folder: Path) -> None:
         {"chatters": ["ann", None, "ANN", " "]},
     ],
 )
-def test_older_names_placeholders_and_spellings_mean_the_same(
+def test_older_names_placeholders_and_spellings_give_the_same_lake(
     store: LocalStore, folder: Path, tmp_path: Path, changed: dict[str, Any]
 ) -> None:
     plain = LocalStore(tmp_path / "plain")
-    take_in_json(write_json(tmp_path / "plain.json", [record(60, ["ann"])]), plain)
+    import_json(write_json(tmp_path / "plain.json", [record(60, ["ann"])]), plain)
 
-    report, _ = take_in_json(write_json(folder / "a.json", [record(60, ["ann"], **changed)]), store)
+    report, _ = import_json(write_json(folder / "a.json", [record(60, ["ann"], **changed)]), store)
 
     assert report.rejections == []
     assert lake_bytes(store) == lake_bytes(plain)
@@ -157,12 +157,12 @@ BAD = [
     ({"offset_s": 60 * 2**40}, "offset_s is"),
     ({"offset_s": True}, "offset_s is True"),
     ({"offset_s": "0"}, "offset_s is '0'"),
-    ({"offset_s": None}, "offset_s is None"),
+    ({"offset_s": None}, "offset_s is missing; it must be a multiple of 60"),
     ({"bucket_len_s": 30}, "bucket_len_s is 30; only 60 is supported"),
     ({"chatters": "ann"}, "chatters is not a list of names"),
     ({"chatters": [1]}, "chatters is not a list of names"),
     ({"chatters": None}, "chatters is not a list of names"),
-    ({"bucket_start": "soon"}, "bucket_start is 'soon', not an ISO 8601 time"),
+    ({"bucket_start": "soon"}, "bucket_start is 'soon', not an ISO 8601 time such as 2020-03-01T20:31:25Z"),
     ({"bucket_start": 1783512171}, "bucket_start is 1783512171, not an ISO 8601 time"),
     ({"title": ["x"]}, "title is ['x'], not text"),
 ]
@@ -170,7 +170,7 @@ BAD = [
 
 @pytest.mark.parametrize(("changed", "reason"), BAD)
 @pytest.mark.parametrize("name", ["a.json", "a.jsonl"])
-def test_a_bad_record_is_named_with_its_row_and_its_vod_left_out_until_it_is_mended(
+def test_a_bad_record_is_named_with_its_row_and_its_vod_rejected_until_it_is_mended(
     store: LocalStore, folder: Path, changed: dict[str, Any], reason: str, name: str
 ) -> None:
     bad = record(120, ["ann"], **changed)
@@ -179,17 +179,17 @@ def test_a_bad_record_is_named_with_its_row_and_its_vod_left_out_until_it_is_men
     path = folder / name
     path.write_text(_lines(listed) if name.endswith("l") else json.dumps(listed))
 
-    report, _ = take_in_json(folder, store)
+    report, _ = import_json(folder, store)
 
-    told = reasons(report)
-    assert set(told) == {f"{name}, row 2", f"{name}: VOD 77 of alpha"}
-    assert told[f"{name}, row 2"].startswith(reason)
-    assert told[f"{name}: VOD 77 of alpha"] == "left out, its record 2 cannot be used"
+    given = reasons(report)
+    assert set(given) == {f"{name}, row 2", f"{name}: VOD 77 of alpha"}
+    assert given[f"{name}, row 2"].startswith(reason)
+    assert given[f"{name}: VOD 77 of alpha"] == f"left out, because record 2 of {name} cannot be used"
     assert store.list_files(lake.VOD_PRESENCE) == [lake.vod_presence("alpha", "78")]
     path.write_text(
         _lines([record(0, ["ann"]), good]) if name.endswith("l") else json.dumps([record(0, ["ann"]), good])
     )
-    assert take_in_json(folder, store)[0].counts["VODs accepted"] == 1
+    assert import_json(folder, store)[0].counts["VODs accepted"] == 1
     assert _chatters(store) == {0: ["ann"]}
 
 
@@ -197,74 +197,74 @@ def test_a_bad_record_is_named_with_its_row_and_its_vod_left_out_until_it_is_men
     ("line", "reason"),
     [
         ('{"channel": "al', "the line is not JSON: "),
-        ("[1]", "is no record but [1]"),
-        ('"text"', "is no record but 'text'"),
-        ('{"offset_s": 0}', "channel is None, not a login"),
-        ('{"channel": "alpha"}', "content_id is None, not that of a VOD, such as 'vod:123'"),
-        ('{"channel": "alpha", "content_id": "live:5"}', "content_id is 'live:5', not that of a VOD"),
+        ("[1]", "is [1], not a record (a JSON object)"),
+        ('"text"', "is 'text', not a record (a JSON object)"),
+        ('{"offset_s": 0}', "channel is missing, not a login"),
+        ('{"channel": "alpha"}', "content_id is missing, not the id of a VOD such as 'vod:123'"),
+        ('{"channel": "alpha", "content_id": "live:5"}', "content_id is 'live:5', not the id of a VOD"),
         ('{"channel": "\\ud800", "content_id": "vod:7"}', "a text holds half a character"),
-        ("[" * 100_000, "the line is not JSON: nested too deep"),
+        ("[" * 100_000, "the line is not JSON: nested too deeply"),
     ],
 )
-def test_a_line_that_tells_no_vod_is_named_and_the_others_are_taken(
+def test_a_line_without_a_vod_is_named_and_the_others_are_imported(
     store: LocalStore, folder: Path, line: str, reason: str
 ) -> None:
     (folder / "a.jsonl").write_text(_lines(RECORDS[:1]) + line + "\n" + _lines(RECORDS[1:]))
 
-    report, _ = take_in_json(folder, store)
+    report, _ = import_json(folder, store)
 
     assert list(reasons(report)) == ["a.jsonl, row 2"]
     assert reasons(report)["a.jsonl, row 2"].startswith(reason)
     assert len(_chatters(store)) == 3
 
 
-def test_a_file_that_is_cut_off_keeps_back_its_vods_also_those_with_rows_elsewhere(
+def test_all_vods_of_a_cut_off_file_are_rejected_even_with_rows_in_other_files(
     store: LocalStore, folder: Path
 ) -> None:
     write_json(folder / "a.json", [record(0, ["ann"]), record(0, ["ann"], content_id="vod:78")])
     cut = write_json(folder / "b.json", [record(60, ["ann"]), record(120, ["ann"])])
     cut.write_bytes(cut.read_bytes()[:-30])
 
-    report, _ = take_in_json(folder, store)
+    report, _ = import_json(folder, store)
 
-    told = reasons(report)
-    assert told["b.json"].startswith("is not JSON near byte")
-    assert "cut off" in told["b.json"]
-    assert told["a.json, b.json: VOD 77 of alpha"] == "the file cannot be read to its end"
+    given = reasons(report)
+    assert given["b.json"].startswith("is not JSON near byte")
+    assert "cut off" in given["b.json"]
+    assert given["a.json, b.json: VOD 77 of alpha"] == "left out, because b.json cannot be read to its end"
     assert store.list_files(lake.VOD_PRESENCE) == [lake.vod_presence("alpha", "78")]
 
 
-def test_where_no_record_tells_the_time_the_reason_says_what_to_add(store: LocalStore, folder: Path) -> None:
+def test_the_reason_of_a_missing_creation_time_says_what_to_add(store: LocalStore, folder: Path) -> None:
     write_json(folder / "a.json", [record(0, ["ann"], bucket_start=None), record(60, ["ann"], bucket_start=None)])
 
-    report, _ = take_in_json(folder, store)
+    report, _ = import_json(folder, store)
 
     reason = reasons(report)["a.json: VOD 77 of alpha"]
     assert "creation time is not known" in reason
-    assert "add channel, vod_id, created_at to vods.csv" in reason
+    assert "add a row with channel, vod_id, created_at to vods.csv" in reason
     (folder / "vods.csv").write_text(
-        "channel,vod_id,created_at,title\nAlpha,77,2026-07-08T12:02:51Z,told\nbeta,1,2020-01-01,\n"
+        "channel,vod_id,created_at,title\nAlpha,77,2026-07-08T12:02:51Z,given\nbeta,1,2020-01-01,\n"
     )
-    report, _ = take_in_json(folder, store)
+    report, _ = import_json(folder, store)
     assert report.rejections == []
     assert report.counts["VODs in vods.csv without a file"] == 1
     assert store.download_parquet(KEY, PRESENCE)["bucket_start"][0] == START
 
 
-def test_records_that_contradict_one_another_need_a_word_from_somebody(store: LocalStore, folder: Path) -> None:
+def test_records_that_contradict_each_other_need_a_row_in_vods_csv(store: LocalStore, folder: Path) -> None:
     write_json(folder / "a.json", [record(0, ["ann"]), record(60, ["ann"], bucket_start="2026-07-08T12:02:51Z")])
 
-    reason = reasons(take_in_json(folder, store)[0])["a.json: VOD 77 of alpha"]
+    reason = reasons(import_json(folder, store)[0])["a.json: VOD 77 of alpha"]
 
     assert "put the VOD's creation at 2 times, 2026-07-08 12:01:51+00:00 to 2026-07-08 12:02:51+00:00" in reason
     (folder / "vods.csv").write_text("channel,vod_id,created_at\nalpha,77,2026-07-08T12:02:51Z\n")
-    assert take_in_json(folder, store)[0].rejections == []
+    assert import_json(folder, store)[0].rejections == []
 
 
-def test_a_chat_by_twitchdownloader_is_sent_to_its_own_command(store: LocalStore, folder: Path) -> None:
+def test_the_rejection_of_a_twitchdownloader_chat_names_its_command(store: LocalStore, folder: Path) -> None:
     write_json(folder / "a.json", chat([comment(1, "ann")]))
 
-    report, _ = take_in_json(folder, store)
+    report, _ = import_json(folder, store)
 
     assert reasons(report) == {"a.json": "is a chat by TwitchDownloader: use `vieweratlas import twitchdownloader`"}
 
@@ -273,7 +273,7 @@ def test_a_chat_by_twitchdownloader_is_sent_to_its_own_command(store: LocalStore
 def test_a_file_without_records_leaves_the_lake_empty(store: LocalStore, folder: Path, text: str) -> None:
     (folder / "a.json").write_text(text)
 
-    report, days = take_in_json(folder, store)
+    report, days = import_json(folder, store)
 
     assert (report.rejections == []) == (text == "[]")
     assert days == []
@@ -290,10 +290,10 @@ def test_many_records_pass_through_in_batches(
     ]
     write_json(folder / "a.json", records)
     whole = LocalStore(tmp_path / "whole")
-    take_in_json(folder, whole)
+    import_json(folder, whole)
     monkeypatch.setattr("vieweratlas_assets.importers.vod_json.BATCH_CHATTERS", 7)
 
-    report, _ = take_in_json(folder, store)
+    report, _ = import_json(folder, store)
 
     assert report.counts["VODs accepted"] == 5
     assert report.counts["presence rows accepted"] == 200

@@ -1,4 +1,4 @@
-"""The import of 823 real VODs, against the source as PyArrow reads it."""
+"""The import of 823 real VODs, compared with the source as PyArrow reads it."""
 
 import csv
 import datetime as dt
@@ -15,8 +15,8 @@ from vieweratlas_assets.domain.schemas import PRESENCE
 from vieweratlas_assets.importers.report import ImportReport
 from vieweratlas_assets.importers.vod_import import DayImported
 from vieweratlas_assets.storage.local import LocalStore
-from vieweratlas_tests.importers.chats import take_in_json, take_in_parquet
-from vieweratlas_tests.importers.samples import contents, presence_of, take_in
+from vieweratlas_tests.importers.chats import import_json, import_parquet
+from vieweratlas_tests.importers.samples import contents, import_folder, read_with_pyarrow
 
 VODS, ROWS, DAYS = 823, 188_125, 390
 
@@ -31,13 +31,13 @@ def imported(
     shared_data: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[LocalStore, ImportReport, list[DayImported]]:
     store = LocalStore(tmp_path_factory.mktemp("real") / "lake")
-    report, days, _ = take_in(shared_data / "vod_lake", store)
+    report, days, _ = import_folder(shared_data / "vod_lake", store)
     return store, report, days
 
 
 @pytest.mark.slow
 @pytest.mark.xdist_group("vod_lake_real")
-def test_all_of_it_is_taken_in_and_counted(
+def test_all_vods_are_imported_and_counted(
     shared_data: Path, imported: tuple[LocalStore, ImportReport, list[DayImported]]
 ) -> None:
     store, report, days = imported
@@ -84,7 +84,7 @@ def test_a_file_equals_its_source_row_by_row(
     created_at = dt.datetime.fromisoformat(row["created_at"])
     source = pq.read_table(folder / lake.vod_presence(channel, vod_id), partitioning=None).to_pylist()
 
-    ours = presence_of(store, lake.vod_presence(channel, vod_id))
+    ours = read_with_pyarrow(store, lake.vod_presence(channel, vod_id))
 
     PRESENCE.validate(ours)
     expected = {
@@ -99,7 +99,7 @@ def test_a_file_equals_its_source_row_by_row(
     assert got == expected
     assert max(expected) == int(row["last_offset_s"]) // 60 * 60
     assert ours.filter(pl.col("viewer_count") != pl.col("chatters").list.len()).is_empty()
-    catalog = presence_of(store, lake.vod_catalog(created_at.date()))
+    catalog = read_with_pyarrow(store, lake.vod_catalog(created_at.date()))
     entry = catalog.filter((pl.col("channel") == channel) & (pl.col("vod_id") == vod_id))
     assert entry.select("created_at", "title").rows() == [(created_at, row["title"].strip() or None)]
 
@@ -107,7 +107,7 @@ def test_a_file_equals_its_source_row_by_row(
 @pytest.mark.slow
 @pytest.mark.xdist_group("vod_lake_real")
 @pytest.mark.long
-def test_all_of_it_as_one_json_file_or_as_flat_parquet_gives_the_same_lake(
+def test_one_json_file_and_flat_parquet_give_the_same_lake(
     shared_data: Path, imported: tuple[LocalStore, ImportReport, list[DayImported]], tmp_path: Path
 ) -> None:
     ours, _, _ = imported
@@ -118,11 +118,11 @@ def test_all_of_it_as_one_json_file_or_as_flat_parquet_gives_the_same_lake(
     pl.concat(frames).write_ndjson(tmp_path / "json/all.jsonl")
     for part, position in enumerate(range(0, VODS, 100)):
         pl.concat(frames[position : position + 100]).write_parquet(tmp_path / f"flat/{part}.parquet")
-    for name, take_in_other in (("json", take_in_json), ("flat", take_in_parquet)):
+    for name, import_other in (("json", import_json), ("flat", import_parquet)):
         (tmp_path / name / "vods.csv").write_bytes((folder / "vods.csv").read_bytes())
         store = LocalStore(tmp_path / f"lake of {name}")
 
-        report, _ = take_in_other(tmp_path / name, store)
+        report, _ = import_other(tmp_path / name, store)
 
         assert report.rejections == []
         assert (report.counts["VODs accepted"], report.counts["presence rows accepted"]) == (VODS, ROWS)

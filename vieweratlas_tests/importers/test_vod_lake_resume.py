@@ -1,4 +1,4 @@
-"""An import that is cut off, repeated or spread over several folders ends as one that went through."""
+"""An import that is interrupted, repeated or spread over several folders ends like an uninterrupted one."""
 
 import datetime as dt
 from pathlib import Path
@@ -13,9 +13,9 @@ from vieweratlas_assets.importers.vod_import import DayImported, Vod, run_import
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_tests.importers.samples import (
     contents,
+    import_folder,
     plan_for,
-    presence_of,
-    take_in,
+    read_with_pyarrow,
     three_days,
     vod_path,
     write_csv,
@@ -26,7 +26,7 @@ DAYS = [dt.date(2020, 3, day) for day in (1, 2, 3)]
 
 
 class CutOffError(Exception):
-    """The import is stopped here."""
+    """Interrupts an import."""
 
 
 @pytest.fixture
@@ -41,19 +41,19 @@ def store(tmp_path: Path) -> LocalStore:
 
 @pytest.fixture
 def whole(tmp_path: Path, folder: Path) -> dict[str, bytes]:
-    """The lake of an import that went through."""
+    """The lake of an uninterrupted import."""
     store = LocalStore(tmp_path / "whole")
-    take_in(folder, store)
+    import_folder(folder, store)
     return contents(store)
 
 
-def test_again_finds_all_there_and_leaves_every_byte(
+def test_a_repeated_import_finds_all_vods_and_writes_nothing(
     folder: Path, store: LocalStore, whole: dict[str, bytes]
 ) -> None:
-    take_in(folder, store)
+    import_folder(folder, store)
     written = {path: path.stat().st_mtime_ns for path in Path(store.root).rglob("*.parquet")}
 
-    report, days, vods = take_in(folder, store)
+    report, days, vods = import_folder(folder, store)
 
     assert report.counts == {
         "VODs already there": 6,
@@ -68,7 +68,7 @@ def test_again_finds_all_there_and_leaves_every_byte(
 
 
 @pytest.mark.parametrize("after", range(1, 7))
-def test_cut_off_after_any_vod_and_run_again_it_is_as_if_it_went_through(
+def test_an_import_interrupted_after_any_vod_ends_like_an_uninterrupted_one_after_a_second_run(
     folder: Path, store: LocalStore, whole: dict[str, bytes], after: int
 ) -> None:
     seen: list[Vod] = []
@@ -83,7 +83,7 @@ def test_cut_off_after_any_vod_and_run_again_it_is_as_if_it_went_through(
     assert len(store.list_files(lake.VOD_PRESENCE)) == after
     assert len(contents(store)) < len(whole)
 
-    report, days, _ = take_in(folder, store)
+    report, days, _ = import_folder(folder, store)
 
     assert contents(store) == whole
     assert report.counts["VODs accepted"] + report.counts["VODs already there"] == 6
@@ -92,22 +92,22 @@ def test_cut_off_after_any_vod_and_run_again_it_is_as_if_it_went_through(
     assert [day.catalog_rows for day in days] == [3, 1, 2]
 
 
-def test_what_others_find_meanwhile_stays_in_the_catalog(folder: Path, store: LocalStore) -> None:
-    told = {"vod_id": ["999"], "channel": ["zoe"], "created_at": [dt.datetime(2020, 3, 1, 9, tzinfo=dt.UTC)]}
-    found = pl.concat([VOD_CATALOG.empty(), pl.DataFrame(told)], how="diagonal_relaxed")
+def test_vods_that_others_add_meanwhile_stay_in_the_catalog(folder: Path, store: LocalStore) -> None:
+    vod = {"vod_id": ["999"], "channel": ["zoe"], "created_at": [dt.datetime(2020, 3, 1, 9, tzinfo=dt.UTC)]}
+    catalog = pl.concat([VOD_CATALOG.empty(), pl.DataFrame(vod)], how="diagonal_relaxed")
 
-    def find(_: Vod) -> None:
+    def add(_: Vod) -> None:
         if not store.exists(lake.vod_catalog(DAYS[0])):
-            store.upload_parquet(lake.vod_catalog(DAYS[0]), found, VOD_CATALOG)
+            store.upload_parquet(lake.vod_catalog(DAYS[0]), catalog, VOD_CATALOG)
 
     with plan_for(folder) as plan:
-        run_import(plan, store, names=PLAIN, on_vod=find, on_day=lambda day: None)
+        run_import(plan, store, names=PLAIN, on_vod=add, on_day=lambda day: None)
 
     listed = store.download_parquet(lake.vod_catalog(DAYS[0]), VOD_CATALOG)
     assert sorted(listed["vod_id"]) == ["500", "501", "502", "999"]
 
 
-def test_cut_off_between_catalog_and_report_the_day_is_told_again(
+def test_a_day_whose_report_was_interrupted_is_reported_again(
     folder: Path, store: LocalStore, whole: dict[str, bytes]
 ) -> None:
     def stop(day: DayImported) -> None:
@@ -116,7 +116,7 @@ def test_cut_off_between_catalog_and_report_the_day_is_told_again(
     with pytest.raises(CutOffError), plan_for(folder) as plan:
         run_import(plan, store, names=PLAIN, on_vod=lambda vod: None, on_day=stop)
 
-    _, days, _ = take_in(folder, store)
+    _, days, _ = import_folder(folder, store)
 
     assert days[0] == DayImported(DAYS[0], 0, 0, 3)
     assert contents(store) == whole
@@ -125,73 +125,71 @@ def test_cut_off_between_catalog_and_report_the_day_is_told_again(
 def test_a_vod_whose_presence_was_lost_is_imported_again(
     folder: Path, store: LocalStore, whole: dict[str, bytes]
 ) -> None:
-    take_in(folder, store)
+    import_folder(folder, store)
     store.delete(lake.vod_presence("beta", "501"))
 
-    report, days, _ = take_in(folder, store)
+    report, days, _ = import_folder(folder, store)
 
     assert (report.counts["VODs accepted"], report.counts["VODs already there"]) == (1, 5)
     assert [day.vods for day in days] == [1, 0, 0]
     assert contents(store) == whole
 
 
-def test_a_mended_file_is_all_that_the_next_import_takes(
-    folder: Path, store: LocalStore, whole: dict[str, bytes]
-) -> None:
+def test_the_next_import_reads_only_a_mended_file(folder: Path, store: LocalStore, whole: dict[str, bytes]) -> None:
     path = vod_path(folder, "gamma", "502")
     sound = path.read_bytes()
     path.write_bytes(sound[:-50])
-    report, days, _ = take_in(folder, store)
+    report, days, _ = import_folder(folder, store)
     assert [rejection.file for rejection in report.rejections] == ["channel=gamma/vod=502/part-0000.parquet"]
     assert [day.catalog_rows for day in days] == [2, 1, 2]
     path.write_bytes(sound)
 
-    report, days, _ = take_in(folder, store)
+    report, days, _ = import_folder(folder, store)
 
     assert report.rejections == []
     assert [day.vods for day in days] == [1, 0, 0]
     assert contents(store) == whole
 
 
-def test_a_changed_source_is_taken_only_with_replace(folder: Path, store: LocalStore) -> None:
-    take_in(folder, store)
+def test_a_changed_source_is_imported_only_with_replace(folder: Path, store: LocalStore) -> None:
+    import_folder(folder, store)
     vod_path(folder, "alpha", "500").unlink()
     vod_path(folder, "alpha", "500").parent.rmdir()
     write_vod(folder, "alpha", "500", {0: ["zoe"]})
     key = lake.vod_presence("alpha", "500")
 
-    take_in(folder, store)
-    assert presence_of(store, key).height == 2
+    import_folder(folder, store)
+    assert read_with_pyarrow(store, key).height == 2
 
-    report, days, _ = take_in(folder, store, replace=True)
-    assert presence_of(store, key)["chatters"].to_list() == [["zoe"]]
+    report, days, _ = import_folder(folder, store, replace=True)
+    assert read_with_pyarrow(store, key)["chatters"].to_list() == [["zoe"]]
     assert report.counts == {"VODs accepted": 6, "presence rows accepted": 11, "days": 3}
     assert [(day.vods, day.catalog_rows) for day in days] == [(3, 3), (1, 1), (2, 2)]
 
 
-def test_replacing_what_did_not_change_changes_nothing(
+def test_replacing_an_unchanged_source_changes_nothing(
     folder: Path, store: LocalStore, whole: dict[str, bytes]
 ) -> None:
-    take_in(folder, store)
+    import_folder(folder, store)
 
-    take_in(folder, store, replace=True)
+    import_folder(folder, store, replace=True)
 
     assert contents(store) == whole
 
 
-def test_replacing_by_a_broken_file_keeps_what_the_lake_has(
+def test_replacing_with_a_broken_file_keeps_the_rows_of_the_lake(
     folder: Path, store: LocalStore, whole: dict[str, bytes]
 ) -> None:
-    take_in(folder, store)
+    import_folder(folder, store)
     vod_path(folder, "alpha", "500").write_bytes(b"")
 
-    report, _, _ = take_in(folder, store, replace=True)
+    report, _, _ = import_folder(folder, store, replace=True)
 
     assert len(report.rejections) == 1
     assert contents(store) == whole
 
 
-def test_the_catalog_keeps_what_it_knows_of_other_vods_and_more_of_these(folder: Path, store: LocalStore) -> None:
+def test_the_catalog_keeps_other_vods_and_fields_that_the_import_lacks(folder: Path, store: LocalStore) -> None:
     known = pl.DataFrame(
         {
             "channel": ["alpha", "zulu"],
@@ -207,7 +205,7 @@ def test_the_catalog_keeps_what_it_knows_of_other_vods_and_more_of_these(folder:
     )
     store.upload_parquet(lake.vod_catalog(DAYS[0]), known, VOD_CATALOG)
 
-    _, days, _ = take_in(folder, store)
+    _, days, _ = import_folder(folder, store)
 
     catalog = store.download_parquet(lake.vod_catalog(DAYS[0]), VOD_CATALOG)
     assert catalog.select("channel", "vod_id").rows() == [
@@ -222,17 +220,17 @@ def test_the_catalog_keeps_what_it_knows_of_other_vods_and_more_of_these(folder:
     assert days[0] == DayImported(DAYS[0], 3, 6, 4)
 
 
-def test_a_title_that_is_not_given_does_not_blot_out_a_known_one(tmp_path: Path, store: LocalStore) -> None:
+def test_a_missing_title_does_not_replace_a_known_one(tmp_path: Path, store: LocalStore) -> None:
     for number, title in enumerate(("a title", "")):
         folder = tmp_path / str(number)
         write_vod(folder, "alpha", "1", {0: ["ann"]})
         write_csv(folder, [("alpha", "1", "2020-03-01T00:00:00Z", title)])
-        take_in(folder, store, replace=True)
+        import_folder(folder, store, replace=True)
 
-    assert presence_of(store, lake.vod_catalog(DAYS[0]))["title"].to_list() == ["a title"]
+    assert read_with_pyarrow(store, lake.vod_catalog(DAYS[0]))["title"].to_list() == ["a title"]
 
 
-def test_folders_one_after_the_other_end_as_one_folder(
+def test_several_folders_in_turn_give_the_same_lake_as_one_folder(
     tmp_path: Path, folder: Path, store: LocalStore, whole: dict[str, bytes]
 ) -> None:
     listed = (folder / "vods.csv").read_text().splitlines(keepends=True)
@@ -245,6 +243,6 @@ def test_folders_one_after_the_other_end_as_one_folder(
             target = vod_path(half, channel, vod_id)
             target.parent.mkdir(parents=True)
             target.write_bytes(vod_path(folder, channel, vod_id).read_bytes())
-        assert take_in(half, store)[0].rejections == []
+        assert import_folder(half, store)[0].rejections == []
 
     assert contents(store) == whole

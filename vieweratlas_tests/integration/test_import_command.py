@@ -154,7 +154,7 @@ def test_a_graph_as_gexf_and_as_percentages_is_the_graph_of_a_day(command: Comma
         (["atlas", "--date", "2022-05-01"], "give one of --edges, --gexf and --percentages"),
         (["atlas", "--date", "2022-05-01", "--edges", "x.csv", "--gexf", "x.csv"], "give one of --edges"),
         (["atlas", "--date", "2022-05-01", "--gexf", "x.csv", "--language", "it"], "--language with --percentages"),
-        (["atlas", "--date", "2022-05-01", "--gexf", "x.csv"], "x.csv: is not sound XML at line 1, column 1"),
+        (["atlas", "--date", "2022-05-01", "--gexf", "x.csv"], "x.csv: is not valid XML at line 1, column 1"),
         (["twitchdownloader", "x.csv", "--created-at", "soon"], "'soon' is not an ISO 8601 time"),
         (["twitchdownloader", "x.csv"], "x.csv: is not JSON near byte"),
         (["twitchdownloader", "empty"], "empty holds no VOD"),

@@ -17,7 +17,7 @@ from vieweratlas_assets.domain.schemas import CHANNEL_AUDIENCE, GRAPH_EDGES, GRA
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.sealed import SealedPartitions
 from vieweratlas_tests.importers.snapshot_files import (
-    Told,
+    SampleSnapshot,
     csv_by_chatter,
     csv_by_username,
     csv_of_lists,
@@ -38,7 +38,7 @@ def command(tmp_path: Path) -> Command:
     return Command(tmp_path)
 
 
-def a_week(seed: int = 7) -> list[Told]:
+def a_week(seed: int = 7) -> list[SampleSnapshot]:
     """Snapshots of five channels over four days; the broadcaster and a bot chat too, in any case."""
     draw = random.Random(seed)
     told = []
@@ -46,11 +46,11 @@ def a_week(seed: int = 7) -> list[Told]:
         channel = CHANNELS[number % 5]
         at = FIRST + dt.timedelta(seconds=draw.randrange(4 * 86400))
         crowd = [f"Viewer_{draw.randrange(60)}" for _ in range(draw.randrange(12))]
-        told.append(Told(channel, at, (*crowd, channel.upper(), "NightBot")))
+        told.append(SampleSnapshot(channel, at, (*crowd, channel.upper(), "NightBot")))
     return told
 
 
-def write_folder(folder: Path, told: list[Told]) -> None:
+def write_folder(folder: Path, told: list[SampleSnapshot]) -> None:
     """200 flat files by day, as the collector left them in local time, and the rest in each other shape."""
     berlin = dt.timedelta(hours=1)  # all of the week lies in winter
     for each in told[:200]:
@@ -64,7 +64,7 @@ def write_folder(folder: Path, told: list[Told]) -> None:
     csv_of_lists(";".join)(folder, told[280:])
 
 
-def pairs_by_hand(told: list[Told]) -> dict[dt.date, Counter[tuple[str, str]]]:
+def pairs_by_hand(told: list[SampleSnapshot]) -> dict[dt.date, Counter[tuple[str, str]]]:
     """Minutes of each (channel, viewer) of each day, without the bot and the broadcaster, in plain Python."""
     minutes = {(each.channel, name.lower(), each.at.replace(second=0)) for each in told for name in each.chatters}
     pairs: dict[dt.date, Counter[tuple[str, str]]] = defaultdict(Counter)

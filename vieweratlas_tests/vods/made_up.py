@@ -95,13 +95,13 @@ def made_up_twitch(
     channels: int = 72,
     days: int = 2,
     languages: int = 4,
-    points_a_minute: int = 100_000,
+    points_per_minute: int = 100_000,
 ) -> Iterator[MadeUpTwitch]:
     """Serve a made-up Twitch whose last broadcasts were some days ago."""
     world = build_world(WorldSpec(channels=channels, viewers=10 * channels, days=days, languages=languages))
     after = dt.datetime.combine(world.spec.dates[-1], dt.time(), dt.UTC) + dt.timedelta(days=days_after)
     clock = SandboxClock(after)
-    helix = SandboxHelix(world, clock, client_id="sandbox", client_secret=SECRET, points_a_minute=points_a_minute)
+    helix = SandboxHelix(world, clock, client_id="sandbox", client_secret=SECRET, points_per_minute=points_per_minute)
     vod_chat = SandboxVodChat(WorldVodChats(world, clock))
     with SandboxServer(helix, vod_chat=vod_chat).running() as server:
         yield MadeUpTwitch(world, helix, vod_chat, server, folder)
