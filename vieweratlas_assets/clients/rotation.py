@@ -47,14 +47,6 @@ class Turns:
     join_s: float = 120.0
     tick_s: float = 0.5
 
-    def seconds_a_round(self, channels: int, joins_a_second: float) -> float:
-        """How long it takes until the last of so many channels has had its turn, where all joins are answered."""
-        if channels <= self.at_once:
-            return channels / joins_a_second + self.turn_s
-        # Places come free no faster than they were taken, nor faster than they are given out.
-        apart_s = max(1 / joins_a_second, self.turn_s / self.at_once)
-        return channels * apart_s + self.turn_s
-
 
 class Rotation:
     """A source that watches some of its channels at a time; see chat.ChatSource.

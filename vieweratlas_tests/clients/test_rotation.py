@@ -5,8 +5,6 @@ import datetime as dt
 from collections.abc import Awaitable, Callable
 from itertools import pairwise
 
-import pytest
-
 from vieweratlas_assets.clients.chat import ROTATION, SUSPENDED
 from vieweratlas_assets.clients.irc.connection import Account
 from vieweratlas_assets.clients.rotation import Rotation, Turns
@@ -125,11 +123,3 @@ def test_who_is_not_wanted_any_more_is_released_and_who_is_new_waits_for_a_turn(
         heard = play(QUICK, twitch, change)
         assert set(names[:4]) | set(names[8:]) <= set(heard.released)
         assert not set(names[4:6]) & set(heard.released)
-
-
-@pytest.mark.parametrize(
-    ("channels", "seconds"),
-    [(100, 50 + 60), (1000, 1000 * 0.6 + 60), (101, 101 * 0.6 + 60)],
-)
-def test_how_long_a_round_takes_is_known(channels: int, seconds: float) -> None:
-    assert Turns().seconds_a_round(channels, joins_a_second=2.0) == pytest.approx(seconds)

@@ -25,14 +25,6 @@ class Profile:
     joins_in_all: int
     connect_every_s: float
 
-    def seconds_to_join(self, channels: int, a_connection: int) -> float:
-        """How long it takes at least to send the JOINs of so many channels, with so many on a connection."""
-        connections = -(-channels // a_connection)
-        in_all = min(self.joins_in_all, self.joins_a_connection * connections)
-        last_begins_s = self.connect_every_s * (connections - 1)
-        alone_s = min(channels, a_connection) / self.joins_a_connection
-        return max(MARGIN * WINDOW_S * channels / in_all, last_begins_s + MARGIN * WINDOW_S * alone_s)
-
 
 PROFILES = {
     "conservative": Profile(20, 20, 2.0),
