@@ -109,8 +109,8 @@ def _collection(section: Section) -> str:
             f"{sent['took_s']:.0f} s by writers drawn from 500,000, without TLS, with the server on the same "
             f"machine. Sent: {sent['counted']:,} to be counted, {sent['mirrors']:,} mirrored by Shared Chat, "
             f"{sent['bots']:,} by bots. In the lake: {stored['messages']:,} counted, {stored['dropped_mirrors']:,} "
-            f"and {stored['dropped_bots']:,} dropped by rule, {stored['unreadable_lines']} unreadable: **nothing lost**. "
-            f"CPU: **{load['cpu_share']:.1%} of a core** ({min(cores):.1%} to {max(cores):.1%} of "
+            f"and {stored['dropped_bots']:,} dropped by rule, {stored['unreadable_lines']} unreadable: "
+            f"**nothing lost**. CPU: **{load['cpu_share']:.1%} of a core** ({min(cores):.1%} to {max(cores):.1%} of "
             f"{len(cores)} runs); peak memory of the whole process **{load['peak_mb']:.0f} MiB** "
             f"({min(peaks):.0f} to {max(peaks):.0f}), Polars' 46 included.",
         ]
