@@ -255,9 +255,7 @@ class VodQueue:
         """
         chosen = sa.true() if days is None else _QUEUE.day.in_(days)
         query = sa.select(VOD_QUEUE).where(chosen).order_by(_QUEUE.vod_created_at, _QUEUE.vod_id)
-        return self._database.transaction(
-            lambda connection: [dict(row) for row in connection.execute(query).mappings()]
-        )
+        return self._database.transaction(lambda at: [dict(row) for row in at.execute(query).mappings()])
 
     def counts(self, days: Collection[dt.date] | None = None) -> dict[dt.date, dict[State, int]]:
         """The number of VODs per day and state."""
@@ -274,11 +272,7 @@ class VodQueue:
         Args:
             by_whole_days: VODs are fetched once their day is over, as Dagster's runs do.
         """
-
-        def read(connection: sa.Connection) -> QueueStats:
-            return read_stats(connection, self._now(connection), by_whole_days=by_whole_days)
-
-        return self._database.transaction(read)
+        return self._database.transaction(lambda at: read_stats(at, self._now(at), by_whole_days=by_whole_days))
 
     def due(self) -> dict[QueuedVod, int]:
         """The VODs that a worker could claim now, with their attempts; the one due for longest comes first."""
