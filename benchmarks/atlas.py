@@ -1,6 +1,6 @@
-"""The atlas that people see: laying out, drawing, and the explorer beside PyVis on the same positions.
+"""The atlas that people see: layout, picture, and the explorer compared with PyVis at the same positions.
 
-Belongs here: made-up atlases, and what a browser says of a page. Not here: measuring processes (measure), the page
+Belongs here: made-up atlases, and what a page costs in a browser. Not here: measuring processes (measure), RESULTS.md
 (report).
 """
 
@@ -30,13 +30,13 @@ from vieweratlas_assets.domain.schemas import COMMUNITIES, GRAPH_NODES
 from vieweratlas_assets.domain.tagging.labels import tag_communities
 
 DAY = date(2026, 11, 22)
-WITHIN = 0.85
-"""Share of the links that stay in a community."""
-CHANNELS_A_COMMUNITY = 60
+SHARE_WITHIN = 0.85
+"""Share of the links that stay within a community."""
+CHANNELS_PER_COMMUNITY = 60
 FRAMES = 40
 CHROMIUM = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"]
-# The explorer says so itself; PyVis's page is ready when its network is drawn.
-# Functions: a text would be evaluated, which the page of the explorer forbids.
+# The explorer marks itself as ready; PyVis's page is ready once its network exists.
+# These are functions, because the explorer's page forbids evaluating text.
 READY = {
     "explorer": "() => document.documentElement.dataset.ready !== undefined",
     "pyvis": "() => typeof network !== 'undefined'",
@@ -45,14 +45,14 @@ VIEW = {
     "explorer": "() => atlasExplorer.map.view.slice(0, 2)",
     "pyvis": "() => Object.values(network.getViewPosition())",
 }
-# Where the page has no channel, which in PyVis would be moved alone.
+# A point without a channel: in PyVis, dragging a channel moves that channel alone.
 START = {"explorer": (1400, 300), "pyvis": (1400, 860)}
 
 
 def tables(channels: int, links: int) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-    """Nodes, edges and communities: sizes and viewers by power laws, most links within communities."""
+    """Nodes, edges and communities: sizes and viewers follow power laws, most links stay within communities."""
     generator = np.random.default_rng([channels, links])
-    count = max(2, channels // CHANNELS_A_COMMUNITY)
+    count = max(2, channels // CHANNELS_PER_COMMUNITY)
     shares = 1 / np.arange(1, count + 1) ** 0.8
     home = generator.choice(count, channels, p=shares / shares.sum())
     viewers = np.round(50 * (1 - generator.random(channels)) ** -0.9).clip(50, 2e6).astype(int)
@@ -60,7 +60,7 @@ def tables(channels: int, links: int) -> tuple[pl.DataFrame, pl.DataFrame, pl.Da
     order = np.argsort(home, kind="stable")
     starts = np.searchsorted(home[order], np.arange(count + 1))
     inside = order[starts[home[a]] + (generator.random(a.size) * np.diff(starts)[home[a]]).astype(int)]
-    b = np.where(generator.random(a.size) < WITHIN, inside, generator.integers(0, channels, a.size))
+    b = np.where(generator.random(a.size) < SHARE_WITHIN, inside, generator.integers(0, channels, a.size))
     pairs = np.unique(np.sort(np.column_stack([a, b])[a != b], axis=1), axis=0)
     pairs = pairs[np.sort(generator.choice(len(pairs), links, replace=False))]
     names = np.array([f"channel_{number:05d}" for number in range(channels)])
@@ -79,7 +79,7 @@ def tables(channels: int, links: int) -> tuple[pl.DataFrame, pl.DataFrame, pl.Da
     return nodes, edges, COMMUNITIES.conform(pl.DataFrame({"channel": names, "community": home}))
 
 
-def made(channels: int, links: int) -> tuple[Atlas, float]:
+def build_atlas(channels: int, links: int) -> tuple[Atlas, float]:
     """An atlas, and the CPU seconds of its layout."""
     nodes, edges, communities = tables(channels, links)
     graph = map_graph(nodes, edges, communities, weight="overlap_z")
@@ -97,12 +97,12 @@ def timed(do: Callable[[], Any]) -> tuple[Any, float]:
 
 
 def metrics(session: CDPSession) -> dict[str, float]:
-    """What Chromium counts of a page so far."""
+    """What Chromium has counted for a page so far."""
     return {each["name"]: each["value"] for each in session.send("Performance.getMetrics")["metrics"]}
 
 
-def pulled(tab: Page, session: CDPSession, left: int, top: int) -> float:
-    """Milliseconds of the main thread for each frame in which the page is pulled by the mouse."""
+def frame_ms(tab: Page, session: CDPSession, left: int, top: int) -> float:
+    """Milliseconds of the main thread per frame while the mouse drags the page."""
     tab.mouse.move(left, top)
     tab.mouse.down()
     before = metrics(session)["TaskDuration"]
@@ -114,26 +114,26 @@ def pulled(tab: Page, session: CDPSession, left: int, top: int) -> float:
     return 1000 * spent / FRAMES
 
 
-def opened(browser: Browser) -> tuple[Page, CDPSession]:
+def open_tab(browser: Browser) -> tuple[Page, CDPSession]:
     """A tab whose main thread is measured."""
     tab = browser.new_page(viewport={"width": 1440, "height": 900})
     session = tab.context.new_cdp_session(tab)
-    # The thread's own time: what draws, without a GPU, is other threads that take the cores from it.
+    # The thread's own time: without a GPU other threads draw, and take the cores from it.
     session.send("Performance.enable", {"timeDomain": "threadTicks"})
     return tab, session
 
 
 def blank_frame(browser: Browser) -> float:
-    """What a frame costs of an empty page: the mouse, the question whether it is over, the browser itself."""
-    tab, session = opened(browser)
+    """What a frame of an empty page costs: the mouse, waiting for the frame, the browser itself."""
+    tab, session = open_tab(browser)
     tab.set_content("<!DOCTYPE html><p>nothing</p>")
-    spent = pulled(tab, session, *START["explorer"])
+    spent = frame_ms(tab, session, *START["explorer"])
     tab.close()
     return spent
 
 
 def in_browser(browser: Browser, page: str, name: str) -> dict[str, float]:
-    """What a page costs: its size, CPU of its main thread until it is ready and a frame while it is moved, its heap.
+    """What a page costs: its size, its heap, CPU of its main thread until it is ready and per frame while it moves.
 
     Raises:
         RuntimeError: the page did not move.
@@ -141,12 +141,12 @@ def in_browser(browser: Browser, page: str, name: str) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "page.html"
         file.write_text(page, encoding="utf-8")
-        tab, session = opened(browser)
+        tab, session = open_tab(browser)
         tab.goto(file.as_uri())
         tab.wait_for_function(READY[name], timeout=300_000)
         tab.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
         loaded, view = metrics(session), tab.evaluate(VIEW[name])
-        frame_ms = pulled(tab, session, *START[name])
+        moved_ms = frame_ms(tab, session, *START[name])
         if tab.evaluate(VIEW[name]) == view:
             raise RuntimeError(f"the page of {name} did not move")
         session.send("HeapProfiler.collectGarbage")
@@ -155,7 +155,7 @@ def in_browser(browser: Browser, page: str, name: str) -> dict[str, float]:
     return {
         "size_bytes": len(page.encode()),
         "load_s": round(loaded["TaskDuration"], 3),
-        "frame_ms": round(frame_ms, 2),
+        "frame_ms": round(moved_ms, 2),
         "heap_mb": round(heap / 1e6, 1),
     }
 
@@ -163,7 +163,7 @@ def in_browser(browser: Browser, page: str, name: str) -> dict[str, float]:
 def main(channels: int, links: int) -> None:
     """Print the figures of one size as JSON."""
     map_layout(map_graph(*tables(200, 600), weight="overlap_z"))
-    atlas, layout_s = made(channels, links)
+    atlas, layout_s = build_atlas(channels, links)
     _, picture_s = timed(lambda: draw_png(atlas))
     pages = {
         "explorer": draw_explorer(day_data(atlas)),
@@ -172,17 +172,17 @@ def main(channels: int, links: int) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM)
         blank_ms = blank_frame(browser)
-        found = {name: in_browser(browser, page, name) for name, page in pages.items()}
+        costs = {name: in_browser(browser, page, name) for name, page in pages.items()}
         browser.close()
-    for each in found.values():
-        each["frame_ms"] = round(each["frame_ms"] - blank_ms, 2)
-    told = {
+    for cost in costs.values():
+        cost["frame_ms"] = round(cost["frame_ms"] - blank_ms, 2)
+    figures = {
         "communities": atlas.tags.height,
         "layout_s": round(layout_s, 2),
         "picture_s": round(picture_s, 2),
         "blank_frame_ms": round(blank_ms, 2),
     }
-    print(json.dumps({**told, **found}))
+    print(json.dumps({**figures, **costs}))
 
 
 if __name__ == "__main__":

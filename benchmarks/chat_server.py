@@ -1,6 +1,6 @@
-"""A server of chat that sends messages at a steady rate, and says at the end exactly what it sent.
+"""A chat server that sends messages at a steady rate and reports exactly what it sent.
 
-Belongs here: as much IRC as a reader needs, and talk with tags as long as Twitch's. Not here: limits and faults
+Belongs here: as much IRC as a reader needs, and messages with tags as long as Twitch's. Not here: limits and faults
 (vieweratlas_assets.sandbox.irc).
 """
 
@@ -13,7 +13,7 @@ from collections import Counter
 from itertools import accumulate
 
 TICK_S = 0.02
-# Shares of messages that a reader drops by rule.
+# Shares of the messages that a reader drops by rule.
 MIRRORED, BY_BOT = 0.05, 0.03
 _TAGS = (
     "@badge-info=;badges={badges};client-nonce=6b3f1c9a0f8f4b1c8d0c6f1f2b4a9e37;color=#1E90FF;display-name={login};"
@@ -23,7 +23,7 @@ _TAGS = (
 )
 
 
-class Talk:
+class Messages:
     """Draws messages: few channels hold most of them, as on Twitch."""
 
     def __init__(self, channels: int) -> None:
@@ -33,7 +33,7 @@ class Talk:
         self.sent: Counter[str] = Counter()
 
     def draw(self, count: int) -> list[tuple[str, bytes]]:
-        """So many messages of now: channel and line."""
+        """Draw `count` messages sent now: channel and line."""
         places = self._random.choices(self._channels, cum_weights=self._until, k=count)
         return [self._message(place) for place in places]
 
@@ -61,17 +61,19 @@ def channel_name(number: int) -> str:
 
 
 class Client(asyncio.Protocol):
-    """Somebody who listens."""
+    """One connection of a reader."""
 
     def __init__(self, listeners: dict[str, asyncio.Transport]) -> None:
         self._listeners = listeners
         self._rest = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
+        """Answer NICK, JOIN and PING."""
         *lines, self._rest = (self._rest + data).split(b"\r\n")
         for line in lines:
             command, _, rest = line.decode().partition(" ")
@@ -86,17 +88,17 @@ class Client(asyncio.Protocol):
 
 
 async def serve(channels: int, rate: int, seconds: int) -> None:
-    """Print the port; talk once a line comes on stdin; print what was sent, and end when stdin does."""
+    """Print the port, start sending at the first line of stdin, print what was sent, and end when stdin ends."""
     listeners: dict[str, asyncio.Transport] = {}
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: Client(listeners), "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
     await asyncio.to_thread(sys.stdin.readline)
-    talk, began, done = Talk(channels), loop.time(), 0
+    messages, began, done = Messages(channels), loop.time(), 0
     while done < rate * seconds:
         due = min(rate * seconds, int((loop.time() - began) * rate))
         lines: dict[asyncio.Transport, list[bytes]] = {}
-        for channel, line in talk.draw(due - done):
+        for channel, line in messages.draw(due - done):
             lines.setdefault(listeners[channel], []).append(line)
         for transport, its_lines in lines.items():
             transport.write(b"".join(its_lines))
@@ -104,7 +106,8 @@ async def serve(channels: int, rate: int, seconds: int) -> None:
         await asyncio.sleep(TICK_S)
     took_s = loop.time() - began
     print(
-        json.dumps({**talk.sent, "connections": len(set(listeners.values())), "took_s": round(took_s, 2)}), flush=True
+        json.dumps({**messages.sent, "connections": len(set(listeners.values())), "took_s": round(took_s, 2)}),
+        flush=True,
     )
     await asyncio.to_thread(sys.stdin.readline)
 

@@ -1,6 +1,6 @@
-"""A collector at full load, as a process of its own: 10,000 channels, 112 connections, 5,000 messages a second.
+"""A collector at full load, in its own process: 10,000 channels, 112 connections, 5,000 messages per second.
 
-Belongs here: running it against the server of chat_server, and what it cost. Not here: the page (report).
+Belongs here: running it against chat_server, and what it costs. Not here: RESULTS.md (report).
 """
 
 import asyncio
@@ -32,12 +32,12 @@ from vieweratlas_assets.storage.local import LocalStore
 
 HASTE = Profile(joins_per_connection=5_000, joins_total=50_000, connect_every_s=0.01)
 SETTLE_S = 2.0
-# So that minutes are closed while messages come, not only afterwards.
+# Short, so that minutes close while messages arrive, not only afterwards.
 PACE = Pace(lateness_s=10.0)
 
 
 async def collect(server: "subprocess.Popen[str]", channels: int, folder: Path) -> dict[str, Any]:
-    """Join all, listen to the talk, and compare."""
+    """Join all channels, listen until the server has sent everything, and return what was sent and stored."""
     assert server.stdout is not None
     assert server.stdin is not None
     port = int(server.stdout.readline())
@@ -57,7 +57,7 @@ async def collect(server: "subprocess.Popen[str]", channels: int, folder: Path) 
     cpu_share = (time.process_time() - cpu_s) / (time.monotonic() - began)
     collector.stop()
     await running
-    # Before the lake is read again.
+    # Measured before the lake is read, which takes memory of its own.
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     server.stdin.close()
     stored: Counter[str] = Counter()

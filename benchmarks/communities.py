@@ -1,12 +1,12 @@
 """How well and how fast communities are found: the tables of docs/decisions/communities.md.
 
-Belongs here: worlds with planted communities, the ways that are compared, the tables. Not here: the product's own way
-(vieweratlas_assets.domain.communities), other benchmarks.
+Belongs here: worlds with planted communities, the ways to detect that are compared, the tables. Not here: the
+product's own detection (vieweratlas_assets.domain.communities), other benchmarks.
 
     python -m benchmarks.communities [file.md]
 
-One process, about five minutes. Published atlases are read from SHARED_DATA (../shared/data) and left out where they
-are not there.
+One process, about five minutes. Published atlases are read from SHARED_DATA (../shared/data) and left out if that
+folder lacks them.
 """
 
 import os
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-# One thread: CPU seconds then say what the work costs. The libraries read this when they are loaded.
+# With one thread, CPU seconds are the cost of the work. The libraries read these variables when they load.
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS", "NUMBA_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
 
@@ -50,7 +50,7 @@ SEED = 42
 GRID = tuple(2 ** (step / 2) for step in range(-2, 8))
 SMALLEST_COMMUNITY = 4
 HYPERACTIVE = 5
-"""Viewers of a planted world who are in 5 to 80 % of all channels, as bots that no list knows."""
+"""Viewers of a planted world who write in 5 to 80 % of all channels, like bots that no list names."""
 MOST_EDGES = 1_000_000
 REPEATS = 3
 
@@ -60,7 +60,7 @@ class Case:
     """A graph whose communities are known.
 
     Attributes:
-        nodes, edges: schemas GRAPH_NODES (channel and viewers suffice) and GRAPH_EDGES.
+        nodes, edges: schemas GRAPH_NODES (channel and viewers are enough) and GRAPH_EDGES.
         known: channel and community.
     """
 
@@ -75,8 +75,8 @@ class Way:
     """One way to find communities.
 
     Attributes:
-        per_channel: edges of the backbone; None = the whole graph; 0 = by the product's rule.
-        rule: from a graph and a detector to a resolution; None = the best of the grid, chosen with the answer known.
+        per_channel: edges per channel in the backbone; None = the whole graph; 0 = the product's number.
+        rule: chooses a resolution for a graph and a detector; None = the best of the grid, knowing the answer.
     """
 
     weight: str
@@ -89,11 +89,11 @@ class Way:
 def planted_audience(
     channels: int, viewers: int, languages: int, games: int, *, seed: int
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Who writes where on a Twitch harder than the sandbox's: channel, viewer; and channel, community, language.
+    """An audience that is harder to cluster than the sandbox's: channel, viewer; and channel, community, language.
 
-    A community is a language and a game, at least 4 channels. Channels follow a power law, viewers a log-normal one;
-    a viewer's pick falls in the home community (70 %, of heavy viewers 45 %), else in its language (18, 27), else
-    anywhere.
+    A community is a language and a game with at least 4 channels. The sizes of channels follow a power law, the
+    channels per viewer a log-normal one. A viewer picks in the home community (70 %; heavy viewers 45 %), else in its
+    language (18 %; 27 %), else anywhere.
     """
     draw = np.random.default_rng(seed)
     share = np.outer(np.arange(1, languages + 1) ** -1.1, np.arange(1, games + 1) ** -0.7).ravel()
@@ -104,7 +104,8 @@ def planted_audience(
 
     def pick(first: np.ndarray, last: np.ndarray) -> np.ndarray:
         point = ends[first] + draw.random(first.size) * (ends[last] - ends[first])
-        return np.searchsorted(ends, point, side="right") - 1
+        place: np.ndarray = np.searchsorted(ends, point, side="right") - 1
+        return place
 
     bounds = np.searchsorted(community, np.arange(share.size + 1))
     home = draw.choice(share.size, viewers, p=np.diff(ends[bounds]) / ends[-1])
@@ -132,7 +133,7 @@ def planted_audience(
 
 
 def sandbox_audience(channels: int, viewers: int, languages: int, games: int) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Who writes where in the product's own made-up world, known bots and broadcasters left out."""
+    """The audience of the sandbox's world without bots and broadcasters, and its planted communities."""
     spec = WorldSpec(channels=channels, viewers=viewers, languages=languages, games=games, days=1)
     world = build_world(spec)
     follows = world.follows.filter(pl.col("role") == "viewer")
@@ -145,7 +146,7 @@ def sandbox_audience(channels: int, viewers: int, languages: int, games: int) ->
     return audience, world.channels.select("channel", "community", "language")
 
 
-def joined(name: str, audience: pl.DataFrame, known: pl.DataFrame, *, min_shared: int = 1) -> Case:
+def overlap_case(name: str, audience: pl.DataFrame, known: pl.DataFrame, *, min_shared: int = 1) -> Case:
     """The overlap graph of an audience: channels of at least 10 viewers, at most the million strongest edges."""
     sizes = audience.group_by("channel").agg(pl.len().cast(pl.Int64).alias("viewers"))
     nodes = sizes.filter(pl.col("viewers") >= 10).sort("channel")
@@ -161,7 +162,7 @@ PLANTED = {"S": (100, 50_000, 4, 3), "M": (1_000, 400_000, 6, 8), "L": (10_000, 
 def planted(size: str, seed: int) -> Case:
     """The graph of a planted world: S, M, or L with 10,000 channels and 1,000,000 edges."""
     audience, known = planted_audience(*PLANTED[size], seed=seed)
-    return joined(f"planted {size}", audience, known, min_shared=2 if size == "L" else 1)
+    return overlap_case(f"planted {size}", audience, known, min_shared=2 if size == "L" else 1)
 
 
 @cache
@@ -171,7 +172,7 @@ def large() -> Case:
 
 
 def published() -> Iterator[Case]:
-    """The atlases that others published with their communities, as far as they are there."""
+    """The atlases that others published with their communities, if the shared data has them."""
     folder = Path(os.environ.get("SHARED_DATA", "../shared/data")) / "atlas"
     for name, stem, weight in (
         ("TwitchAtlas 2021-02", "twitchatlas_2021-02", "shared_viewers"),
@@ -187,7 +188,7 @@ def cases() -> Iterator[Case]:
     """Every graph of the accuracy table."""
     yield from published()
     for size, spec in {"S": (100, 15_000, 4, 3), "M": (1_000, 150_000, 6, 8), "L": (3_000, 450_000, 10, 12)}.items():
-        yield joined(f"sandbox {size}", *sandbox_audience(*spec))
+        yield overlap_case(f"sandbox {size}", *sandbox_audience(*spec))
     yield planted("S", 7)
     yield planted("M", 7)
     yield large()
@@ -199,13 +200,13 @@ def plain(*_: object, **__: object) -> float:
 
 
 def smallest_agreeing(graph: WeightedGraph, detector: Callable[..., np.ndarray], *, seed: int) -> float:
-    """The smallest resolution of the grid at which five seeds agree (index >= 0.95), or the largest."""
+    """The smallest resolution of the grid at which five seeds agree (index >= 0.95), else the largest."""
     agreed = (each for each in GRID if (mean_pairwise_rand_index(runs(graph, detector, each, seed)) or 0) >= 0.95)
     return next(agreed, GRID[-1])
 
 
 def runs(graph: WeightedGraph, detector: Callable[..., np.ndarray], resolution: float, seed: int) -> list[np.ndarray]:
-    """Partitions of five seeds."""
+    """The partitions of five seeds."""
     return list(seeded_runs(graph, detector, resolution, seed=seed))
 
 
@@ -230,30 +231,29 @@ WAYS = (
 DEFAULT = Way("overlap_z", 0, "natural", natural_resolution)
 
 
-def index_of(way: Way, case: Case) -> tuple[float, float]:
-    """Adjusted Rand index of what a way finds with what is known, and the resolution that it took."""
+def best_index(way: Way, case: Case) -> tuple[float, float]:
+    """Adjusted Rand index of a way's communities with the known ones, and the resolution that the way took."""
     weight = usable_weight(case.edges, way.weight)
     graph, detector = weighted_graph(case.edges, weight), community_detector(way.algorithm)
     if way.per_channel is not None:
         graph = backbone(graph, way.per_channel or backbone_size(len(graph.channels), weight))
     resolutions = [way.rule(graph, detector, seed=SEED)] if way.rule else GRID
-    found = [(_index(case, graph, detector(graph, resolution=each, seed=SEED)), each) for each in resolutions]
-    return max(found)
+    return max((_index(case, graph, detector(graph, resolution=each, seed=SEED)), each) for each in resolutions)
 
 
 def _index(case: Case, graph: WeightedGraph, labels: np.ndarray) -> float:
-    found = pl.DataFrame({"channel": graph.channels, "community": labels})
-    return agreement(found, case.known).adjusted_rand_index
+    communities = pl.DataFrame({"channel": graph.channels, "community": labels})
+    return agreement(communities, case.known).adjusted_rand_index
 
 
 def accuracy() -> list[str]:
-    """The table of ways and graphs."""
+    """The table of all ways on all graphs."""
     graphs = list(cases())
     header = ["weight", "edges", "rule", "algorithm", *(case.name for case in graphs)]
     rows = []
     for way in WAYS:
         kept = {None: "all", 0: "backbone"}.get(way.per_channel, f"top {way.per_channel}")
-        cells = [f"{index:.2f} ({at:.1f})" for index, at in (index_of(way, case) for case in graphs)]
+        cells = [f"{index:.2f} ({at:.1f})" for index, at in (best_index(way, case) for case in graphs)]
         row = [way.weight, kept, way.rule_name, way.algorithm, *cells]
         rows.append([f"**{cell}**" for cell in row] if way == DEFAULT else row)
         print(*row, sep=" | ", file=sys.stderr, flush=True)
@@ -270,20 +270,20 @@ def accuracy() -> list[str]:
 
 
 def other_seeds() -> list[str]:
-    """The product's defaults on worlds that nothing was chosen by, and with other seeds of the detection."""
+    """The product's defaults on worlds that no default was chosen with, and with other seeds of the detection."""
     rows = []
     for name, last in {"S": 14, "M": 14, "L": 12}.items():
-        found = [at_defaults(planted(name, seed)) for seed in range(11, last + 1)]
-        rows.append([f"planted {name}, worlds 11 to {last}", *_spread(found)])
+        indexes = [at_defaults(planted(name, seed)) for seed in range(11, last + 1)]
+        rows.append([f"planted {name}, worlds 11 to {last}", *_spread(indexes)])
     for case in published():
         rows.append([f"{case.name}, detection seeds 0 to 9", *_spread([at_defaults(case, s) for s in range(10)])])
     return table(["what", "mean", "smallest", "largest"], rows)
 
 
 def at_defaults(case: Case, seed: int = SEED) -> float:
-    """The index of the product's own detection."""
-    found = detect_communities(case.nodes, case.edges, seed=seed)
-    return agreement(found.communities, case.known).adjusted_rand_index
+    """The index of the product's detection at its defaults."""
+    detection = detect_communities(case.nodes, case.edges, seed=seed)
+    return agreement(detection.communities, case.known).adjusted_rand_index
 
 
 def _spread(values: list[float]) -> list[str]:
@@ -301,20 +301,20 @@ def speed() -> list[str]:
         "louvain_fast (scikit-network), the default": lambda: _from_edges(case, "louvain_fast"),
     }
     taken: dict[str, list[float]] = {name: [] for name in ways}
-    found: dict[str, list[np.ndarray]] = {name: [] for name in ways}
+    labels: dict[str, list[np.ndarray]] = {name: [] for name in ways}
     for turn in range(REPEATS):
         for name, find in ways.items():
             if turn and name == "networkx":
                 continue
             started = time.process_time()
-            found[name].append(find())
+            labels[name].append(find())
             taken[name].append(time.process_time() - started)
     reference = statistics.median(taken["louvain (python-louvain)"])
     rows = []
     for name in ways:
         seconds = statistics.median(taken[name])
-        same = all(np.array_equal(found[name][0], other) for other in found[name])
-        quality = modularity(graph, found[name][0])
+        same = all(np.array_equal(labels[name][0], other) for other in labels[name])
+        quality = modularity(graph, labels[name][0])
         rows.append(
             [name, f"{seconds:.2f}", f"1/{reference / seconds:.1f}", f"{quality:.4f}", "yes" if same else "no"]
         )
@@ -339,7 +339,7 @@ def _by_networkx(case: Case, graph: WeightedGraph) -> np.ndarray:
 
 
 def _whole_path(case: Case) -> Iterator[list[str]]:
-    """What the asset `communities` does, in its parts."""
+    """CPU seconds of what the asset `communities` does, without and with its profile."""
     for name, profiled in (("natural resolution and stability", False), ("the same with the profile", True)):
         seconds = []
         for _ in range(REPEATS):
@@ -355,7 +355,7 @@ def table(header: list[str], rows: list[list[str]]) -> list[str]:
 
 
 def main(write_to: Path | None = None) -> str:
-    """Run everything; returns the tables as Markdown, and writes them to a file."""
+    """Run everything; returns the tables as Markdown, and writes them to a file if one is named."""
     versions = ", ".join(f"{library.__name__} {library.__version__}" for library in (np, pl, nx))
     python = platform.python_version()
     text = "\n".join(

@@ -1,6 +1,6 @@
-"""How long it takes to join 1,000 channels at each pace, beside the arithmetic, where JOINs over the limit are lost.
+"""How long joining 1,000 channels takes at each pace, compared with the arithmetic; JOINs over the limit are lost.
 
-Belongs here: joining, all paces at the same time. Not here: the page (report).
+Belongs here: the arithmetic, and joining at all paces at the same time. Not here: RESULTS.md (report).
 """
 
 import asyncio
@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Mapping
 
 from vieweratlas_assets.clients.irc.connection import Address
-from vieweratlas_assets.clients.irc.pacing import PROFILES
+from vieweratlas_assets.clients.irc.pacing import MARGIN, PROFILES, WINDOW_S, Profile
 from vieweratlas_assets.clients.irc.reader import CHANNELS_PER_CONNECTION, IrcReader
 from vieweratlas_assets.sandbox.clock import SandboxClock
 from vieweratlas_assets.sandbox.feed import FedMessage
@@ -21,20 +21,29 @@ from vieweratlas_assets.sandbox.server import SandboxServer
 from vieweratlas_assets.sandbox.world import WorldSpec, build_world
 
 
+def seconds_to_join(profile: Profile, channels: int, channels_per_connection: int) -> float:
+    """The shortest time in which a profile sends the JOINs of some channels."""
+    connections = -(-channels // channels_per_connection)
+    joins_total = min(profile.joins_total, profile.joins_per_connection * connections)
+    last_begins_s = profile.connect_every_s * (connections - 1)
+    windows = min(channels, channels_per_connection) / profile.joins_per_connection
+    return max(MARGIN * WINDOW_S * channels / joins_total, last_begins_s + MARGIN * WINDOW_S * windows)
+
+
 class Silence:
-    """Channels in which nobody says anything."""
+    """Channels in which nobody writes."""
 
     def __init__(self, channels: int) -> None:
         self.room_ids: Mapping[str, str] = {f"channel_{number:04d}": f"{number}" for number in range(channels)}
 
     def between(self, start: dt.datetime, end: dt.datetime) -> Iterator[FedMessage]:
-        """Nothing."""
+        """No messages."""
         del start, end
         return iter(())
 
 
-async def joined(pace: str, channels: int) -> dict[str, float]:
-    """Join all, with a server that lets a connection join as fast as the pace says and no faster."""
+async def join_all(pace: str, channels: int) -> dict[str, float]:
+    """Join all channels of a server whose limit per connection is the pace's own."""
     profile = PROFILES[pace]
     clock = SandboxClock(dt.datetime.now(dt.UTC))
     helix = SandboxHelix(
@@ -50,7 +59,7 @@ async def joined(pace: str, channels: int) -> dict[str, float]:
             took_s, connections = time.monotonic() - began, reader.connections
     return {
         "took_s": took_s,
-        "arithmetic_s": profile.seconds_to_join(channels, CHANNELS_PER_CONNECTION),
+        "arithmetic_s": seconds_to_join(profile, channels, CHANNELS_PER_CONNECTION),
         "connections": connections,
         "joins_over_limit": chat.joins_over_limit,
     }
@@ -59,7 +68,7 @@ async def joined(pace: str, channels: int) -> dict[str, float]:
 async def main(channels: int) -> None:
     """Print the figures of all paces, as JSON."""
     paces = list(PROFILES)
-    figures = await asyncio.gather(*(joined(pace, channels) for pace in paces))
+    figures = await asyncio.gather(*(join_all(pace, channels) for pace in paces))
     print(json.dumps({"channels": channels, "paces": dict(zip(paces, figures, strict=True))}))
 
 

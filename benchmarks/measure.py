@@ -23,15 +23,15 @@ LIBRARIES = ("numpy", "numba", "scipy", "polars", "pyarrow", "duckdb", "scikit-n
 
 
 class EngineError(RuntimeError):
-    """A measured process did not end well; the message has its last words."""
+    """A measured process failed or was stopped; the message has the end of its output."""
 
 
 @dataclass(frozen=True)
 class Figures:
-    """What one process cost, start-up and compilation included.
+    """What one process cost, start-up and loading of compiled code included.
 
     Attributes:
-        result: what it printed last, as JSON.
+        result: the JSON of its last line.
     """
 
     cpu_s: float
@@ -40,19 +40,19 @@ class Figures:
     result: dict[str, Any]
 
 
-def measured(module: str, *arguments: str, most_mb: float = math.inf) -> Figures:
+def measure(module: str, *arguments: str, most_mb: float = math.inf) -> Figures:
     """Run `python -m module arguments` and measure it.
 
     Args:
-        most_mb: it is stopped when it holds more memory than that.
+        most_mb: the process is stopped once it holds more memory.
 
     Raises:
-        EngineError: it failed or was stopped.
+        EngineError: the process failed or was stopped.
     """
     started = time.monotonic()
     command = [sys.executable, "-m", module, *arguments]
-    with tempfile.TemporaryFile("w+") as said:
-        process = subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT)
+    with tempfile.TemporaryFile("w+") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
         stopped = False
         while not (ended := os.wait4(process.pid, os.WNOHANG))[0]:
             if _resident_mb(process.pid) > most_mb:
@@ -61,18 +61,18 @@ def measured(module: str, *arguments: str, most_mb: float = math.inf) -> Figures
             time.sleep(0.05)
         wall, usage = time.monotonic() - started, ended[2]
         process.returncode = os.waitstatus_to_exitcode(ended[1])
-        said.seek(0)
-        told = said.read()
+        output.seek(0)
+        printed = output.read()
     cpu = usage.ru_utime + usage.ru_stime
     if stopped:
         raise EngineError(f"stopped after {cpu:,.0f} CPU-s, as it held more than {most_mb:,.0f} MB")
     if process.returncode != 0:
-        raise EngineError(f"{' '.join(command)} ended with {process.returncode}: {told[-2000:]}")
-    return Figures(cpu, wall, usage.ru_maxrss / 1024, json.loads(told.strip().splitlines()[-1]))
+        raise EngineError(f"{' '.join(command)} ended with {process.returncode}: {printed[-2000:]}")
+    return Figures(cpu, wall, usage.ru_maxrss / 1024, json.loads(printed.strip().splitlines()[-1]))
 
 
 def _resident_mb(process: int) -> float:
-    """Memory that a process holds; 0 where it has just ended."""
+    """Memory that a process holds; 0 if it has just ended."""
     try:
         pages = int(Path(f"/proc/{process}/statm").read_text(encoding="ascii").split()[1])
     except (OSError, IndexError):
@@ -81,20 +81,20 @@ def _resident_mb(process: int) -> float:
 
 
 def interleaved(runs: Mapping[str, Sequence[str]], module: str, *, times: int) -> dict[str, Figures]:
-    """Measure several commands in turn, so that what else the machine does falls on all, and take the medians.
+    """Measure several commands in turn, so that other load on the machine affects all of them, and take the medians.
 
     Raises:
-        EngineError: one failed, or two that name edges disagree about them.
+        EngineError: a command failed, or two commands that count edges disagree.
     """
     every: dict[str, list[Figures]] = {name: [] for name in runs}
     for turn in range(times):
         for name, arguments in runs.items():
-            every[name].append(measured(module, *arguments))
+            every[name].append(measure(module, *arguments))
             last = every[name][-1]
             print(f"{turn + 1}/{times} {name}: {last.cpu_s:.2f} CPU-s, {last.peak_mb:.0f} MB", file=sys.stderr)
     digests = {each.result["digest"] for figures in every.values() for each in figures if "digest" in each.result}
     if len(digests) > 1:
-        raise EngineError(f"the ways disagree: {digests}")
+        raise EngineError(f"the ways count different edges: {digests}")
     return {name: _median(figures) for name, figures in every.items()}
 
 
@@ -111,7 +111,7 @@ def _median(figures: Sequence[Figures]) -> Figures:
 
 
 def machine() -> dict[str, str]:
-    """What the figures are measured on, and with."""
+    """The machine and the library versions that the figures were measured with."""
     lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")
     return {
@@ -122,6 +122,6 @@ def machine() -> dict[str, str]:
     }
 
 
-def as_json(figures: Mapping[str, Figures]) -> dict[str, Any]:
-    """Figures as they are kept."""
+def as_json(figures: Mapping[str, Figures]) -> dict[str, dict[str, Any]]:
+    """Figures as results.json keeps them."""
     return {name: asdict(each) for name, each in figures.items()}

@@ -1,6 +1,6 @@
-"""Reading tagged lines: ours beside TwitchIO 2.10's parser, the last TwitchIO to read IRC; in turn, in one process.
+"""Parsing tagged lines: our parser and the one of TwitchIO 2.10, the last TwitchIO that reads IRC.
 
-Belongs here: the two ways over the same lines. Not here: the page (report).
+Belongs here: both parsers in turn over the same lines, in one process. Not here: RESULTS.md (report).
 """
 
 import datetime as dt
@@ -27,7 +27,7 @@ WHEEL = "twitchio==2.10.0"
 
 
 def twitchio_parser(folder: Path) -> Callable[[str, str], object]:
-    """The function of TwitchIO 2.10 that reads a line; its package is fetched, not installed: TwitchIO 3 is."""
+    """The function of TwitchIO 2.10 that parses a line, from its wheel: installed is TwitchIO 3."""
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", WHEEL]
     subprocess.run([*command, "--dest", str(folder)], check=True, stdout=subprocess.DEVNULL)
     (wheel,) = folder.glob("twitchio-*.whl")
@@ -43,7 +43,7 @@ def twitchio_parser(folder: Path) -> Callable[[str, str], object]:
 
 
 def lines() -> tuple[str, list[bytes]]:
-    """Whose lines these are, and the lines: real ones where they are at hand, else the sandbox's."""
+    """The origin of the lines, and the lines: real ones if the shared data is there, else the sandbox's."""
     real = Path(os.environ.get("SHARED_DATA", "../shared/data")) / REAL_LINES
     if real.exists():
         return "real ones of 2022", [line.rstrip(b"\r") for line in real.read_bytes().split(b"\n") if line.strip()]
@@ -54,13 +54,13 @@ def lines() -> tuple[str, list[bytes]]:
 
 
 def main() -> None:
-    """Print the best microseconds a line of each, as JSON."""
+    """Print the best microseconds per line of each parser, as JSON."""
     origin, raw = lines()
     with tempfile.TemporaryDirectory() as folder:
         theirs = twitchio_parser(Path(folder))
     texts = [line.decode("utf-8", "replace") for line in raw]
     ours = [line.decode("latin-1") for line in raw]
-    ways = {
+    ways: dict[str, Callable[[], object]] = {
         "ours": lambda: [parse_line(line, 0) for line in ours],
         "twitchio": lambda: [theirs(line, "reader") for line in texts],
     }

@@ -1,6 +1,6 @@
-"""The ways from presence to edges that are measured, each a process of its own: `python -m benchmarks.paths NAME …`.
+"""The measured ways from presence to edges, each in its own process: `python -m benchmarks.paths NAME …`.
 
-Belongs here: one function a way; all give the same edges. Not here: measuring (measure), worlds (world).
+Belongs here: one function per way; all give the same edges. Not here: measuring (measure), worlds (world).
 """
 
 import argparse
@@ -13,28 +13,29 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 if TYPE_CHECKING:
+    import duckdb
     import polars as pl
 
     from vieweratlas_assets.domain.overlap.counting import Overlap
     from vieweratlas_assets.domain.overlap.pairs import WindowPairs
 
-# Libraries are imported by the way that needs them: what a process loads is part of its cost.
+# Each way imports the libraries that it needs: what a process loads is part of its cost.
 
 
 class Options(argparse.Namespace):
-    """What a way is asked for.
+    """The input and the limits of a way.
 
     Attributes:
         files: presence of each day, or the distinct pairs (see `pairs_file`).
         min_shared: smallest count of an edge.
-        most_channels: viewers of more channels are left out; 0 = nobody is.
-        memory_mb: limit of memory of our engine.
-        step_cpu_s: CPU seconds of the step, in the ways that start from distinct pairs.
+        most_channels: viewers of more channels are left out; 0 = no viewer is.
+        memory_mb: memory limit of our engine.
+        step_cpu_s: CPU seconds of the step, for the ways that start from distinct pairs.
     """
 
     files: list[Path]
@@ -45,7 +46,7 @@ class Options(argparse.Namespace):
 
     @contextmanager
     def step(self) -> Iterator[None]:
-        """Time what is compared, without start-up, loading and compilation."""
+        """Time a step without start-up, loading and compilation."""
         started = time.process_time()
         yield
         self.step_cpu_s = time.process_time() - started
@@ -75,8 +76,9 @@ def decode(options: Options) -> None:
 
 
 def engine(options: Options) -> "pl.DataFrame":
-    """Our engine, from rows."""
-    from vieweratlas_assets.domain.overlap.pairs import WindowPairs, code_presence
+    """Our engine, straight from rows."""
+    from benchmarks.presence_pairs import code_presence
+    from vieweratlas_assets.domain.overlap.pairs import WindowPairs
 
     with WindowPairs(_third(options)) as window:
         for number, path in enumerate(options.files):
@@ -85,7 +87,7 @@ def engine(options: Options) -> "pl.DataFrame":
 
 
 def daily(options: Options) -> None:
-    """Our daily audiences, once, as the asset makes them: read a few channels at a time, filtered, as Parquet."""
+    """Our daily audiences, as the asset builds them: read a few channels at a time, filtered, stored as Parquet."""
     from vieweratlas_assets.domain import lake
     from vieweratlas_assets.domain.presence.filters import AudienceFilters
     from vieweratlas_assets.domain.schemas import CHANNEL_AUDIENCE
@@ -118,7 +120,7 @@ def window(options: Options) -> "pl.DataFrame":
 
 
 def runs(options: Options) -> "pl.DataFrame":
-    """What a run of ours does: make and store the audience of every day, then count over them."""
+    """What a run of ours does: build and store the audience of every day, then count over the audiences."""
     daily(options)
     return window(options)
 
@@ -153,7 +155,7 @@ def duckdb_sql(options: Options) -> "pl.DataFrame":
     """DuckDB alone, in one statement."""
     import polars as pl
 
-    found = _duckdb().execute(
+    edges = _duckdb().execute(
         f"""
         with every as ({_DISTINCT}),
         pairs as (
@@ -166,7 +168,7 @@ def duckdb_sql(options: Options) -> "pl.DataFrame":
         """,
         {"files": [str(path) for path in options.files], "shared": options.min_shared, "most": options.most_channels},
     )
-    return pl.from_arrow(found.to_arrow_table())  # type: ignore[return-value]
+    return cast(pl.DataFrame, pl.from_arrow(edges.to_arrow_table()))
 
 
 def duckdb_scipy(options: Options) -> "pl.DataFrame":
@@ -179,16 +181,16 @@ def duckdb_scipy(options: Options) -> "pl.DataFrame":
     connection.execute(f"create table c as select channel, {code} from pairs group by channel")
     code = "row_number() over () - 1 as code, count(*) as n"
     connection.execute(f"create table v as select viewer, {code} from pairs group by viewer")
-    found = connection.execute(
+    pairs = connection.execute(
         "select v.code as viewer, c.code as channel from pairs join v using (viewer) join c using (channel) "
         "where $most = 0 or n <= $most",
         {"most": options.most_channels},
     ).fetchnumpy()
     channels = pl.Series(connection.execute("select channel from c order by code").fetchnumpy()["channel"])
-    return _named(channels, *_product(found["viewer"], found["channel"], channels.len(), options.min_shared))
+    return _named(channels, *_product(pairs["viewer"], pairs["channel"], channels.len(), options.min_shared))
 
 
-def _duckdb():  # type: ignore[no-untyped-def]
+def _duckdb() -> "duckdb.DuckDBPyConnection":
     import duckdb
 
     connection = duckdb.connect()
@@ -213,7 +215,7 @@ def sets(options: Options) -> "pl.DataFrame":
 
 
 def scipy(options: Options) -> "pl.DataFrame":
-    """From distinct pairs: the sparse product, matrix building included."""
+    """From distinct pairs: the sparse product, building the matrix included."""
     import polars as pl
     from scipy import sparse  # noqa: F401 (loaded before the step is timed)
 
@@ -225,9 +227,9 @@ def scipy(options: Options) -> "pl.DataFrame":
 
 
 def engine_pairs(options: Options) -> "pl.DataFrame":
-    """From distinct pairs: our engine, dealing and grouping included."""
+    """From distinct pairs: our engine, sorting into parts and grouping included."""
     viewers, channels = _pairs(options)
-    _from_pairs(viewers[:1], channels[:1], options)  # loads what was compiled
+    _from_pairs(viewers[:1], channels[:1], options)  # loads the compiled code
     with options.step():
         return _from_pairs(viewers, channels, options)
 
@@ -269,12 +271,12 @@ def _named(channels: "pl.Series", left: np.ndarray, right: np.ndarray, counts: n
 
 
 def channel_names(codes: np.ndarray) -> list[str]:
-    """Names that sort as the codes do."""
+    """Names in the order of the codes."""
     return [f"c{code:06d}" for code in codes.tolist()]
 
 
 def audience_file(presence: Path) -> Path:
-    """Where `daily` puts the audience of a day."""
+    """The file in which `daily` stores the audience of a day."""
     return presence.with_name("audience.parquet")
 
 
@@ -311,7 +313,7 @@ WAYS = (decode, engine, daily, window, runs, polars, duckdb_sql, duckdb_scipy, s
 
 
 def main() -> None:
-    """Go one way and print the number of edges and their digest."""
+    """Run one way and print the number of its edges and their digest."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("way", choices=[way.__name__ for way in WAYS])
     parser.add_argument("files", nargs="+", type=Path)
@@ -320,11 +322,11 @@ def main() -> None:
     parser.add_argument("--memory-mb", type=int, default=2048)
     options = parser.parse_args(namespace=Options())
     edges = {way.__name__: way for way in WAYS}[options.way](options)
-    said = {} if options.step_cpu_s is None else {"step_cpu_s": options.step_cpu_s}
+    result: dict[str, float | str] = {} if options.step_cpu_s is None else {"step_cpu_s": options.step_cpu_s}
     if edges is not None:
         ordered = edges.sort("channel_a", "channel_b").hash_rows(seed=0).to_numpy()
-        said |= {"edges": edges.height, "digest": hashlib.sha256(ordered.tobytes()).hexdigest()[:16]}
-    print(json.dumps(said))
+        result |= {"edges": edges.height, "digest": hashlib.sha256(ordered.tobytes()).hexdigest()[:16]}
+    print(json.dumps(result))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """RESULTS.md and its plot, from results.json.
 
-Belongs here: tables and words. Not here: measuring (measure, run).
+Belongs here: tables and prose. Not here: measuring (measure, run).
 """
 
 from collections.abc import Mapping
@@ -9,11 +9,11 @@ from typing import Any
 
 Section = Mapping[str, Any]
 
-TOLD = {
+LABELS = {
     "decode": "bare decode of the same columns (PyArrow)",
     "engine": "**our engine, straight from rows**",
     "engine, 1 GB": "**our engine, straight from rows**, `memory_limit` 1 GB",
-    "runs": "**as our runs do it**: audiences made and stored, then counted",
+    "runs": "**as our runs do it**: audiences built and stored, then counted",
     "runs, 1 GB": "**as our runs do it**, `memory_limit` 1 GB",
     "polars": "Polars: distinct, self-join, group",
     "duckdb_sql": "DuckDB: one SQL statement",
@@ -46,16 +46,16 @@ def write(results: Mapping[str, Section], folder: Path) -> None:
 
 INTRODUCTION = """# Benchmarks
 
-Written by `make bench` (about fifteen minutes), and by `make bench-large` for the world of 10,000 channels. CPU
-seconds are those of whole processes, start-up and loading of compiled code included, unless a table says otherwise;
-numba compiles once for a machine, which takes about 5 CPU-s more. Medians of interleaved runs. Within a table all
-ways gave the same edges, by digest. The worlds are seeded and made up (`world.py`); their presence is in the lake's
-own table.
+`make bench` (about fifteen minutes) writes this page, and `make bench-large` the part on 10,000 channels. Unless a
+table says otherwise, CPU seconds are those of whole processes, including start-up and loading of compiled code; numba
+compiles once per machine, which takes about 5 CPU-s more. Figures are medians of interleaved runs. Within a table all
+ways give the same edges, compared by digest. The worlds are seeded and made up (`world.py`); their presence is stored
+in the lake's own table.
 
-**Two ways of ours.** Dagster's runs and `vieweratlas analyze` first make and store the audience of each day (distinct
-pairs with minutes, sources, first and last time, sorted, as Parquet), and then count over the stored audiences: "as
-our runs do it". "Straight from rows" is the engine alone: reading, pairs and counting; it stops at the edges and
-stores nothing, as the other ways do."""
+**Two ways of ours.** Dagster's runs and `vieweratlas analyze` first build and store the audience of each day
+(distinct pairs with minutes, sources, first and last time, sorted, as Parquet) and then count over the stored
+audiences: "as our runs do it". "Straight from rows" measures the engine without audiences: it reads rows, makes pairs
+of them (`presence_pairs.py`, which only the benchmarks use), counts, and stops at the edges, as the other ways do."""
 
 
 def _rows_to_edges(results: Mapping[str, Section]) -> str:
@@ -64,7 +64,7 @@ def _rows_to_edges(results: Mapping[str, Section]) -> str:
         [
             f"## From presence to edges, 1,000 channels\n\n{_world(section['world'])}",
             _table(section["ways"]),
-            f"From distinct pairs in memory, the step alone:\n\n{_steps(section['steps'])}",
+            f"The step alone, from distinct pairs in memory:\n\n{_steps(section['steps'])}",
         ]
     )
 
@@ -74,9 +74,9 @@ def _large(results: Mapping[str, Section]) -> str:
     return "\n\n".join(
         [
             f"## From presence to edges, 10,000 channels\n\n{_world(section['world'])} Viewers of more than 300 "
-            "channels are left out, edges have 10 shared viewers or more.",
+            "channels are left out; an edge has 10 shared viewers or more.",
             "\n".join([_table(section["ways"]), *map(_attempted, section["attempts"].items())]),
-            f"From distinct pairs in memory, the step alone:\n\n{_steps(section['steps'])}",
+            f"The step alone, from distinct pairs in memory:\n\n{_steps(section['steps'])}",
         ]
     )
 
@@ -94,23 +94,23 @@ def _collection(section: Section) -> str:
         [
             "## Live collection",
             "",
-            f"**Reading a line** ({parsing['lines']:,} lines, {parsing['origin']}): {parsing['ours']:.2f} µs; "
+            f"**Parsing a line** ({parsing['lines']:,} lines, {parsing['origin']}): {parsing['ours']:.2f} µs; "
             f"TwitchIO 2.10's parser takes {parsing['twitchio']:.2f} µs, "
             f"**{parsing['twitchio'] / parsing['ours']:.1f} times** as long.",
             "",
-            f"**Joining {joining['channels']:,} channels** of a server that silently drops JOINs over its limit, "
-            "which is the pace's own for a connection:",
+            f"**Joining {joining['channels']:,} channels** of a server that silently drops JOINs over its limit per "
+            "connection, which is the pace's own:",
             "",
             "| pace | took s | arithmetic s | connections | JOINs over the limit |",
             "|---|---:|---:|---:|---:|",
             *paces,
             "",
             f"**10,000 channels on {sent['connections']} connections**, {sum(_kinds(sent)):,} messages in "
-            f"{sent['took_s']:.0f} s, each by somebody else, in the clear, on one machine with their server. Sent: "
-            f"{sent['counted']:,} to be counted, {sent['mirrors']:,} mirrored by Shared Chat, {sent['bots']:,} by "
-            f"bots. In the lake: {stored['messages']:,} counted, {stored['dropped_mirrors']:,} and "
-            f"{stored['dropped_bots']:,} dropped by rule, {stored['unreadable_lines']} unreadable: **nothing lost**. "
-            f"CPU: **{load['cpu_share']:.1%} of a core** ({min(cores):.1%} to {max(cores):.1%} of "
+            f"{sent['took_s']:.0f} s by writers drawn from 500,000, without TLS, with the server on the same "
+            f"machine. Sent: {sent['counted']:,} to be counted, {sent['mirrors']:,} mirrored by Shared Chat, "
+            f"{sent['bots']:,} by bots. In the lake: {stored['messages']:,} counted, {stored['dropped_mirrors']:,} "
+            f"and {stored['dropped_bots']:,} dropped by rule, {stored['unreadable_lines']} unreadable: "
+            f"**nothing lost**. CPU: **{load['cpu_share']:.1%} of a core** ({min(cores):.1%} to {max(cores):.1%} of "
             f"{len(cores)} runs); peak memory of the whole process **{load['peak_mb']:.0f} MiB** "
             f"({min(peaks):.0f} to {max(peaks):.0f}), Polars' 46 included.",
         ]
@@ -130,11 +130,11 @@ def _vods(section: Section) -> str:
         [
             "## The chat of VODs",
             "",
-            "From a file of TwitchDownloader to presence in the lake, queue included, beside `json.load` of the "
-            "whole file and nothing else. Comments in a CPU second without start-up; memory of the whole process. "
-            "The comments are of ten hours, each person writes 12 on average.",
+            "From a file of TwitchDownloader to presence in the lake, queue included, compared with `json.load` of "
+            "the whole file and nothing else. Comments per CPU second without start-up; memory of the whole process. "
+            "The comments span ten hours; each person writes 12 on average.",
             "",
-            "| comments | file MB | ours, a second | json.load, a second | ours, peak MB | json.load, peak MB |",
+            "| comments | file MB | ours, per second | json.load, per second | ours, peak MB | json.load, peak MB |",
             "|---:|---:|---:|---:|---:|---:|",
             *rows,
         ]
@@ -142,19 +142,19 @@ def _vods(section: Section) -> str:
 
 
 def _atlas(section: Section) -> str:
-    made, opened = [], []
+    costs, pages = [], []
     blank = ", ".join(f"{each['blank_frame_ms']}" for each in section["sizes"].values())
     for channels, each in section["sizes"].items():
         count = f"{int(channels):,}"
-        made.append(f"| {count} | {each['communities']} | {each['layout_s']} | {each['picture_s']} |")
+        costs.append(f"| {count} | {each['communities']} | {each['layout_s']} | {each['picture_s']} |")
         ours, theirs = each["explorer"], each["pyvis"]
-        opened += [
+        pages += [
             f"| {count} | {what} | {ours[name] / unit:,.2f} | {theirs[name] / unit:,.2f} | "
             f"1/{theirs[name] / ours[name]:.1f} |"
             for what, name, unit in (
                 ("file, MB", "size_bytes", 1e6),
                 ("main thread until ready, s", "load_s", 1),
-                ("main thread a frame while it is moved, ms", "frame_ms", 1),
+                ("main thread per frame while the page moves, ms", "frame_ms", 1),
                 ("heap, MB", "heap_mb", 1),
             )
         ]
@@ -163,19 +163,19 @@ def _atlas(section: Section) -> str:
             "## The atlas that people see",
             "",
             "Made-up atlases of 1,000 channels with 15,000 links, 1,600 with 14,000, and 10,000 with 100,000. CPU "
-            "seconds of the layout of a first day, and of the picture (3200 x 2240).",
+            "seconds of a first day's layout, and of the picture (3200 x 2240).",
             "",
             "| channels | communities | layout, CPU-s | picture, CPU-s |",
             "|---:|---:|---:|---:|",
-            *made,
+            *costs,
             "",
-            "The explorer beside a page of PyVis with all channels and links at the same positions, in Chromium "
-            "without a GPU (the product's own PyVis page is capped at 300 channels and 1,500 links). Of a frame, "
-            f"what one of an empty page costs is taken off: {blank} ms.",
+            "The explorer compared with a page of PyVis that has all channels and links at the same positions, in "
+            "Chromium without a GPU (the product's own PyVis page is capped at 300 channels and 1,500 links). The "
+            f"cost of a frame of an empty page is subtracted: {blank} ms.",
             "",
             "| channels | | explorer | PyVis | ratio |",
             "|---:|---|---:|---:|---:|",
-            *opened,
+            *pages,
         ]
     )
 
@@ -195,9 +195,9 @@ def _windows(results: Mapping[str, Section]) -> str:
         [
             "## Windows, 1,000 channels",
             "",
-            "Making the seven audiences (distinct pairs with their minutes, sorted and stored) took "
-            f"{daily['cpu_s']:.1f} CPU-s, once. The month is the week "
-            "over and over. A range of windows in one run reads each day once.",
+            "Building the seven audiences (distinct pairs with their minutes, sorted and stored) took "
+            f"{daily['cpu_s']:.1f} CPU-s, once. The month repeats the week. A run over several "
+            "windows reads each day once.",
             "",
             *lines,
         ]
@@ -210,8 +210,10 @@ def _growth(results: Mapping[str, Section]) -> str:
         "|---:|---:|---:|---:|---:|---:|",
     ]
     for world, figures in _sizes(results):
-        told = " | ".join(f"{world[name]:,}" for name in ("channels", "viewers", "distinct_pairs", "chatters_listed"))
-        rows.append(f"| {told} | {figures['cpu_s']:.1f} | {figures['peak_mb']:,.0f} |")
+        cells = " | ".join(
+            f"{world[name]:,}" for name in ("channels", "viewers", "distinct_pairs", "chatters_listed")
+        )
+        rows.append(f"| {cells} | {figures['cpu_s']:.1f} | {figures['peak_mb']:,.0f} |")
     return "\n".join(["## Growth", "", "![growth](growth.png)", "", *rows])
 
 
@@ -235,7 +237,7 @@ def _table(ways: Section) -> str:
     engine = ways["engine"]["cpu_s"]
     lines = ["| way | CPU-s | wall s | peak MB | CPU of our engine / of this |", "|---|---:|---:|---:|---:|"]
     lines += [
-        f"| {TOLD[name]} | {each['cpu_s']:.1f} | {each['wall_s']:.1f} | {each['peak_mb']:,.0f} | "
+        f"| {LABELS[name]} | {each['cpu_s']:.1f} | {each['wall_s']:.1f} | {each['peak_mb']:,.0f} | "
         f"{engine / each['cpu_s']:.2f} |"
         for name, each in ways.items()
     ]
@@ -243,11 +245,11 @@ def _table(ways: Section) -> str:
 
 
 def _attempted(attempt: tuple[str, Section]) -> str:
-    """The row of a way that was tried once."""
+    """The row of a way that ran once."""
     name, each = attempt
     if "failed" in each:
-        return f"| {TOLD[name]} (once) | {each['failed']} | | | |"
-    return f"| {TOLD[name]} (once) | {each['cpu_s']:.1f} | {each['wall_s']:.1f} | {each['peak_mb']:,.0f} | |"
+        return f"| {LABELS[name]} (once) | {each['failed']} | | | |"
+    return f"| {LABELS[name]} (once) | {each['cpu_s']:.1f} | {each['wall_s']:.1f} | {each['peak_mb']:,.0f} | |"
 
 
 def _steps(steps: Section) -> str:
@@ -255,7 +257,7 @@ def _steps(steps: Section) -> str:
     lines = ["| way | CPU-s | times our engine |", "|---|---:|---:|"]
     for name, each in steps.items():
         seconds = each["result"]["step_cpu_s"]
-        lines.append(f"| {TOLD[name]} | {seconds:.2f} | {seconds / engine:.1f} |")
+        lines.append(f"| {LABELS[name]} | {seconds:.2f} | {seconds / engine:.1f} |")
     return "\n".join(lines)
 
 
@@ -265,7 +267,7 @@ def _measured_on(machine: Section) -> str:
 
 
 def _plot(results: Mapping[str, Section], path: Path) -> None:
-    """CPU seconds over chatters, both logarithmic, beside a straight line."""
+    """CPU seconds by chatters, both logarithmic, with a proportional line."""
     from matplotlib.figure import Figure
 
     sizes = _sizes(results)
@@ -275,12 +277,11 @@ def _plot(results: Mapping[str, Section], path: Path) -> None:
     axes = figure.subplots()
     axes.loglog(chatters, seconds, "o-", label="our engine")
     last = seconds[-1] / chatters[-1]
-    axes.loglog(chatters, [last * number for number in chatters], "--", color="grey", label="in proportion")
+    axes.loglog(chatters, [last * number for number in chatters], "--", color="gray", label="in proportion")
     for (world, _), x, y in zip(sizes, chatters, seconds, strict=True):
         side = "right" if x == max(chatters) else "left"
-        beside = (-8, 4) if side == "right" else (6, -12)
-        told = f"{world['channels']:,} channels"
-        axes.annotate(told, (x, y), textcoords="offset points", xytext=beside, ha=side)
+        offset = (-8, 4) if side == "right" else (6, -12)
+        axes.annotate(f"{world['channels']:,} channels", (x, y), textcoords="offset points", xytext=offset, ha=side)
     axes.set(xlabel="chatters in a week of presence", ylabel="CPU seconds, rows to edges")
     axes.legend()
     figure.savefig(path, metadata={"Software": None})

@@ -1,6 +1,6 @@
-"""A VOD's chat, from TwitchDownloader's file to presence in the lake: ours beside reading the whole file at once.
+"""A VOD's chat, from TwitchDownloader's file to presence in the lake, compared with reading the whole file at once.
 
-Belongs here: making files, and the two ways over them. Not here: measuring (measure), the page (report).
+Belongs here: writing files, and both ways of reading them. Not here: measuring (measure), RESULTS.md (report).
 """
 
 import datetime as dt
@@ -14,16 +14,16 @@ import numpy as np
 
 VOD_ID = "2580000001"
 HOURS = 10
-PEOPLE_FOR_EACH = 12
-"""So many comments has each person on average."""
+COMMENTS_PER_PERSON = 12
+"""On average."""
 CREATED = dt.datetime(2026, 10, 5, 18, tzinfo=dt.UTC)
 
 
-def make(comments: int, path: Path) -> None:
-    """Write a file such as TwitchDownloader's, with so many comments over ten hours."""
+def write_chat(comments: int, path: Path) -> None:
+    """Write a file like TwitchDownloader's, with `comments` comments over ten hours."""
     generator = np.random.default_rng(comments)
     seconds = np.sort(generator.integers(0, HOURS * 3600, comments))
-    people = generator.zipf(1.3, comments) % max(1, comments // PEOPLE_FOR_EACH)
+    people = generator.zipf(1.3, comments) % max(1, comments // COMMENTS_PER_PERSON)
     head = {"streamer": {"name": "ann", "id": 1}, "video": {"id": VOD_ID, "created_at": CREATED.isoformat()}}
     with path.open("w", encoding="utf-8") as file:
         file.write(json.dumps(head)[:-1] + ', "comments": [')
@@ -62,7 +62,7 @@ def _comment(number: int, second: int, login: str) -> dict[str, object]:
 
 
 def ours(path: Path, folder: Path) -> int:
-    """Fetch the VOD of a file into a lake; returns how many comments there were."""
+    """Fetch the VOD of a file into a lake; returns the number of comments."""
     from vieweratlas_assets.domain.presence.names import PLAIN
     from vieweratlas_assets.storage.local import LocalStore
     from vieweratlas_assets.vods.database import Database
@@ -78,16 +78,16 @@ def ours(path: Path, folder: Path) -> int:
 
 
 def whole(path: Path) -> int:
-    """Read the file with json.load, and nothing else; returns how many comments there are."""
+    """Read the file with json.load and do nothing else; returns the number of comments."""
     with path.open(encoding="utf-8") as file:
         return len(json.load(file)["comments"])
 
 
 def main() -> None:
-    """Do one step and print how many comments it saw and its CPU seconds without start-up, as JSON."""
+    """Do one step and print, as JSON, the comments that it read and its CPU seconds without start-up."""
     step, path = sys.argv[1], Path(sys.argv[2])
     if step == "make":
-        make(int(sys.argv[3]), path)
+        write_chat(int(sys.argv[3]), path)
         print(json.dumps({"size_bytes": path.stat().st_size}))
         return
     began = time.process_time()

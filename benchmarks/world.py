@@ -1,7 +1,7 @@
 """Seeded presence at the sizes that the engine is measured at: S, M and L.
 
-Belongs here: a made-up Twitch as plain arrays, and its week of presence in the lake's own table. It is larger and
-simpler than the sandbox's: what matters is how many people write in how many channels, not what a day looks like.
+Belongs here: a made-up Twitch as plain arrays, and its week of presence in the lake's own table. Not here: days that
+look like real ones (vieweratlas_assets.sandbox, smaller). Only how many people write in how many channels matters.
 """
 
 import argparse
@@ -26,11 +26,11 @@ MINUTES = 1440
 
 @dataclass(frozen=True)
 class Size:
-    """A world: its channels and viewers, planted communities (languages x games), bots, and how much people write.
+    """A world's channels, viewers, planted communities (languages x games) and bots, and how much people write.
 
     Attributes:
-        roaming: log-mean of the channels that a viewer picks.
-        chatter: log-mean of the minutes in which a viewer writes in a channel over the week.
+        roaming: log-mean of the channels per viewer.
+        chatter: log-mean of the minutes of the week in which a viewer writes in a channel.
     """
 
     channels: int
@@ -51,7 +51,7 @@ SIZES = {
 
 @dataclass(frozen=True)
 class Pairs:
-    """Who ever writes where: viewer and channel numbers, sorted by viewer, and the planted community by channel."""
+    """Who writes where: viewer and channel numbers, sorted by viewer, and the planted community by channel."""
 
     viewer: np.ndarray
     channel: np.ndarray
@@ -59,7 +59,7 @@ class Pairs:
 
 
 def draw_pairs(size: Size, seed: int) -> Pairs:
-    """Draw the distinct (viewer, channel) pairs: power-law channels, heavy-tailed viewers, bots almost everywhere."""
+    """Draw the distinct (viewer, channel) pairs: power-law channels, heavy-tailed viewers, bots in most channels."""
     generator = np.random.default_rng(seed)
     communities = size.languages * size.games
     community = np.sort(
@@ -95,13 +95,14 @@ def draw_pairs(size: Size, seed: int) -> Pairs:
 
 def _shares(size: Size) -> np.ndarray:
     languages, games = (np.arange(1, number + 1) ** -0.7 for number in (size.languages, size.games))
-    shares = np.outer(languages, games).ravel()
-    return shares / shares.sum()
+    shares: np.ndarray = np.outer(languages, games).ravel()
+    shares /= shares.sum()
+    return shares
 
 
 @nb.njit(cache=True)
-def _mix(state: np.uint64) -> np.uint64:
-    """SplitMix64, so that a pair's minutes can be drawn anew without keeping them."""
+def _mix(state):  # type: ignore[no-untyped-def]  # numba infers the types
+    """SplitMix64: draws the same minutes for a pair again without storing them."""
     state = state + np.uint64(0x9E3779B97F4A7C15)
     state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -109,10 +110,10 @@ def _mix(state: np.uint64) -> np.uint64:
 
 
 @nb.njit(cache=True)
-def _write_day(viewers, channels, minutes_of, day, seed, cells, out, fill):  # type: ignore[no-untyped-def]
+def _write_day(viewers, channels, minutes_of, day, seed, cells, out, fill):  # type: ignore[no-untyped-def]  # numba
     """Count (or, with `fill`, write) the viewers of each (channel, minute) of a day, in the order of the pairs.
 
-    A pair's minutes are spread over 1 to 7 days of the week, on each of which they nearly follow one another.
+    A pair's minutes are spread over 1 to 7 days of the week; on each day they nearly follow one another.
     """
     for pair in range(viewers.shape[0]):
         state = _mix(np.uint64(pair) + np.uint64(seed) * np.uint64(1_000_003))
@@ -132,7 +133,7 @@ def _write_day(viewers, channels, minutes_of, day, seed, cells, out, fill):  # t
 
 
 def names(number: int, stem: str) -> pl.Series:
-    """So many distinct names of the length that logins have, sorted."""
+    """Distinct names as long as logins are, sorted."""
     words = ["lunar", "red", "quiet", "mega", "frost", "wild", "tiny", "neon", "old", "swift", "x", "the_real_"]
     codes = pl.int_range(number, eager=True)
     text = pl.DataFrame({"word": pl.Series(words).gather(codes % len(words)), "code": codes})
@@ -140,7 +141,7 @@ def names(number: int, stem: str) -> pl.Series:
 
 
 def day_presence(size: Size, pairs: Pairs, minutes_of: np.ndarray, day: int, seed: int) -> tuple[np.ndarray, ...]:
-    """Cells (channel * 1440 + minute) in which anybody wrote, where the viewers of each end, and the viewers."""
+    """Cells (channel * 1440 + minute) in which somebody wrote, where the viewers of each end, and the viewers."""
     cells = np.zeros(size.channels * MINUTES, np.int64)
     _write_day(pairs.viewer, pairs.channel, minutes_of, day, seed, cells, np.empty(0, np.int32), False)
     ends = np.cumsum(cells)
@@ -153,7 +154,7 @@ def day_presence(size: Size, pairs: Pairs, minutes_of: np.ndarray, day: int, see
 def presence_table(
     day: dt.date, used: np.ndarray, ends: np.ndarray, viewers: np.ndarray, logins: pa.Array, channels: pl.Series
 ) -> pl.DataFrame:
-    """The cells as presence: schema PRESENCE."""
+    """The cells as rows of presence; schema PRESENCE."""
     offsets = pa.array(np.concatenate([[0], ends]), pa.int64())
     chatters = pa.LargeListArray.from_arrays(offsets, logins.take(pa.array(viewers)))
     midnight = dt.datetime.combine(day, dt.time(), dt.UTC)
@@ -179,9 +180,9 @@ def presence_table(
 
 
 def write_world(name: str, folder: Path, seed: int = 7) -> dict[str, int]:
-    """Write the week of a world as a lake with live presence, encoded as ours; returns and keeps its figures.
+    """Write the week of a world as a lake with live presence, in the lake's own encoding.
 
-    Its distinct pairs go beside it, as pairs.npz.
+    Its distinct pairs (pairs.npz) and its figures (world.json) stand next to it. Returns the figures.
     """
     size = SIZES[name]
     pairs = draw_pairs(size, seed)

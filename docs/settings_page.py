@@ -1,6 +1,9 @@
-"""Write docs/settings.md anew, after a setting has changed: `PYTHONPATH=. python docs/settings_page.py`.
+"""Rebuild docs/settings.md after a setting has changed: `PYTHONPATH=. python docs/settings_page.py`.
 
-vieweratlas_tests/settings/test_reference.py fails where the page is out of date.
+Belongs here: the text around the tables, and a table per section. Not here: names, limits and descriptions
+(vieweratlas_assets.settings).
+
+vieweratlas_tests/settings/test_reference.py fails if the page is out of date.
 """
 
 from pathlib import Path, PurePath
@@ -9,25 +12,25 @@ from typing import Any, Literal, get_args, get_origin
 from vieweratlas_assets.settings import (
     LEGACY_VARIABLES,
     Settings,
+    environment_variable,
     is_secret,
     keys,
-    value_of,
-    variable_of,
+    setting_value,
 )
-from vieweratlas_assets.settings.sections import sections
+from vieweratlas_assets.settings.dotted_keys import sections
 
 PAGE = Path(__file__).with_name("settings.md")
 HEAD = """# Settings
 
-Written by `docs/settings_page.py` from the code; do not edit.
+`docs/settings_page.py` writes this page from the code; do not edit it.
 
-Defaults < preset < YAML file < environment < options of the command line < the run config of Dagster's launchpad
-(section `analysis`, for one run). `vieweratlas config show` prints the settings in effect with the origin of each,
-`vieweratlas config validate` checks them; both take a preset or a file too.
+Each source of settings overrides those before it: defaults, preset, YAML file, environment, options of the command
+line, run config of Dagster's launchpad (section `analysis`, for one run). `vieweratlas config show` prints the
+settings in effect with their origins; `vieweratlas config validate` checks them. Both accept a preset or a file.
 
-`VIEWERATLAS_CONFIG` names a preset or a YAML file, for the command and for the Dagster code location alike; for one
-analysis so does `vieweratlas analyze [default|rigorous|explorer|debug|file.yaml]`. A file holds sections and keys,
-and may begin with a preset:
+`VIEWERATLAS_CONFIG` names a preset or a YAML file, for the command line and for Dagster's code location;
+`vieweratlas analyze [default|rigorous|explorer|debug|file.yaml]` names one for a single analysis. A file holds
+sections and keys, and may name a preset that it builds on:
 
 ```yaml
 preset: rigorous
@@ -38,22 +41,22 @@ analysis:
 
 | preset | changes |
 |---|---|
-| `default` | nothing: the defaults, written out |
+| `default` | nothing: it lists defaults |
 | `rigorous` | `overlap_threshold` 300, `min_community_size` 10 |
 | `explorer` | `resolution` 2.0, `log_level` INFO |
 | `debug` | `top_channels_limit` 100, `log_level` DEBUG |
 
-Each setting is a variable `VIEWERATLAS_<SECTION>__<KEY>`. Some have an older name too, over which the canonical one
-wins; an empty older name counts as not set. What nothing reads yet is refused where it is set to another value than
-its default. Relative paths begin in the folder where the command runs. Secrets belong into the environment; they are
-shown nowhere.
+Each setting has a variable `VIEWERATLAS_<SECTION>__<KEY>`. Some also have an older name; the canonical name takes
+precedence, and an empty older name counts as not set. Every setting changes a result, except `vod.bucket_len_s`,
+which has one allowed value. An unknown name is refused, with the nearest known one. Relative paths start in the
+folder where the command runs. Put secrets into the environment; no command and no message shows them.
 """
 
 
 def page() -> str:
     """The whole page."""
     older = {key: name for name, key in LEGACY_VARIABLES.items()}
-    parts = [HEAD, _section("", "Of no section", older)]
+    parts = [HEAD, _section("", "Settings without a section", older)]
     for name, model in sections().items():
         parts.append(_section(name, f"`{name}`: {_sentence(model.__doc__)}", older))
     return "\n".join(parts)
@@ -69,21 +72,21 @@ def _section(section: str, heading: str, older: dict[str, str]) -> str:
     for key, field in keys().items():
         if key.rpartition(".")[0] != section:
             continue
-        names = f"`{variable_of(key)}`" + (f", `{older[key]}`" if key in older else "")
+        names = f"`{environment_variable(key)}`" + (f", `{older[key]}`" if key in older else "")
         meaning = field.description or ""
         lines.append(f"| {names} | {_default(key)} | {_allowed(key, field.annotation, field.metadata)} | {meaning} |")
     return "\n".join([*lines, ""])
 
 
 def _default(key: str) -> str:
-    value = value_of(Settings(), key)
+    value = setting_value(Settings(), key)
     if value in (None, "", (), {}):
         return "not set"
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
 def _allowed(key: str, annotation: Any, metadata: list[Any]) -> str:
-    """The kind of a value, or its choices, and its limits."""
+    """The type of a value or its choices, and its limits."""
     kinds = [kind for kind in _flat(annotation) if kind is not type(None)]
     choices = [str(choice) for kind in kinds if get_origin(kind) is Literal for choice in get_args(kind)]
     if choices:
@@ -116,13 +119,15 @@ def _limits(metadata: list[Any], annotation: Any) -> list[Any]:
 
 def _kind(kind: Any) -> str:
     if get_origin(kind) is tuple:
-        return "logins, separated by commas"
+        item = get_args(kind)[0]
+        choices = ", ".join(f"`{choice}`" for choice in get_args(item))
+        return f"{choices}; separated by commas" if choices else "logins, separated by commas"
     if get_origin(kind) is dict:
         return "names with `package.module:attribute`; JSON in the environment"
     if isinstance(kind, type) and issubclass(kind, PurePath):
         return "path"
-    names = {"str": "text", "int": "whole number", "float": "number", "bool": "`true`, `false`"}
-    return names.get(kind.__name__, kind.__name__)
+    names: dict[str, str] = {"str": "text", "int": "whole number", "float": "number", "bool": "`true`, `false`"}
+    return names.get(kind.__name__, str(kind.__name__))
 
 
 if __name__ == "__main__":

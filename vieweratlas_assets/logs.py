@@ -1,7 +1,7 @@
-"""The log: what is told at the terminal and kept in a file, by the settings log_level and log_file.
+"""The log on stderr and in a file, as the settings log_level and log_file say.
 
-Belongs here: the handlers of the logger `vieweratlas`. Not here: what is told (each module by a logger of its own
-name below it, never with the name of a viewer), displays (terminal).
+Belongs here: the handlers of the logger `vieweratlas`. Not here: the messages (each module has a logger below it; no
+message has the name of a viewer), displays (commands.display).
 """
 
 import logging
@@ -17,18 +17,18 @@ from vieweratlas_assets.settings import Settings
 from vieweratlas_assets.wiring.home import dagster_home
 
 LOGGER = logging.getLogger("vieweratlas")
-# What the terminal has shown by itself: only the file takes it.
+# For messages that the terminal has shown already: only the file receives them.
 SHOWN = logging.getLogger("vieweratlas.shown")
 PART_BYTES = 10_000_000
 OLD_PARTS = 5
 WIDTH_OF_A_PIPE = 160
 
-# Without a handler of ours Python prints warnings by itself, beside what the terminal shows.
+# Without a handler, Python itself would print warnings to the terminal, a second time.
 LOGGER.addHandler(logging.NullHandler())
 
 
 class _Stderr:
-    """Whatever sys.stderr is at the moment: a progress bar puts itself there, to print lines above it."""
+    """The current sys.stderr: a progress bar replaces it, to print lines above the bar."""
 
     def write(self, text: str) -> int:
         return sys.stderr.write(text)
@@ -41,7 +41,7 @@ class _Stderr:
 
 
 class _LogFile(ConcurrentRotatingFileHandler):
-    """Made with the first line, and shared by runs; where writing fails later on, the process goes on without."""
+    """A file that the first line creates and several runs share; if writing fails later, the process continues."""
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
@@ -56,27 +56,27 @@ class _LogFile(ConcurrentRotatingFileHandler):
         LOGGER.removeHandler(self)
 
 
-def log_file_of(settings: Settings) -> Path:
-    """The log file: the one of the settings, else vieweratlas.log in DAGSTER_HOME."""
+def log_file_path(settings: Settings) -> Path:
+    """The log file of the settings, or vieweratlas.log in DAGSTER_HOME."""
     return (settings.log_file or dagster_home() / "vieweratlas.log").absolute()
 
 
 def start_log(settings: Settings, *, needs_file: bool = True) -> None:
-    """Tell from now on what log_level asks for, on stderr and in the log file; in place of an earlier start.
+    """Log messages from log_level on to stderr and to the log file; replaces an earlier start.
 
     Args:
-        needs_file: False goes on with stderr alone where the file cannot be written, and says so.
+        needs_file: False logs to stderr alone, with a warning, if the file cannot be written.
 
     Raises:
-        SettingsError: the log file cannot be written, and it is needed.
+        SettingsError: the log file cannot be written and is needed.
     """
     from rich.console import Console
     from rich.logging import RichHandler
 
-    path = log_file_of(settings)
+    path = log_file_path(settings)
     writable = _is_writable(path)
     if needs_file and not writable:
-        raise SettingsError(f"{_cannot_be_written(path)}; name a file in a folder of yours")
+        raise SettingsError(f"{_cannot_be_written(path)}; set VIEWERATLAS_LOG_FILE to a file that you may write")
     stop_log()
     stderr = cast(TextIO, _Stderr())
     console = Console(file=stderr, width=None if sys.stderr.isatty() else WIDTH_OF_A_PIPE)
@@ -86,25 +86,25 @@ def start_log(settings: Settings, *, needs_file: bool = True) -> None:
     LOGGER.addHandler(shown)
     LOGGER.setLevel(settings.log_level)
     if not writable:
-        LOGGER.warning("%s: going on without", _cannot_be_written(path))
+        LOGGER.warning("%s: logging to stderr only", _cannot_be_written(path))
         return
-    kept = _LogFile(str(path), maxBytes=PART_BYTES, backupCount=OLD_PARTS, encoding="utf-8")
-    kept.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    LOGGER.addHandler(kept)
+    file = _LogFile(str(path), maxBytes=PART_BYTES, backupCount=OLD_PARTS, encoding="utf-8")
+    file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    LOGGER.addHandler(file)
 
 
 def stop_log() -> None:
-    """Close the log file and leave the terminal alone."""
+    """Close the log file and stop logging to stderr."""
     for handler in [each for each in LOGGER.handlers if not isinstance(each, logging.NullHandler)]:
         LOGGER.removeHandler(handler)
         handler.close()
 
 
 def _is_writable(path: Path) -> bool:
-    there = next(place for place in (path, *path.parents) if place.exists())
-    wanted = path.is_file() if there == path else there.is_dir()
-    return wanted and os.access(there, os.W_OK)
+    nearest = next(place for place in (path, *path.parents) if place.exists())
+    is_usable = path.is_file() if nearest == path else nearest.is_dir()
+    return is_usable and os.access(nearest, os.W_OK)
 
 
 def _cannot_be_written(path: Path) -> str:
-    return f"log_file is {str(path)!r}: it cannot be written there"
+    return f"log_file is {str(path)!r}, which cannot be written"

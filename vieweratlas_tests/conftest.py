@@ -1,4 +1,4 @@
-"""Where the real data lies, and how property tests run."""
+"""Fixtures for all tests: real data, a bare environment, and the profile of property tests."""
 
 import os
 from pathlib import Path
@@ -8,7 +8,7 @@ from hypothesis import settings
 
 from vieweratlas_assets.settings import ENVIRONMENT_PREFIX, LEGACY_VARIABLES
 
-# No example is timed: the first one compiles the engine's loops.
+# Examples have no deadline: the first one compiles the engine's loops.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
@@ -17,7 +17,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """The folder of real data that nobody in this project wrote; SHARED_DATA, or ../shared/data."""
+    """The folder of real data from other projects: SHARED_DATA, or ../shared/data."""
     folder = (REPOSITORY / os.environ.get("SHARED_DATA", "../shared/data")).resolve()
     if not folder.is_dir():
         pytest.skip(f"real data not found at {folder}")
@@ -26,7 +26,7 @@ def shared_data() -> Path:
 
 @pytest.fixture
 def bare_environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """An environment in which nobody has set anything of ours."""
+    """An environment without any variable of ours."""
     for name in list(os.environ):
         if name.upper().startswith(ENVIRONMENT_PREFIX) or name in LEGACY_VARIABLES:
             monkeypatch.delenv(name)

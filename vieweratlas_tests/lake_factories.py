@@ -57,7 +57,7 @@ def at(hour: int, minute: int = 0, day: dt.date = DAY) -> dt.datetime:
 
 
 def away_from_the_hour_s_end() -> dt.datetime:
-    """The present moment, once the hour is not about to end under a run."""
+    """The current time, after a wait if the hour would end during a run."""
     while (now := dt.datetime.now(dt.UTC)).strftime("%M:%S") > "59:40":
         time.sleep(1)
     return now
@@ -69,26 +69,26 @@ def put_raw(
     chat: Mapping[str, Sequence[Sequence[str]]],
     *,
     name: str = "collector-1",
-    **told: Any,
+    **columns: Any,
 ) -> str:
-    """Write an hour of a collector, and return its key: for each channel the chatters of minute 0, 1, 2, …"""
+    """Write the file of a collector's hour: for each channel the chatters of minute 0, 1, 2, …; returns its key."""
     key = f"{lake.raw_hour(hour)}{name}.parquet"
-    store.upload_parquet(key, raw_rows(hour, chat, name=name, **told), RAW_SNAPSHOTS)
+    store.upload_parquet(key, raw_rows(hour, chat, name=name, **columns), RAW_SNAPSHOTS)
     return key
 
 
 def raw_rows(
-    hour: dt.datetime, chat: Mapping[str, Sequence[Sequence[str]]], *, name: str = "collector-1", **told: Any
+    hour: dt.datetime, chat: Mapping[str, Sequence[Sequence[str]]], *, name: str = "collector-1", **columns: Any
 ) -> pl.DataFrame:
-    """What `put_raw` writes; schema RAW_SNAPSHOTS."""
-    rows = [
+    """The rows that `put_raw` writes; schema RAW_SNAPSHOTS. `columns` override those of every row."""
+    rows: list[dict[str, Any]] = [
         {
             "channel": channel,
             "observed_at": hour + dt.timedelta(minutes=minute),
             "chatters": list(chatters),
             "origin": name,
         }
-        | told
+        | columns
         for channel, minutes in chat.items()
         for minute, chatters in enumerate(minutes)
     ]
@@ -96,8 +96,8 @@ def raw_rows(
 
 
 def make_audience(root: Path, day: dt.date, names: ViewerNames = PLAIN, **filters: Any) -> None:
-    """Seal the audience of a day's presence."""
-    sealed = SealedPartitions(LocalStore(str(root)))
+    """Build and seal the audience of a day's presence."""
+    sealed = SealedPartitions(LocalStore(root))
     result = audience_of_day(sealed, AnalysisSettings(**filters), names, day)
     files = table_files(day, result.tables)
     files |= {lake.atlas_file(day, name): data for name, data in result.products.items()}
@@ -105,9 +105,9 @@ def make_audience(root: Path, day: dt.date, names: ViewerNames = PLAIN, **filter
 
 
 def put_roster(store: ObjectStore, day: dt.date, about: Mapping[str, tuple[str | None, str | None]]) -> None:
-    """Write a roster for noon: game and language by channel."""
+    """Write the roster of noon: game and language by channel."""
     noon = dt.datetime.combine(day, dt.time(12), dt.UTC)
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"channel": channel, "observed_at": noon, "game_name": game, "language": language, "tags": []}
         for channel, (game, language) in about.items()
     ]
@@ -129,7 +129,7 @@ def two_groups() -> dict[str, list[list[str]]]:
 
 
 def settings_for(root: Path | str, *, window_days: int = 3, **analysis: Any) -> Settings:
-    """Settings of a lake in a folder, with nothing from the environment and no copies of products."""
+    """Settings for a lake in a folder, without the environment and without copies of products."""
     return Settings(
         root=str(root),
         analysis=AnalysisSettings(**(ANALYSIS | analysis)),
@@ -148,7 +148,7 @@ def run(
     force: bool = False,
     **resources: Any,
 ) -> dg.ExecuteInProcessResult:
-    """Run a job of the code location for a day or a range; failures are in the result, not raised."""
+    """Run a job of the code location for a day or a range; the result holds failures, which are not raised."""
     definitions = build_defs(settings, resources)
     config: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     if force:

@@ -1,4 +1,4 @@
-"""What users might bring as plug-ins, sound and not."""
+"""Plug-ins that users might write, valid and broken."""
 
 import io
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from vieweratlas_assets.storage.objects import ObjectStore, StoredObject, check_
 
 
 class KeptLake(ObjectStore):
-    """The least that a store needs, in a dictionary; all of one root share it."""
+    """The smallest possible store, in a dictionary that all stores of one root share."""
 
     lakes: ClassVar[dict[str, dict[str, bytes]]] = {}
 
@@ -68,17 +68,17 @@ def open_badly(root: str) -> ObjectStore:
 
 
 def halves(graph: WeightedGraph, *, resolution: float, seed: int) -> np.ndarray:
-    """By the first letter of a channel's name, in our protocol."""
+    """Communities by the first letter of a channel's name, in our protocol."""
     return np.array([ord(channel[0]) for channel in graph.channels])
 
 
 def detect_communities(graph: nx.Graph) -> tuple[dict[str, str], float]:
-    """The same in the older form."""
+    """The same communities, in the older protocol."""
     return {channel: channel[0] for channel in graph}, 0.5
 
 
 class FirstLetters:
-    """The same as a class."""
+    """The same communities, by a class in the older protocol."""
 
     def detect_communities(self, graph: nx.Graph) -> tuple[Mapping[str, str], None]:
         return detect_communities(graph)[0], None
@@ -88,17 +88,17 @@ OBJECT = FirstLetters()
 
 
 def forgets(graph: nx.Graph) -> tuple[dict[str, int], float]:
-    """Forgets the first channel."""
+    """Omits the first channel."""
     return dict.fromkeys(sorted(graph)[1:], 0), 0.0
 
 
 def draw_names(atlas: Atlas) -> dict[str, bytes]:
-    """The channels, one a line."""
+    """The channels, one per line."""
     return {"names.txt": "\n".join(atlas.channels["channel"]).encode(), "names-count.txt": b"%d" % atlas.nodes.height}
 
 
 def draw_elsewhere(atlas: Atlas) -> dict[str, bytes]:
-    """Writes over a file of ours."""
+    """Overwrites a file of the product."""
     return {"community_graph.png": b""}
 
 

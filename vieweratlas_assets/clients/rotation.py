@@ -48,14 +48,6 @@ class Turns:
     join_s: float = 120.0
     tick_s: float = 0.5
 
-    def seconds_per_round(self, channels: int, joins_per_second: float) -> float:
-        """How long it takes until every channel has had its turn, if all joins are answered."""
-        if channels <= self.at_once:
-            return channels / joins_per_second + self.turn_s
-        # Places become free no faster than they were taken, and no faster than channels join.
-        apart_s = max(1 / joins_per_second, self.turn_s / self.at_once)
-        return channels * apart_s + self.turn_s
-
 
 class Rotation:
     """A source that watches a few of its channels at a time; see chat.ChatSource.

@@ -97,7 +97,7 @@ def _collect(settings: "Settings", until: float, most_hours: float = math.inf, n
     from vieweratlas_assets.collector.health import write_health
     from vieweratlas_assets.domain.lake import RAW_SNAPSHOTS
     from vieweratlas_assets.monitoring.formats import embedded_lines
-    from vieweratlas_assets.monitoring.measurements import of_collector
+    from vieweratlas_assets.monitoring.measurements import collector_measurements
     from vieweratlas_assets.wiring.collector import collect_until_stopped, collector_from_settings, spool_folder
     from vieweratlas_assets.wiring.lake import open_lake
 
@@ -108,7 +108,7 @@ def _collect(settings: "Settings", until: float, most_hours: float = math.inf, n
         if namespace is None:
             print(metrics.line(), flush=True)
         else:
-            measurements = of_collector(metrics, settings.collection.collector, metrics.at)
+            measurements = collector_measurements(metrics, settings.collection.collector, metrics.at)
             print("\n".join(embedded_lines(measurements, metrics.at, namespace)), flush=True)
         write_health(spool, metrics)
 

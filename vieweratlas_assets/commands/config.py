@@ -13,7 +13,7 @@ from rich.table import Table
 from vieweratlas_assets.commands import display
 from vieweratlas_assets.commands.start import resolve
 from vieweratlas_assets.errors import SettingsError
-from vieweratlas_assets.settings import Resolved, is_secret, keys, value_of
+from vieweratlas_assets.settings import Resolved, is_secret, keys, setting_value
 
 
 @click.group("config")
@@ -83,7 +83,7 @@ def validate(root: str | None, config: str | None) -> None:
 
 
 def _row(key: str, resolved: Resolved) -> dict[str, Any]:
-    value = value_of(resolved.settings, key)
+    value = setting_value(resolved.settings, key)
     if is_secret(key):
         value = "not set" if value is None else "set"
     elif not isinstance(value, str | int | float | tuple | dict | None):

@@ -97,12 +97,16 @@ def _measure(settings: "Settings") -> Iterator["Measurement"]:
 
     now = dt.datetime.now(dt.UTC)
     with open_queue(settings) as queue:
-        yield from measured.of_queue(queue.stats(by_whole_days=settings.vod.enabled), now)
+        yield from measured.queue_measurements(queue.stats(by_whole_days=settings.vod.enabled), now)
     with history.open_instance() as instance:
-        yield from measured.of_runs(history.run_counts(instance), history.failed_runs(instance, now - LATELY))
+        yield from measured.run_measurements(
+            history.run_counts(instance), history.failed_runs(instance, now - LATELY)
+        )
         newest = history.newest_partitions(instance)
     ends = {asset: end for asset, key in newest.items() if (end := partition_end(key)) is not None}
-    yield from measured.of_assets(ends, now)
+    yield from measured.asset_measurements(ends, now)
     folder = spool_folder(settings)
     if (folder / HEALTH_FILE).exists():
-        yield from measured.of_collector(read_health(folder), settings.collection.collector, now.timestamp())
+        yield from measured.collector_measurements(
+            read_health(folder), settings.collection.collector, now.timestamp()
+        )

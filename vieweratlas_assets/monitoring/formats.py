@@ -1,6 +1,6 @@
-"""How measurements are written: Prometheus's text, and CloudWatch's embedded metric format.
+"""Output formats of metrics: Prometheus's text, and CloudWatch's embedded metric format.
 
-Belongs here: the formats. Not here: what is measured (metrics).
+Belongs here: the formats. Not here: the metrics (measurements).
 """
 
 import json
@@ -16,36 +16,36 @@ from vieweratlas_assets.monitoring.measurements import Measurement, Metric
 
 
 def prometheus_name(name: str) -> str:
-    """A metric or dimension in Prometheus's way: QueueVods is vieweratlas_queue_vods."""
+    """The name of a metric or dimension in Prometheus, without prefix: QueueVods becomes queue_vods."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
 
-class _Measured(Collector):
-    """Measures anew whenever Prometheus asks."""
+class _MeasuringCollector(Collector):
+    """Measures again at each request of Prometheus."""
 
     def __init__(self, measure: Callable[[], Iterable[Measurement]]) -> None:
         self._measure = measure
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        found: dict[Metric, list[Measurement]] = defaultdict(list)
+        by_metric: dict[Metric, list[Measurement]] = defaultdict(list)
         for measurement in self._measure():
-            found[measurement.metric].append(measurement)
-        for metric, measurements in found.items():
+            by_metric[measurement.metric].append(measurement)
+        for metric, measurements in by_metric.items():
             labels = [] if metric.dimension is None else [prometheus_name(metric.dimension)]
             family = GaugeMetricFamily(f"vieweratlas_{prometheus_name(metric.name)}", metric.meaning, labels=labels)
-            for each in measurements:
-                family.add_metric(list(each.labels.values()), each.value)
+            for measurement in measurements:
+                family.add_metric(list(measurement.labels.values()), measurement.value)
             yield family
 
     def describe(self) -> list[GaugeMetricFamily]:
-        """Nothing is measured before somebody asks."""
+        """Describe no metrics: registering the collector must not measure."""
         return []
 
 
 def prometheus_registry(measure: Callable[[], Iterable[Measurement]]) -> CollectorRegistry:
-    """A registry that measures whenever it is read, such as by prometheus_client.start_http_server."""
+    """A registry that measures at each read, for example by prometheus_client.start_http_server."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Measured(measure))
+    registry.register(_MeasuringCollector(measure))
     return registry
 
 
@@ -55,22 +55,23 @@ def prometheus_text(measurements: Iterable[Measurement]) -> str:
 
 
 def embedded_lines(measurements: Iterable[Measurement], at_s: float, namespace: str) -> Iterator[str]:
-    """Measurements in CloudWatch's embedded metric format: a line of JSON for each value of a dimension.
+    """Measurements in CloudWatch's embedded metric format: one line of JSON per value of a dimension.
 
-    CloudWatch makes metrics of such lines by itself when they come into a log group.
+    CloudWatch creates metrics from such lines in a log group.
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 
     Args:
-        at_s: s since 1970.
+        at_s: time of the measurements, s since 1970.
+        namespace: of the metrics in CloudWatch.
     """
-    together: dict[tuple[tuple[str, str], ...], list[Measurement]] = defaultdict(list)
-    for each in measurements:
-        together[tuple(each.labels.items())].append(each)
-    for labels, told in together.items():
+    by_labels: dict[tuple[tuple[str, str], ...], list[Measurement]] = defaultdict(list)
+    for measurement in measurements:
+        by_labels[tuple(measurement.labels.items())].append(measurement)
+    for labels, group in by_labels.items():
         directive = {
             "Namespace": namespace,
             "Dimensions": [[name for name, _ in labels]],
-            "Metrics": [{"Name": each.metric.name, "Unit": str(each.metric.unit)} for each in told],
+            "Metrics": [{"Name": each.metric.name, "Unit": str(each.metric.unit)} for each in group],
         }
         line = {"_aws": {"Timestamp": round(1000 * at_s), "CloudWatchMetrics": [directive]}}
-        yield json.dumps(line | dict(labels) | {each.metric.name: each.value for each in told})
+        yield json.dumps(line | dict(labels) | {each.metric.name: each.value for each in group})

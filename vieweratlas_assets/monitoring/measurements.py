@@ -1,7 +1,7 @@
-"""What the platform tells about itself: the name, unit and dimension of every metric.
+"""The metrics of the platform: name, unit, dimension and value of each.
 
-Belongs here: metrics, and from what is known to their values. Not here: how they are written (formats), who is asked
-(commands.metrics), which alarms read them (deploy/aws/alarms.json).
+Belongs here: defining metrics, and computing their values. Not here: output formats (formats), reading the queue,
+Dagster and the collector (commands.metrics), alarms (deploy/aws/alarms.json).
 """
 
 import datetime as dt
@@ -15,21 +15,22 @@ from vieweratlas_assets.vods.stats import QueueStats
 
 
 class Unit(StrEnum):
-    """Units, as CloudWatch names them."""
+    """Units, by their names in CloudWatch."""
 
     COUNT = "Count"
     SECONDS = "Seconds"
     PERCENT = "Percent"
-    COUNT_A_SECOND = "Count/Second"
+    COUNT_PER_SECOND = "Count/Second"
 
 
 @dataclass(frozen=True)
 class Metric:
-    """Something that is measured.
+    """A metric.
 
     Attributes:
-        name: in CloudWatch; formats makes Prometheus's of it.
-        dimension: what its values are told by, such as the state of VODs; None: there is one.
+        name: in CloudWatch; formats derives the name in Prometheus.
+        meaning: shown as help in Prometheus.
+        dimension: what distinguishes its values, such as the state of VODs; None: there is one value.
     """
 
     name: str
@@ -37,106 +38,125 @@ class Metric:
     meaning: str
     dimension: str | None = None
 
-    def of(self, value: float, by: str | None = None) -> "Measurement":
-        """A value of it."""
-        return Measurement(self, value, {} if self.dimension is None else {self.dimension: str(by)})
+    def measured(self, value: float, label: str | None = None) -> "Measurement":
+        """A value of the metric; `label` is the value of its dimension."""
+        return Measurement(self, value, {} if self.dimension is None else {self.dimension: str(label)})
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """A metric's value at the moment, with the value of its dimension."""
+    """The current value of a metric, and the value of its dimension."""
 
     metric: Metric
     value: float
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
-QUEUE_VODS = Metric("QueueVods", Unit.COUNT, "VODs of the queue by state.", "State")
-QUEUE_ATTEMPTS = Metric("QueueAttempts", Unit.COUNT, "VODs that were tried, by their number of attempts.", "Attempts")
-QUEUE_OLDEST = Metric("QueueOldestSeconds", Unit.SECONDS, "How long the oldest VOD has waited; 0: none waits.")
+QUEUE_VODS = Metric("QueueVods", Unit.COUNT, "VODs in the queue by state.", "State")
+QUEUE_ATTEMPTS = Metric(
+    "QueueAttempts", Unit.COUNT, "VODs with at least one attempt, by number of attempts.", "Attempts"
+)
+QUEUE_OLDEST = Metric(
+    "QueueOldestSeconds", Unit.SECONDS, "Time that the oldest pending VOD has waited; 0: no VOD is pending."
+)
 QUEUE_STALLED = Metric(
     "QueueStalledSeconds",
     Unit.SECONDS,
-    "How long VODs have been due without one being completed; 0: none is due.",
+    "Time for which VODs have been due and none was completed; 0: no VOD is due.",
 )
-VODS_COMPLETED = Metric("VodsCompleted", Unit.COUNT, "VODs that were completed in the last hour.")
-VODS_FAILED = Metric("VodsFailed", Unit.COUNT, "VODs that were given up in the last hour.")
+VODS_COMPLETED = Metric("VodsCompleted", Unit.COUNT, "VODs completed in the last hour.")
+VODS_FAILED = Metric("VodsFailed", Unit.COUNT, "VODs given up in the last hour.")
 VOD_FAILURE_RATE = Metric(
-    "VodFailureRate", Unit.PERCENT, "Of the VODs that were completed or given up in the last hour, those given up."
+    "VodFailureRate", Unit.PERCENT, "Share given up of the VODs that were completed or given up in the last hour."
 )
-VOD_SECONDS = Metric("VodSeconds", Unit.SECONDS, "Mean time of the attempts that completed a VOD in the last hour.")
+VOD_SECONDS = Metric(
+    "VodSeconds", Unit.SECONDS, "Mean duration of the attempts that completed a VOD in the last hour."
+)
 
-RUNS = Metric("Runs", Unit.COUNT, "Runs of Dagster that wait, start or are under way, by state.", "State")
-RUNS_FAILED = Metric("RunsFailed", Unit.COUNT, "Runs of Dagster that failed in the last hour.")
+RUNS = Metric("Runs", Unit.COUNT, "Dagster runs that are queued, starting or running, by state.", "State")
+RUNS_FAILED = Metric("RunsFailed", Unit.COUNT, "Dagster runs that failed in the last hour.")
 ASSET_FRESHNESS = Metric(
-    "AssetFreshnessSeconds", Unit.SECONDS, "Time since the end of the newest partition of an asset.", "Asset"
+    "AssetFreshnessSeconds", Unit.SECONDS, "Time since the end of an asset's newest partition.", "Asset"
 )
 
-CHANNELS_WANTED = Metric("ChannelsWanted", Unit.COUNT, "Channels that a collector is to watch.", "Collector")
-CHANNELS_JOINED = Metric("ChannelsJoined", Unit.COUNT, "Channels that it watches.", "Collector")
-MESSAGES_PER_SECOND = Metric("MessagesPerSecond", Unit.COUNT_A_SECOND, "Messages that it hears.", "Collector")
+CHANNELS_WANTED = Metric("ChannelsWanted", Unit.COUNT, "Channels that a collector should watch.", "Collector")
+CHANNELS_JOINED = Metric("ChannelsJoined", Unit.COUNT, "Channels that a collector watches.", "Collector")
+MESSAGES_PER_SECOND = Metric(
+    "MessagesPerSecond", Unit.COUNT_PER_SECOND, "Messages that a collector receives.", "Collector"
+)
 COVERAGE = Metric(
-    "Coverage", Unit.PERCENT, "Of the seconds of its channels that were to be watched, those that were.", "Collector"
+    "Coverage", Unit.PERCENT, "Share of the seconds of its channels that a collector watched.", "Collector"
 )
-RECONNECTS = Metric("Reconnects", Unit.COUNT, "Connections that replaced another, since it began.", "Collector")
-CHAT_LAG = Metric("ChatLagSeconds", Unit.SECONDS, "How old the newest message is.", "Collector")
-SNAPSHOT_AGE = Metric("SnapshotAgeSeconds", Unit.SECONDS, "Time since the last minute that it sealed.", "Collector")
-SNAPSHOTS_PENDING = Metric("SnapshotsPending", Unit.COUNT, "Minutes that the lake does not have yet.", "Collector")
-SNAPSHOTS_PENDING_AGE = Metric("SnapshotsPendingSeconds", Unit.SECONDS, "Age of the oldest of them.", "Collector")
-SNAPSHOTS_LOST = Metric("SnapshotsLost", Unit.COUNT, "Minutes that nobody had room for, since it began.", "Collector")
+RECONNECTS = Metric(
+    "Reconnects", Unit.COUNT, "Connections that replaced another one since the collector started.", "Collector"
+)
+CHAT_LAG = Metric("ChatLagSeconds", Unit.SECONDS, "Age of the newest message.", "Collector")
+SNAPSHOT_AGE = Metric(
+    "SnapshotAgeSeconds", Unit.SECONDS, "Time since the last minute that a collector closed.", "Collector"
+)
+SNAPSHOTS_PENDING = Metric("SnapshotsPending", Unit.COUNT, "Minutes that are not in the lake yet.", "Collector")
+SNAPSHOTS_PENDING_AGE = Metric(
+    "SnapshotsPendingSeconds", Unit.SECONDS, "Age of the oldest minute that is not in the lake yet.", "Collector"
+)
+SNAPSHOTS_LOST = Metric(
+    "SnapshotsLost",
+    Unit.COUNT,
+    "Minutes dropped because lake, disk and memory did not take them, since the start.",
+    "Collector",
+)
 
 
-def of_queue(stats: QueueStats, now: dt.datetime) -> Iterator[Measurement]:
-    """What a queue of VODs tells."""
+def queue_measurements(stats: QueueStats, now: dt.datetime) -> Iterator[Measurement]:
+    """The metrics of a queue of VODs."""
     for state, count in stats.states.items():
-        yield QUEUE_VODS.of(count, state)
+        yield QUEUE_VODS.measured(count, state)
     for attempts, count in stats.attempts.items():
-        yield QUEUE_ATTEMPTS.of(count, str(attempts))
-    yield QUEUE_OLDEST.of(_seconds(stats.oldest_pending, now))
-    last = max(filter(None, (stats.oldest_due, stats.last_completed)), default=None)
-    yield QUEUE_STALLED.of(_seconds(last, now) if stats.oldest_due else 0)
+        yield QUEUE_ATTEMPTS.measured(count, str(attempts))
+    yield QUEUE_OLDEST.measured(_seconds(stats.oldest_pending, now))
+    stalled_since = max(filter(None, (stats.oldest_due, stats.last_completed)), default=None)
+    yield QUEUE_STALLED.measured(_seconds(stalled_since, now) if stats.oldest_due else 0)
     ended = stats.completed_last_hour + stats.failed_last_hour
-    yield VODS_COMPLETED.of(stats.completed_last_hour)
-    yield VODS_FAILED.of(stats.failed_last_hour)
-    yield VOD_FAILURE_RATE.of(round(100 * stats.failed_last_hour / ended, 2) if ended else 0)
+    yield VODS_COMPLETED.measured(stats.completed_last_hour)
+    yield VODS_FAILED.measured(stats.failed_last_hour)
+    yield VOD_FAILURE_RATE.measured(round(100 * stats.failed_last_hour / ended, 2) if ended else 0)
     if stats.seconds_a_vod_last_hour is not None:
-        yield VOD_SECONDS.of(stats.seconds_a_vod_last_hour)
+        yield VOD_SECONDS.measured(stats.seconds_a_vod_last_hour)
 
 
-def of_runs(counts: Mapping[str, int], failed: int) -> Iterator[Measurement]:
-    """What Dagster's runs tell.
+def run_measurements(counts: Mapping[str, int], failed: int) -> Iterator[Measurement]:
+    """The metrics of Dagster's runs.
 
     Args:
-        counts: runs that are not over, by state.
+        counts: unfinished runs by state.
         failed: runs that failed in the last hour.
     """
     for state, count in counts.items():
-        yield RUNS.of(count, state)
-    yield RUNS_FAILED.of(failed)
+        yield RUNS.measured(count, state)
+    yield RUNS_FAILED.measured(failed)
 
 
-def of_assets(ends: Mapping[str, dt.datetime], now: dt.datetime) -> Iterator[Measurement]:
-    """How fresh assets are.
+def asset_measurements(ends: Mapping[str, dt.datetime], now: dt.datetime) -> Iterator[Measurement]:
+    """The freshness of assets.
 
     Args:
-        ends: when the newest partition of each ended, or will end.
+        ends: end of the newest partition by asset; may be in the future.
     """
     for asset, end in ends.items():
-        yield ASSET_FRESHNESS.of(_seconds(end, now), asset)
+        yield ASSET_FRESHNESS.measured(_seconds(end, now), asset)
 
 
-def of_collector(metrics: CollectorMetrics, name: str, now: float) -> Iterator[Measurement]:
-    """What a collector tells; of one that has fallen silent only how long ago it sealed a minute.
+def collector_measurements(metrics: CollectorMetrics, name: str, now: float) -> Iterator[Measurement]:
+    """The metrics of a collector; if its health file is stale, only the age of its last minute.
 
     Args:
-        name: of the collector.
+        name: the collector's name.
         now: s since 1970, by the machine's clock.
     """
     age = round(max(0.0, now + metrics.skew_s - metrics.closed_until), 1)
     if staleness(metrics, now):
-        yield SNAPSHOT_AGE.of(age, name)
+        yield SNAPSHOT_AGE.measured(age, name)
         return
-    told: Iterable[tuple[Metric, float | None]] = (
+    values: Iterable[tuple[Metric, float | None]] = (
         (CHANNELS_WANTED, metrics.channels_wanted),
         (CHANNELS_JOINED, metrics.channels_joined),
         (MESSAGES_PER_SECOND, metrics.messages_per_s),
@@ -148,9 +168,9 @@ def of_collector(metrics: CollectorMetrics, name: str, now: float) -> Iterator[M
         (SNAPSHOTS_PENDING_AGE, metrics.pending_s),
         (SNAPSHOTS_LOST, metrics.lost_files),
     )
-    for metric, value in told:
+    for metric, value in values:
         if value is not None:
-            yield metric.of(value, name)
+            yield metric.measured(value, name)
 
 
 def _seconds(since: dt.datetime | None, now: dt.datetime) -> float:

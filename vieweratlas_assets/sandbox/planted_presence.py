@@ -1,6 +1,7 @@
 """The sandbox's world as tables of the lake: what a collector would have stored, without collecting.
 
-Belongs here: live presence, VODs, the roster, and writing them. Not here: who writes when (chat).
+Belongs here: live presence, the roster, VODs and the planted truth, and writing the last two. Not here: who writes
+when (chat).
 """
 
 import dataclasses
@@ -130,27 +131,6 @@ def _with_viewers(world: World, hour: dt.datetime, streams: pl.DataFrame) -> pl.
         .with_columns(wobble=pl.Series(wobble[streams["channel_no"]]))
         .with_columns(viewer_count=concurrent.ceil().cast(pl.Int64))
     )
-
-
-def write_world(store: "ObjectStore", world: World) -> None:
-    """Write every day of the world and the planted truth."""
-    for day in world.spec.dates:
-        write_day(store, world, day)
-    write_truth(store, world)
-
-
-def write_day(store: "ObjectStore", world: World, day: dt.date) -> None:
-    """Write a day's live presence, VODs and catalog, and the roster of each hour in which a channel was live.
-
-    Raises:
-        ValueError: the day is not in the world.
-    """
-    store.upload_parquet(lake.live_presence(day), live_presence(world, day), PRESENCE)
-    write_vods(store, world, day)
-    for hour in range(24):
-        roster = channel_roster(world, day, hour)
-        if not roster.is_empty():
-            store.upload_parquet(lake.channel_roster(day, hour), roster, CHANNEL_ROSTER)
 
 
 def write_vods(store: "ObjectStore", world: World, day: dt.date) -> None:

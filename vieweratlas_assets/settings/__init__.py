@@ -1,7 +1,8 @@
-"""Settings: every knob of ViewerAtlas, typed and checked, from defaults, presets, files and the environment."""
+"""All settings of ViewerAtlas, typed and checked, from defaults, presets, files and the environment."""
 
 from vieweratlas_assets.errors import SettingsError
 from vieweratlas_assets.settings.community_names import read_community_names
+from vieweratlas_assets.settings.dotted_keys import is_secret, keys, setting_value
 from vieweratlas_assets.settings.sections import (
     AnalysisSettings,
     AtlasSettings,
@@ -14,9 +15,6 @@ from vieweratlas_assets.settings.sections import (
     Settings,
     StorageSettings,
     TwitchSettings,
-    is_secret,
-    keys,
-    value_of,
 )
 from vieweratlas_assets.settings.sources import (
     CONFIG_VARIABLE,
@@ -24,10 +22,10 @@ from vieweratlas_assets.settings.sources import (
     LEGACY_VARIABLES,
     PRESETS,
     Resolved,
+    environment_variable,
     load_config_from_yaml,
     load_settings,
     resolve_settings,
-    variable_of,
 )
 from vieweratlas_assets.settings.vod_section import VodSettings
 
@@ -50,12 +48,12 @@ __all__ = [
     "StorageSettings",
     "TwitchSettings",
     "VodSettings",
+    "environment_variable",
     "is_secret",
     "keys",
     "load_config_from_yaml",
     "load_settings",
     "read_community_names",
     "resolve_settings",
-    "value_of",
-    "variable_of",
+    "setting_value",
 ]

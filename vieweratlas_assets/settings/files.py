@@ -1,25 +1,25 @@
-"""Settings as a YAML text holds them: keys, values and lines.
+"""Settings in a YAML text: keys, values and lines.
 
-Belongs here: YAML. Not here: which keys there are (sections), which file and what wins over it (sources).
+Belongs here: parsing YAML. Not here: which keys exist (sections), which file is read and what overrides it (sources).
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import yaml  # type: ignore[import-untyped]
+import yaml  # type: ignore[import-untyped]  # PyYAML has no types
 
 from vieweratlas_assets.errors import SettingsError
-from vieweratlas_assets.settings.sections import sections
+from vieweratlas_assets.settings.dotted_keys import sections
 
 
 class SettingsFileError(SettingsError):
-    """A YAML file holds something else than keys and values."""
+    """A YAML file does not hold keys and values."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A setting as a file has it: dotted key, value, and the line it stands in."""
+    """A setting in a file: its dotted key, its value and its line."""
 
     key: str
     value: Any
@@ -27,11 +27,11 @@ class Entry:
 
 
 def read_entries(text: str) -> list[Entry]:
-    """The dotted keys of a YAML text with value and line, in its order.
+    """The dotted keys of a YAML text with their values and lines, in order.
 
     Raises:
-        yaml.YAMLError: it is not YAML, or makes objects of Python.
-        SettingsFileError: it is a list or a single value.
+        yaml.YAMLError: the text is not YAML, or builds Python objects.
+        SettingsFileError: the text is a list or a single value.
     """
     loader = yaml.SafeLoader(text)
     try:
@@ -39,18 +39,18 @@ def read_entries(text: str) -> list[Entry]:
         if node is None:
             return []
         if not isinstance(node, yaml.MappingNode):
-            raise SettingsFileError("it holds no settings; write a section and below it its keys")
-        return list(_entries_of(loader, node))
+            raise SettingsFileError("it holds no settings; write a section, and its keys indented below it")
+        return list(_read_mapping(loader, node))
     finally:
         loader.dispose()
 
 
-def _entries_of(loader: yaml.SafeLoader, node: yaml.MappingNode, section: str = "") -> Iterator[Entry]:
+def _read_mapping(loader: yaml.SafeLoader, node: yaml.MappingNode, section: str = "") -> Iterator[Entry]:
     loader.flatten_mapping(node)
     for name_node, value_node in node.value:
         key = section + str(loader.construct_object(name_node, deep=True))
         if isinstance(value_node, yaml.MappingNode) and key in sections():
-            yield from _entries_of(loader, value_node, f"{key}.")
+            yield from _read_mapping(loader, value_node, f"{key}.")
         else:
             yield Entry(key, _value(loader, value_node), name_node.start_mark.line + 1)
 
@@ -59,5 +59,5 @@ def _value(loader: yaml.SafeLoader, node: yaml.Node) -> Any:
     try:
         return loader.construct_object(node, deep=True)
     except ValueError:
-        # It looks like a date and is none: its text is told with what is allowed.
+        # It looks like a date but is not one: the check of the setting shows the text and what is allowed.
         return str(node.value)

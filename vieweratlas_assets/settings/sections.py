@@ -1,22 +1,19 @@
-"""Settings: every knob of ViewerAtlas, typed, with its limits, its default and its meaning.
+"""All settings of ViewerAtlas, typed, with limits, defaults and descriptions.
 
-Belongs here: names, types, limits, defaults. Not here: where values come from (sources),
-what a setting does (the module that reads it).
+Belongs here: names, types, limits, defaults. Not here: keys (dotted_keys), where values come from (sources), the
+effect of a setting (the module that reads it).
 """
 
 import datetime as dt
-from functools import cache
 from pathlib import Path
-from typing import Any, Literal, cast, get_args
+from typing import Literal, cast
 
 from pydantic import (
     Field,
-    SecretStr,
     ValidationInfo,
     field_validator,
     model_validator,
 )
-from pydantic.fields import FieldInfo
 
 from vieweratlas_assets.settings.section import Section
 from vieweratlas_assets.settings.values import (
@@ -41,79 +38,91 @@ DEFAULT_ROOT = "./data"
 
 
 class AnalysisSettings(Section):
-    """How an audience is cleaned, joined, clustered and named. Can be changed for one run in the launchpad."""
+    """How audiences are filtered, and communities detected, named and drawn; the launchpad can set it for one run."""
 
-    drop_known_bots: bool = Field(True, description="Drop the shipped list of service bots from every audience.")
-    drop_broadcaster: bool = Field(True, description="Drop a channel's owner from the audience of the own channel.")
+    drop_known_bots: bool = Field(True, description="Drop the service bots of the shipped list from every audience.")
+    drop_broadcaster: bool = Field(True, description="Drop the owner of a channel from the channel's audience.")
     min_buckets_per_viewer: int = Field(
-        1, ge=1, description="Drop a viewer from a channel where they wrote in fewer 60 s buckets of the day."
+        1, ge=1, description="Drop a viewer from a channel if they wrote in fewer 60 s buckets of the day."
     )
     min_channels_per_viewer: int = Field(
-        1, ge=1, description="Drop viewers seen in fewer channels of the day; 2 keeps repeat viewers only."
+        1,
+        ge=1,
+        description="Drop viewers who wrote in fewer channels of the day; 2 keeps only viewers of several channels.",
     )
     max_channels_per_viewer: int = Field(
-        300, ge=1, description="Viewers seen in more channels of the day are reported."
+        300,
+        ge=1,
+        description="Report viewers who wrote in more channels of the day: hardly any person writes in 300.",
     )
     drop_viewers_over_max: bool = Field(False, description="Drop the viewers above max_channels_per_viewer too.")
-    overlap_threshold: int = Field(1, ge=1, description="Pairs of channels that share fewer viewers have no edge.")
+    overlap_threshold: int = Field(1, ge=1, description="Drop edges between channels that share fewer viewers.")
     min_channel_viewers: int = Field(
-        10, ge=0, description="Channels with fewer viewers in the window are left out of the graph."
+        10, ge=0, description="Leave channels with fewer viewers in the window out of the graph."
     )
     algorithm: str = Field(
-        "louvain_fast", description="Community detector: leiden, louvain, louvain_fast or your own."
+        "louvain_fast", description="Community detector: leiden, louvain, louvain_fast or the name of a plug-in."
     )
     weight: Literal["shared_viewers", "jaccard", "overlap_coefficient", "overlap_z"] = Field(
         "overlap_z",
-        description="Measure that weighs an edge in community detection and layout; where an imported graph lacks "
-        "it, shared_viewers or the first that it has.",
+        description="Measure that weighs an edge in community detection and layout; if an imported graph lacks "
+        "it, shared_viewers or the first measure that the graph has.",
     )
     resolution: float = Field(
-        1.0, gt=0, allow_inf_nan=False, description="Higher finds more and smaller communities; see resolution_mode."
+        1.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Higher values detect more and smaller communities; see resolution_mode.",
     )
     resolution_mode: Literal["natural", "absolute"] = Field(
         "natural",
-        description="natural: resolution is a multiple of the one that the graph itself calls for; "
-        "absolute: it is the gamma of modularity over the whole graph, 1 being plain modularity.",
+        description="natural: resolution is a multiple of the resolution that fits the graph itself; absolute: "
+        "resolution is the gamma of modularity over the whole graph, where 1 is plain modularity.",
     )
-    min_community_size: int = Field(2, ge=1, description="Smaller communities are marked unclustered.")
+    min_community_size: int = Field(2, ge=1, description="Mark communities with fewer channels as unclustered.")
     keep_communities: bool = Field(
         True,
-        description="Let communities go on from those of the latest earlier day that was found with the same "
+        description="Continue the communities of the latest earlier day that was detected with the same "
         "settings, unless new ones are better.",
     )
     layout: Literal["map", "force"] = Field(
         "map",
-        description="map: a country for each community, and channels stay where they were; force: a plain "
-        "force-directed layout, each day by itself.",
+        description="map: one country per community, and channels keep their places from day to day; force: a "
+        "plain force-directed layout, new on each day.",
     )
-    seed: int = Field(42, ge=0, le=2**31, description="Seed of detection and layout.")
+    seed: int = Field(42, ge=0, le=2**31, description="Seed of the random numbers in detection and layout.")
     game_threshold: float = Field(
-        0.60, gt=0, le=1, description="Share of channels from which one game names a community alone."
+        0.60, gt=0, le=1, description="Share of a community's channels from which one game alone names it."
     )
     language_threshold: float = Field(
-        0.40, gt=0, le=1, description="Share of channels from which a game and a language name it together."
+        0.40,
+        gt=0,
+        le=1,
+        description="Share of a community's channels from which a game and a language name it together.",
     )
 
 
 class AtlasSettings(Section):
-    """What people see of the atlas."""
+    """What the published atlas shows."""
 
     community_names_file: Place | None = Field(
-        None, description="YAML file of names that you give to communities, by their id: `3: Speedrunners`."
+        None, description="YAML file of the names that you give to communities, by id: `3: Speedrunners`."
     )
     explorer_days: int = Field(
-        7, ge=1, le=90, description="Days that the page explorer.html holds, as far as each fits; the site has all."
+        7, ge=1, le=90, description="Number of days in the page explorer.html, if they fit; the site has all days."
     )
 
 
 class PartitionSettings(Section):
-    """Where partitions begin, and how many days the overlap graph looks back."""
+    """Where partitions begin, and how many days an overlap graph covers."""
 
     daily_start: dt.date = Field(dt.date(2018, 1, 1), description="First day of the daily partitions.")
     hourly_start: dt.datetime = Field(
-        dt.datetime(2026, 1, 1, tzinfo=dt.UTC), description="First hour of the hourly partitions, UTC."
+        dt.datetime(2026, 1, 1, tzinfo=dt.UTC), description="First hour of the hourly partitions, in UTC."
     )
-    window_days: int = Field(30, ge=1, le=366, description="Days of audience in one overlap graph, the day included.")
+    window_days: int = Field(
+        30, ge=1, le=366, description="Days of audience in one overlap graph, including the day of the graph."
+    )
 
     @field_validator("hourly_start")
     @classmethod
@@ -126,129 +135,152 @@ class PartitionSettings(Section):
 
 
 class CollectionSettings(Section):
-    """What live collection watches, and where older logs lie."""
+    """What live collection watches and how, and how older logs are imported."""
 
-    logs_dir: Place = Field(Path("logs"), description="Folder of live snapshots that `import live` takes by itself.")
+    logs_dir: Place = Field(
+        Path("logs"), description="Folder of live snapshots that `import live` imports if you name none."
+    )
     collector: str = Field(
         "collector",
         pattern=r"^[a-z][a-z0-9_]{0,39}$",
-        description="Name of this collector: two that write to one lake must have two names.",
+        description="Name of this collector; two collectors that write to one lake need different names.",
     )
     chat_source: Literal["irc", "eventsub"] = Field(
         "irc",
-        description="How chat is heard. irc: as a chat client does; eventsub: by Twitch's official route, always as "
-        "the account of twitch.oauth_token (scope user:read:chat), with turns as in chat_account.",
+        description="How chat is read. irc: as a chat client does; eventsub: by Twitch's official route, "
+        "always as the account of twitch.oauth_token (scope user:read:chat), in turns as with "
+        "chat_account token.",
     )
     chat_account: Literal["anonymous", "token"] = Field(
         "anonymous",
-        description="Who listens over irc. anonymous: nobody, in all channels at once; token: the account of "
-        "twitch.oauth_token, which Twitch lets into 100 channels at once, so that they have turns.",
+        description="Who reads chat over irc. anonymous: no account, in all channels at once; token: the "
+        "account of twitch.oauth_token, which Twitch lets into 100 channels at once, so that "
+        "channels take turns.",
     )
     join_pace: Literal["conservative", "default", "fast"] = Field(
         "default",
-        description="JOINs in 10 s of irc: conservative 20 in all, default 20 a connection and 100 in all, fast 40 "
-        "and 400.",
+        description="JOINs per 10 s over irc. conservative: 20 in all; default: 20 per connection and 100 in "
+        "all; fast: 40 per connection and 400 in all.",
     )
     collection_interval: int = Field(
-        3600, ge=0, description="Seconds between the beginnings of two rounds of turns; 0: one after the other."
+        3600,
+        ge=0,
+        description="Seconds between the starts of two rounds of turns; 0: a round starts when the previous "
+        "one ends.",
     )
-    top_channels_limit: int = Field(1000, ge=1, description="Channels that live collection watches, the largest.")
-    batch_size: int = Field(100, ge=1, le=100, description="Channels in which an account is at once.")
-    duration_per_batch: int = Field(60, ge=10, description="Seconds of a channel's turn, from its join on.")
+    top_channels_limit: int = Field(
+        1000, ge=1, description="Number of channels that live collection watches, the largest first."
+    )
+    batch_size: int = Field(
+        100, ge=1, le=100, description="Number of channels that an account watches at once; Twitch allows 100."
+    )
+    duration_per_batch: int = Field(60, ge=10, description="Seconds of a channel's turn, counted from its JOIN.")
     collection_minutes: float | None = Field(
         None,
         gt=0,
         allow_inf_nan=False,
-        description="Minutes that a run of raw_snapshots collects; not set: until its hour is over.",
+        description="Minutes that a run of raw_snapshots collects; not set: until its hour ends.",
     )
-    roster_refresh: int = Field(600, ge=60, description="Seconds between two questions who is live.")
+    roster_refresh: int = Field(
+        600, ge=60, description="Seconds between two requests for the channels that are live."
+    )
     spool_dir: Place | None = Field(
-        None, description="Folder for minutes that the lake does not have yet. Not set: collector in DAGSTER_HOME."
+        None, description="Folder for minutes that are not in the lake yet; not set: collector in DAGSTER_HOME."
     )
     channels: Logins = Field((), description="Channels that are always watched, separated by commas.")
-    channels_file: Place | None = Field(None, description="File of channels that are always watched, one a line.")
-    time_zone: TimeZone = Field("UTC", description="IANA time zone of imported times that name none.")
+    channels_file: Place | None = Field(None, description="File of channels that are always watched, one per line.")
+    time_zone: TimeZone = Field("UTC", description="IANA time zone of imported times that name no zone.")
 
 
 class TwitchSettings(Section):
-    """The account and application that collection uses."""
+    """The application, the account and the addresses of Twitch."""
 
-    client_id: str | None = Field(None, min_length=1, description="Client id of the Twitch application.")
-    client_secret: Secret | None = Field(None, description="Its secret.")
+    client_id: str | None = Field(None, min_length=1, description="Client ID of your Twitch application.")
+    client_secret: Secret | None = Field(None, description="Client secret of your Twitch application.")
     oauth_token: Secret | None = Field(
-        None, description="A user's token, with or without `oauth:`, in place of the application's."
+        None, description="A user's token, with or without `oauth:`, which replaces the application's."
     )
-    helix_url: Address = Field("https://api.twitch.tv/helix", description="Where Helix is; the sandbox has its own.")
+    helix_url: Address = Field("https://api.twitch.tv/helix", description="URL of Helix; the sandbox has its own.")
     chat_url: ChatAddress = Field(
-        "ircs://irc.chat.twitch.tv:6697", description="Where chat is; irc:// is without TLS."
+        "ircs://irc.chat.twitch.tv:6697", description="Address of chat: ircs:// with TLS, irc:// without."
     )
-    eventsub_url: WebSocketAddress = Field("wss://eventsub.wss.twitch.tv/ws", description="Where EventSub is.")
-    id_url: Address = Field("https://id.twitch.tv/oauth2", description="Where tokens are given.")
+    eventsub_url: WebSocketAddress = Field("wss://eventsub.wss.twitch.tv/ws", description="URL of EventSub.")
+    id_url: Address = Field("https://id.twitch.tv/oauth2", description="URL at which tokens are issued.")
 
     @property
     def has_helix_credentials(self) -> bool:
-        """Whether Helix can be asked: by a user's token, or as the application."""
+        """Whether Helix accepts requests: with a user's token, or as the application."""
         return bool(self.oauth_token or (self.client_id and self.client_secret))
 
 
 class StorageSettings(Section):
-    """Where the lake lies when no root is given, and where products are copied to."""
+    """Where the lake is if root is not set, and where products are copied to."""
 
     storage_type: Literal["file", "s3"] = Field(
-        "file", description="file: the lake is ./data; s3: it is s3://{s3_bucket}/{s3_prefix}. A root wins over it."
+        "file",
+        description="file: the lake is ./data; s3: the lake is s3://{s3_bucket}/{s3_prefix}. A root takes "
+        "precedence.",
     )
-    s3_bucket: str | None = Field(None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="Bucket of the lake.")
+    s3_bucket: str | None = Field(None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="S3 bucket of the lake.")
     s3_prefix: Prefix = Field("vieweratlas/", description="Prefix of the lake in its bucket.")
     s3_region: str = Field(
         "us-east-1",
         min_length=1,
-        description="Region of the bucket. Where it is not set, AWS_DEFAULT_REGION and the AWS profile come first.",
+        description="AWS region of the bucket; if it is not set, AWS_DEFAULT_REGION and the AWS profile come first.",
     )
     output_dir: PlaceOrNone = Field(
         Path("community_analysis"),
-        description="Folder on the machine of a run that gets a copy of each day's products; empty: no copies.",
+        description="Folder on the machine of a run that receives a copy of each day's products; empty: no copies.",
     )
 
     @property
     def region(self) -> str | None:
-        """The region that somebody chose; None leaves it to the environment and profile of AWS."""
+        """The region if it was set; None leaves it to the environment and the profile of AWS."""
         return self.s3_region if "s3_region" in self.model_fields_set else None
 
 
 class PrivacySettings(Section):
-    """What becomes of viewers' names, and how long presence is kept."""
+    """How viewers' names are stored, and how long data is kept."""
 
     viewer_names: Literal["plain", "pseudonymous"] = Field(
-        "plain", description="Store names as they are, or as keyed pseudonyms."
+        "plain", description="plain: store names as they are; pseudonymous: store keyed pseudonyms."
     )
-    pseudonym_key: Secret | None = Field(None, description="Key of the pseudonyms; never in the lake.")
-    pseudonym_key_file: Place | None = Field(None, description="File that holds the key, in its place.")
-    opt_out_file: Place | None = Field(None, description="File of viewers and channels that want to be left out.")
-    raw_snapshots_days: int = Field(30, ge=1, description="Days that `prune` keeps raw live snapshots.")
-    raw_vod_chat_days: int = Field(7, ge=1, description="Days that `prune` keeps raw VOD chat.")
-    presence_days: int | None = Field(None, ge=1, description="Days that `prune` keeps presence; not set: for ever.")
+    pseudonym_key: Secret | None = Field(
+        None, description="Key of the pseudonyms, which is never stored in the lake."
+    )
+    pseudonym_key_file: Place | None = Field(None, description="File that holds the key, instead of pseudonym_key.")
+    opt_out_file: Place | None = Field(None, description="File of the viewers and channels that want to be left out.")
+    raw_snapshots_days: int = Field(30, ge=1, description="Days for which `prune` keeps raw live snapshots.")
+    raw_vod_chat_days: int = Field(7, ge=1, description="Days for which `prune` keeps raw VOD chat.")
+    presence_days: int | None = Field(
+        None, ge=1, description="Days for which `prune` keeps presence; not set: forever."
+    )
 
 
 class EngineSettings(Section):
-    """What counts the overlap, and in how much memory."""
+    """What counts shared viewers, and in how much memory."""
 
     memory_limit: Size = Field(
-        "2GB", description="Memory that counting may take, such as 2GB or 500MB; above it, work goes to disk."
+        "2GB", description="Memory for counting shared viewers, such as 2GB or 500MB; above it, pairs go to disk."
     )
     overlap_engine: Literal["local", "spark"] = Field(
-        "local", description="What counts the shared viewers: this machine, or Spark."
+        "local", description="What counts the shared viewers: this machine, or a Spark job."
     )
-    spark_launcher: Literal["local", "emr_serverless"] = Field("local", description="Where the Spark job runs.")
+    spark_launcher: Literal["local", "emr_serverless"] = Field(
+        "local", description="Where the Spark job runs: on this machine, or on EMR Serverless."
+    )
     spark_submit_parameters: str = Field(
-        "", description="Parameters of spark-submit, such as --driver-memory 4g; empty takes Spark's own."
+        "", description="Parameters of spark-submit, such as --driver-memory 4g; empty: Spark's own defaults."
     )
     emr_serverless_application_id: str = Field(
-        "", pattern=r"^[0-9a-z]{0,64}$", description="Application that runs the job, such as 00fabc123def4567."
+        "",
+        pattern=r"^[0-9a-z]{0,64}$",
+        description="EMR Serverless application that runs the job, such as 00fabc123def4567.",
     )
     emr_serverless_role_arn: str = Field(
         "",
         pattern=r"^(arn:aws[a-zA-Z0-9-]*:iam::[0-9]{12}:role/\S+)?$",
-        description="Role that the job takes, such as arn:aws:iam::123456789012:role/vieweratlas-spark.",
+        description="IAM role of the job, such as arn:aws:iam::123456789012:role/vieweratlas-spark.",
     )
 
     @model_validator(mode="after")
@@ -257,39 +289,44 @@ class EngineSettings(Section):
             needed = ("emr_serverless_application_id", "emr_serverless_role_arn")
             missing = [name for name in needed if not getattr(self, name)]
             if missing:
-                raise ValueError(f"spark_launcher is emr_serverless; set {' and '.join(missing)} too")
+                raise ValueError(
+                    f"spark_launcher is emr_serverless, which also needs {' and '.join(missing)}: set them"
+                )
         return self
 
     @property
     def memory_limit_bytes(self) -> int:
-        """The memory limit in bytes."""
+        """memory_limit in bytes."""
         return size_bytes(self.memory_limit)
 
 
 class ScheduleSettings(Section):
-    """What Dagster's daemon starts by itself."""
+    """Which schedules Dagster's daemon runs."""
 
     running: Schedules = Field(
         (),
-        description="Schedules that run until somebody stops them in the UI, separated by commas, of "
-        "channel_roster_schedule, live_collection_schedule and daily_atlas_schedule. The others wait to be started.",
+        description="Schedules that run until you stop them in the UI; the others wait until you start them there.",
     )
 
 
 class PluginSettings(Section):
-    """What you bring yourself: a name, and where it is found as package.module:attribute."""
+    """Your own plug-ins: a name, and its object as package.module:attribute."""
 
-    storage_backends: Targets = Field({}, description="Stores, by the scheme of their roots: name://….")
-    community_detectors: Targets = Field({}, description="Community detectors, by the name that algorithm takes.")
+    storage_backends: Targets = Field({}, description="Stores; a name is the scheme of their roots, name://….")
+    community_detectors: Targets = Field(
+        {}, description="Community detectors; a name is a value of analysis.algorithm."
+    )
     visualizers: Targets = Field({}, description="Visualizers; each becomes the asset atlas_<name>.")
 
 
 class Settings(Section):
-    """All settings, from nothing but its arguments; `load_settings` reads the environment."""
+    """All settings; only its arguments set them, while `load_settings` reads the environment."""
 
-    log_level: LogLevel = Field("WARNING", description="How much is told: DEBUG, INFO, WARNING or ERROR.")
+    log_level: LogLevel = Field(
+        "WARNING", description="Least severe level of the messages that are shown and logged."
+    )
     log_file: Place | None = Field(
-        None, description="Log file, kept in 5 old parts of 10 MB. Not set: vieweratlas.log in DAGSTER_HOME."
+        None, description="Log file, kept with 5 older parts of 10 MB; not set: vieweratlas.log in DAGSTER_HOME."
     )
     analysis: AnalysisSettings = AnalysisSettings()
     atlas: AtlasSettings = AtlasSettings()
@@ -302,67 +339,30 @@ class Settings(Section):
     engine: EngineSettings = EngineSettings()
     schedules: ScheduleSettings = ScheduleSettings()
     plugins: PluginSettings = PluginSettings()
-    # After storage, which it comes from where it is not given.
+    # After storage, from which it is built if it is not given.
     root: str = Field(
         cast(str, None),
         validate_default=True,
         min_length=1,
-        description="The lake: a folder, s3://bucket/prefix/ or another fsspec URL. Not set: storage makes it, which "
-        "without settings is ./data.",
+        description="The lake: a folder, s3://bucket/prefix/ or another fsspec URL; not set: the place that "
+        "the section storage names, by default ./data.",
     )
 
     @field_validator("root", mode="before")
     @classmethod
-    def _root_of_storage(cls, given: object, info: ValidationInfo) -> object:
+    def _root_from_storage(cls, given: object, info: ValidationInfo) -> object:
         storage: StorageSettings | None = info.data.get("storage")
         if given is not None:
             return given
         if storage is None:
-            # Storage itself is at fault, and told.
+            # Storage itself is not valid, which has its own message.
             return DEFAULT_ROOT
         if storage.storage_type == "file":
             return DEFAULT_ROOT
         if storage.s3_bucket is None:
             raise ValueError(
-                "storage.storage_type is s3 and no bucket is named: set storage.s3_bucket "
+                "storage.storage_type is s3, but no bucket is named: set storage.s3_bucket "
                 "(VIEWERATLAS_STORAGE__S3_BUCKET or S3_BUCKET), or root"
             )
         prefix = storage.s3_prefix.strip("/")
         return f"s3://{storage.s3_bucket}/{prefix}/" if prefix else f"s3://{storage.s3_bucket}/"
-
-
-@cache
-def sections() -> dict[str, type[Section]]:
-    """The sections by name."""
-    annotations = {name: field.annotation for name, field in Settings.model_fields.items()}
-    return {name: kind for name, kind in annotations.items() if isinstance(kind, type) and issubclass(kind, Section)}
-
-
-@cache
-def keys() -> dict[str, FieldInfo]:
-    """Every setting by its dotted key, such as `root` or `analysis.seed`; those of no section first."""
-    nested = sections()
-    found = {name: field for name, field in sorted(Settings.model_fields.items()) if name not in nested}
-    for section, model in nested.items():
-        found |= {f"{section}.{name}": field for name, field in model.model_fields.items()}
-    return found
-
-
-def value_of(settings: Settings, key: str) -> Any:
-    """The value of a dotted key."""
-    found: Any = settings
-    for part in key.split("."):
-        found = getattr(found, part)
-    return found
-
-
-@cache
-def is_secret(key: str) -> bool:
-    """Whether the value of a key must never be shown."""
-    field = keys()[key]
-    return SecretStr in (field.annotation, *_plain(field.annotation))
-
-
-def _plain(annotation: Any) -> list[Any]:
-    """The types inside an annotation."""
-    return [kind for part in get_args(annotation) for kind in (part, *_plain(part))]

@@ -1,9 +1,9 @@
-"""Where settings come from: presets, YAML files, the environment, overrides; who wins, and every fault by its origin.
+"""Where settings come from: presets, YAML files, the environment and overrides, and the faults in each.
 
 Belongs here: the layers and their order, names of variables, messages. Not here: names, limits and defaults of
 settings (sections).
 
-Defaults < preset < YAML file < environment < overrides. The run config of Dagster's launchpad comes on top of all,
+Defaults < preset < YAML file < environment < overrides. The run config of Dagster's launchpad overrides them
 for one run (defs.resources).
 """
 
@@ -16,23 +16,18 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import yaml  # type: ignore[import-untyped]
+import yaml  # type: ignore[import-untyped]  # PyYAML has no types
 from pydantic import BaseModel, ValidationError
 
 from vieweratlas_assets.errors import SettingsError
+from vieweratlas_assets.settings.dotted_keys import is_secret, keys, sections
 from vieweratlas_assets.settings.files import SettingsFileError, read_entries
-from vieweratlas_assets.settings.sections import (
-    DEFAULT_ROOT,
-    Settings,
-    is_secret,
-    keys,
-    sections,
-)
+from vieweratlas_assets.settings.sections import DEFAULT_ROOT, Settings
 
 ENVIRONMENT_PREFIX = "VIEWERATLAS_"
 CONFIG_VARIABLE = "VIEWERATLAS_CONFIG"
 PRESETS = ("default", "rigorous", "explorer", "debug")
-# Names that people use already; the canonical name wins, and an empty one counts as not set.
+# Older names of variables; the canonical name takes precedence, and an empty older name counts as not set.
 LEGACY_VARIABLES = {
     "STORAGE_TYPE": "storage.storage_type",
     "S3_BUCKET": "storage.s3_bucket",
@@ -49,6 +44,7 @@ LEGACY_VARIABLES = {
     "TWITCH_CHANNELS": "collection.channels",
     "CHANNELS_FILE": "collection.channels_file",
 }
+ALL_PRESETS = f"Presets: {', '.join(PRESETS)}"
 DEFAULT = "default"
 LONGEST_VALUE = 120
 
@@ -58,7 +54,7 @@ _SECRET_NAME = re.compile("secret|token|key|pass|credential", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Given:
-    """A value that somebody gave, and where."""
+    """A value that a layer sets, and its origin."""
 
     value: Any
     origin: str
@@ -66,27 +62,27 @@ class Given:
 
 @dataclass
 class Layers:
-    """The values given so far, by dotted key, and the faults found on the way."""
+    """The values set so far, by dotted key, and the faults in them."""
 
     given: dict[str, Given] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
 
     def take(self, key: str, value: Any, origin: str, *, variable: str = "") -> None:
-        """Set a key, above what lower layers say; `variable` is the environment variable that it stands in."""
+        """Set a key and override lower layers; `variable` is the environment variable with the value, if any."""
         if key in keys():
             self.given[key] = Given(value, origin)
             return
         meant = _meant(key)
-        near = f": did you mean {variable_of(meant) if variable else meant}?" if meant else ""
-        told = f"unknown variable {variable}" if variable else f"unknown setting {key}"
-        told += "" if _may_be_secret(key, meant) else f" = {_shown(value)}"
-        told += "" if variable else f" ({origin})"
-        self.faults.append(f"{told}{near}; {_allowed(key)}")
+        fault = f"unknown variable {variable}" if variable else f"unknown setting {key}"
+        fault += "" if _may_be_secret(key, meant) else f" = {_shown(value)}"
+        fault += "" if variable else f" ({origin})"
+        near = environment_variable(meant) if meant and variable else meant
+        self.faults.append(_with_hint(fault, near, _allowed(key)))
 
 
 @dataclass(frozen=True)
 class Resolved:
-    """The effective settings, and the origin of each by its dotted key."""
+    """The settings in effect, and the origin of each by its dotted key."""
 
     settings: Settings
     origins: Mapping[str, str]
@@ -96,18 +92,17 @@ def load_settings(**overrides: Any) -> Settings:
     """Read the settings of VIEWERATLAS_CONFIG and the environment, with overrides on top.
 
     Args:
-        overrides: root and the like, or sections: a section as an object replaces the whole section, as a dictionary
-            only the keys in it.
+        overrides: settings without a section, such as root, or whole sections. A section as an object replaces all
+            of its keys, as a dictionary only the keys in it.
 
     Raises:
-        SettingsError: a name is unknown, a value impossible, or a setting is set that nothing reads yet; every fault
-            is named.
+        SettingsError: a name is unknown or a value is not allowed; the message lists every fault.
     """
     return resolve_settings(overrides=overrides).settings
 
 
 def load_config_from_yaml(path: str | Path) -> Settings:
-    """Read the settings of a YAML file: defaults < its preset < the file. The environment has no part in it.
+    """Read the settings of a YAML file, without the environment: defaults < its preset < the file.
 
     Raises:
         SettingsError: as load_settings, or the file cannot be read.
@@ -122,13 +117,13 @@ def resolve_settings(
     overrides: Mapping[str, Any] | None = None,
     overrides_from: str = "override",
 ) -> Resolved:
-    """Put all layers together.
+    """Combine all layers.
 
     Args:
-        config: name of a preset or of a YAML file; a Path is always a file. None takes VIEWERATLAS_CONFIG.
-        environment: None takes the process's.
+        config: name of a preset or of a YAML file; a Path is always a file. None uses VIEWERATLAS_CONFIG.
+        environment: None uses the process's.
         overrides: as for load_settings.
-        overrides_from: what the origin of an override is called.
+        overrides_from: the origin of the overrides, for messages.
 
     Raises:
         SettingsError: as load_settings.
@@ -147,10 +142,10 @@ def resolve_settings(
     return Resolved(settings, {key: _origin(key, settings, layers.given) for key in keys()})
 
 
-def variable_of(key: str) -> str:
+def environment_variable(key: str) -> str:
     """The environment variable of a dotted key.
 
-    >>> variable_of("analysis.seed")
+    >>> environment_variable("analysis.seed")
     'VIEWERATLAS_ANALYSIS__SEED'
     """
     return ENVIRONMENT_PREFIX + key.replace(".", "__").upper()
@@ -163,8 +158,9 @@ def _take_config(layers: Layers, config: str | Path, config_from: str = "") -> N
     path = Path(config).expanduser()
     if path.suffix.lower() not in (".yaml", ".yml") and not path.is_file():
         layers.faults.append(
-            f"{str(config)!r}{config_from} is neither a preset nor a YAML file{_near_preset(config)}; "
-            f"presets are {', '.join(PRESETS)}"
+            _with_hint(
+                f"{str(config)!r}{config_from} is neither a preset nor a YAML file", _near_preset(config), ALL_PRESETS
+            )
         )
         return
     try:
@@ -187,23 +183,23 @@ def _take_file(layers: Layers, text: str, origin: str) -> None:
     try:
         entries = read_entries(text)
     except (yaml.YAMLError, SettingsFileError) as error:
-        # Only where and what: YAML's own text shows the line, which may hold a secret.
+        # Only place and problem: YAML's own message shows the line, which may hold a secret.
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
         layers.faults.append(f"{origin}{line} cannot be read: {getattr(error, 'problem', error)}")
         return
     for entry in entries:
         if entry.key == "preset":
-            # Before all others, wherever it stands: the file is above its preset.
+            # Taken first, wherever it stands: the file overrides its preset.
             _take_named_preset(layers, entry.value, f"{origin}, line {entry.line}")
     seen: set[str] = set()
     for entry in entries:
         here = f"{origin}, line {entry.line}"
         if entry.key in seen:
-            layers.faults.append(f"{entry.key} stands twice ({here}): keep one")
+            layers.faults.append(f"{entry.key} is set twice ({here}): keep one")
         elif entry.key in sections():
             if entry.value is not None:
-                layers.faults.append(f"{entry.key} ({here}) is a section: write its keys below it, indented")
+                layers.faults.append(f"{entry.key} ({here}) is a section: write its keys indented below it")
         elif entry.key != "preset":
             layers.take(entry.key, entry.value, here)
         seen.add(entry.key)
@@ -213,12 +209,16 @@ def _take_named_preset(layers: Layers, name: Any, origin: str) -> None:
     if name in PRESETS:
         _take_preset(layers, name)
     else:
-        layers.faults.append(f"preset is {name!r} ({origin}){_near_preset(name)}; presets are {', '.join(PRESETS)}")
+        layers.faults.append(_with_hint(f"preset is {name!r} ({origin})", _near_preset(name), ALL_PRESETS))
 
 
 def _near_preset(name: object) -> str:
-    near = difflib.get_close_matches(str(name), PRESETS, n=1)
-    return f": did you mean {near[0]}?" if near else ""
+    """The preset that was perhaps meant, else ""."""
+    return next(iter(difflib.get_close_matches(str(name), PRESETS, n=1)), "")
+
+
+def _with_hint(fault: str, near: str, allowed: str) -> str:
+    return f"{fault}; did you mean {near}? {allowed}" if near else f"{fault}. {allowed}"
 
 
 def _take_environment(layers: Layers, environment: Mapping[str, str]) -> None:
@@ -226,9 +226,9 @@ def _take_environment(layers: Layers, environment: Mapping[str, str]) -> None:
         if environment.get(name):
             layers.take(key, environment[name], f"variable {name}")
     for name in sorted(environment):
-        told = name.upper()
-        if told.startswith(ENVIRONMENT_PREFIX) and told != CONFIG_VARIABLE:
-            key = told.removeprefix(ENVIRONMENT_PREFIX).lower().replace("__", ".")
+        upper = name.upper()
+        if upper.startswith(ENVIRONMENT_PREFIX) and upper != CONFIG_VARIABLE:
+            key = upper.removeprefix(ENVIRONMENT_PREFIX).lower().replace("__", ".")
             layers.take(key, environment[name], f"variable {name}", variable=name)
 
 
@@ -248,7 +248,7 @@ def _take_overrides(layers: Layers, overrides: Mapping[str, Any], origin: str) -
 
 
 def _validated(layers: Layers) -> Settings:
-    """The settings of all layers; of the sound values where there are faults, so that further faults are found."""
+    """The settings of all layers; if there are faults, of the valid values, so that further faults show."""
     try:
         return Settings.model_validate(_nested(layers.given))
     except ValidationError as error:
@@ -256,13 +256,13 @@ def _validated(layers: Layers) -> Settings:
     faulty = set()
     for detail in details:
         key = ".".join(str(part) for part in detail["loc"][: 2 if detail["loc"][0] in sections() else 1])
-        told = _told(key, layers.given[key]) if key in layers.given else key
-        layers.faults.append(f"{told}: {detail['msg'].removeprefix('Value error, ')}")
+        subject = _described(key, layers.given[key]) if key in layers.given else key
+        layers.faults.append(f"{subject}: {detail['msg'].removeprefix('Value error, ')}")
         faulty.add(key)
-    # A rule across the keys of a section tells of the section.
-    sound = {key: each for key, each in layers.given.items() if not faulty & {key, key.partition(".")[0]}}
-    # The one rule across keys makes the root of storage's, of which one may be gone now.
-    return Settings.model_validate(_nested(sound) | {"root": DEFAULT_ROOT})
+    # A rule across the keys of a section names the section.
+    valid = {key: each for key, each in layers.given.items() if not faulty & {key, key.partition(".")[0]}}
+    # Without a root, it would be built from the keys of storage, of which some may be missing now.
+    return Settings.model_validate(_nested(valid) | {"root": DEFAULT_ROOT})
 
 
 def _nested(given: Mapping[str, Given]) -> dict[str, Any]:
@@ -278,12 +278,12 @@ def _origin(key: str, settings: Settings, given: Mapping[str, Given]) -> str:
     if key in given:
         return given[key].origin
     if key == "root" and settings.storage.storage_type == "s3":
-        return "made of storage.s3_bucket and storage.s3_prefix"
+        return "from storage.s3_bucket and storage.s3_prefix"
     return DEFAULT
 
 
-def _told(key: str, given: Given) -> str:
-    """A setting with its value, unless that is a secret, and its origin."""
+def _described(key: str, given: Given) -> str:
+    """A setting with its origin and, unless it is a secret, its value."""
     return f"{key} ({given.origin})" if is_secret(key) else f"{key} is {_shown(given.value)} ({given.origin})"
 
 
@@ -293,7 +293,7 @@ def _shown(value: Any) -> str:
 
 
 def _may_be_secret(key: str, meant: str) -> bool:
-    """Whether an unknown key holds a secret under a mistyped name."""
+    """Whether an unknown key may be the mistyped name of a secret."""
     guarded = {known.partition(".")[0] for known in keys() if is_secret(known)}
     return bool(_SECRET_NAME.search(key)) or guarded & {key.partition(".")[0], meant.partition(".")[0]} != set()
 
@@ -303,14 +303,14 @@ def _meant(key: str) -> str:
     name = key.rpartition(".")[2]
     elsewhere = [known for known in keys() if known.rpartition(".")[2] == name]
     near = elsewhere or difflib.get_close_matches(key, [*sections(), *keys()], n=1)
-    # A section itself is set as no variable, and named among the allowed.
+    # A section's own name is not a suggestion: the message lists the names in it anyway.
     return near[0] if near and near[0] != key else ""
 
 
 def _allowed(key: str) -> str:
-    """What is allowed in the place of an unknown key."""
+    """The names that are allowed in place of an unknown key."""
     section = key.partition(".")[0]
     if section in sections():
-        return f"known in {section} are {', '.join(sections()[section].model_fields)}"
+        return f"Settings in {section}: {', '.join(sections()[section].model_fields)}"
     plain = [name for name in Settings.model_fields if name not in sections()]
-    return f"known are {', '.join(sorted(plain))} and the sections {', '.join(sections())}"
+    return f"Settings: {', '.join(sorted(plain))} and the sections {', '.join(sections())}"

@@ -1,6 +1,6 @@
-"""Kinds of values that settings share, and how each is read from text.
+"""Types of values that settings share, and how each is read from text.
 
-Belongs here: reading and checking one value. Not here: which settings there are, and their limits (sections).
+Belongs here: reading and checking one value. Not here: the settings and their limits (sections).
 """
 
 import json
@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(i?)B?", re.IGNORECASE)
 PLUGIN_NAME = re.compile(r"[a-z][a-z0-9_]+")
-PLUGIN_NAME_RULE = "write two or more lowercase letters, digits and underscores, a letter first"
+PLUGIN_NAME_RULE = "write two or more lowercase letters, digits and underscores, starting with a letter"
 PLUGIN_TARGET = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 EXAMPLE_TARGET = "my_package.my_module:my_function"
 _POWERS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
@@ -23,13 +23,13 @@ def size_bytes(text: str) -> int:
     """Read a size such as 2GB (10^9 bytes each), 512MiB (2^20) or 800000000.
 
     Raises:
-        ValueError: it is none, or nothing.
+        ValueError: it is not a size, or it is 0.
 
     >>> size_bytes("1.5 GB"), size_bytes("2GiB")
     (1500000000, 2147483648)
     """
-    found = _SIZE.fullmatch(text.strip())
-    size = int(float(found[1]) * (1024 if found[3] else 1000) ** _POWERS[found[2].upper()]) if found else 0
+    match = _SIZE.fullmatch(text.strip())
+    size = int(float(match[1]) * (1024 if match[3] else 1000) ** _POWERS[match[2].upper()]) if match else 0
     if size <= 0:
         raise ValueError("write a number and a unit, such as 2GB, 500MB or 1.5GiB")
     return size
@@ -79,10 +79,10 @@ def _targets(value: object) -> object:
         except ValueError as error:
             raise ValueError(f'write JSON such as {{"name": "{EXAMPLE_TARGET}"}}: {error}') from error
     if not isinstance(value, dict):
-        raise ValueError(f"write names, each with where it is found, such as name: {EXAMPLE_TARGET}")
+        raise ValueError(f"write names, each with its object, such as name: {EXAMPLE_TARGET}")
     for name, target in value.items():
         if not isinstance(name, str) or not PLUGIN_NAME.fullmatch(name):
-            raise ValueError(f"{name!r} is no name: {PLUGIN_NAME_RULE}")
+            raise ValueError(f"{name!r} is not a valid name: {PLUGIN_NAME_RULE}")
         if not isinstance(target, str) or not PLUGIN_TARGET.fullmatch(target):
             raise ValueError(f"{name} is {target!r}; write package.module:attribute, such as {EXAMPLE_TARGET}")
     return value
@@ -95,7 +95,7 @@ def _upper(value: object) -> object:
 def _prefix(text: str) -> str:
     segments = text.strip("/").split("/")
     if "\\" in text or (text.strip("/") and {"", ".", ".."} & set(segments)):
-        raise ValueError("write folders with '/' between them, such as vieweratlas/, and no '.', '..' or backslash")
+        raise ValueError("write folders separated by '/', such as vieweratlas/, without '.', '..' and backslashes")
     return text
 
 

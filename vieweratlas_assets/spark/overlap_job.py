@@ -1,12 +1,12 @@
-"""Shared viewers between channels, counted on Spark: a job of its own, submitted to a cluster as it is.
+"""The Spark job that counts shared viewers between channels; this file alone is submitted to a cluster.
 
-Belongs here: reading audiences, counting, writing the counts. Not here: launching (defs.spark_overlap), measures and
-the graph (domain.overlap). Imports pyspark, dagster_pipes and the standard library only: a cluster has no more.
+Belongs here: reading audiences, counting, writing the counts. Not here: starting the job (defs.spark), measures and
+the graph (domain.overlap). It imports only pyspark, dagster_pipes and the standard library: a cluster has no more.
 
-With the sorted codes of a viewer's channels in one array, every pair in it is one shared viewer. The pairs are
-exploded array by array instead of joining the audiences with themselves: one shuffle of the audiences, and a viewer
-of d channels costs d (d - 1) / 2 rows that are summed up before they leave their task. One viewer is never more than
-one task's work; `max_channels_per_viewer` is the remedy for those who write everywhere.
+The job collects the sorted codes of each viewer's channels in an array; every pair in the array is one shared viewer.
+Exploding the arrays replaces a self-join of the audiences: it takes one shuffle of the audiences, and a viewer of d
+channels yields d (d - 1) / 2 rows, which are summed within their task. One task yields all rows of a viewer;
+`max_channels_per_viewer` drops viewers who write everywhere.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from pyspark.sql import functions as F
 
 MOST_REASON_CHARACTERS = 600
 
-# Given as it stands: Spark would take the columns of one file for those of all.
+# Explicit, because Spark would assume that all files have the columns of the first.
 AUDIENCE = "channel string, viewer string"
 
-# What Hadoop takes for a pattern in a path.
+# Characters that Hadoop reads as a pattern in a path.
 PATTERN = re.compile(r"([\\{}\[\]*?])")
 
 
 @dataclass(frozen=True)
 class Order:
-    """What is to be counted.
+    """The parameters of the job.
 
     Attributes:
-        inputs: URIs of Parquet files with columns channel and viewer; a pair may stand in several. No patterns.
-        output: URI of a folder, written anew.
+        inputs: URIs of Parquet files with columns channel and viewer, without patterns; files may share pairs.
+        output: URI of a folder, which is overwritten.
         overlap_threshold: pairs of channels that share fewer viewers are left out; >= 1.
-        min_channel_viewers: channels with fewer distinct viewers have no pairs; their size is told all the same.
+        min_channel_viewers: channels with fewer distinct viewers have no pairs; their sizes are still written.
         max_channels_per_viewer: viewers in more channels of the window are left out of sizes, pairs and the total;
             None keeps all.
     """
@@ -49,13 +49,13 @@ class Order:
     max_channels_per_viewer: int | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what has no meaning.
+        """Check the parameters.
 
         Raises:
-            ValueError: no inputs, or a number out of its range.
+            ValueError: there are no inputs, or a number is out of range.
         """
         if not self.inputs:
-            raise ValueError("inputs is empty: name at least one file of audience")
+            raise ValueError("inputs is empty: name at least one audience file")
         for name, least in (("overlap_threshold", 1), ("min_channel_viewers", 0), ("max_channels_per_viewer", 1)):
             value = getattr(self, name)
             if value is not None and value < least:
@@ -63,7 +63,7 @@ class Order:
 
 
 def main() -> None:
-    """Take the order from Dagster Pipes, count, and report what was found."""
+    """Read the order from Dagster Pipes, count, and report the figures."""
     with open_dagster_pipes() as pipes:
         try:
             order = Order(**pipes.extras)
@@ -78,33 +78,33 @@ def main() -> None:
         pipes.report_custom_message(figures)
 
 
-def write_overlap(spark: SparkSession, order: Order, tell: Callable[[str], None]) -> dict[str, int | str]:
-    """Count and write the order's three tables below its output.
+def write_overlap(spark: SparkSession, order: Order, report: Callable[[str], None]) -> dict[str, int | str]:
+    """Count, and write three tables below the order's output.
 
     - `sizes`: channel, viewers (distinct, of the window).
     - `shared`: channel_a < channel_b (by bytes), shared_viewers.
     - `figures`: one row, written last: rows_read, distinct_pairs, total_viewers, viewers_left_out, spark_version.
 
-    Rows stand in no order; counts are exact. Returns the figures.
+    Rows have no order; counts are exact. Returns the figures.
 
     Raises:
-        ValueError: a file has rows without a channel or a viewer, or no such columns.
+        ValueError: a file has rows without a channel or a viewer, or lacks such a column.
     """
-    tell(f"Spark {spark.version} at {spark.sparkContext.master}: reading {len(order.inputs)} file(s)")
+    report(f"Spark {spark.version} at {spark.sparkContext.master}: reading {len(order.inputs)} file(s)")
     audience = spark.read.schema(AUDIENCE).parquet(*(PATTERN.sub(r"\\\1", uri) for uri in order.inputs))
     counted = audience.groupBy("channel").agg(F.count("*").alias("rows")).collect()
     rows = {row["channel"]: row["rows"] for row in counted}
     if None in rows:
-        raise ValueError("a file of audience has rows without a channel, or no column channel")
-    # Python sorts by code point, which is the order of UTF-8 bytes: what Spark and Polars sort by.
+        raise ValueError("an audience file has rows without a channel, or no column channel")
+    # Python sorts by code point, which is the order of UTF-8 bytes, by which Spark and Polars sort.
     channels = sorted(rows)
-    tell(f"{sum(rows.values())} rows, {len(channels)} channels")
+    report(f"{sum(rows.values())} rows, {len(channels)} channels")
     names = spark.createDataFrame(list(enumerate(channels)), "code int, channel string")
-    everybody = _channels_of_viewers(audience, names).persist(StorageLevel.MEMORY_AND_DISK)
+    all_viewers = _group_by_viewer(audience, names).persist(StorageLevel.MEMORY_AND_DISK)
     most = order.max_channels_per_viewer
-    viewers = everybody if most is None else everybody.where(F.size("codes") <= most)
-    figures = {"rows_read": sum(rows.values()), **_totals(everybody, viewers), "spark_version": spark.version}
-    tell(f"{figures['total_viewers']} viewers, {figures['distinct_pairs']} distinct pairs")
+    viewers = all_viewers if most is None else all_viewers.where(F.size("codes") <= most)
+    figures = {"rows_read": sum(rows.values()), **_totals(all_viewers, viewers), "spark_version": spark.version}
+    report(f"{figures['total_viewers']} viewers, {figures['distinct_pairs']} distinct pairs")
     sizes = (
         viewers.select(F.explode("codes").alias("code"))
         .groupBy("code")
@@ -119,12 +119,12 @@ def write_overlap(spark: SparkSession, order: Order, tell: Callable[[str], None]
     }
     for name, table in tables.items():
         table.write.mode("overwrite").parquet(f"{order.output}/{name}")
-        tell(f"wrote {name}")
+        report(f"wrote {name}")
     return figures
 
 
-def _channels_of_viewers(audience: DataFrame, names: DataFrame) -> DataFrame:
-    """A row a viewer: codes (their channels, distinct, ascending) and nameless (whether the viewer is null)."""
+def _group_by_viewer(audience: DataFrame, names: DataFrame) -> DataFrame:
+    """One row per viewer: codes (their channels, distinct, ascending) and nameless (whether viewer is null)."""
     return (
         audience.join(F.broadcast(names), "channel")
         .groupBy("viewer")
@@ -133,29 +133,29 @@ def _channels_of_viewers(audience: DataFrame, names: DataFrame) -> DataFrame:
     )
 
 
-def _totals(everybody: DataFrame, viewers: DataFrame) -> dict[str, int]:
-    """Figures over all viewers, and over those who count.
+def _totals(all_viewers: DataFrame, viewers: DataFrame) -> dict[str, int]:
+    """Totals of the viewers that count, and how many were left out.
 
     Raises:
         ValueError: a viewer has no name.
     """
-    of_all = everybody.agg(F.count("*").alias("viewers"), F.bool_or("nameless").alias("nameless")).first()
+    total = all_viewers.agg(F.count("*").alias("viewers"), F.bool_or("nameless").alias("nameless")).first()
     counted = viewers.agg(F.count("*").alias("viewers"), F.sum(F.size("codes")).alias("pairs")).first()
-    if of_all is None or counted is None:
-        raise RuntimeError("Spark gave an aggregate without a row")
-    if of_all["nameless"]:
-        raise ValueError("a file of audience has rows without a viewer, or no column viewer")
+    if total is None or counted is None:
+        raise RuntimeError("Spark returned no row for an aggregate")
+    if total["nameless"]:
+        raise ValueError("an audience file has rows without a viewer, or no column viewer")
     return {
         "distinct_pairs": counted["pairs"] or 0,
         "total_viewers": counted["viewers"],
-        "viewers_left_out": of_all["viewers"] - counted["viewers"],
+        "viewers_left_out": total["viewers"] - counted["viewers"],
     }
 
 
 def _shared(viewers: DataFrame, kept: DataFrame) -> DataFrame:
-    """Count the viewers of every pair of the kept channels: channel_a, channel_b, shared_viewers.
+    """Count the shared viewers of each pair of kept channels: channel_a, channel_b, shared_viewers.
 
-    In two steps, each channel with those that follow it: never more than one array in memory for a viewer.
+    Pairs each channel of a viewer with those after it, so that a viewer never takes more memory than one array.
     """
     left = kept.select(F.col("code").alias("a"), F.col("channel").alias("channel_a"))
     right = kept.select(F.col("code").alias("b"), F.col("channel").alias("channel_b"))
@@ -177,11 +177,11 @@ def _types(figures: dict[str, int | str]) -> str:
 
 
 def reason(error: Exception) -> str:
-    """What went wrong in one line: of Spark's pages of stack the innermost cause."""
+    """The cause of an error in one line: the innermost cause in Spark's stack trace."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
-    told = causes[-1] if causes else " ".join(lines[:2])
-    return f"{type(error).__name__}: {told}"[:MOST_REASON_CHARACTERS]
+    cause = causes[-1] if causes else " ".join(lines[:2])
+    return f"{type(error).__name__}: {cause}"[:MOST_REASON_CHARACTERS]
 
 
 if __name__ == "__main__":

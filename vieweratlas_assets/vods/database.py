@@ -1,10 +1,10 @@
-"""The queue's database: SQLite in a file, or Postgres by URL, and its schema brought up to date.
+"""The queue's database: SQLite in a file or Postgres by URL, migrated to the current schema.
 
-Belongs here: connecting, transactions that outlast a restart of the server, migrations. Not here: the tables
-(tables), what is done in them (queue, limits).
+Belongs here: connecting, transactions that survive a restart of the server, migrations. Not here: the tables
+(tables), their rows (queue, limits).
 
-SQLite's transactions are begun by us, and take the write lock at once: begun with a read, two that then write would
-break each other. https://docs.sqlalchemy.org/en/20/dialects/sqlite.html#pysqlite-serializable
+We begin SQLite's transactions ourselves and take the write lock at once: of two transactions that read first and then
+write, one would fail. https://docs.sqlalchemy.org/en/20/dialects/sqlite.html#pysqlite-serializable
 """
 
 import logging
@@ -22,10 +22,10 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from vieweratlas_assets.errors import StorageError
 
-PATIENCE_S = 90.0
+RETRY_FOR_S = 90.0
 LONGEST_PAUSE_S = 5.0
 BUSY_S = 30.0
-# Any numbers that nobody else locks by.
+# Any numbers that no other lock of the database uses.
 MIGRATION_LOCK, CATALOG_LOCK = 5_184_320_971, 5_184_320_972
 CONNECTIONS = 80
 LOG = logging.getLogger("vieweratlas.vods")
@@ -33,73 +33,74 @@ Result = TypeVar("Result")
 
 
 class QueueUnavailableError(StorageError):
-    """The queue's database does not answer or refuses; the message holds no password."""
+    """The queue's database does not answer, or refuses; the message has no password."""
 
 
 class Database:
-    """A database whose schema is up to date.
+    """A database with the current schema.
 
     >>> database = Database("sqlite:///vod_queue.db")  # doctest: +SKIP
     """
 
     def __init__(
-        self, url: str, *, patience_s: float = PATIENCE_S, sleep: Callable[[float], None] = time.sleep
+        self, url: str, *, retry_for_s: float = RETRY_FOR_S, sleep: Callable[[float], None] = time.sleep
     ) -> None:
-        """Connect, and migrate where that is needed.
+        """Connect, and migrate an older or empty database.
 
         Args:
             url: sqlite:///path or postgresql://user:password@host/name.
-            patience_s: how long a database that does not answer is waited for.
+            retry_for_s: how long to try again while the database does not answer.
 
         Raises:
-            QueueUnavailableError: the URL is none, its driver is not installed, or the database does not answer.
+            QueueUnavailableError: the URL is not valid, its driver is not installed, or the database does not answer.
         """
-        self._patience_s, self._sleep = patience_s, sleep
+        self._retry_for_s, self._sleep = retry_for_s, sleep
         try:
-            found = sa.make_url(url)
-            self.is_sqlite = found.get_backend_name() == "sqlite"
-            self._told = _told(found)
-            self._engine = _engine(found, is_sqlite=self.is_sqlite)
+            parsed = sa.make_url(url)
+            self.is_sqlite = parsed.get_backend_name() == "sqlite"
+            self._public_url = _public_url(parsed)
+            self._engine = _engine(parsed, is_sqlite=self.is_sqlite)
         except (ArgumentError, NoSuchModuleError, ValueError):
-            # SQLAlchemy's own text repeats the URL, password included.
+            # SQLAlchemy's own message repeats the URL with its password.
             raise QueueUnavailableError(
-                "vod.queue_url is no sqlite:///… or postgresql://… URL; in a password, @ is written %40"
+                "vod.queue_url is not a URL such as sqlite:///path or postgresql://user:password@host/name; "
+                "write @ in a password as %40"
             ) from None
         except ImportError as error:
             raise QueueUnavailableError(
-                f"the driver of vod.queue_url is not installed ({error.name}); for Postgres: "
+                f"the driver of vod.queue_url is not installed ({error.name}); for Postgres run "
                 "pip install 'vieweratlas[postgres]'"
             ) from error
         self.transaction(self._migrate)
 
     def __repr__(self) -> str:
-        return f"Database({self._told})"
+        return f"Database({self._public_url})"
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         self._engine.dispose()
 
     def transaction(self, do: Callable[[sa.Connection], Result]) -> Result:
-        """Do something in one transaction, again from its beginning where the database went away meanwhile.
+        """Run a function in one transaction; if the database goes away meanwhile, run it again.
 
         Args:
-            do: may be called several times; what it did before is undone, unless only the answer to the commit was
-                lost.
+            do: may be called several times. Its earlier changes are rolled back, unless only the answer to the commit
+                was lost.
 
         Raises:
             QueueUnavailableError: the database does not come back.
         """
-        deadline = time.monotonic() + self._patience_s
+        deadline = time.monotonic() + self._retry_for_s
         pause_s = 0.1
         while True:
             try:
                 with self._engine.begin() as connection:
                     return do(connection)
             except (DBAPIError, PoolTimeout) as error:
-                if isinstance(error, DBAPIError) and not _is_passing(error):
+                if isinstance(error, DBAPIError) and not _is_temporary(error):
                     raise
-                told = error.orig if isinstance(error, DBAPIError) else "no connection is free"
-                reason = str(told).strip().partition("\n")[0]
+                cause = error.orig if isinstance(error, DBAPIError) else "no connection is free"
+                reason = str(cause).strip().partition("\n")[0]
                 if time.monotonic() >= deadline:
                     raise QueueUnavailableError(f"{self!r} does not answer: {reason}") from error
                 LOG.warning("%r: %s; trying again", self, reason)
@@ -107,22 +108,22 @@ class Database:
                 pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
     def now(self, connection: sa.Connection) -> float:
-        """The time, s since 1970: the server's where there is one, as the clocks of several machines differ."""
+        """The time, s since 1970: the server's if there is a server, because the clocks of machines differ."""
         if self.is_sqlite:
             return time.time()
         return float(connection.scalar(sa.select(sa.extract("epoch", sa.func.clock_timestamp()))) or 0)
 
     def insert(self, table: sa.Table) -> Any:
-        """An INSERT that can say what to do about rows that are there."""
+        """An INSERT that supports ON CONFLICT."""
         return (sqlite if self.is_sqlite else postgresql).insert(table)
 
     def lock(self, connection: sa.Connection, number: int) -> None:
-        """Keep others from the same lock until the transaction is over; SQLite does so with every transaction."""
+        """Hold a lock until the transaction ends; in SQLite every transaction locks the whole database."""
         if not self.is_sqlite:
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(number)))
 
     def _migrate(self, connection: sa.Connection) -> None:
-        # Imported here: what opens no queue loads a good deal sooner.
+        # Imported here, so that processes without a queue start sooner.
         from alembic import command
         from alembic.config import Config
 
@@ -150,20 +151,20 @@ def _engine(url: sa.URL, *, is_sqlite: bool) -> sa.Engine:
     return engine
 
 
-def _told(url: sa.URL) -> str:
-    """A URL without anything that may be secret."""
+def _public_url(url: sa.URL) -> str:
+    """A URL without its user, password and query."""
     if "password" in url.query:
         raise ValueError("a password in the query")
     return f"{url.get_backend_name()}://{url.host or ''}{f':{url.port}' if url.port else ''}/{url.database or ''}"
 
 
-def _is_passing(error: DBAPIError) -> bool:
-    """Whether the database is away or busy, rather than asked for something impossible."""
+def _is_temporary(error: DBAPIError) -> bool:
+    """Whether the database is away or busy, so that the same statement may succeed later."""
     if error.connection_invalidated:
         return True
-    told = str(error.orig).lower()
+    message = str(error.orig).lower()
     if "sqlite" in type(error.orig).__module__:
-        return "locked" in told or "busy" in told
-    # psycopg2 has no code where there is no connection.
+        return "locked" in message or "busy" in message
+    # Without a connection, psycopg2 has no code.
     code = getattr(error.orig, "pgcode", None)
     return code is None or code.startswith(("08", "57P", "40"))

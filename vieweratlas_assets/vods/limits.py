@@ -1,6 +1,7 @@
-"""How fast, and how much, all workers together may ask of an endpoint that nobody documented.
+"""Limits on requests to the undocumented endpoint of VOD chat, shared by all workers.
 
-Belongs here: a rate and a daily budget that every run on every machine keeps to. Not here: asking (clients).
+Belongs here: a rate and a daily budget for all runs on all machines. Not here: the requests themselves
+(clients.vod_chat).
 """
 
 import datetime as dt
@@ -18,11 +19,11 @@ _SHARED = VOD_REQUESTS.c
 
 
 class BudgetSpentError(TwitchError):
-    """Today's requests are used up."""
+    """The day's requests are used up."""
 
 
 class SharedRequests:
-    """Gives out turns to ask, one after another over all workers."""
+    """Hands out turns to send a request, one after another over all workers."""
 
     def __init__(
         self,
@@ -33,14 +34,14 @@ class SharedRequests:
         clock: Callable[[], float] | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Keep to limits.
+        """Count in a database.
 
         Args:
-            per_s: requests a second.
-            per_day: requests a day, UTC; None for any number.
-            clock: s since 1970; None takes the database's.
+            per_s: requests per second.
+            per_day: requests per UTC day; None for no limit.
+            clock: s since 1970; None uses the database's.
         """
-        self._database, self._every_s, self._a_day = database, 1 / per_s, per_day
+        self._database, self._interval_s, self._per_day = database, 1 / per_s, per_day
         self._clock, self._sleep = clock, sleep
 
     def turn(self) -> None:
@@ -56,17 +57,18 @@ class SharedRequests:
     def _take(self, connection: sa.Connection) -> float:
         now = self._database.now(connection) if self._clock is None else self._clock()
         day = dt.datetime.fromtimestamp(now, dt.UTC).date()
-        # There before it is locked: a row that is not there locks nobody out.
+        # Inserted before it is locked: a missing row cannot be locked.
         first = {"name": NAME, "day": day, "asked": 0, "next_at": now}
         connection.execute(self._database.insert(VOD_REQUESTS).values(first).on_conflict_do_nothing())
-        found = connection.execute(sa.select(VOD_REQUESTS).where(_SHARED.name == NAME).with_for_update()).one()
-        asked = found.asked if found.day == day else 0
-        if self._a_day is not None and asked >= self._a_day:
+        counter = connection.execute(sa.select(VOD_REQUESTS).where(_SHARED.name == NAME).with_for_update()).one()
+        asked = counter.asked if counter.day == day else 0
+        if self._per_day is not None and asked >= self._per_day:
             raise BudgetSpentError(
-                f"{asked} requests for VOD chat were made on {day}; vod.requests_a_day allows no more"
+                f"{asked} requests for VOD chat were sent on {day} (UTC), as many as vod.requests_a_day allows: "
+                "raise it or wait for the next day"
             )
-        # A turn far ahead is of a clock that was set back.
-        at = found.next_at if now < found.next_at < now + 3600 else now
-        told = {"day": day, "asked": asked + 1, "next_at": at + self._every_s}
-        connection.execute(sa.update(VOD_REQUESTS).where(_SHARED.name == NAME), told)
+        # A turn more than an hour ahead comes from a clock that was set back.
+        at = counter.next_at if now < counter.next_at < now + 3600 else now
+        counted = {"day": day, "asked": asked + 1, "next_at": at + self._interval_s}
+        connection.execute(sa.update(VOD_REQUESTS).where(_SHARED.name == NAME), counted)
         return at - now

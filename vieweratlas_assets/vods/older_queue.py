@@ -1,6 +1,6 @@
-"""A queue as earlier tools kept it: vod_queue.json.
+"""The queue file of earlier tools, vod_queue.json.
 
-Belongs here: reading it. Not here: the queue (queue).
+Belongs here: reading it. Not here: our queue (queue).
 """
 
 import json
@@ -21,28 +21,28 @@ STATES = {state.value: state for state in State} | {"processing": State.PENDING}
 def read_older_queue(path: Path) -> tuple[list[OlderEntry], list[str]]:
     """Read a vod_queue.json: a list of entries, or an object with such a list.
 
-    An entry has vod_id, channel_login, status and vod_created_at, and perhaps attempt_count and error. One that was
-    being processed is pending: whoever held it is gone.
+    An entry has vod_id, channel_login, status and vod_created_at; attempt_count and error are optional. An entry with
+    status processing becomes pending: its worker is gone.
 
     Returns:
-        The entries, and for each that is none its number (from 1) and the reason.
+        The valid entries, and for each other one its number (from 1) and the reason.
 
     Raises:
-        DocumentError: it is no such file.
+        DocumentError: the file cannot be read, or is not a list of VODs.
     """
     try:
-        found = json.loads(path.read_text(encoding="utf-8-sig"))
+        document = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not JSON"
         raise DocumentError(f"{path} cannot be read: {reason}") from error
-    if isinstance(found, dict):
-        lists = [value for value in found.values() if isinstance(value, list)]
-        found = lists[0] if len(lists) == 1 else found
-    if not isinstance(found, list):
-        raise DocumentError(f"{path} is no list of VODs")
+    if isinstance(document, dict):
+        lists = [value for value in document.values() if isinstance(value, list)]
+        document = lists[0] if len(lists) == 1 else document
+    if not isinstance(document, list):
+        raise DocumentError(f"{path} is not a list of VODs")
     entries, rejected = [], []
-    for number, each in enumerate(found, start=1):
-        entry = _entry(each)
+    for number, record in enumerate(document, start=1):
+        entry = _entry(record)
         if isinstance(entry, str):
             rejected.append(f"{path.name}, entry {number}: {entry}")
         else:
@@ -50,29 +50,29 @@ def read_older_queue(path: Path) -> tuple[list[OlderEntry], list[str]]:
     return entries, rejected
 
 
-def _entry(told: Any) -> OlderEntry | str:
-    """An entry, or why it is none."""
-    if not isinstance(told, Mapping):
-        return "it is no object"
-    vod_id = str(told.get("vod_id") or "").strip().lower().removeprefix("v")
-    login, state = as_login(told.get("channel_login")), STATES.get(str(told.get("status")).lower())
-    created_at, attempts = time(told.get("vod_created_at")), told.get("attempt_count") or 0
-    counted = isinstance(attempts, int) and not isinstance(attempts, bool) and attempts >= 0
+def _entry(record: Any) -> OlderEntry | str:
+    """A record as an entry, or the reason why it is not valid."""
+    if not isinstance(record, Mapping):
+        return "it is not an object"
+    vod_id = str(record.get("vod_id") or "").strip().lower().removeprefix("v")
+    login, state = as_login(record.get("channel_login")), STATES.get(str(record.get("status")).lower())
+    created_at, attempts = time(record.get("vod_created_at")), record.get("attempt_count") or 0
+    is_count = isinstance(attempts, int) and not isinstance(attempts, bool) and attempts >= 0
     faults = (
-        (vod_id.isascii() and vod_id.isdecimal(), f"vod_id is {told.get('vod_id')!r}, not the number of a VOD"),
-        (login, f"channel_login is {told.get('channel_login')!r}, not a login"),
-        (state, f"status is {told.get('status')!r}; known are {', '.join(STATES)}"),
-        (created_at, f"vod_created_at is {told.get('vod_created_at')!r}, not an ISO 8601 time"),
-        (counted, f"attempt_count is {attempts!r}, not a number"),
+        (vod_id.isascii() and vod_id.isdecimal(), f"vod_id is {record.get('vod_id')!r}, not the number of a VOD"),
+        (login, f"channel_login is {record.get('channel_login')!r}, not a login"),
+        (state, f"status is {record.get('status')!r}; write one of {', '.join(STATES)}"),
+        (created_at, f"vod_created_at is {record.get('vod_created_at')!r}, not an ISO 8601 time"),
+        (is_count, f"attempt_count is {attempts!r}, not a number"),
     )
-    if fault := next((fault for sound, fault in faults if not sound), None):
+    if fault := next((fault for is_valid, fault in faults if not is_valid), None):
         return fault
     assert login is not None
     assert state is not None
     assert created_at is not None
     if state == State.PENDING:
-        # Its last attempts are still to come here.
+        # At least one attempt is left.
         attempts = min(attempts, MOST_ATTEMPTS - 1)
-    reason = text(told.get("error"))
+    reason = text(record.get("error"))
     vod = QueuedVod(vod_id, login, created_at, due_at=finished_by(created_at))
     return OlderEntry(vod, state, attempts, None if reason is None else reason[:LONGEST_REASON])

@@ -1,14 +1,14 @@
-"""The queue of VODs: what is to be fetched, by whom, and what became of it.
+"""The queue of VODs: which are to be fetched, which worker holds them, and how the attempts ended.
 
 Belongs here: the states of a VOD and who may change them. Not here: fetching (worker), the database (database).
 
-A worker holds a VOD by a lease. Whoever wants to end an attempt must still be the one who began it: a worker that was
-given up for dead, and lives, finds its lease lost and changes nothing.
+A worker holds a VOD by a lease, and only the worker that began an attempt may end it. A worker that was taken for
+dead but still runs gets LeaseLostError and changes nothing.
 """
 
 import datetime as dt
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any, TypeVar
 
@@ -24,13 +24,13 @@ MOST_ATTEMPTS = 5
 FIRST_BACKOFF_S = 30.0
 LONGEST_BACKOFF_S = 480.0
 CLOCKS_APART_S = 120.0
-"""A lease that ends later than any can, or a row changed later than now, by more than this: a clock was set back.
+"""If a lease ends later than any lease can, or a row changed later than now, by more than this: a clock was set back.
 
-Less is the time between two transactions, or between two machines where SQLite has no clock of its own.
+A smaller difference is the time between two transactions, or between the clocks of two machines: SQLite has none.
 """
 LONGEST_REASON = 400
 ROWS_AT_ONCE = 500
-DIED = "its worker died, or lost its machine"
+DIED = "its worker died or lost its machine"
 
 _QUEUE = VOD_QUEUE.c
 Result = TypeVar("Result")
@@ -47,7 +47,7 @@ class QueuedVod:
     Attributes:
         channel: login, lowercase.
         created_at: start of the recording, UTC.
-        due_at: not to be fetched before, as it may still grow; None: at once.
+        due_at: do not fetch it earlier, because it may still grow; None: fetch it at once.
     """
 
     vod_id: str
@@ -57,16 +57,16 @@ class QueuedVod:
 
     @property
     def day(self) -> dt.date:
-        """The day that it belongs to, UTC."""
+        """The UTC day of its partition."""
         return self.created_at.astimezone(dt.UTC).date()
 
 
 @dataclass(frozen=True)
 class OlderEntry:
-    """A VOD as another queue had it.
+    """A VOD of another queue.
 
     Attributes:
-        state: any but processing: who held it there holds it here no more.
+        state: any but processing, because its worker belonged to that queue.
     """
 
     vod: QueuedVod
@@ -90,10 +90,13 @@ class Claim:
 
 @dataclass(frozen=True)
 class Figures:
-    """What an attempt made of a VOD.
+    """Figures of a completed attempt.
 
     Attributes:
-        sampled: only some of its comments were asked for.
+        buckets: rows of presence.
+        chatters: distinct people who wrote.
+        seconds: duration of the attempt.
+        sampled: only some of the comments were requested.
     """
 
     comments: int
@@ -104,24 +107,24 @@ class Figures:
 
 
 def backoff_s(attempts: int) -> float:
-    """How long after so many failed attempts a VOD rests: 30, 60, 120, 240, 480 s."""
+    """How long a VOD rests after its 1st, 2nd, ... failed attempt: 30, 60, 120, 240, 480 s."""
     return min(FIRST_BACKOFF_S * 2.0 ** (attempts - 1), LONGEST_BACKOFF_S)
 
 
 class VodQueue:
-    """VODs by state; any number of workers on any number of machines may use it at once."""
+    """VODs and their states; any number of workers on any number of machines may share it."""
 
     def __init__(self, database: Database, *, clock: Callable[[], float] | None = None) -> None:
         """Use a database.
 
         Args:
-            clock: s since 1970; None takes the database's.
+            clock: s since 1970; None uses the database's.
         """
         self._database = database
         self._clock = clock
 
     def add(self, vods: Iterable[QueuedVod], *, state: State = State.PENDING) -> int:
-        """Put in VODs that are not there yet; those that are stay as they are. Returns how many were new."""
+        """Add the VODs that the queue does not have; the others stay unchanged. Returns how many are new."""
         rows = [_row(vod) for vod in vods]
         added = 0
         for begin in range(0, len(rows), ROWS_AT_ONCE):
@@ -130,7 +133,7 @@ class VodQueue:
         return added
 
     def add_older(self, entries: Iterable[OlderEntry]) -> int:
-        """Put in VODs as another queue had them; those that are there stay as they are. Returns how many were new."""
+        """Add VODs in their states of another queue; VODs that we have stay unchanged. Returns how many are new."""
         by_vod = {entry.vod.vod_id: entry for entry in entries}
         added = 0
         for entry in by_vod.values():
@@ -139,7 +142,7 @@ class VodQueue:
         return added
 
     def add_completed(self, vods: Collection[QueuedVod]) -> int:
-        """Note that the lake has VODs, such as imported ones. Returns how many were not known to be completed."""
+        """Mark VODs that the lake has, such as imported ones, as completed. Returns how many were not yet."""
         added = self.add(vods, state=State.COMPLETED)
         ids = [vod.vod_id for vod in vods]
 
@@ -152,36 +155,36 @@ class VodQueue:
         return added
 
     def claim(self, worker: str, days: Collection[dt.date] | None = None) -> Claim | None:
-        """Take up the VOD that has been due for longest, or nothing where none is due.
+        """Claim the VOD that has been due for longest; None if none is due.
 
         Args:
-            worker: a name that nobody else has; it holds one VOD at a time.
-            days: of the VODs; None for all.
+            worker: a unique name; a worker holds one VOD at a time.
+            days: only VODs of these days; None for all.
         """
         return self._database.transaction(lambda connection: self._claim(connection, worker, days))
 
     def renew(self, claim: Claim) -> None:
-        """Hold a VOD for another 15 minutes.
+        """Extend the lease: hold the VOD for another 15 minutes.
 
         Raises:
-            LeaseLostError: it is no longer this worker's.
+            LeaseLostError: the VOD is no longer this worker's.
         """
         self._end(claim, lambda now: {"lease_expires_at": now + dt.timedelta(seconds=LEASE_S)})
 
     def complete(self, claim: Claim, figures: Figures) -> None:
-        """Note that the lake has a VOD, whole.
+        """Mark a VOD as completed: the lake has all of it.
 
         Raises:
-            LeaseLostError: it is no longer this worker's.
+            LeaseLostError: the VOD is no longer this worker's.
         """
-        told = {name: getattr(figures, name) for name in ("comments", "buckets", "chatters", "seconds", "sampled")}
-        self._end(claim, lambda now: told | {"state": State.COMPLETED, "completed_at": now, "reason": None})
+        columns = asdict(figures)
+        self._end(claim, lambda now: columns | {"state": State.COMPLETED, "completed_at": now, "reason": None})
 
     def fail(self, claim: Claim, reason: str) -> State:
-        """Note a failed attempt: the VOD rests, or has failed where it was the last one.
+        """Record a failed attempt: the VOD rests, or fails after its last attempt. Returns its state.
 
         Raises:
-            LeaseLostError: it is no longer this worker's.
+            LeaseLostError: the VOD is no longer this worker's.
         """
         state = State.FAILED if claim.attempt >= MOST_ATTEMPTS else State.PENDING
         rest = dt.timedelta(seconds=backoff_s(claim.attempt))
@@ -192,18 +195,18 @@ class VodQueue:
         return state
 
     def skip(self, claim: Claim, reason: str) -> None:
-        """Note that a VOD never can be fetched.
+        """Skip a VOD that can never be fetched.
 
         Raises:
-            LeaseLostError: it is no longer this worker's.
+            LeaseLostError: the VOD is no longer this worker's.
         """
         self._end(claim, lambda _: {"state": State.SKIPPED, "reason": storable(reason)})
 
     def release(self, claim: Claim) -> None:
-        """Give a VOD back as if it had not been taken up.
+        """Return a VOD to the queue as if it had not been claimed.
 
         Raises:
-            LeaseLostError: it is no longer this worker's.
+            LeaseLostError: the VOD is no longer this worker's.
         """
         self._end(
             claim,
@@ -211,9 +214,10 @@ class VodQueue:
         )
 
     def retry(self, vod_ids: Collection[str] | None = None) -> int:
-        """Make failed and skipped VODs pending again, with all their attempts; None: all that failed.
+        """Make failed and skipped VODs pending again, with all their attempts. Returns how many changed.
 
-        Those that wait for their next attempt, and are named, are due at once.
+        Args:
+            vod_ids: None for all that failed. A named VOD that waits for its next attempt becomes due at once.
         """
         chosen = (
             _QUEUE.state == State.FAILED
@@ -224,17 +228,17 @@ class VodQueue:
         return self._set(chosen, lambda now: fresh | {"next_attempt_at": now})
 
     def skip_vods(self, vod_ids: Collection[str], reason: str) -> int:
-        """Leave VODs alone, whatever their state; the lake keeps what it has. Completed ones stay completed."""
+        """Skip VODs of any state but completed; the lake keeps what it has. Returns how many changed."""
         return self._set(
             _QUEUE.vod_id.in_(vod_ids) & (_QUEUE.state != State.COMPLETED),
             lambda _: {"state": State.SKIPPED, "reason": storable(reason), "lease_expires_at": None},
         )
 
     def exclusively(self, do: Callable[[], Result]) -> Result:
-        """Do something that nobody else who shares the queue does meanwhile; it must not use the queue itself.
+        """Run a function while no other process that shares the queue runs one.
 
         Args:
-            do: may be called several times, where the database goes away.
+            do: must not use the queue itself; may be called several times if the database goes away.
         """
 
         def locked(connection: sa.Connection) -> Result:
@@ -244,40 +248,40 @@ class VodQueue:
         return self._database.transaction(locked)
 
     def rows(self, days: Collection[dt.date] | None = None) -> list[dict[str, Any]]:
-        """All that is known of VODs, by creation: the columns of VOD_QUEUE.
+        """The rows of the queue, oldest VOD first: the columns of VOD_QUEUE.
 
         Args:
-            days: of the VODs; None for all.
+            days: only VODs of these days; None for all.
         """
         chosen = sa.true() if days is None else _QUEUE.day.in_(days)
-        asked = sa.select(VOD_QUEUE).where(chosen).order_by(_QUEUE.vod_created_at, _QUEUE.vod_id)
-        return self._database.transaction(lambda at: [dict(row) for row in at.execute(asked).mappings()])
+        query = sa.select(VOD_QUEUE).where(chosen).order_by(_QUEUE.vod_created_at, _QUEUE.vod_id)
+        return self._database.transaction(lambda at: [dict(row) for row in at.execute(query).mappings()])
 
     def counts(self, days: Collection[dt.date] | None = None) -> dict[dt.date, dict[State, int]]:
-        """How many VODs of each day are in each state."""
+        """The number of VODs per day and state."""
         chosen = sa.true() if days is None else _QUEUE.day.in_(days)
-        asked = sa.select(_QUEUE.day, _QUEUE.state, sa.func.count()).where(chosen).group_by(_QUEUE.day, _QUEUE.state)
-        found: dict[dt.date, dict[State, int]] = {}
-        for day, state, count in self._database.transaction(lambda at: at.execute(asked).all()):
-            found.setdefault(day, {})[State(state)] = count
-        return dict(sorted(found.items()))
+        query = sa.select(_QUEUE.day, _QUEUE.state, sa.func.count()).where(chosen).group_by(_QUEUE.day, _QUEUE.state)
+        counts: dict[dt.date, dict[State, int]] = {}
+        for day, state, count in self._database.transaction(lambda connection: connection.execute(query).all()):
+            counts.setdefault(day, {})[State(state)] = count
+        return dict(sorted(counts.items()))
 
     def stats(self, *, by_whole_days: bool = False) -> QueueStats:
-        """The queue in figures.
+        """The figures of the queue.
 
         Args:
-            by_whole_days: VODs are fetched once their day is over, as runs of Dagster do.
+            by_whole_days: VODs are fetched once their day is over, as Dagster's runs do.
         """
         return self._database.transaction(lambda at: read_stats(at, self._now(at), by_whole_days=by_whole_days))
 
     def due(self) -> dict[QueuedVod, int]:
-        """The VODs that a worker would take up now, with their attempts; those due for longest come first."""
+        """The VODs that a worker could claim now, with their attempts; the one due for longest comes first."""
 
-        def ask(connection: sa.Connection) -> dict[QueuedVod, int]:
+        def read(connection: sa.Connection) -> dict[QueuedVod, int]:
             now = self._now(connection)
             return {_vod(row): row["attempts"] for row in connection.execute(_due(now, None)).mappings()}
 
-        return self._database.transaction(ask)
+        return self._database.transaction(read)
 
     def _add(self, connection: sa.Connection, rows: list[dict[str, Any]], state: State) -> int:
         now = self._now(connection)
@@ -285,59 +289,59 @@ class VodQueue:
             connection.scalars(sa.select(_QUEUE.vod_id).where(_QUEUE.vod_id.in_([row["vod_id"] for row in rows])))
         )
         fresh = {row["vod_id"]: row for row in rows if row["vod_id"] not in known}
-        told = {"state": state, "attempts": 0, "added_at": now, "updated_at": now}
+        common = {"state": state, "attempts": 0, "added_at": now, "updated_at": now}
         if state == State.COMPLETED:
-            told["completed_at"] = now
+            common["completed_at"] = now
         insert = self._database.insert(VOD_QUEUE).values(
-            [{**told, **row, "next_attempt_at": row["next_attempt_at"] or now} for row in fresh.values()]
+            [{**common, **row, "next_attempt_at": row["next_attempt_at"] or now} for row in fresh.values()]
         )
-        # Another may have put the same one in since we looked.
+        # Another process may have added the same VOD since the SELECT.
         return connection.execute(insert.on_conflict_do_nothing()).rowcount if fresh else 0
 
     def _claim(self, connection: sa.Connection, worker: str, days: Collection[dt.date] | None) -> Claim | None:
         now = self._now(connection)
         mine = sa.select(VOD_QUEUE).where(_QUEUE.worker == worker, _QUEUE.state == State.PROCESSING)
         if (row := connection.execute(mine).mappings().one_or_none()) is not None:
-            # Of a claim whose answer was lost, or of an attempt whose end could not be told.
-            longer = {"lease_expires_at": now + dt.timedelta(seconds=LEASE_S), "updated_at": now}
-            connection.execute(sa.update(VOD_QUEUE).where(_QUEUE.vod_id == row["vod_id"]), longer)
+            # The answer to an earlier claim was lost, or the end of an attempt could not be recorded.
+            renewed = {"lease_expires_at": now + dt.timedelta(seconds=LEASE_S), "updated_at": now}
+            connection.execute(sa.update(VOD_QUEUE).where(_QUEUE.vod_id == row["vod_id"]), renewed)
             return Claim(_vod(row), worker, row["attempts"])
-        gone = _abandoned(now) & (_QUEUE.attempts >= MOST_ATTEMPTS)
+        exhausted = _abandoned(now) & (_QUEUE.attempts >= MOST_ATTEMPTS)
         failed = {"state": State.FAILED, "reason": DIED, "updated_at": now}
-        connection.execute(sa.update(VOD_QUEUE).where(gone), failed)
+        connection.execute(sa.update(VOD_QUEUE).where(exhausted), failed)
         first = _due(now, days).limit(1).with_for_update(skip_locked=True)
         row = connection.execute(first).mappings().one_or_none()
         if row is None:
             return None
         attempt = row["attempts"] + 1
-        taken = {
+        claimed = {
             "state": State.PROCESSING,
             "attempts": attempt,
             "worker": worker,
             "lease_expires_at": now + dt.timedelta(seconds=LEASE_S),
             "updated_at": now,
         }
-        connection.execute(sa.update(VOD_QUEUE).where(_QUEUE.vod_id == row["vod_id"]), taken)
+        connection.execute(sa.update(VOD_QUEUE).where(_QUEUE.vod_id == row["vod_id"]), claimed)
         return Claim(_vod(row), worker, attempt)
 
     def _end(self, claim: Claim, change: Callable[[dt.datetime], dict[str, Any]]) -> None:
-        """Change a VOD that a worker holds."""
+        """Change the row of a VOD that this worker holds."""
         own = (
             (_QUEUE.vod_id == claim.vod.vod_id)
             & (_QUEUE.worker == claim.worker)
             & (_QUEUE.attempts == claim.attempt)
             & (_QUEUE.state == State.PROCESSING)
         )
-        asked = False
+        was_tried = False
 
         def end(connection: sa.Connection) -> int:
-            nonlocal asked
-            again, asked = asked, True
+            nonlocal was_tried
+            is_retry, was_tried = was_tried, True
             now = self._now(connection)
             changed = connection.execute(sa.update(VOD_QUEUE).where(own), {"updated_at": now, **change(now)}).rowcount
-            if changed or not again:
+            if changed or not is_retry:
                 return changed
-            # The first time only the answer may have been lost.
+            # The first try may have succeeded, with only its answer lost.
             done = sa.select(sa.func.count()).where(
                 _QUEUE.vod_id == claim.vod.vod_id, _QUEUE.worker == claim.worker, _QUEUE.state != State.PROCESSING
             )
@@ -369,24 +373,24 @@ def _row(vod: QueuedVod) -> dict[str, Any]:
 
 
 def storable(reason: str) -> str:
-    """A reason as every database and log takes it: it may come from a program's output."""
+    """A reason, perhaps from a program's output, in a form that every database and log accepts."""
     return reason.replace("\0", "").encode("utf-8", "replace").decode()[:LONGEST_REASON]
 
 
 def _abandoned(now: dt.datetime) -> sa.ColumnElement[bool]:
-    """VODs whose lease is over; or longer than any lease is, as after a clock that was set back."""
+    """VODs whose lease is over, or longer than any lease, which happens after a clock was set back."""
     expires = _QUEUE.lease_expires_at
     too_long = now + dt.timedelta(seconds=LEASE_S + CLOCKS_APART_S)
     return (_QUEUE.state == State.PROCESSING) & ((expires <= now) | (expires > too_long))
 
 
 def _due(now: dt.datetime, days: Collection[dt.date] | None) -> sa.Select[Any]:
-    to_come = now + dt.timedelta(seconds=CLOCKS_APART_S)
-    rested = (_QUEUE.next_attempt_at <= now) | (_QUEUE.updated_at > to_come)
+    future = now + dt.timedelta(seconds=CLOCKS_APART_S)
+    rested = (_QUEUE.next_attempt_at <= now) | (_QUEUE.updated_at > future)
     waiting = (_QUEUE.state == State.PENDING) & rested
     abandoned = _abandoned(now) & (_QUEUE.attempts < MOST_ATTEMPTS)
-    of_days = sa.true() if days is None else _QUEUE.day.in_(days)
-    chosen = sa.select(VOD_QUEUE).where(waiting | abandoned, of_days)
+    in_days = sa.true() if days is None else _QUEUE.day.in_(days)
+    chosen = sa.select(VOD_QUEUE).where(waiting | abandoned, in_days)
     return chosen.order_by(_QUEUE.next_attempt_at, _QUEUE.vod_created_at, _QUEUE.vod_id)
 
 

@@ -1,6 +1,6 @@
-"""Who wrote when in a VOD's chat, kept on request: second and name of each comment, never its text.
+"""The raw chat of a VOD, stored on request: second and name of each comment, never its text.
 
-Belongs here: the file. Not here: whether it is kept (worker), what a name becomes (domain.presence.names).
+Belongs here: the file. Not here: whether it is stored (worker), how names are stored (domain.presence.names).
 """
 
 import gzip
@@ -17,19 +17,19 @@ from vieweratlas_assets.domain.presence.names import ViewerNames
 
 
 class RawChat:
-    """Takes pages of comments, and gives the file: a JSON object a line, gzipped; on disk meanwhile."""
+    """Collects pages of comments on disk as a gzipped file with one JSON object per line."""
 
     def __init__(self, names: ViewerNames, file: IO[bytes]) -> None:
         self._names, self._file = names, file
-        # Without a time and a name in its head, the same comments give the same bytes.
+        # No time and no name in the header: the same comments give the same bytes.
         self._lines = gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0)
 
     def add(self, comments: Sequence[Comment]) -> None:
-        """Take a page; a comment whose writer is not known, or opted out, has a null name."""
+        """Add a page; commenter is null if the writer is unknown or opted out."""
         stored = self._names.stored(pl.Series([comment.login for comment in comments], dtype=pl.String))
         for comment, name in zip(comments, stored, strict=True):
-            told = {"content_offset_seconds": comment.offset_s, "commenter": {"name": name} if name else None}
-            self._lines.write(json.dumps(told).encode() + b"\n")
+            record = {"content_offset_seconds": comment.offset_s, "commenter": {"name": name} if name else None}
+            self._lines.write(json.dumps(record).encode() + b"\n")
 
     def data(self) -> bytes:
         """The whole file."""
@@ -40,6 +40,6 @@ class RawChat:
 
 @contextmanager
 def raw_chat(names: ViewerNames) -> Iterator[RawChat]:
-    """A file to fill, gone after the block."""
+    """A file to fill; it is deleted after the block."""
     with tempfile.TemporaryFile() as file:
         yield RawChat(names, file)

@@ -1,7 +1,7 @@
 """Where the chat of VODs comes from, behind one protocol.
 
-Belongs here: the protocol, and sources that read comments as they come. Not here: talking to Twitch (clients),
-TwitchDownloader's command (twitchdownloader), what becomes of comments (worker).
+Belongs here: the protocol, and the sources that need no other program. Not here: talking to Twitch
+(clients.vod_chat), running TwitchDownloader (twitchdownloader), turning comments into presence (worker).
 """
 
 import re
@@ -17,17 +17,17 @@ from vieweratlas_assets.importers.documents import DocumentError
 from vieweratlas_assets.importers.twitchdownloader import read_comments, read_head
 from vieweratlas_assets.vods.queue import QueuedVod
 
-COMMENTS_A_PAGE = 1000
+COMMENTS_PER_PAGE = 1000
 
 
 @dataclass(frozen=True)
 class ChatRequest:
-    """What is asked of a source.
+    """The chat that a worker wants from a source.
 
     Attributes:
-        start_s: comments before this second of the VOD are not needed, but may come too.
-        duration_s: of the VOD, where it is known.
-        is_given_up: whether nobody wants it any more; for a source that is busy for long without giving a page.
+        start_s: comments before this second of the VOD are not needed; a source may yield them too.
+        duration_s: length of the VOD; None if unknown.
+        is_given_up: whether the worker wants the chat no longer; for sources that work for long between two pages.
     """
 
     vod: QueuedVod
@@ -41,8 +41,8 @@ class VodChat:
     """A VOD's chat while it is read.
 
     Attributes:
-        pages: comments in their order, each once; reading them may raise what VodChatSource says.
-        chapters: the games, where they are known.
+        pages: comments in order, each once; reading them may raise the errors of VodChatSource.
+        chapters: the games; empty if unknown.
     """
 
     pages: Iterator[Sequence[Comment]]
@@ -53,13 +53,13 @@ class VodChatSource(Protocol):
     """Reads the chat of VODs.
 
     Raises, in `chat` and while pages are read:
-        VodGoneError: there is no such VOD any more.
-        VodChatError: not now; later perhaps.
-        VodChatMisconfiguredError: not before a setting is changed.
-        BudgetSpentError: not today.
+        VodGoneError: Twitch no longer has the VOD.
+        VodChatError: the attempt failed; a later one may succeed.
+        VodChatMisconfiguredError: every attempt fails until a setting changes.
+        BudgetSpentError: the day's requests are used up.
 
     Attributes:
-        is_sample: only some of the comments are read.
+        is_sample: the source reads only some of the comments.
     """
 
     is_sample: bool
@@ -70,7 +70,7 @@ class VodChatSource(Protocol):
 
 
 class GraphqlSource:
-    """The web's endpoint, whole VODs."""
+    """The endpoint of Twitch's web page, all comments."""
 
     is_sample = False
 
@@ -79,12 +79,12 @@ class GraphqlSource:
 
     @contextmanager
     def chat(self, request: ChatRequest) -> Iterator[VodChat]:
-        """As VodChatSource."""
+        """See VodChatSource."""
         yield VodChat(self._client.pages(request.vod.vod_id, request.start_s))
 
 
 class SampledSource:
-    """The web's endpoint, one page for each minute."""
+    """The endpoint of Twitch's web page, one page of comments per minute of the VOD."""
 
     is_sample = True
 
@@ -93,14 +93,16 @@ class SampledSource:
 
     @contextmanager
     def chat(self, request: ChatRequest) -> Iterator[VodChat]:
-        """As VodChatSource."""
+        """See VodChatSource."""
         if request.duration_s is None:
-            raise VodChatError("the VOD's length is not known, which sampling needs: materialize vod_catalog first")
+            raise VodChatError(
+                "sampling needs the VOD's length, which vod_catalog does not have: materialize vod_catalog first"
+            )
         yield VodChat(self._client.sampled_pages(request.vod.vod_id, request.duration_s, request.start_s))
 
 
 class FileSource:
-    """Files that TwitchDownloader wrote, found by the VOD's id in their names."""
+    """Files that TwitchDownloader wrote, with the VOD's id in their names."""
 
     is_sample = False
 
@@ -109,31 +111,31 @@ class FileSource:
 
     @contextmanager
     def chat(self, request: ChatRequest) -> Iterator[VodChat]:
-        """As VodChatSource."""
+        """See VodChatSource."""
         vod = request.vod
         if not self._folder.is_dir():
-            raise VodChatMisconfiguredError(f"vod.files_dir is {self._folder}, which is no folder")
+            raise VodChatMisconfiguredError(f"vod.files_dir is {self._folder}, which is not a folder")
         named = re.compile(rf"(?:.*\D)?{re.escape(vod.vod_id)}(?:\D.*)?\.json(?:\.gz)?", re.IGNORECASE)
-        found = sorted(path for path in self._folder.rglob("*") if named.fullmatch(path.name))
-        if not found:
+        files = sorted(path for path in self._folder.rglob("*") if named.fullmatch(path.name))
+        if not files:
             raise VodChatError(f"no file in {self._folder} has {vod.vod_id} in its name")
-        with chat_of_file(found[0], vod) as chat:
+        with read_chat_file(files[0], vod) as chat:
             yield chat
 
 
 @contextmanager
-def chat_of_file(path: Path, vod: QueuedVod) -> Iterator[VodChat]:
+def read_chat_file(path: Path, vod: QueuedVod) -> Iterator[VodChat]:
     """Read a file of TwitchDownloader as the chat of a VOD.
 
     Raises:
-        VodChatError: it cannot be read, or is of another VOD; also while pages are read.
+        VodChatError: the file cannot be read, or holds another VOD; also raised while pages are read.
     """
     try:
         head = read_head(path)
     except DocumentError as error:
         raise VodChatError(f"{path.name} {error}") from error
     if head.vod_id != vod.vod_id:
-        raise VodChatError(f"{path.name} holds VOD {head.vod_id}")
+        raise VodChatError(f"{path.name} holds VOD {head.vod_id}, not {vod.vod_id}")
     yield VodChat(_pages(path), head.chapters)
 
 
@@ -142,7 +144,7 @@ def _pages(path: Path) -> Iterator[Sequence[Comment]]:
     try:
         for offset_s, login in read_comments(path):
             page.append(Comment("", offset_s, login))
-            if len(page) == COMMENTS_A_PAGE:
+            if len(page) == COMMENTS_PER_PAGE:
                 yield page
                 page = []
     except DocumentError as error:

@@ -1,7 +1,7 @@
-"""The queue's tables as they are now.
+"""The queue's tables in the current schema.
 
-Belongs here: columns and states. Not here: how a database comes to have them (migrations), what happens to a VOD
-(queue).
+Belongs here: columns and states. Not here: bringing a database to this schema (migrations), changing the state of a
+VOD (queue).
 """
 
 import datetime as dt
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 
 class State(StrEnum):
-    """Where a VOD is on its way into the lake."""
+    """The state of a VOD on its way into the lake."""
 
     PENDING = "pending"
     PROCESSING = "processing"
@@ -21,17 +21,17 @@ class State(StrEnum):
 
 
 class UtcTime(sa.TypeDecorator[dt.datetime]):
-    """A moment in UTC; SQLite knows no zones and would lose it."""
+    """A time in UTC; SQLite stores no time zone."""
 
     impl = sa.DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: dt.datetime | None, _: sa.Dialect) -> dt.datetime | None:
-        """As it is stored."""
+        """Convert to UTC, in which it is stored."""
         return None if value is None else value.astimezone(dt.UTC)
 
     def process_result_value(self, value: dt.datetime | None, _: sa.Dialect) -> dt.datetime | None:
-        """As it was given."""
+        """Return the time with its zone, UTC."""
         if value is None:
             return None
         return value.astimezone(dt.UTC) if value.tzinfo else value.replace(tzinfo=dt.UTC)
@@ -44,25 +44,25 @@ VOD_QUEUE = sa.Table(
     sa.Column("vod_id", sa.String(32), primary_key=True),
     sa.Column("channel", sa.String(64), nullable=False),
     sa.Column("vod_created_at", UtcTime, nullable=False),
-    # Of vod_created_at, UTC: the partition.
+    # The UTC day of vod_created_at: the partition.
     sa.Column("day", sa.Date, nullable=False),
     sa.Column("state", sa.String(10), nullable=False),
     # Why it was skipped, or why the last attempt failed.
     sa.Column("reason", sa.String(400)),
     sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("next_attempt_at", UtcTime, nullable=False),
-    # Who has it, or had it last; until when nobody else may.
+    # The worker that holds the VOD or held it last, and the end of its lease.
     sa.Column("worker", sa.String(80)),
     sa.Column("lease_expires_at", UtcTime),
     sa.Column("added_at", UtcTime, nullable=False),
     sa.Column("updated_at", UtcTime, nullable=False),
     sa.Column("completed_at", UtcTime),
-    # What came of it; null where it was imported.
+    # Figures of the completed attempt; null if the VOD was imported.
     sa.Column("comments", sa.Integer),
     sa.Column("buckets", sa.Integer),
     sa.Column("chatters", sa.Integer),
     sa.Column("seconds", sa.Float),
-    # Whether only some of its comments were asked for.
+    # Whether only some of its comments were requested.
     sa.Column("sampled", sa.Boolean),
     sa.Index("vod_queue_due", "state", "next_attempt_at"),
     sa.Index("vod_queue_day", "day", "state"),
@@ -70,7 +70,7 @@ VOD_QUEUE = sa.Table(
 VOD_REQUESTS = sa.Table(
     "vod_requests",
     METADATA,
-    # One row: what all workers have asked for together.
+    # One row: the requests of all workers together.
     sa.Column("name", sa.String(20), primary_key=True),
     sa.Column("day", sa.Date, nullable=False),
     sa.Column("asked", sa.Integer, nullable=False),

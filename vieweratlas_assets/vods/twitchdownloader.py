@@ -1,6 +1,7 @@
-"""The chat of VODs by TwitchDownloaderCLI, where somebody has it installed.
+"""The chat of VODs by TwitchDownloaderCLI, a program that users install themselves.
 
-Belongs here: running the command within limits, what its failures mean. Not here: reading what it writes (sources).
+Belongs here: running the program within limits, turning its failures into errors. Not here: reading its file
+(sources).
 
 https://github.com/lay295/TwitchDownloader/blob/master/TwitchDownloaderCLI/README.md
 """
@@ -18,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from vieweratlas_assets.clients.vod_chat import VodChatError, VodChatMisconfiguredError, VodGoneError
-from vieweratlas_assets.vods.sources import ChatRequest, VodChat, chat_of_file
+from vieweratlas_assets.vods.sources import ChatRequest, VodChat, read_chat_file
 
 POLL_S = 0.05
 PREFIX = "vieweratlas-vod-"
@@ -29,23 +30,23 @@ FEWER_THREADS = "too many null comment lists"
 
 
 class TwitchDownloaderSource:
-    """Runs the command for each VOD, in a temporary folder of its own."""
+    """Runs the program for each VOD, in a temporary folder of its own."""
 
     is_sample = False
 
     def __init__(self, cli_path: Path, *, timeout_s: float, output_limit_bytes: int) -> None:
-        """Run nothing yet.
+        """Prepare; no program runs yet.
 
         Args:
-            timeout_s: how long one VOD may take.
-            output_limit_bytes: how large its file may grow.
+            timeout_s: limit of the time per VOD.
+            output_limit_bytes: limit of the file per VOD.
         """
         self._cli_path, self._timeout_s, self._output_limit = cli_path, timeout_s, output_limit_bytes
-        _remove_what_the_dead_left()
+        _remove_abandoned_folders()
 
     @contextmanager
     def chat(self, request: ChatRequest) -> Iterator[VodChat]:
-        """As VodChatSource."""
+        """See VodChatSource."""
         with tempfile.TemporaryDirectory(prefix=f"{PREFIX}{os.getpid()}-") as folder:
             target = Path(folder) / f"{request.vod.vod_id}.json"
             try:
@@ -54,7 +55,7 @@ class TwitchDownloaderSource:
                 if FEWER_THREADS not in str(error):
                     raise
                 self._download(request, target, threads=1)
-            with chat_of_file(target, request.vod) as chat:
+            with read_chat_file(target, request.vod) as chat:
                 yield chat
 
     def _download(self, request: ChatRequest, target: Path, threads: int = 4) -> None:
@@ -64,7 +65,7 @@ class TwitchDownloaderSource:
             *("--temp-path", str(target.parent), "--threads", str(threads)),
         ]
         try:
-            # A session of its own, so that it is killed with its children.
+            # A session of its own, so that its children are killed with it.
             process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                 start_new_session=True,
@@ -72,23 +73,23 @@ class TwitchDownloaderSource:
         except OSError as error:
             raise VodChatMisconfiguredError(
                 f"vod.cli_path is {self._cli_path}, which cannot be started: {error.strerror}. Install "
-                "TwitchDownloaderCLI and name it there, or set vod.chat_source to graphql"
+                "TwitchDownloaderCLI and set vod.cli_path to it, or set vod.chat_source to graphql"
             ) from error
-        said = _Tail(process)
+        tail = _Tail(process)
         try:
-            trouble = self._wait(process, target, request.is_given_up)
+            reason = self._wait(process, target, request.is_given_up)
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-        told = said.end()
-        if trouble:
-            raise VodChatError(f"TwitchDownloaderCLI {trouble}")
+        output = tail.end()
+        if reason:
+            raise VodChatError(f"TwitchDownloaderCLI {reason}")
         if process.returncode != 0 or not target.exists():
-            raise _failure(process.returncode, told)
+            raise _failure(process.returncode, output)
 
     def _wait(self, process: subprocess.Popen[bytes], target: Path, is_given_up: Callable[[], bool]) -> str | None:
-        """Wait for its end; returns why it is not waited for longer."""
+        """Wait until the program ends; returns None, or the reason to kill it."""
         deadline = time.monotonic() + self._timeout_s
         while process.poll() is None:
             if is_given_up():
@@ -101,15 +102,15 @@ class TwitchDownloaderSource:
         return None
 
 
-def _remove_what_the_dead_left() -> None:
-    """Remove the folders of processes that were killed: they hold what people wrote."""
+def _remove_abandoned_folders() -> None:
+    """Remove the folders of processes that were killed: they hold people's messages."""
     for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         owner = folder.name.removeprefix(PREFIX).partition("-")[0]
-        if owner.isdecimal() and not _runs(int(owner)):
+        if owner.isdecimal() and not _is_running(int(owner)):
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _runs(pid: int) -> bool:
+def _is_running(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -120,7 +121,7 @@ def _runs(pid: int) -> bool:
 
 
 class _Tail:
-    """Reads what a process says, and keeps the end of it."""
+    """Reads the output of a process and keeps the end of it."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._process, self._kept = process, b""
@@ -128,7 +129,7 @@ class _Tail:
         self._thread.start()
 
     def end(self) -> str:
-        """The last that it said."""
+        """The end of the output, once the process has closed it."""
         self._thread.join()
         return self._kept.decode(errors="replace")
 
@@ -139,15 +140,15 @@ class _Tail:
                 self._kept = (self._kept + chunk)[-LAST_OUTPUT:]
 
 
-def _failure(code: int, said: str) -> Exception:
-    """What a failed run means, by the message of its exception."""
-    lines = [line.strip() for line in said.replace("\r", "\n").splitlines() if line.strip()]
+def _failure(code: int, output: str) -> Exception:
+    """The error for a failed run, by its exit code and its output."""
+    lines = [line.strip() for line in output.replace("\r", "\n").splitlines() if line.strip()]
     unhandled = [line for line in lines if line.startswith("Unhandled exception")]
-    told = (unhandled or lines or ["said nothing"])[0 if unhandled else -1][:300]
-    if any(word in told.lower() for word in GONE):
-        return VodGoneError("Twitch has no such VOD: it was deleted, or has expired")
+    message = (unhandled or lines or ["no output"])[0 if unhandled else -1][:300]
+    if any(word in message.lower() for word in GONE):
+        return VodGoneError("Twitch has no such VOD: it was deleted or has expired")
     if code == BAD_ARGUMENTS and not unhandled:
         return VodChatMisconfiguredError(
-            f"TwitchDownloaderCLI does not take our arguments: see vod.cli_path. It says: {told}"
+            f"TwitchDownloaderCLI refuses our arguments: check the program of vod.cli_path. It says: {message}"
         )
-    return VodChatError(f"TwitchDownloaderCLI ended with {code}: {told}")
+    return VodChatError(f"TwitchDownloaderCLI ended with {code}: {message}")

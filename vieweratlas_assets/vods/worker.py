@@ -1,7 +1,7 @@
-"""From the queue to the lake: one VOD after another.
+"""From the queue to the lake, one VOD after another.
 
-Belongs here: holding a VOD while it is fetched, its presence, and telling the queue what came of it. Not here: where
-comments come from (sources), the queue's states (queue).
+Belongs here: holding a VOD while it is fetched, writing its presence, recording the outcome in the queue. Not here:
+where comments come from (sources), the queue's states (queue).
 """
 
 import contextlib
@@ -41,7 +41,7 @@ LOG = logging.getLogger("vieweratlas.vods")
 
 @dataclass(frozen=True)
 class KnownVod:
-    """What the catalog tells of a VOD; None where it does not."""
+    """What the catalog knows of a VOD; None if unknown."""
 
     channel_id: str | None = None
     duration_s: int | None = None
@@ -49,12 +49,12 @@ class KnownVod:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What an attempt came to.
+    """How an attempt ended.
 
     Attributes:
-        state: of the VOD now; pending where it is tried again later or was given back.
-        figures: of a VOD that is completed.
-        reason: why it is not.
+        state: of the VOD after the attempt; pending if it is tried again later or was returned to the queue.
+        figures: of a completed VOD.
+        reason: why the VOD is not completed.
     """
 
     vod: QueuedVod
@@ -65,7 +65,7 @@ class Outcome:
 
 
 class _StoppedError(Exception):
-    """Somebody wants the work to end."""
+    """The workers were asked to end."""
 
 
 @dataclass
@@ -73,10 +73,10 @@ class VodWorkers:
     """Workers that fetch the VODs of a queue.
 
     Attributes:
-        known: what the catalog knows of a VOD.
+        known: looks a VOD up in the catalog.
         on_outcome: called after each attempt, by one worker at a time.
         keep_raw: also store who wrote when; every attempt then starts from the beginning.
-        stop: set it to end the work: VODs in progress go back to the queue.
+        stop: set it to end the workers; the VODs that they hold return to the queue.
     """
 
     queue: VodQueue
@@ -98,25 +98,25 @@ class VodWorkers:
     def run(
         self, days: Collection[date] | None = None, *, at_once: int = 1, most: int | None = None
     ) -> list[Outcome]:
-        """Fetch what is due, until nothing is, or `stop`.
+        """Fetch due VODs until none is due or `stop` is set.
 
         Args:
-            days: of the VODs; None for all.
-            at_once: VODs that are fetched at a time.
-            most: attempts in all.
+            days: only VODs of these days; None for all.
+            at_once: number of VODs that are fetched at a time.
+            most: limit of attempts; None for no limit.
 
         Raises:
-            VodChatMisconfiguredError, BudgetSpentError: nothing more can be fetched; VODs in work are given back.
-            QueueUnavailableError, StorageError: the queue or the lake is in trouble; likewise.
+            VodChatMisconfiguredError, BudgetSpentError: no further VOD can be fetched; claimed VODs are returned.
+            QueueUnavailableError, StorageError: the queue or the lake does not work; claimed VODs are returned.
         """
         outcomes: list[Outcome] = []
         self._left = most
         self._broken.clear()
         with ThreadPoolExecutor(at_once, thread_name_prefix="vod") as pool:
-            works = [pool.submit(self._work, days, outcomes) for _ in range(at_once)]
+            futures = [pool.submit(self._fetch_vods, days, outcomes) for _ in range(at_once)]
             try:
-                for work in works:
-                    work.result()
+                for future in futures:
+                    future.result()
             except BaseException:
                 self._broken.set()
                 raise
@@ -125,7 +125,7 @@ class VodWorkers:
     def _is_ending(self) -> bool:
         return self.stop.is_set() or self._broken.is_set()
 
-    def _work(self, days: Collection[date] | None, outcomes: list[Outcome]) -> None:
+    def _fetch_vods(self, days: Collection[date] | None, outcomes: list[Outcome]) -> None:
         worker = f"{gethostname()[:40]}:{uuid.uuid4().hex[:12]}"
         try:
             while self._may_begin() and (claim := self.queue.claim(worker, days)) is not None:
@@ -147,17 +147,17 @@ class VodWorkers:
 
     def _attempt(self, claim: Claim) -> Outcome:
         try:
-            return self._attempted(claim)
+            return self._run_attempt(claim)
         except LeaseLostError as error:
             LOG.warning("%s", error)
             return Outcome(claim.vod, claim.attempt, State.PROCESSING, reason=str(error))
 
-    def _attempted(self, claim: Claim) -> Outcome:
+    def _run_attempt(self, claim: Claim) -> Outcome:
         vod = claim.vod
         try:
             if not self.names.keeps_channel(vod.channel):
                 raise VodGoneError("the channel opted out")
-            with self._held(claim) as lost:
+            with self._renewing_lease(claim) as lost:
                 figures = self._fetch(claim, lost)
             self.queue.complete(claim, figures)
             for sampled in (False, True):
@@ -166,34 +166,34 @@ class VodWorkers:
         except LeaseLostError:
             raise
         except QueueUnavailableError:
-            # The lease runs out by itself.
+            # The VOD cannot be returned now; its lease expires.
             raise
         except (VodChatMisconfiguredError, BudgetSpentError, StorageError):
-            self._give_back(claim)
+            self._release(claim)
             raise
         except VodGoneError as error:
             self.queue.skip(claim, str(error))
             return Outcome(vod, claim.attempt, State.SKIPPED, reason=str(error))
         except Exception as error:
             if self._is_ending():
-                self._give_back(claim)
+                self._release(claim)
                 return Outcome(vod, claim.attempt, State.PENDING, reason="stopped")
             expected = isinstance(error, VodChatError)
             reason = storable(str(error) if expected else f"{type(error).__name__}: {error}")
             LOG.warning("VOD %s of %s: %s", vod.vod_id, vod.channel, reason, exc_info=not expected)
             return Outcome(vod, claim.attempt, self.queue.fail(claim, reason), reason=reason)
 
-    def _give_back(self, claim: Claim) -> None:
+    def _release(self, claim: Claim) -> None:
         with contextlib.suppress(LeaseLostError):
             self.queue.release(claim)
 
     @contextlib.contextmanager
-    def _held(self, claim: Claim) -> Iterator[threading.Event]:
-        """Renew the lease in the background while the block runs; yields what is set once it is lost."""
-        lost, over = threading.Event(), threading.Event()
+    def _renewing_lease(self, claim: Claim) -> Iterator[threading.Event]:
+        """Renew the lease in the background while the block runs; the event is set once the lease is lost."""
+        lost, done = threading.Event(), threading.Event()
 
-        def keep() -> None:
-            while not over.wait(self.renew_every_s):
+        def renew() -> None:
+            while not done.wait(self.renew_every_s):
                 try:
                     self.queue.renew(claim)
                 except Exception as error:
@@ -201,19 +201,19 @@ class VodWorkers:
                     lost.set()
                     return
 
-        keeper = threading.Thread(target=keep, name="lease", daemon=True)
-        keeper.start()
+        renewer = threading.Thread(target=renew, name="lease", daemon=True)
+        renewer.start()
         try:
             yield lost
         finally:
-            over.set()
-            keeper.join()
+            done.set()
+            renewer.join()
 
     def _fetch(self, claim: Claim, lost: threading.Event) -> Figures:
         began = time.monotonic()
         vod = claim.vod
         known = self.known(vod)
-        progress = None if self.keep_raw else self._progress(vod)
+        progress = None if self.keep_raw else self._read_progress(vod)
         start_s = 0 if progress is None else progress["offset_s"].to_list()[-1] + BUCKET_LEN_S
         request = ChatRequest(vod, start_s, known.duration_s, lambda: lost.is_set() or self._is_ending())
         with self.source.chat(request) as chat, raw_chat(self.names) as raw:
@@ -224,7 +224,7 @@ class VodWorkers:
             try:
                 for page in chat.pages:
                     if lost.is_set():
-                        raise LeaseLostError(f"VOD {vod.vod_id} of {vod.channel}: its lease could not be renewed")
+                        raise LeaseLostError(f"the lease of VOD {vod.vod_id} of {vod.channel} could not be renewed")
                     if self._is_ending():
                         raise _StoppedError
                     if self.keep_raw:
@@ -234,40 +234,40 @@ class VodWorkers:
                             minutes.add(comment.offset_s, comment.login)
                             last_s = max(last_s, comment.offset_s)
                     if time.monotonic() - saved >= self.save_every_s:
-                        self._save(vod, minutes, last_s)
+                        self._save_progress(vod, minutes, last_s)
                         saved = time.monotonic()
             except (VodChatError, VodChatMisconfiguredError, BudgetSpentError, _StoppedError):
-                self._save(vod, minutes, last_s)
+                self._save_progress(vod, minutes, last_s)
                 raise
             if self.keep_raw:
                 self.store.upload_bytes(lake.raw_vod_chat(vod.channel, vod.vod_id), raw.data())
-        return self._store(vod, known, minutes, began)
+        return self._write_presence(vod, known, minutes, began)
 
-    def _progress(self, vod: QueuedVod) -> pl.DataFrame | None:
-        """What an attempt before has fetched; None where there was none, or nothing that can be gone on with."""
+    def _read_progress(self, vod: QueuedVod) -> pl.DataFrame | None:
+        """The minutes that an earlier attempt saved; None if it saved nothing or they cannot be read."""
         try:
-            found = self.store.download_parquet(self._progress_key(vod), VOD_PROGRESS)
+            progress = self.store.download_parquet(self._progress_key(vod), VOD_PROGRESS)
         except ObjectNotFoundError:
             return None
         except CorruptObjectError as error:
-            LOG.warning("%s; it is fetched from its beginning", error)
+            LOG.warning("%s; the VOD is fetched from its beginning", error)
             return None
-        return None if found.is_empty() else found
+        return None if progress.is_empty() else progress
 
-    def _save(self, vod: QueuedVod, minutes: VodMinutes, last_s: int) -> None:
-        """Keep the minutes that are over."""
-        gathered = minutes.before(last_s - last_s % BUCKET_LEN_S)
-        if gathered.height and self.names.keeps_channel(vod.channel):
-            kept = gathered.with_columns(self.names.chatters(gathered["chatters"]).alias("chatters"))
-            self.store.upload_parquet(self._progress_key(vod), kept, VOD_PROGRESS)
+    def _save_progress(self, vod: QueuedVod, minutes: VodMinutes, last_s: int) -> None:
+        """Save the complete minutes, from which a later attempt continues."""
+        complete = minutes.before(last_s - last_s % BUCKET_LEN_S)
+        if complete.height and self.names.keeps_channel(vod.channel):
+            stored = complete.with_columns(self.names.chatters(complete["chatters"]).alias("chatters"))
+            self.store.upload_parquet(self._progress_key(vod), stored, VOD_PROGRESS)
 
     def _progress_key(self, vod: QueuedVod) -> str:
         return lake.vod_progress(vod.channel, vod.vod_id, sampled=self.source.is_sample)
 
-    def _store(self, vod: QueuedVod, known: KnownVod, minutes: VodMinutes, began: float) -> Figures:
-        """Write a VOD's presence, whole."""
-        told = {"channel": vod.channel, "content_id": f"vod:{vod.vod_id}", "channel_id": known.channel_id}
-        columns = [pl.lit(value, dtype=pl.String).alias(name) for name, value in told.items()]
+    def _write_presence(self, vod: QueuedVod, known: KnownVod, minutes: VodMinutes, began: float) -> Figures:
+        """Write the presence of the whole VOD."""
+        constants = {"channel": vod.channel, "content_id": f"vod:{vod.vod_id}", "channel_id": known.channel_id}
+        columns = [pl.lit(value, dtype=pl.String).alias(name) for name, value in constants.items()]
         chatters = pl.Series(dtype=pl.String)
 
         def frames() -> Iterator[pl.DataFrame]:

@@ -6,8 +6,6 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from itertools import pairwise
 
-import pytest
-
 from vieweratlas_assets.clients.chat import ROTATION, SUSPENDED
 from vieweratlas_assets.clients.irc.connection import Account
 from vieweratlas_assets.clients.rotation import Rotation, Turns
@@ -131,11 +129,3 @@ def test_an_unwanted_channel_is_released_and_a_new_one_waits_for_its_turn() -> N
         heard = play(QUICK, twitch, change)
         assert set(names[:4]) | set(names[8:]) <= set(heard.released)
         assert not set(names[4:6]) & set(heard.released)
-
-
-@pytest.mark.parametrize(
-    ("channels", "seconds"),
-    [(100, 50 + 60), (1000, 1000 * 0.6 + 60), (101, 101 * 0.6 + 60)],
-)
-def test_the_length_of_a_round_is_computed(channels: int, seconds: float) -> None:
-    assert Turns().seconds_per_round(channels, joins_per_second=2.0) == pytest.approx(seconds)

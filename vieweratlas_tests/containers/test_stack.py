@@ -1,6 +1,7 @@
 """The stack of deploy/compose.yaml as it is used: it comes up, runs, is killed, goes on, collects, and ends."""
 
 import datetime as dt
+import inspect
 import json
 import os
 import re
@@ -17,11 +18,12 @@ import pytest
 from vieweratlas_tests.containers.engine import Engine
 from vieweratlas_tests.containers.stack import METRICS_PORT, PROJECT, SETTINGS, NoReplyError, Stack, wait
 from vieweratlas_tests.integration.test_dagster_dev import LAUNCH, STATUS, TERMINAL, computed_assets
+from vieweratlas_tests.sandbox import worlds
 
 DAYS = ["2026-10-05", "2026-10-06", "2026-10-07"]
-WRITE_WORLD = """
+# The image has no tests: the module's own text goes with the call.
+WRITE_WORLD = f"""{inspect.getsource(worlds)}
 from vieweratlas_assets.api import get_storage
-from vieweratlas_assets.sandbox.planted_presence import write_world
 from vieweratlas_assets.sandbox.world import WorldSpec, build_world
 write_world(get_storage(), build_world(WorldSpec(channels=72, viewers=4_000, days=3)))
 """

@@ -12,11 +12,11 @@ import pytest
 from PIL import Image
 
 from vieweratlas_assets.domain.lake import CHANNEL_AUDIENCE
-from vieweratlas_assets.sandbox.planted_presence import write_world
 from vieweratlas_assets.sandbox.world import WorldSpec, build_world
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_tests.integration.command import Command
 from vieweratlas_tests.pages import blocks
+from vieweratlas_tests.sandbox.worlds import write_world
 
 SPEC = WorldSpec(channels=72, viewers=2000, days=7)
 LAST = SPEC.dates[-1]

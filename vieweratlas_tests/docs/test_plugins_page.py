@@ -19,7 +19,7 @@ from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.sealed import SealedPartitions
 from vieweratlas_tests.integration.command import Command
 from vieweratlas_tests.lake_factories import DAY, put_live, two_groups
-from vieweratlas_tests.packages import leave_package
+from vieweratlas_tests.packages import write_package
 from vieweratlas_tests.pages import blocks, write_modules
 
 SMALL = {"VIEWERATLAS_ANALYSIS__MIN_CHANNEL_VIEWERS": "1", "VIEWERATLAS_PARTITIONS__WINDOW_DAYS": "3"}
@@ -50,7 +50,7 @@ def install(folder: Path) -> None:
         for group, points in groups.items()
         for line in (f"[{group}]", *(f"{name} = {target}" for name, target in points.items()))
     ]
-    leave_package(folder, "my_atlas", "\n".join(lines))
+    write_package(folder, "my_atlas", "\n".join(lines))
 
 
 def test_both_ways_of_the_page_name_the_same_plugins() -> None:
@@ -162,7 +162,7 @@ def test_an_installed_package_shows_in_the_asset_graph(command: Command) -> None
 
 def test_help_imports_no_plugin(command: Command) -> None:
     (command.folder / "loud.py").write_text("raise SystemExit('imported')\n")
-    leave_package(command.folder, "loud", "[vieweratlas.visualizers]\nother = loud:draw\n")
+    write_package(command.folder, "loud", "[vieweratlas.visualizers]\nother = loud:draw\n")
     named = with_modules(command, VIEWERATLAS_PLUGINS__VISUALIZERS='{"loud": "loud:draw"}')
     assert "analyze" in command.run("--help", fails=False, **named)
     assert "CONFIG" in command.run("analyze", "--help", fails=False, **named)

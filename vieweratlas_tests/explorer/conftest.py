@@ -5,12 +5,12 @@ import dagster as dg
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from vieweratlas_assets.sandbox.planted_presence import write_world
 from vieweratlas_assets.sandbox.world import build_world
 from vieweratlas_assets.settings import Settings
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_tests.explorer.pages import CHROMIUM, SANDBOX
 from vieweratlas_tests.lake_factories import run, settings_for
+from vieweratlas_tests.sandbox.worlds import write_world
 
 
 @pytest.fixture(scope="module")

@@ -9,11 +9,11 @@ import pytest
 from vieweratlas_assets.defs.build import ASSETS, PRODUCTS, build_defs
 from vieweratlas_assets.domain.days import days_between
 from vieweratlas_assets.domain.lake import live_presence
-from vieweratlas_assets.sandbox.planted_presence import write_world
 from vieweratlas_assets.sandbox.world import WorldSpec, build_world
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.sealed import SealedPartitions
 from vieweratlas_tests.integration.dg_dev import DagsterDev, dg_dev
+from vieweratlas_tests.sandbox.worlds import write_world
 
 SPEC = WorldSpec(channels=72, viewers=4_000, days=10)
 DAYS = list(days_between(SPEC.start, SPEC.start + dt.timedelta(days=SPEC.days - 1)))

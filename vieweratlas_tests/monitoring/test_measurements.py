@@ -1,9 +1,9 @@
-"""What metrics tell, and that both formats tell it whole."""
+"""The values of the metrics, and that both formats have all of them."""
 
 import datetime as dt
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,12 +14,12 @@ from prometheus_client.parser import text_string_to_metric_families
 from vieweratlas_assets.collector.health import Metrics as CollectorMetrics
 from vieweratlas_assets.commands.metrics import metrics as command
 from vieweratlas_assets.domain.days import partition_end
-from vieweratlas_assets.monitoring import metrics
+from vieweratlas_assets.monitoring import measurements
 from vieweratlas_assets.monitoring.formats import embedded_lines, prometheus_name, prometheus_text
 from vieweratlas_assets.monitoring.measurements import Measurement
 from vieweratlas_assets.settings import resolve_settings
 from vieweratlas_assets.vods.database import Database
-from vieweratlas_assets.vods.queue import Figures, QueuedVod, VodQueue
+from vieweratlas_assets.vods.queue import Claim, Figures, QueuedVod, VodQueue
 from vieweratlas_assets.vods.stats import QueueStats
 from vieweratlas_assets.wiring.vod_workers import queue_url
 
@@ -38,12 +38,12 @@ QUIET = QueueStats(
 )
 
 
-def values(measurements: list[Measurement]) -> dict[str, float]:
-    return {"/".join((each.metric.name, *each.labels.values())): each.value for each in measurements}
+def values(measured: Iterable[Measurement]) -> dict[str, float]:
+    return {"/".join((each.metric.name, *each.labels.values())): each.value for each in measured}
 
 
 def queue_values(stats: QueueStats) -> dict[str, float]:
-    return values(list(metrics.of_queue(stats, NOW)))
+    return values(measurements.queue_measurements(stats, NOW))
 
 
 def hours_ago(hours: float) -> dt.datetime:
@@ -59,9 +59,9 @@ def hours_ago(hours: float) -> dt.datetime:
         (hours_ago(8), hours_ago(7), 7),
         (hours_ago(3), hours_ago(50), 3),
     ],
-    ids=["nothing due", "all done", "none ever done", "one done since", "new work after a quiet time"],
+    ids=["nothing due", "all completed", "none ever completed", "one completed since", "new VODs after a quiet time"],
 )
-def test_a_queue_stalls_only_where_work_is_due(
+def test_a_queue_stalls_only_if_vods_are_due(
     oldest_due: dt.datetime | None, last_completed: dt.datetime | None, stalled_h: float
 ) -> None:
     stats = replace(QUIET, oldest_pending=hours_ago(9), oldest_due=oldest_due, last_completed=last_completed)
@@ -69,20 +69,20 @@ def test_a_queue_stalls_only_where_work_is_due(
 
 
 @pytest.mark.parametrize(("completed", "failed", "rate"), [(0, 0, 0), (3, 1, 25), (0, 2, 100), (5, 0, 0)])
-def test_the_failure_rate_is_of_the_vods_that_ended(completed: int, failed: int, rate: float) -> None:
+def test_the_failure_rate_counts_the_vods_that_ended(completed: int, failed: int, rate: float) -> None:
     stats = replace(QUIET, completed_last_hour=completed, failed_last_hour=failed)
     assert queue_values(stats)["VodFailureRate"] == rate
 
 
-def test_the_figures_are_those_of_the_queue(tmp_path: Path) -> None:
+def test_the_statistics_match_the_rows_of_the_queue(tmp_path: Path) -> None:
     database, moment = Database(f"sqlite:///{tmp_path}/queue.db"), [NOW.timestamp()]
     queue = VodQueue(database, clock=lambda: moment[0])
     queue.add([QueuedVod(str(number), f"channel{number}", NOW) for number in range(6)])
 
-    def claim(worker: str = "w"):
-        taken = queue.claim(worker)
-        assert taken is not None
-        return taken
+    def claim() -> Claim:
+        claimed = queue.claim("worker")
+        assert claimed is not None
+        return claimed
 
     queue.complete(claim(), Figures(comments=5, buckets=1, chatters=2, seconds=10.0))
     moment[0] += 7200
@@ -106,26 +106,34 @@ def test_the_figures_are_those_of_the_queue(tmp_path: Path) -> None:
     assert stats.attempts == {1: 5}
 
 
+Timed = tuple[VodQueue, list[float]]
+
+
 @pytest.fixture
-def timed(tmp_path: Path) -> Iterator[tuple[VodQueue, list[float]]]:
-    """A queue, and the moment that its clock tells, s since 1970."""
+def timed(tmp_path: Path) -> Iterator[Timed]:
+    """A queue, and the time of its clock, s since 1970."""
     database, moment = Database(f"sqlite:///{tmp_path}/queue.db"), [NOW.timestamp()]
     yield VodQueue(database, clock=lambda: moment[0]), moment
     database.close()
 
 
-def test_a_vod_is_due_once_it_is_whole_and_where_days_are_fetched_whole_once_its_day_is_over(timed) -> None:
+def test_a_vod_is_due_once_it_is_complete_and_for_runs_once_its_day_is_over(timed: Timed) -> None:
     queue, moment = timed
-    whole = NOW + dt.timedelta(hours=2)
-    queue.add([QueuedVod("1", "ann", NOW, due_at=whole)])
+    complete = NOW + dt.timedelta(hours=2)
+    queue.add([QueuedVod("1", "ann", NOW, due_at=complete)])
     midnight = dt.datetime(2026, 3, 11, tzinfo=dt.UTC)
-    for hours, due, due_by_days in ((1, None, None), (3, whole, None), (12, whole, midnight), (20, whole, midnight)):
+    for hours, due, due_by_days in (
+        (1, None, None),
+        (3, complete, None),
+        (12, complete, midnight),
+        (20, complete, midnight),
+    ):
         moment[0] = (NOW + dt.timedelta(hours=hours)).timestamp()
         assert queue.stats().oldest_due == due
         assert queue.stats(by_whole_days=True).oldest_due == due_by_days
 
 
-def test_a_vod_that_is_given_back_again_and_again_has_been_due_all_the_while(timed) -> None:
+def test_a_vod_that_is_released_several_times_has_been_due_since_it_was_added(timed: Timed) -> None:
     queue, moment = timed
     queue.add([QueuedVod("1", "ann", NOW), QueuedVod("2", "bob", NOW + dt.timedelta(hours=1))])
     for _ in range(10):
@@ -137,10 +145,10 @@ def test_a_vod_that_is_given_back_again_and_again_has_been_due_all_the_while(tim
     queue.skip_vods(["1", "2"], "by hand")
     assert queue.stats().oldest_due is None
     queue.retry(["1"])
-    assert queue.stats().oldest_due == dt.datetime.fromtimestamp(moment[0], dt.UTC), "it waits anew"
+    assert queue.stats().oldest_due == dt.datetime.fromtimestamp(moment[0], dt.UTC), "it waits since the retry"
 
 
-def test_a_vod_that_rests_from_a_failure_is_not_due(timed) -> None:
+def test_a_vod_that_rests_after_a_failure_is_not_due(timed: Timed) -> None:
     queue, moment = timed
     queue.add([QueuedVod("1", "ann", NOW)])
     claim = queue.claim("worker")
@@ -174,18 +182,17 @@ COLLECTOR = CollectorMetrics(
 )
 
 
-def test_of_a_collector_that_has_fallen_silent_only_the_age_of_its_last_minute_is_told() -> None:
-    alive = values(list(metrics.of_collector(COLLECTOR, "one", COLLECTOR.at + 30)))
-    assert alive["SnapshotAgeSeconds/one"] == 100
-    assert alive["ChannelsJoined/one"] == 2
-    assert alive["Coverage/one"] == 90
-    assert values(list(metrics.of_collector(COLLECTOR, "one", COLLECTOR.at + 3600))) == {
-        "SnapshotAgeSeconds/one": 3670
-    }
+def test_a_collector_with_a_stale_health_file_has_only_the_age_of_its_last_minute() -> None:
+    live = values(measurements.collector_measurements(COLLECTOR, "one", COLLECTOR.at + 30))
+    assert live["SnapshotAgeSeconds/one"] == 100
+    assert live["ChannelsJoined/one"] == 2
+    assert live["Coverage/one"] == 90
+    stale = values(measurements.collector_measurements(COLLECTOR, "one", COLLECTOR.at + 3600))
+    assert stale == {"SnapshotAgeSeconds/one": 3670}
 
 
-@pytest.mark.parametrize(("enabled", "waits"), [("1", False), ("0", True)], ids=["by runs of Dagster", "by workers"])
-def test_a_vod_of_today_waits_for_workers_and_not_for_runs(
+@pytest.mark.parametrize(("enabled", "waits"), [("1", False), ("0", True)], ids=["by Dagster's runs", "by workers"])
+def test_a_vod_of_today_is_due_for_workers_and_not_for_runs(
     tmp_path: Path, bare_environment: pytest.MonkeyPatch, enabled: str, waits: bool
 ) -> None:
     bare_environment.setenv("DAGSTER_HOME", str(tmp_path))
@@ -200,10 +207,10 @@ def test_a_vod_of_today_waits_for_workers_and_not_for_runs(
     assert (float(stalled) > 0) is waits
 
 
-def test_freshness_is_counted_from_the_partition_s_end() -> None:
-    newest = {"daily": "2026-03-09", "hourly": "2026-03-10-11:00", "running": "2026-03-10-12:00", "of others": "a"}
+def test_freshness_counts_from_the_end_of_the_partition() -> None:
+    newest = {"daily": "2026-03-09", "hourly": "2026-03-10-11:00", "running": "2026-03-10-12:00", "not by time": "a"}
     ends = {asset: end for asset, key in newest.items() if (end := partition_end(key))}
-    assert values(list(metrics.of_assets(ends, NOW))) == {
+    assert values(measurements.asset_measurements(ends, NOW)) == {
         "AssetFreshnessSeconds/daily": 12 * 3600,
         "AssetFreshnessSeconds/hourly": 0,
         "AssetFreshnessSeconds/running": 0,
@@ -211,8 +218,10 @@ def test_freshness_is_counted_from_the_partition_s_end() -> None:
 
 
 SOME = [
-    *metrics.of_queue(replace(QUIET, states=QUIET.states | {"pending": 1200}, oldest_due=hours_ago(1)), NOW),
-    *metrics.of_assets({'odd"name\n': NOW}, NOW + dt.timedelta(seconds=5)),
+    *measurements.queue_measurements(
+        replace(QUIET, states=QUIET.states | {"pending": 1200}, oldest_due=hours_ago(1)), NOW
+    ),
+    *measurements.asset_measurements({'odd"name\n': NOW}, NOW + dt.timedelta(seconds=5)),
 ]
 
 
@@ -238,6 +247,6 @@ def test_embedded_metrics_hold_every_value_under_its_dimension() -> None:
         [names] = directive["Dimensions"]
         assert directive["Namespace"] == "ViewerAtlas/test"
         assert len(directive["Metrics"]) <= 100
-        for told in directive["Metrics"]:
-            read[told["Name"], *(line[name] for name in names)] = line[told["Name"]]
+        for metric in directive["Metrics"]:
+            read[metric["Name"], *(line[name] for name in names)] = line[metric["Name"]]
     assert read == {(each.metric.name, *each.labels.values()): each.value for each in SOME}

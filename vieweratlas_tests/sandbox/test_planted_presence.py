@@ -19,12 +19,11 @@ from vieweratlas_assets.sandbox.planted_presence import (
     channel_roster,
     live_presence,
     vods_created,
-    write_day,
-    write_world,
 )
 from vieweratlas_assets.sandbox.vocabulary import COMMON_BOTS, RARE_BOTS
 from vieweratlas_assets.sandbox.world import World, WorldSpec, build_world
 from vieweratlas_assets.storage.local import LocalStore
+from vieweratlas_tests.sandbox.worlds import write_day, write_world
 
 SPEC = WorldSpec(channels=72, viewers=8_000, languages=3, games=3)
 DAY = dt.date(2026, 10, 7)

@@ -8,7 +8,7 @@ from vieweratlas_assets.errors import SettingsError
 from vieweratlas_assets.settings import read_community_names
 
 
-def test_names_stand_by_id(tmp_path: Path) -> None:
+def test_names_are_read_by_id(tmp_path: Path) -> None:
     file = tmp_path / "names.yaml"
     file.write_text("# ours\n3: Speedrunners\n12: '  한국 '\n", encoding="utf-8")
     assert read_community_names(file) == {3: "Speedrunners", 12: "한국"}
@@ -17,28 +17,28 @@ def test_names_stand_by_id(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("- Speedrunners", "write lines such as `3: Speedrunners`"),
         ("3: [a, b]", "the name of 3 must be a text"),
         ("3: ''", "the name of 3 must be a text"),
-        (f"3: {'x' * 61}", "of 1 to 60 letters"),
-        ("three: Chess", "'three' is no id"),
-        ("0: Chess", "0 is no id"),
-        ("yes: Chess", "True is no id"),
+        (f"3: {'x' * 61}", "of 1 to 60 characters"),
+        ("three: Chess", "'three' is not the id"),
+        ("0: Chess", "0 is not the id"),
+        ("yes: Chess", "True is not the id"),
         ("1: Chess\n2: Chess", "'Chess' is the name of 2 communities"),
-        ("1: a: b", "which is no YAML"),
+        ("1: a: b", "which is not YAML"),
     ],
 )
-def test_what_is_no_name_is_told_with_the_file(tmp_path: Path, text: str, told: str) -> None:
+def test_an_invalid_name_is_refused_with_the_file(tmp_path: Path, text: str, message: str) -> None:
     file = tmp_path / "names.yaml"
     file.write_text(text)
     with pytest.raises(SettingsError) as raised:
         read_community_names(file)
-    assert told in str(raised.value)
+    assert message in str(raised.value)
     assert str(file) in str(raised.value)
 
 
-def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="cannot be read: No such file"):
-        read_community_names(tmp_path / "none.yaml")
+        read_community_names(tmp_path / "missing.yaml")

@@ -1,9 +1,10 @@
-"""Every setting is read by something: each changes what comes out, or is refused until somebody reads it."""
+"""Every setting changes a result, and those that have one allowed value refuse all others."""
 
 import datetime as dt
 import json
 import logging
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from unittest.mock import patch
 
 import dagster as dg
 import numpy as np
+import polars as pl
 import pytest
 import requests
 from click.testing import CliRunner
@@ -27,11 +29,8 @@ from vieweratlas_assets.commands.analyze import analyze
 from vieweratlas_assets.commands.import_live import import_live
 from vieweratlas_assets.commands.privacy import prune
 from vieweratlas_assets.commands.vods import vods_group
-from vieweratlas_assets.defs.assets import raw
-from vieweratlas_assets.defs.assets.atlas import communities_of_day, graph_of_day
+from vieweratlas_assets.defs.assets import raw_snapshots
 from vieweratlas_assets.defs.build import build_defs
-from vieweratlas_assets.defs.io_managers import LakeIOManager
-from vieweratlas_assets.defs.resources import Analysis
 from vieweratlas_assets.defs.sensors import Sweep
 from vieweratlas_assets.defs.spark.door import spark_launcher
 from vieweratlas_assets.domain.communities import detectors
@@ -49,26 +48,36 @@ from vieweratlas_assets.domain.schemas import (
     LAYOUT,
     RAW_SNAPSHOTS,
 )
+from vieweratlas_assets.domain.tables import Table
 from vieweratlas_assets.errors import SettingsError, StorageError
-from vieweratlas_assets.settings import Settings, keys, resolve_settings, value_of, variable_of
+from vieweratlas_assets.settings import (
+    AnalysisSettings,
+    Settings,
+    environment_variable,
+    keys,
+    resolve_settings,
+    setting_value,
+)
 from vieweratlas_assets.steps.audience import audience_of_day
-from vieweratlas_assets.steps.graph import count_on_this_machine
+from vieweratlas_assets.steps.communities import communities_of_day
+from vieweratlas_assets.steps.graph import count_on_this_machine, graph_of_day
 from vieweratlas_assets.steps.results import DayResult
 from vieweratlas_assets.storage import opening
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.objects import ObjectStore
 from vieweratlas_assets.storage.opening import open_store
-from vieweratlas_assets.storage.sealed import AssetDays, SealedPartitions, table_files
+from vieweratlas_assets.storage.sealed import AssetDays, PartitionRecord, SealedPartitions, table_files
 from vieweratlas_assets.vods.worker import VodWorkers
 from vieweratlas_assets.wiring import plugins
 from vieweratlas_assets.wiring.collector import collector_from_settings, spool_folder
 from vieweratlas_assets.wiring.plugins import load_plugins
 from vieweratlas_assets.wiring.viewer_names import viewer_names
 from vieweratlas_assets.wiring.vod_workers import open_queue, queue_url, vod_workers
+from vieweratlas_tests.conftest import REPOSITORY
 from vieweratlas_tests.lake_factories import DAY, away_from_the_hour_s_end, put_live, put_raw, put_roster, run
 
-# Only one value is possible; any other is refused.
-REFUSED = {"vod.bucket_len_s"}
+# Settings that have one allowed value.
+FIXED = {"vod.bucket_len_s"}
 
 
 @pytest.fixture(autouse=True)
@@ -83,7 +92,7 @@ def _own_detector(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def lake(tmp_path: Path) -> Path:
-    """Two days of six channels, with a bot, a broadcaster in the own chat, and viewers of all kinds."""
+    """Two days of six channels, with a bot, a broadcaster in their own chat, and viewers of several channels."""
     store = LocalStore(tmp_path / "lake")
     left, right = [f"ann{n}" for n in range(12)], [f"bob{n}" for n in range(12)]
     chat = {
@@ -120,43 +129,68 @@ def lake(tmp_path: Path) -> Path:
     return tmp_path / "lake"
 
 
-def analysis_of(settings: Settings) -> Analysis:
-    """The settings as runs get them."""
-    return build_defs(settings).resources["analysis"]
+def resource(settings: Settings, name: str) -> Any:
+    """A resource as runs get it."""
+    resources = build_defs(settings).resources
+    assert resources is not None
+    return resources[name]
+
+
+def analysis_resource(settings: Settings) -> AnalysisSettings:
+    """The section `analysis` as runs get it."""
+    analysis = resource(settings, "analysis")
+    assert isinstance(analysis, AnalysisSettings)
+    return analysis
+
+
+def sealed_partitions(settings: Settings) -> SealedPartitions:
+    """The sealed partitions of the lake."""
+    return SealedPartitions(open_store(settings.root))
+
+
+def table_rows(result: DayResult, table: Table) -> list[tuple[Any, ...]]:
+    """The rows of a table of a result."""
+    held = result.tables[table]
+    frames = [held] if isinstance(held, pl.DataFrame) else held
+    return [row for frame in frames for row in frame.rows()]
 
 
 def audience(settings: Settings) -> Any:
-    """Who is in the audience of the day, and what the filters tell."""
-    found = audience_of_day(LakeIOManager(root=settings.root), analysis_of(settings), viewer_names(settings), DAY)
-    return [frame.rows() for frame in found.tables[CHANNEL_AUDIENCE]], found.facts["filters"]
+    """Who is in the audience of the day, and the effects of the filters."""
+    result = audience_of_day(sealed_partitions(settings), analysis_resource(settings), viewer_names(settings), DAY)
+    return table_rows(result, CHANNEL_AUDIENCE), result.facts["filters"]
 
 
 def graph(settings: Settings) -> Any:
-    """Nodes and edges of the window, of audiences made by the same settings."""
-    made = _graph_of(settings)
-    return made.tables[GRAPH_NODES].rows(), made.tables[GRAPH_EDGES].rows()
+    """Nodes and edges of the window, whose audiences have the same settings."""
+    result = _build_graph(settings)
+    return table_rows(result, GRAPH_NODES), table_rows(result, GRAPH_EDGES)
 
 
 def engine(settings: Settings) -> Any:
-    """What the engine says of itself."""
-    return _graph_of(settings).facts["engine"]
+    """The figures of the engine."""
+    return _build_graph(settings).facts["engine"]
 
 
-def _graph_of(settings: Settings) -> DayResult:
-    lake, analysis, window = LakeIOManager(root=settings.root), analysis_of(settings), settings.partitions.window_days
+def _build_graph(settings: Settings) -> DayResult:
+    sealed, analysis, window = (
+        sealed_partitions(settings),
+        analysis_resource(settings),
+        settings.partitions.window_days,
+    )
     days = [DAY - dt.timedelta(days=back) for back in (1, 0)]
     for day in days:
-        made = audience_of_day(lake, analysis, viewer_names(settings), day)
-        lake.sealed.seal("channel_audience", day, table_files(day, made.tables), facts=made.facts)
-    audience = AssetDays(lake.sealed, "channel_audience", days)
+        result = audience_of_day(sealed, analysis, viewer_names(settings), day)
+        sealed.seal("channel_audience", day, table_files(day, result.tables), facts=result.facts)
+    audience = AssetDays(sealed, "channel_audience", days)
     with WindowPairs(settings.engine.memory_limit_bytes // 3) as pairs:
-        made = graph_of_day(audience, DAY, window, analysis, partial(count_on_this_machine, audience, pairs))
-    lake.sealed.seal("overlap_graph", DAY, table_files(DAY, made.tables), facts=made.facts)
-    return made
+        result = graph_of_day(audience, DAY, window, analysis, partial(count_on_this_machine, audience, pairs))
+    sealed.seal("overlap_graph", DAY, table_files(DAY, result.tables), facts=result.facts)
+    return result
 
 
 def imported(settings: Settings) -> Any:
-    """Who wrote when, as `import live` without a folder leaves it."""
+    """Who wrote when in the snapshots that `import live` imports without a folder."""
     shutil.rmtree(Path(settings.root) / "raw", ignore_errors=True)
     result = CliRunner().invoke(import_live, [], obj=settings, catch_exceptions=False)
     assert result.exit_code == 0, result.output
@@ -164,87 +198,91 @@ def imported(settings: Settings) -> Any:
     return [store.download_parquet(key, RAW_SNAPSHOTS).rows() for key in store.list_files("raw/snapshots/2026/")]
 
 
-def asked_of_twitch(settings: Settings) -> Any:
-    """What a run that takes the roster asks, and who is in the roster then."""
-    asked: list[Any] = []
+def json_response(document: object) -> requests.Response:
+    """A response with a JSON body."""
+    response = requests.Response()
+    response.status_code, response._content = 200, json.dumps(document).encode()
+    return response
+
+
+def roster_requests(settings: Settings) -> Any:
+    """The requests of a run that writes the roster, and the channels in the roster."""
+    sent_requests: list[Any] = []
 
     def answer(_: requests.Session, method: str, url: str, **sent: Any) -> requests.Response:
-        asked.append((method, url, {name: value for name, value in sent.items() if name != "timeout"}))
+        sent_requests.append((method, url, {name: value for name, value in sent.items() if name != "timeout"}))
         logins = [value for name, value in sent.get("params", ()) if name == "user_login"] or ["c1", "c2", "c3"]
-        found = {"access_token": "t", "data": [{"user_id": login, "user_login": login} for login in logins]}
-        given = requests.Response()
-        given.status_code, given._content = 200, json.dumps(found).encode()
-        return given
+        streams = [{"user_id": login, "user_login": login} for login in logins]
+        return json_response({"access_token": "t", "data": streams})
 
     now = away_from_the_hour_s_end()
     job = build_defs(settings).resolve_job_def("roster")
     with patch.object(requests.Session, "request", answer), dg.DagsterInstance.ephemeral() as instance:
         key = hour_key(now.date(), now.hour)
-        made = job.execute_in_process(partition_key=key, instance=instance, raise_on_error=False)
+        result = job.execute_in_process(partition_key=key, instance=instance, raise_on_error=False)
     rosters = LocalStore(settings.root).list_files(f"curated/channel_roster/date={now.date()}/")
     live = [LocalStore(settings.root).download_parquet(key, CHANNEL_ROSTER)["channel"].to_list() for key in rosters]
-    return made.success, asked, live
+    return result.success, sent_requests, live
 
 
 def collector(settings: Settings) -> Any:
-    """Which collector it is: what listens to whom and how, what its files are called and where they wait."""
-    given = requests.Response()
-    mine = {"login": "me", "client_id": "id", "user_id": "1", "scopes": ["user:read:chat"]}
-    given.status_code, given._content = 200, json.dumps(mine).encode()
-    with patch.object(requests.Session, "request", lambda *_, **__: given):
-        made = collector_from_settings(settings, LocalStore(settings.root), ViewerNames())
-    source = made._source
+    """The collector: what it listens to and how, its name, its pace, and its spool folder."""
+    account = {"login": "me", "client_id": "id", "user_id": "1", "scopes": ["user:read:chat"]}
+    with patch.object(requests.Session, "request", lambda *_, **__: json_response(account)):
+        built = collector_from_settings(settings, LocalStore(settings.root), ViewerNames())
+    source = built._source
     turns = source._turns if isinstance(source, Rotation) else None
     reader = source._source if isinstance(source, Rotation) else source
+    listens: tuple[Any, ...]
     if isinstance(reader, IrcReader):
         hub = reader._hub
         listens = (hub.address.url, hub.pacing._profile, hub.account().token, turns)
     else:
         assert isinstance(reader, EventSubReader)
         listens = (reader._url, reader._helix_url, None, turns)
-    return listens, made._name, made._pace, spool_folder(settings)
+    return listens, built._name, built._pace, spool_folder(settings)
 
 
 def minutes_of_a_run(settings: Settings) -> Any:
     """How long a run of raw_snapshots collects."""
-    asked: list[float | None] = []
+    passed: list[float | None] = []
 
-    def collected(store: ObjectStore, hour: dt.datetime, minutes: float | None, _: Any) -> dict[str, Any]:
-        asked.append(minutes)
+    def collect_nothing(store: ObjectStore, hour: dt.datetime, minutes: float | None, _: Any) -> dict[str, Any]:
+        passed.append(minutes)
         return {}
 
     now = away_from_the_hour_s_end()
     job = build_defs(settings).resolve_job_def("collection")
-    with patch.object(raw, "collect_hour", collected), dg.DagsterInstance.ephemeral() as instance:
+    with patch.object(raw_snapshots, "collect_hour", collect_nothing), dg.DagsterInstance.ephemeral() as instance:
         assert job.execute_in_process(partition_key=hour_key(now.date(), now.hour), instance=instance).success
-    return asked
+    return passed
 
 
 def fetcher(settings: Settings) -> Any:
-    """What fetches the chat of VODs, how fast, and where its queue is."""
+    """The source of VOD chat with its settings, the queue, and whether raw chat is stored."""
     with vod_workers(settings, LocalStore(settings.root), ViewerNames()) as work:
         source = work.source
         client = getattr(source, "_client", None)
-        told = {name: value for name, value in vars(source).items() if isinstance(value, Path | int | float)}
+        fields = {name: value for name, value in vars(source).items() if isinstance(value, Path | int | float)}
         if client is not None:
             shared = client._turn.__self__
-            told |= {name: value for name, value in vars(client).items() if isinstance(value, str)}
-            told |= {"every_s": shared._every_s, "per_day": shared._a_day}
-        return type(source).__name__, told, repr(work.queue._database), work.keep_raw
+            fields |= {name: value for name, value in vars(client).items() if isinstance(value, str)}
+            fields |= {"interval_s": shared._interval_s, "per_day": shared._per_day}
+        return type(source).__name__, fields, repr(work.queue._database), work.keep_raw
 
 
 def fetched_at_once(settings: Settings) -> Any:
-    """How many VODs a run fetches at a time."""
-    asked: list[int] = []
+    """How many VODs a run fetches at once."""
+    passed: list[int] = []
 
     def note(_: VodWorkers, days: Any = None, *, at_once: int, most: int | None = None) -> list[Any]:
-        asked.append(at_once)
+        passed.append(at_once)
         return []
 
     with patch.object(VodWorkers, "run", note):
         result = CliRunner().invoke(vods_group, ["process"], obj=settings, catch_exceptions=False)
     assert result.exit_code == 0, result.output
-    return asked
+    return passed
 
 
 def discovered(settings: Settings) -> Any:
@@ -264,13 +302,12 @@ def discovered(settings: Settings) -> Any:
             }
             for age in (2, 3, 5, 9, 10, 11, 12, 20)
         ]
-        found = {"access_token": "t", "data": records if url.endswith("/videos") else [{"id": "1", "login": "ann"}]}
-        given = requests.Response()
-        given.status_code, given._content = 200, json.dumps(found).encode()
-        return given
+        data = records if url.endswith("/videos") else [{"id": "1", "login": "ann"}]
+        return json_response({"access_token": "t", "data": data})
 
     definitions = build_defs(settings)
     sensor = definitions.resolve_sensor_def("vod_discovery_sensor")
+    assert definitions.resources is not None
     resources = {key: definitions.resources[key] for key in sensor.required_resource_keys}
     cursor = Sweep(now.timestamp() - 1800).text()
     with patch.object(requests.Session, "request", answer), dg.DagsterInstance.ephemeral() as instance:
@@ -278,9 +315,9 @@ def discovered(settings: Settings) -> Any:
         with context:
             sensor.evaluate_tick(context)
     with open_queue(settings) as queue:
-        found = sorted(row["vod_id"] for row in queue.rows())
+        vod_ids = sorted(row["vod_id"] for row in queue.rows())
     Path(queue_url(settings).removeprefix("sqlite:///")).unlink()
-    return found, sensor.default_status
+    return vod_ids, sensor.default_status
 
 
 def pruned(settings: Settings) -> Any:
@@ -291,70 +328,78 @@ def pruned(settings: Settings) -> Any:
 
 
 def names(settings: Settings) -> Any:
-    """What partitions tell of the names in them."""
+    """How partitions describe the names in them."""
     return viewer_names(settings).described()
 
 
 def kinds(settings: Settings) -> Any:
-    """What the graph is counted with."""
+    """The kinds of the asset overlap_graph, which name the engine."""
     specs = {spec.key.to_user_string(): spec for spec in build_defs(settings).resolve_all_asset_specs()}
     return sorted(specs["overlap_graph"].kinds)
 
 
 def launcher(settings: Settings) -> Any:
-    """Where the Spark job goes, and how."""
+    """The launcher of the Spark job."""
     return repr(spark_launcher(settings.engine))
 
 
 def communities(settings: Settings) -> Any:
     """The communities of that graph, with their modularity."""
-    graph(settings)
-    sealed = LakeIOManager(root=settings.root).sealed
-    found = communities_of_day(AssetDays(sealed, "overlap_graph", [DAY]), DAY, analysis_of(settings))
-    return found.tables[COMMUNITIES].rows(), found.facts["modularity"], found.facts["natural_resolution"]
+    _build_graph(settings)
+    sealed = sealed_partitions(settings)
+    days = AssetDays(sealed, "overlap_graph", [DAY])
+    nodes, edges = days.table(DAY, GRAPH_NODES), days.table(DAY, GRAPH_EDGES)
+    result = communities_of_day(sealed, DAY, nodes, edges, analysis_resource(settings))
+    return table_rows(result, COMMUNITIES), result.facts["modularity"], result.facts["natural_resolution"]
 
 
 def atlas(settings: Settings) -> Any:
-    """Labels and positions, as a whole run leaves them."""
+    """Labels and positions after a whole run."""
     with dg.DagsterInstance.ephemeral() as instance:
         assert run(settings, "daily_atlas", DAY, instance=instance).success
-    sealed = SealedPartitions(LocalStore(settings.root))
     tables = {"community_tags": COMMUNITY_TAGS, "atlas_layout": LAYOUT}
-    return [sealed.table(sealed.record(asset, DAY), table).rows() for asset, table in tables.items()]
+    sealed = sealed_partitions(settings)
+    return [sealed.table(_record(settings, asset), table).rows() for asset, table in tables.items()]
 
 
 def identities(settings: Settings) -> Any:
-    """Who the communities of the second of two days are, what they went on from, and the days of its page."""
+    """The names of the second day's communities, the day that they continue, and the days of the page."""
     with dg.DagsterInstance.ephemeral() as instance:
         for day in (DAY - dt.timedelta(days=1), DAY):
             assert run(settings, "daily_atlas", day, instance=instance).success
-    sealed = SealedPartitions(LocalStore(settings.root))
-    history = sealed.table(sealed.record("community_history", DAY), COMMUNITY_HISTORY)
-    page = sealed.record("atlas_explorer", DAY).facts["days"]
-    return history["name"].to_list(), sealed.record("communities", DAY).facts["went_on_from"], page
+    history = sealed_partitions(settings).table(_record(settings, "community_history"), COMMUNITY_HISTORY)
+    continued, page = _record(settings, "communities"), _record(settings, "atlas_explorer")
+    return history["name"].to_list(), continued.facts["went_on_from"], page.facts["days"]
+
+
+def _record(settings: Settings, asset: str) -> PartitionRecord:
+    record = sealed_partitions(settings).record(asset, DAY)
+    assert record is not None
+    return record
 
 
 def partitions(settings: Settings) -> Any:
     """Where the partitions of the code location begin."""
     specs = {spec.key.to_user_string(): spec for spec in build_defs(settings).resolve_all_asset_specs()}
-    return [specs[name].partitions_def.get_first_partition_key() for name in ("overlap_graph", "channel_roster")]
+    definitions = [specs[name].partitions_def for name in ("overlap_graph", "channel_roster")]
+    return [each.get_first_partition_key() for each in definitions if each is not None]
 
 
 def schedules(settings: Settings) -> Any:
-    """Which schedules run until somebody stops them."""
+    """The status of each schedule in a new instance."""
     known = build_defs(settings).get_repository_def().schedule_defs
     return {each.name: each.default_status.value for each in known}
 
 
 def lake_of_a_run(settings: Settings) -> Any:
     """The root and the region of the lake that runs write to."""
-    store = build_defs(settings).resources["lake"].store
+    store = resource(settings, "lake").store
     region = store._client.meta.region_name if store.root.startswith("s3://") else None
     return store.root, region
 
 
 def lake_of_a_plugin(settings: Settings) -> Any:
-    """What opens a root that only a plug-in knows, in a process that has seen no other settings."""
+    """The store that opens the root of a plug-in, in a process without earlier settings."""
     opening._registry.clear()
     plugins._registered.clear()
     load_plugins(settings)
@@ -365,60 +410,60 @@ def lake_of_a_plugin(settings: Settings) -> Any:
 
 
 def detectors_by_name(settings: Settings) -> Any:
-    """The name that a detector of a plug-in is known by; what earlier settings named stays known."""
+    """The detectors that the settings name; those of earlier settings stay registered."""
     load_plugins(settings)
     return [name for name in detectors.detector_names() if name in settings.plugins.community_detectors]
 
 
 def assets_of_visualizers(settings: Settings) -> Any:
-    """The assets that the code location has beyond those of no plug-in."""
+    """The assets of plug-ins in the code location."""
     specs = build_defs(settings).resolve_all_asset_specs()
     return sorted(spec.key.to_user_string() for spec in specs if "plugin" in spec.kinds)
 
 
 def log(settings: Settings) -> Any:
-    """The log file, and what is in it."""
-    path = logs.log_file_of(settings)
+    """The log file, and the messages in it."""
+    path = logs.log_file_path(settings)
     logs.start_log(settings)
     try:
-        logging.getLogger("vieweratlas.test").info("said in passing")
-        logging.getLogger("vieweratlas.test").error("said aloud")
+        logging.getLogger("vieweratlas.test").info("a detail")
+        logging.getLogger("vieweratlas.test").error("a failure")
     finally:
         logs.stop_log()
-    said = [line.rpartition(": ")[2] for line in path.read_text().splitlines()]
+    messages = [line.rpartition(": ")[2] for line in path.read_text().splitlines()]
     path.unlink()
-    return path, said
+    return path, messages
 
 
 def copies(settings: Settings) -> Any:
-    """What `analyze` leaves beside the lake."""
-    output = {variable_of("storage.output_dir"): str(settings.storage.output_dir)}
+    """The copies of products that `analyze` leaves outside the lake."""
+    output = {environment_variable("storage.output_dir"): str(settings.storage.output_dir)}
     result = CliRunner(env=output).invoke(analyze, ["--date", str(DAY)], obj=settings.root, catch_exceptions=False)
     assert result.exit_code == 0, result.output
-    found = sorted(Path().glob(f"*/{DAY}/community_graph.png"))
-    for picture in found:
+    pictures = sorted(Path().glob(f"*/{DAY}/community_graph.png"))
+    for picture in pictures:
         shutil.rmtree(picture.parents[1])
-    return found
+    return pictures
 
 
 @dataclass(frozen=True)
 class Effect:
-    """How a setting shows.
+    """How a setting changes a result.
 
     Attributes:
-        text: that the environment sets.
-        seen: what differs by it.
-        beside: other settings that it needs, the same with and without it.
+        text: value in the environment.
+        result: what the setting changes.
+        others: other settings that it needs, the same with and without it.
     """
 
     text: str
-    seen: Callable[[Settings], Any]
-    beside: dict[str, str] = field(default_factory=dict)
+    result: Callable[[Settings], Any]
+    others: dict[str, str] = field(default_factory=dict)
 
 
-BROUGHT = "vieweratlas_tests.sample_plugins"
+SAMPLES = "vieweratlas_tests.sample_plugins"
 S3 = {"root": "s3://b/p/"}
-OF_STORAGE = {"storage.storage_type": "s3", "storage.s3_bucket": "b"}
+S3_STORAGE = {"storage.storage_type": "s3", "storage.s3_bucket": "b"}
 SMALL = {"analysis.min_channel_viewers": "1"}
 PLAIN = {**SMALL, "analysis.resolution_mode": "absolute", "analysis.weight": "shared_viewers"}
 SPARK = {"engine.overlap_engine": "spark"}
@@ -468,14 +513,14 @@ EFFECTS = {
     "partitions.daily_start": Effect("2020-02-29", partitions),
     "partitions.hourly_start": Effect("2026-01-02T03:00Z", partitions),
     "storage.storage_type": Effect("s3", lake_of_a_run, {"root": "", "storage.s3_bucket": "b"}),
-    "storage.s3_bucket": Effect("other", lake_of_a_run, {"root": "", **OF_STORAGE}),
-    "storage.s3_prefix": Effect("deep/", lake_of_a_run, {"root": "", **OF_STORAGE}),
+    "storage.s3_bucket": Effect("other", lake_of_a_run, {"root": "", **S3_STORAGE}),
+    "storage.s3_prefix": Effect("deep/", lake_of_a_run, {"root": "", **S3_STORAGE}),
     "storage.s3_region": Effect("eu-west-3", lake_of_a_run, S3),
     "storage.output_dir": Effect("for_people", copies, PLAIN),
     "collection.logs_dir": Effect("others", imported),
-    "collection.top_channels_limit": Effect("2", asked_of_twitch, APPLICATION),
-    "collection.channels": Effect("ann,bob", asked_of_twitch, APPLICATION),
-    "collection.channels_file": Effect("channels.txt", asked_of_twitch, APPLICATION),
+    "collection.top_channels_limit": Effect("2", roster_requests, APPLICATION),
+    "collection.channels": Effect("ann,bob", roster_requests, APPLICATION),
+    "collection.channels_file": Effect("channels.txt", roster_requests, APPLICATION),
     "collection.collector": Effect("second", collector),
     "collection.chat_source": Effect("eventsub", collector, ACCOUNT),
     "collection.chat_account": Effect("token", collector, ACCOUNT),
@@ -488,11 +533,11 @@ EFFECTS = {
     "collection.collection_minutes": Effect("2.5", minutes_of_a_run),
     "twitch.chat_url": Effect("irc://localhost:1", collector),
     "twitch.eventsub_url": Effect("ws://localhost:1/ws", collector, EVENTSUB),
-    "twitch.client_id": Effect("other", asked_of_twitch, APPLICATION),
-    "twitch.client_secret": Effect("other", asked_of_twitch, APPLICATION),
-    "twitch.oauth_token": Effect("mine", asked_of_twitch, APPLICATION),
-    "twitch.helix_url": Effect("http://localhost:1/helix", asked_of_twitch, APPLICATION),
-    "twitch.id_url": Effect("http://localhost:1/oauth2", asked_of_twitch, APPLICATION),
+    "twitch.client_id": Effect("other", roster_requests, APPLICATION),
+    "twitch.client_secret": Effect("other", roster_requests, APPLICATION),
+    "twitch.oauth_token": Effect("mine", roster_requests, APPLICATION),
+    "twitch.helix_url": Effect("http://localhost:1/helix", roster_requests, APPLICATION),
+    "twitch.id_url": Effect("http://localhost:1/oauth2", roster_requests, APPLICATION),
     "collection.time_zone": Effect("America/New_York", imported),
     "privacy.viewer_names": Effect("pseudonymous", audience, {"privacy.pseudonym_key": "k" * 32}),
     "privacy.pseudonym_key": Effect("k" * 32, names),
@@ -528,47 +573,53 @@ EFFECTS = {
     "vod.keep_raw": Effect("true", fetcher),
     "vod.downloads_at_once": Effect("7", fetched_at_once),
     "schedules.running": Effect("daily_atlas_schedule, channel_roster_schedule", schedules),
-    "plugins.storage_backends": Effect(f'{{"kept": "{BROUGHT}:open_lake"}}', lake_of_a_plugin),
-    "plugins.community_detectors": Effect(f'{{"halves": "{BROUGHT}:halves"}}', detectors_by_name),
-    "plugins.visualizers": Effect(f'{{"names": "{BROUGHT}:draw_names"}}', assets_of_visualizers),
+    "plugins.storage_backends": Effect(f'{{"kept": "{SAMPLES}:open_lake"}}', lake_of_a_plugin),
+    "plugins.community_detectors": Effect(f'{{"halves": "{SAMPLES}:halves"}}', detectors_by_name),
+    "plugins.visualizers": Effect(f'{{"names": "{SAMPLES}:draw_names"}}', assets_of_visualizers),
 }
 
 
-def test_every_setting_is_read_or_refused() -> None:
-    assert set(keys()) == {*EFFECTS, *REFUSED}
-    assert len(keys()) == len(EFFECTS) + len(REFUSED), "a setting stands in two tables"
+def test_every_setting_has_an_effect_or_one_allowed_value() -> None:
+    assert set(keys()) == {*EFFECTS, *FIXED}
+    assert len(keys()) == len(EFFECTS) + len(FIXED), "a setting is in both tables"
+
+
+def test_the_page_of_settings_names_those_with_one_allowed_value() -> None:
+    page = (REPOSITORY / "docs/settings.md").read_text(encoding="utf-8")
+    [sentence] = re.findall(r"Every setting changes a result, except(.*?)\.\s", page, re.DOTALL)
+    assert set(re.findall(r"`([^`]+)`", sentence)) == FIXED
 
 
 @pytest.mark.parametrize("key", EFFECTS)
-def test_a_setting_changes_what_comes_out(
-    key: str, lake: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_setting_changes_a_result(key: str, lake: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     effect = EFFECTS[key]
     monkeypatch.chdir(tmp_path)
     for name, text in {"DAGSTER_HOME": str(tmp_path / "home"), "AWS_DEFAULT_REGION": "us-west-1"}.items():
         monkeypatch.setenv(name, text)
-    beside = {"root": str(lake), **effect.beside}
-    variables = {variable_of(name): text for name, text in beside.items() if text}
+    others = {"root": str(lake), **effect.others}
+    variables = {environment_variable(name): text for name, text in others.items() if text}
     for name, text in variables.items():
         monkeypatch.setenv(name, text)
 
     without = resolve_settings(environment=variables).settings
-    with_it = resolve_settings(environment={**variables, variable_of(key): effect.text}).settings
+    with_it = resolve_settings(environment={**variables, environment_variable(key): effect.text}).settings
 
-    assert value_of(without, key) != value_of(with_it, key)
-    before, after = effect.seen(without), effect.seen(with_it)
+    assert setting_value(without, key) != setting_value(with_it, key)
+    before, after = effect.result(without), effect.result(with_it)
     assert before != after
-    assert effect.seen(without) == before, "it differs by itself"
+    assert effect.result(without) == before, "the result differs without the setting"
 
 
 def test_the_launchpad_starts_from_the_settings_in_effect(bare_environment: pytest.MonkeyPatch) -> None:
     bare_environment.setenv("VIEWERATLAS_CONFIG", "rigorous")
     bare_environment.setenv("VIEWERATLAS_ANALYSIS__SEED", "7")
-    # What a run's config leaves out comes from the class, so one changed setting leaves the others.
-    of_a_run = type(build_defs().resources["analysis"])(resolution=3.0)
-    assert (of_a_run.resolution, of_a_run.overlap_threshold, of_a_run.seed) == (3.0, 300, 7)
+    resources = build_defs().resources
+    assert resources is not None
+    # Dagster takes what a run's config omits from the class, so changing one setting keeps the others.
+    changed = type(resources["analysis"])(resolution=3.0)
+    assert (changed.resolution, changed.overlap_threshold, changed.seed) == (3.0, 300, 7)
 
 
-def test_the_length_of_a_bucket_is_refused() -> None:
+def test_another_length_of_a_bucket_is_refused() -> None:
     with pytest.raises(SettingsError, match="it must be 60"):
         resolve_settings(environment={"VIEWERATLAS_VOD__BUCKET_LEN_S": "120"})

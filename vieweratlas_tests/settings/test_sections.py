@@ -1,4 +1,4 @@
-"""What each setting may be: types, limits, and the text of the environment."""
+"""What each setting accepts: types, limits, and the text of the environment."""
 
 import datetime as dt
 from pathlib import Path
@@ -15,15 +15,15 @@ from vieweratlas_assets.settings import (
     CollectionSettings,
     EngineSettings,
     Settings,
+    environment_variable,
     is_secret,
     keys,
     resolve_settings,
-    value_of,
-    variable_of,
+    setting_value,
 )
 from vieweratlas_assets.settings.vod_section import LIVE_BUCKET_S
 
-# A text that is no default, for every setting.
+# For every setting, a text in the environment that is not its default.
 OTHER_TEXT = {
     "log_level": "error",
     "log_file": "/tmp/other.log",
@@ -125,13 +125,13 @@ def test_the_table_above_has_every_setting() -> None:
 
 @pytest.mark.parametrize("key", OTHER_TEXT)
 def test_a_variable_changes_its_setting_and_no_other(key: str) -> None:
-    # Under a root of its own storage need not be able to make one.
-    variables = {"VIEWERATLAS_ROOT": "here", variable_of(key): OTHER_TEXT[key]}
-    found = resolve_settings(environment=variables)
+    # With a root, the settings of storage need not name a lake.
+    variables = {"VIEWERATLAS_ROOT": "here", environment_variable(key): OTHER_TEXT[key]}
+    resolved = resolve_settings(environment=variables)
     expected = Settings(root="here")
-    differs = {each for each in keys() if value_of(found.settings, each) != value_of(expected, each)}
+    differs = {each for each in keys() if setting_value(resolved.settings, each) != setting_value(expected, each)}
     assert differs == ({key} - {"vod.bucket_len_s"})
-    assert found.origins[key] == f"variable {variable_of(key)}"
+    assert resolved.origins[key] == f"variable {environment_variable(key)}"
 
 
 @pytest.mark.parametrize(
@@ -173,9 +173,9 @@ def test_a_variable_changes_its_setting_and_no_other(key: str) -> None:
         ("storage.storage_type", "gcs", "'file' or 's3'"),
         ("storage.s3_bucket", "", "match pattern"),
         ("storage.s3_bucket", "bucket/folder", "match pattern"),
-        ("storage.s3_prefix", "a//b", "write folders with '/' between them"),
-        ("storage.s3_prefix", "../a/", "no '.', '..' or backslash"),
-        ("storage.s3_prefix", "a\\b", "no '.', '..' or backslash"),
+        ("storage.s3_prefix", "a//b", "write folders separated by '/'"),
+        ("storage.s3_prefix", "../a/", "without '.', '..' and backslashes"),
+        ("storage.s3_prefix", "a\\b", "without '.', '..' and backslashes"),
         ("collection.time_zone", "Berlin", "IANA name, such as UTC, Europe/Berlin"),
         ("collection.time_zone", "../UTC", "IANA name"),
         ("collection.time_zone", "Europe", "IANA name"),
@@ -191,14 +191,14 @@ def test_a_variable_changes_its_setting_and_no_other(key: str) -> None:
         ("engine.emr_serverless_role_arn", "me", "match pattern"),
     ],
 )
-def test_an_impossible_value_is_told_with_key_value_variable_and_what_is_allowed(
+def test_an_invalid_value_is_refused_with_key_value_variable_and_what_is_allowed(
     key: str, text: str, allowed: str
 ) -> None:
     with pytest.raises(SettingsError) as raised:
-        resolve_settings(environment={variable_of(key): text})
-    [told] = raised.value.args
-    assert told.startswith(f"{key} is {text!r} (variable {variable_of(key)}): ")
-    assert allowed in told
+        resolve_settings(environment={environment_variable(key): text})
+    [fault] = raised.value.args
+    assert fault.startswith(f"{key} is {text!r} (variable {environment_variable(key)}): ")
+    assert allowed in fault
 
 
 @pytest.mark.parametrize(
@@ -235,31 +235,31 @@ def test_channels_come_from_text_or_a_list() -> None:
         CollectionSettings(channels=[1])
 
 
-def test_paths_may_begin_at_home_and_an_empty_output_folder_is_none() -> None:
-    found = resolve_settings(environment={"LOGS_DIR": "~/logs", "VIEWERATLAS_STORAGE__OUTPUT_DIR": ""}).settings
-    assert found.collection.logs_dir == Path.home() / "logs"
-    assert found.storage.output_dir is None
+def test_paths_may_start_at_home_and_the_output_folder_may_be_empty() -> None:
+    settings = resolve_settings(environment={"LOGS_DIR": "~/logs", "VIEWERATLAS_STORAGE__OUTPUT_DIR": ""}).settings
+    assert settings.collection.logs_dir == Path.home() / "logs"
+    assert settings.storage.output_dir is None
 
 
 @pytest.mark.parametrize("key", [key for key, field in keys().items() if field.annotation is not bool])
-def test_true_is_taken_for_no_number_and_no_text(key: str) -> None:
+def test_a_boolean_is_accepted_neither_as_a_number_nor_as_a_text(key: str) -> None:
     section, _, name = key.rpartition(".")
     with pytest.raises(SettingsError, match="it cannot be true or false"):
         resolve_settings(environment={}, overrides={section: {name: True}} if section else {name: True})
 
 
-def test_the_bucket_of_a_vod_is_the_live_one() -> None:
+def test_a_bucket_of_a_vod_is_as_long_as_a_live_one() -> None:
     assert LIVE_BUCKET_S == BUCKET_LEN_S == Settings().vod.bucket_len_s
 
 
 @pytest.mark.parametrize("key", keys())
-def test_every_setting_says_what_it_does(key: str) -> None:
+def test_every_setting_has_a_description(key: str) -> None:
     description = keys()[key].description
     assert description
     assert description.endswith(".")
 
 
-def test_secrets_are_known_as_such() -> None:
+def test_secrets_are_marked_as_secret() -> None:
     assert [key for key in keys() if is_secret(key)] == [
         "twitch.client_secret",
         "twitch.oauth_token",
@@ -268,17 +268,17 @@ def test_secrets_are_known_as_such() -> None:
     ]
 
 
-def test_settings_do_not_change_under_a_run() -> None:
+def test_settings_cannot_be_changed() -> None:
     with pytest.raises(ValidationError, match="frozen"):
-        Settings().analysis.seed = 3  # type: ignore[misc]
+        Settings().analysis.seed = 3  # type: ignore[misc]  # what is tested
 
 
-def test_a_section_refuses_what_it_does_not_know() -> None:
+def test_a_section_refuses_an_unknown_key() -> None:
     with pytest.raises(ValidationError, match="Extra inputs are not permitted"):
-        Settings(analisys={})  # type: ignore[call-arg]
+        Settings(analisys={})  # type: ignore[call-arg]  # what is tested
 
 
-def test_defaults_are_the_ones_of_the_issue() -> None:
+def test_defaults_are_the_agreed_ones() -> None:
     defaults: dict[str, Any] = {
         "root": "./data",
         "log_level": "WARNING",
@@ -309,4 +309,4 @@ def test_defaults_are_the_ones_of_the_issue() -> None:
         "privacy.presence_days": None,
         "engine.memory_limit": "2GB",
     }
-    assert {key: value_of(Settings(), key) for key in defaults} == defaults
+    assert {key: setting_value(Settings(), key) for key in defaults} == defaults

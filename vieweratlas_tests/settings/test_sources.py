@@ -1,4 +1,4 @@
-"""Who wins among defaults, presets, files, the environment and overrides, and how every fault is told."""
+"""The order of defaults, presets, files, the environment and overrides, and the message for every fault."""
 
 import tempfile
 from pathlib import Path
@@ -16,16 +16,16 @@ from vieweratlas_assets.settings import (
     Resolved,
     Settings,
     StorageSettings,
+    environment_variable,
     is_secret,
     keys,
     load_config_from_yaml,
     load_settings,
     resolve_settings,
-    value_of,
-    variable_of,
+    setting_value,
 )
 
-SECRET = "hunter2-is-no-secret"
+SECRET = "hunter2-for-tests"
 
 
 def resolved(config: Any = None, **environment: str) -> Resolved:
@@ -39,9 +39,13 @@ def faults(config: Any = None, **environment: str) -> tuple[str, ...]:
 
 
 def changed(settings: Settings) -> dict[str, Any]:
-    """What is not as by default."""
+    """The settings that differ from the defaults."""
     default = Settings()
-    return {key: value_of(settings, key) for key in keys() if value_of(settings, key) != value_of(default, key)}
+    return {
+        key: setting_value(settings, key)
+        for key in keys()
+        if setting_value(settings, key) != setting_value(default, key)
+    }
 
 
 def file(folder: Path, text: str) -> Path:
@@ -50,7 +54,7 @@ def file(folder: Path, text: str) -> Path:
     return path
 
 
-def test_with_nothing_set_the_defaults_hold_and_say_so() -> None:
+def test_without_any_settings_all_values_are_defaults() -> None:
     found = resolved()
     assert found.settings == Settings()
     assert set(found.origins) == set(keys())
@@ -66,16 +70,18 @@ def test_with_nothing_set_the_defaults_hold_and_say_so() -> None:
         ("debug", {"collection.top_channels_limit": 100, "log_level": "DEBUG"}),
     ],
 )
-def test_a_preset_is_what_the_issue_says_and_nothing_else(preset: str, expected: dict[str, Any]) -> None:
+def test_a_preset_changes_only_its_own_settings(preset: str, expected: dict[str, Any]) -> None:
     found = resolved(preset)
     assert changed(found.settings) == expected
     assert {found.origins[key] for key in expected} <= {f"preset {preset}"}
     assert resolved(VIEWERATLAS_CONFIG=preset) == found
 
 
-def test_the_default_preset_writes_the_defaults_of_the_issue_out() -> None:
+def test_the_default_preset_lists_defaults() -> None:
     found = resolved("default")
-    assert {key: value_of(found.settings, key) for key, origin in found.origins.items() if origin != "default"} == {
+    assert {
+        key: setting_value(found.settings, key) for key, origin in found.origins.items() if origin != "default"
+    } == {
         "analysis.overlap_threshold": 1,
         "analysis.min_channel_viewers": 10,
         "analysis.min_community_size": 2,
@@ -85,15 +91,15 @@ def test_the_default_preset_writes_the_defaults_of_the_issue_out() -> None:
     }
 
 
-def test_each_layer_wins_over_the_one_below(tmp_path: Path) -> None:
+def test_each_layer_overrides_those_below(tmp_path: Path) -> None:
     path = file(
         tmp_path,
         "analysis:\n  min_community_size: 4\n  seed: 4\n  min_buckets_per_viewer: 4\npreset: rigorous\n",
     )
     variables = {"VIEWERATLAS_ANALYSIS__SEED": "5", "VIEWERATLAS_ANALYSIS__MIN_BUCKETS_PER_VIEWER": "5"}
     found = resolve_settings(path, environment=variables, overrides={"analysis": {"min_buckets_per_viewer": 6}})
-    told = {key: (value_of(found.settings, key), found.origins[key]) for key in changed(found.settings)}
-    assert told == {
+    values = {key: (setting_value(found.settings, key), found.origins[key]) for key in changed(found.settings)}
+    assert values == {
         "analysis.overlap_threshold": (300, "preset rigorous"),
         "analysis.min_community_size": (4, f"file {path}, line 2"),
         "analysis.seed": (5, "variable VIEWERATLAS_ANALYSIS__SEED"),
@@ -108,7 +114,7 @@ LAYERS = st.fixed_dictionaries(
 
 
 @given(LAYERS)
-def test_whatever_is_set_the_highest_layer_wins(given_by: dict[str, int]) -> None:
+def test_the_highest_layer_with_a_value_wins(given_by: dict[str, int]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         text = "preset: rigorous\n" if "preset" in given_by else ""
         if "file" in given_by:
@@ -144,29 +150,29 @@ def test_whatever_is_set_the_highest_layer_wins(given_by: dict[str, int]) -> Non
         ("CHANNELS_FILE", "channels.txt", "collection.channels_file", Path("channels.txt")),
     ],
 )
-def test_the_names_that_people_use_already_are_read_below_the_canonical(
+def test_older_names_are_read_and_canonical_names_override_them(
     variable: str, text: str, key: str, value: Any
 ) -> None:
-    def found(**environment: str) -> Any:
+    def read_setting(**environment: str) -> Any:
         variables = {"S3_BUCKET": "other", **environment}
         settings = resolve_settings(environment=variables).settings
-        read = value_of(settings, key)
-        return read.get_secret_value() if is_secret(key) else read
+        value = setting_value(settings, key)
+        return value.get_secret_value() if is_secret(key) else value
 
-    assert found(**{variable: text}) == value
-    assert found(**{variable_of(key): text}) == value
-    assert found(**{variable: "0", variable_of(key): text}) == value
-    # Compose files pass names on that nobody has set.
-    assert found(**{variable: "", variable_of(key): text}) == value
+    assert read_setting(**{variable: text}) == value
+    assert read_setting(**{environment_variable(key): text}) == value
+    assert read_setting(**{variable: "0", environment_variable(key): text}) == value
+    # Compose files pass unset names as empty ones.
+    assert read_setting(**{variable: "", environment_variable(key): text}) == value
     assert resolve_settings(environment={variable: ""}).settings == Settings()
 
 
 def test_the_test_above_knows_every_legacy_name() -> None:
-    tested = test_the_names_that_people_use_already_are_read_below_the_canonical.pytestmark[0].args[1]
+    tested = test_older_names_are_read_and_canonical_names_override_them.pytestmark[0].args[1]
     assert {case[0]: case[2] for case in tested} == LEGACY_VARIABLES
 
 
-def test_a_yaml_file_speaks_for_itself(tmp_path: Path, bare_environment: pytest.MonkeyPatch) -> None:
+def test_a_yaml_file_is_read_without_the_environment(tmp_path: Path, bare_environment: pytest.MonkeyPatch) -> None:
     bare_environment.setenv("VIEWERATLAS_ANALYSIS__SEED", "9")
     bare_environment.setenv("VIEWERATLAS_CONFIG", "explorer")
     path = file(tmp_path, "preset: rigorous\nroot: s3://b/p/\npartitions:\n  daily_start: 2020-02-29\nvod:\n")
@@ -186,14 +192,16 @@ def test_an_empty_file_changes_nothing(tmp_path: Path) -> None:
     assert load_config_from_yaml(file(tmp_path, "# nothing yet\n")) == Settings()
 
 
-def test_a_file_named_like_a_preset_is_a_file_where_a_path_is_given(tmp_path: Path, monkeypatch) -> None:
+def test_a_path_is_a_file_even_if_it_has_the_name_of_a_preset(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "rigorous").write_text("analysis: {seed: 8}")
     assert changed(load_config_from_yaml("rigorous")) == {"analysis.seed": 8}
     assert "analysis.seed" not in changed(resolved("rigorous").settings)
 
 
-def test_overrides_replace_a_section_whole_or_by_key(bare_environment: pytest.MonkeyPatch) -> None:
+def test_overrides_replace_a_whole_section_or_single_keys(bare_environment: pytest.MonkeyPatch) -> None:
     bare_environment.setenv("VIEWERATLAS_PARTITIONS__DAILY_START", "2020-01-01")
     bare_environment.setenv("VIEWERATLAS_ANALYSIS__SEED", "7")
     whole = load_settings(root="here", partitions=PartitionSettings(window_days=3))
@@ -217,57 +225,57 @@ def test_overrides_replace_a_section_whole_or_by_key(bare_environment: pytest.Mo
         ({"STORAGE_TYPE": "s3", "VIEWERATLAS_ROOT": "./data"}, "./data"),
     ],
 )
-def test_a_root_wins_over_storage_which_otherwise_makes_it(variables: dict[str, str], root: str) -> None:
+def test_a_root_overrides_storage_which_otherwise_gives_it(variables: dict[str, str], root: str) -> None:
     assert resolved(**variables).settings.root == root
 
 
 def test_s3_without_a_bucket_or_root_is_refused_by_name() -> None:
-    [told] = faults(STORAGE_TYPE="s3")
-    assert "storage.storage_type is s3 and no bucket is named: set storage.s3_bucket" in told
+    [fault] = faults(STORAGE_TYPE="s3")
+    assert "storage.storage_type is s3, but no bucket is named: set storage.s3_bucket" in fault
     assert Settings(storage=StorageSettings(storage_type="s3", s3_bucket="b")).root == "s3://b/vieweratlas/"
 
 
-def test_a_root_made_of_storage_says_so() -> None:
-    assert resolved(STORAGE_TYPE="s3", S3_BUCKET="b").origins["root"].startswith("made of storage.s3_bucket")
+def test_the_origin_of_a_root_from_storage_is_storage() -> None:
+    assert resolved(STORAGE_TYPE="s3", S3_BUCKET="b").origins["root"].startswith("from storage.s3_bucket")
 
 
-def test_the_region_is_left_to_aws_until_somebody_chooses_it() -> None:
+def test_the_region_is_left_to_aws_unless_it_is_set() -> None:
     assert resolved().settings.storage.region is None
     assert resolved(S3_REGION="us-east-1").settings.storage.region == "us-east-1"
     assert resolve_settings(environment={}, overrides={"storage": StorageSettings()}).settings.storage.region is None
 
 
 @pytest.mark.parametrize(
-    ("variable", "text", "told"),
+    ("variable", "text", "message"),
     [
-        ("VIEWERATLAS_ROOTS", "5", "unknown variable VIEWERATLAS_ROOTS = '5': did you mean VIEWERATLAS_ROOT?"),
+        ("VIEWERATLAS_ROOTS", "5", "unknown variable VIEWERATLAS_ROOTS = '5'; did you mean VIEWERATLAS_ROOT?"),
         ("VIEWERATLAS_ROOT__X", "5", "unknown variable VIEWERATLAS_ROOT__X = '5'"),
         (
             "VIEWERATLAS_ANALYSIS__OVERLAP_TRESHOLD",
             "5",
-            "did you mean VIEWERATLAS_ANALYSIS__OVERLAP_THRESHOLD?; known in analysis are drop_known_bots, ",
+            "did you mean VIEWERATLAS_ANALYSIS__OVERLAP_THRESHOLD? Settings in analysis: drop_known_bots, ",
         ),
         ("VIEWERATLAS_OVERLAP_THRESHOLD", "5", "did you mean VIEWERATLAS_ANALYSIS__OVERLAP_THRESHOLD?"),
-        ("VIEWERATLAS_ANALYSIS", "5", "unknown variable VIEWERATLAS_ANALYSIS = '5'; known in analysis are"),
+        ("VIEWERATLAS_ANALYSIS", "5", "unknown variable VIEWERATLAS_ANALYSIS = '5'. Settings in analysis:"),
         ("VIEWERATLAS_PARTITIONS__SEED", "5", "did you mean VIEWERATLAS_ANALYSIS__SEED?"),
-        ("VIEWERATLAS_QQQ", "5", "known are log_file, log_level, root and the sections analysis, atlas, partitions,"),
+        ("VIEWERATLAS_QQQ", "5", "Settings: log_file, log_level, root and the sections analysis, atlas, partitions,"),
         ("VIEWERATLAS_PRESET", "default", "unknown variable VIEWERATLAS_PRESET = 'default'"),
     ],
 )
-def test_a_variable_that_names_no_setting_is_refused_with_what_was_meant(variable: str, text: str, told: str) -> None:
+def test_an_unknown_variable_is_refused_with_the_nearest_known_one(variable: str, text: str, message: str) -> None:
     [fault] = faults(**{variable: text})
-    assert told in fault
+    assert message in fault
     assert variable in fault
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
-        ("analysis:\n  sed: 5", "unknown setting analysis.sed = 5 ({file}, line 2): did you mean analysis.seed?"),
-        ("analisys:\n  seed: 5", "unknown setting analisys = {{'seed': 5}} ({file}, line 1): did you mean analysis?"),
-        ("seed: 5", "unknown setting seed = 5 ({file}, line 1): did you mean analysis.seed?"),
-        ("analysis: 5", "analysis ({file}, line 1) is a section: write its keys below it"),
-        ("analysis:\n  seed: 1\n  seed: 2", "analysis.seed stands twice ({file}, line 3): keep one"),
+        ("analysis:\n  sed: 5", "unknown setting analysis.sed = 5 ({file}, line 2); did you mean analysis.seed?"),
+        ("analisys:\n  seed: 5", "unknown setting analisys = {{'seed': 5}} ({file}, line 1); did you mean analysis?"),
+        ("seed: 5", "unknown setting seed = 5 ({file}, line 1); did you mean analysis.seed?"),
+        ("analysis: 5", "analysis ({file}, line 1) is a section: write its keys indented below it"),
+        ("analysis:\n  seed: 1\n  seed: 2", "analysis.seed is set twice ({file}, line 3): keep one"),
         ("analysis:\n  seed: yes", "analysis.seed is True ({file}, line 2): it cannot be true or false"),
         ("analysis:\n  seed: [1]", "analysis.seed is [1] ({file}, line 2): Input should be a valid integer"),
         ("analysis:\n  seed:", "analysis.seed is None ({file}, line 2): Input should be a valid integer"),
@@ -278,30 +286,32 @@ def test_a_variable_that_names_no_setting_is_refused_with_what_was_meant(variabl
         ("root: a\0b", "{file} cannot be read: unacceptable character"),
         ("root: {a: b}", "root is {{'a': 'b'}} ({file}, line 1): Input should be a valid string"),
         ("root: ''", "root is '' ({file}, line 1): String should have at least 1 character"),
-        ("preset: rigorus", "preset is 'rigorus' ({file}, line 1): did you mean rigorous?; presets are default, "),
-        ("preset: other.yaml", "preset is 'other.yaml' ({file}, line 1); presets are default, rigorous"),
+        ("preset: rigorus", "preset is 'rigorus' ({file}, line 1); did you mean rigorous? Presets: default, "),
+        ("preset: other.yaml", "preset is 'other.yaml' ({file}, line 1). Presets: default, rigorous"),
         ("- a\n- b", "{file} cannot be read: it holds no settings"),
         ("a: b: c", "{file}, line 1 cannot be read: mapping values are not allowed here"),
         ("root: !!python/object:os.system x", "{file}, line 1 cannot be read: could not determine a constructor"),
         ("vod:\n  bucket_len_s: 30", "vod.bucket_len_s is 30 ({file}, line 2): it must be 60, the length of a live"),
     ],
 )
-def test_a_fault_in_a_file_is_told_with_its_line(tmp_path: Path, text: str, told: str) -> None:
+def test_a_fault_in_a_file_is_reported_with_its_line(tmp_path: Path, text: str, message: str) -> None:
     path = file(tmp_path, text)
     [fault] = faults(path)
-    assert told.format(file=f"file {path}") in fault
+    assert message.format(file=f"file {path}") in fault
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     binary = tmp_path / "binary.yaml"
     binary.write_bytes(b"root: \xff")
-    assert faults(tmp_path / "none.yaml") == (f"{tmp_path / 'none.yaml'} cannot be read: No such file or directory",)
+    assert faults(tmp_path / "missing.yaml") == (
+        f"{tmp_path / 'missing.yaml'} cannot be read: No such file or directory",
+    )
     assert "is not UTF-8 text: byte 6" in faults(binary)[0]
     assert "cannot be read: Is a directory" in faults(str(_folder(tmp_path)))[0]
-    [told] = faults(VIEWERATLAS_CONFIG="rigorus")
-    assert told == (
-        "'rigorus' (variable VIEWERATLAS_CONFIG) is neither a preset nor a YAML file: did you mean rigorous?; "
-        f"presets are {', '.join(PRESETS)}"
+    [fault] = faults(VIEWERATLAS_CONFIG="rigorus")
+    assert fault == (
+        "'rigorus' (variable VIEWERATLAS_CONFIG) is neither a preset nor a YAML file; did you mean rigorous? "
+        f"Presets: {', '.join(PRESETS)}"
     )
 
 
@@ -311,9 +321,9 @@ def _folder(tmp_path: Path) -> Path:
     return folder
 
 
-def test_every_fault_of_every_layer_is_told_at_once(tmp_path: Path) -> None:
+def test_the_faults_of_all_layers_are_reported_at_once(tmp_path: Path) -> None:
     path = file(tmp_path, "preset: none\nanalysis:\n  sed: 1\n  resolution: -1\nvod:\n  min_views: -5\n")
-    told = faults(
+    reported = faults(
         path,
         VIEWERATLAS_ANALYSIS__SEED="x",
         VIEWERATLAS_ENGINE__MEMORY_LIMIT="much",
@@ -321,7 +331,7 @@ def test_every_fault_of_every_layer_is_told_at_once(tmp_path: Path) -> None:
         STORAGE_TYPE="s3",
         VIEWERATLAS_VOD__MAX_AGE_DAYS="none",
     )
-    assert [fault.split(" (")[0].split(" =")[0] for fault in told] == [
+    assert [fault.split(" (")[0].split(" =")[0] for fault in reported] == [
         "preset is 'none'",
         "unknown setting analysis.sed",
         "unknown variable VIEWERATLAS_NONE",
@@ -330,21 +340,23 @@ def test_every_fault_of_every_layer_is_told_at_once(tmp_path: Path) -> None:
         "vod.max_age_days is 'none'",
         "vod.min_views is -5",
         "engine.memory_limit is 'much'",
-        "root: storage.storage_type is s3 and no bucket is named: set storage.s3_bucket",
+        "root: storage.storage_type is s3, but no bucket is named: set storage.s3_bucket",
     ]
     with pytest.raises(SettingsError) as raised:
         resolve_settings(path, environment={"VIEWERATLAS_ANALYSIS__SEED": "x"})
     assert str(raised.value).count("\n") == len(raised.value.args) - 1
 
 
-def test_a_rule_across_the_keys_of_a_section_is_told_beside_other_faults() -> None:
-    told = faults(
+def test_a_rule_across_the_keys_of_a_section_is_reported_with_other_faults() -> None:
+    first, second = faults(
         VIEWERATLAS_ENGINE__OVERLAP_ENGINE="spark",
         VIEWERATLAS_ENGINE__SPARK_LAUNCHER="emr_serverless",
         VIEWERATLAS_VOD__MAX_AGE_DAYS="none",
     )
-    assert told[0].startswith("vod.max_age_days is 'none' (variable VIEWERATLAS_VOD__MAX_AGE_DAYS): ")
-    assert told[1].startswith("engine: spark_launcher is emr_serverless; set emr_serverless_application_id")
+    assert first.startswith("vod.max_age_days is 'none' (variable VIEWERATLAS_VOD__MAX_AGE_DAYS): ")
+    assert second.startswith(
+        "engine: spark_launcher is emr_serverless, which also needs emr_serverless_application_id"
+    )
 
 
 @pytest.mark.parametrize(
@@ -374,7 +386,9 @@ def test_a_secret_in_a_broken_file_is_in_no_message(tmp_path: Path, text: str) -
 
 def test_a_secret_is_in_no_settings_printed() -> None:
     found = resolved(VIEWERATLAS_PRIVACY__PSEUDONYM_KEY=SECRET)
-    assert found.settings.privacy.pseudonym_key.get_secret_value() == SECRET
+    key = found.settings.privacy.pseudonym_key
+    assert key is not None
+    assert key.get_secret_value() == SECRET
     assert SECRET not in repr(found) + str(found.settings.model_dump()) + found.settings.model_dump_json()
     with pytest.raises(SettingsError, match="pseudonym_key"):
         resolved(VIEWERATLAS_PRIVACY__PSEUDONYM_KEY="")

@@ -1,11 +1,13 @@
-"""The Spark job by itself: its counts against a count by hand, and what it refuses."""
+"""The Spark job on its own: its counts compared with a count by hand, and what it refuses."""
 
 import ast
 import itertools
 import random
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 import polars as pl
 import pytest
@@ -27,12 +29,13 @@ CONFIG = {
 
 @pytest.fixture(scope="module")
 def spark() -> Iterator[SparkSession]:
-    """Spark in a process of its own; fails where there is no Java."""
+    """Spark in a process of its own; fails without Java."""
     builder = SparkSession.builder.master("local[2]")
     for name, value in CONFIG.items():
         builder = builder.config(name, value)
     session = builder.getOrCreate()
     gateway = session.sparkContext._gateway
+    assert gateway is not None
     yield session
     session.stop()
     gateway.shutdown()
@@ -40,35 +43,54 @@ def spark() -> Iterator[SparkSession]:
     gateway.proc.wait(timeout=60)
 
 
-Count = Callable[..., tuple[dict[str, int], list[tuple[str, str, int]], dict[str, object]]]
+Counted = tuple[dict[str, int], list[tuple[str, str, int]], dict[str, int | str]]
+
+
+class Count(Protocol):
+    """Counts pairs with the job."""
+
+    def __call__(
+        self,
+        pairs: Pairs,
+        *,
+        overlap_threshold: int = 1,
+        min_channel_viewers: int = 0,
+        max_channels_per_viewer: int | None = None,
+    ) -> Counted: ...
 
 
 @pytest.fixture
 def count(spark: SparkSession, tmp_path: Path) -> Count:
-    """Count pairs, spread over a file a day: sizes, shared viewers and figures as they were written."""
+    """Count pairs that are spread over one file per day; returns the written sizes, shared viewers and figures."""
 
-    def run(pairs: Pairs, **limits: int | None):
+    def run(
+        pairs: Pairs,
+        *,
+        overlap_threshold: int = 1,
+        min_channel_viewers: int = 0,
+        max_channels_per_viewer: int | None = None,
+    ) -> Counted:
         inputs = []
         # The third day repeats the first.
-        for number, of_day in enumerate((pairs[::2], pairs[1::2], pairs[::2])):
+        for number, day_pairs in enumerate((pairs[::2], pairs[1::2], pairs[::2])):
             file = tmp_path / f"date=2026-03-{number + 1:02d}.parquet"
-            pairs_frame(of_day).with_columns(buckets=pl.lit(1)).write_parquet(file)
+            pairs_frame(day_pairs).with_columns(buckets=pl.lit(1)).write_parquet(file)
             inputs.append(f"file://{file}")
-        order = {"overlap_threshold": 1, "min_channel_viewers": 0} | limits
         output = tmp_path / "counted"
-        told = write_overlap(spark, Order(inputs, f"file://{output}", **order), lambda _: None)
+        order = Order(inputs, f"file://{output}", overlap_threshold, min_channel_viewers, max_channels_per_viewer)
+        reported = write_overlap(spark, order, lambda _: None)
         sizes, shared, figures = (pl.read_parquet(output / f"{n}/*.parquet") for n in ("sizes", "shared", "figures"))
-        assert figures.rows(named=True) == [told]
+        assert figures.rows(named=True) == [reported]
         assert sizes.schema == {"channel": pl.String, "viewers": pl.Int64}
         assert shared.schema == {"channel_a": pl.String, "channel_b": pl.String, "shared_viewers": pl.Int64}
         assert sizes["channel"].is_unique().all()
-        return dict(sizes.iter_rows()), sorted(shared.iter_rows()), told
+        return dict(sizes.iter_rows()), sorted(shared.iter_rows()), reported
 
     return run
 
 
 def some_pairs(seed: int) -> Pairs:
-    """Weird names, one viewer in all channels, one channel of all viewers, and a viewer seen once."""
+    """Unusual names, one viewer in all channels, one channel with all viewers, and a viewer who writes once."""
     generator = random.Random(seed)
     pairs = [(generator.choice(CHANNELS), generator.choice(VIEWERS)) for _ in range(70)]
     pairs += [(channel, "everywhere") for channel in CHANNELS]
@@ -85,29 +107,29 @@ def some_pairs(seed: int) -> Pairs:
     ("seed", "threshold", "least", "most"),
     [(1, 1, 0, None), (2, 5, 6, None), (3, 2, 1, 7), (4, 1, 0, 1), (5, 10**9, 0, None), (6, 1, 10**9, 8)],
 )
-def test_counts_are_those_made_by_hand(count: Count, seed, threshold, least, most) -> None:
+def test_counts_equal_a_count_by_hand(count: Count, seed: int, threshold: int, least: int, most: int | None) -> None:
     pairs = some_pairs(seed)
-    channels_of = audiences((viewer, channel) for channel, viewer in pairs)
-    kept = [(c, v) for c, v in pairs if most is None or len(channels_of[v]) <= most]
+    channels_by_viewer = audiences((viewer, channel) for channel, viewer in pairs)
+    kept = [(c, v) for c, v in pairs if most is None or len(channels_by_viewer[v]) <= most]
     sizes = {channel: len(viewers) for channel, viewers in audiences(kept).items()}
     large = [(c, v) for c, v in kept if sizes[c] >= least]
 
-    found_sizes, found_shared, figures = count(
+    job_sizes, job_shared, figures = count(
         pairs, overlap_threshold=threshold, min_channel_viewers=least, max_channels_per_viewer=most
     )
 
-    assert found_sizes == sizes
-    assert found_shared == shared_by_hand(large, threshold)
+    assert job_sizes == sizes
+    assert job_shared == shared_by_hand(large, threshold)
     assert figures["rows_read"] == len(pairs) + len(pairs[::2])
     assert figures["distinct_pairs"] == len(set(kept))
     assert figures["total_viewers"] == len({v for _, v in kept})
-    assert figures["viewers_left_out"] == len(channels_of) - len({v for _, v in kept})
+    assert figures["viewers_left_out"] == len(channels_by_viewer) - len({v for _, v in kept})
 
 
 @pytest.mark.slow
 @pytest.mark.xdist_group("spark")
 @pytest.mark.timeout(600)
-def test_nobody_and_one_viewer_in_every_channel_are_counted_too(count: Count) -> None:
+def test_no_viewers_and_one_viewer_in_every_channel_are_counted_too(count: Count) -> None:
     assert count([])[:2] == ({}, [])
     many = [f"channel{n:03d}" for n in range(60)]
     sizes, shared, _ = count([(channel, "ann") for channel in many])
@@ -119,34 +141,35 @@ def test_nobody_and_one_viewer_in_every_channel_are_counted_too(count: Count) ->
 @pytest.mark.xdist_group("spark")
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
-    ("columns", "told"),
+    ("columns", "message"),
     [
         ({"channel": ["a", "b"], "viewer": ["ann", None]}, "rows without a viewer, or no column viewer"),
         ({"channel": ["a", None], "viewer": ["ann", "bob"]}, "rows without a channel, or no column channel"),
         ({"channel": ["a", "b"], "chatter": ["ann", "bob"]}, "rows without a viewer, or no column viewer"),
     ],
 )
-def test_an_audience_without_names_is_refused(spark: SparkSession, tmp_path: Path, columns, told) -> None:
+def test_an_audience_without_names_is_refused(
+    spark: SparkSession, tmp_path: Path, columns: dict[str, list[str | None]], message: str
+) -> None:
     pl.DataFrame(columns).write_parquet(tmp_path / "part.parquet")
     order = Order([f"file://{tmp_path}/part.parquet"], f"file://{tmp_path}/counted", 1, 0)
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(ValueError, match=message):
         write_overlap(spark, order, lambda _: None)
     assert not (tmp_path / "counted").exists()
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "told"),
+    ("order", "message"),
     [
-        ("inputs", [], "inputs is empty"),
-        ("overlap_threshold", 0, "overlap_threshold is 0; it must be at least 1"),
-        ("min_channel_viewers", -1, "min_channel_viewers is -1; it must be at least 0"),
-        ("max_channels_per_viewer", 0, "max_channels_per_viewer is 0; it must be at least 1"),
+        (partial(Order, [], "file:///b", 1, 0), "inputs is empty"),
+        (partial(Order, ["file:///a"], "file:///b", 0, 0), "overlap_threshold is 0; it must be at least 1"),
+        (partial(Order, ["file:///a"], "file:///b", 1, -1), "min_channel_viewers is -1; it must be at least 0"),
+        (partial(Order, ["file:///a"], "file:///b", 1, 0, 0), "max_channels_per_viewer is 0; it must be at least 1"),
     ],
 )
-def test_an_order_without_meaning_is_refused(field, value, told) -> None:
-    fields = {"inputs": ["file:///a"], "output": "file:///b", "overlap_threshold": 1, "min_channel_viewers": 0}
-    with pytest.raises(ValueError, match=told):
-        Order(**(fields | {field: value}))
+def test_an_order_out_of_range_is_refused(order: Callable[[], Order], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        order()
 
 
 def test_the_reason_of_a_failure_is_its_innermost_cause() -> None:
@@ -161,7 +184,7 @@ def test_the_reason_of_a_failure_is_its_innermost_cause() -> None:
 
 def test_the_job_imports_only_what_a_cluster_has() -> None:
     tree = ast.parse(Path(overlap_job.__file__).read_text())
-    modules = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    modules = {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     modules |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     roots = {module.partition(".")[0] for module in modules}
     assert roots - sys.stdlib_module_names == {"pyspark", "dagster_pipes"}

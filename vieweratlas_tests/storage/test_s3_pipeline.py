@@ -12,7 +12,6 @@ import boto3
 import pytest
 import yaml
 
-from vieweratlas_assets.sandbox.planted_presence import write_world
 from vieweratlas_assets.sandbox.world import WorldSpec, build_world
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.objects import ObjectStore
@@ -20,6 +19,7 @@ from vieweratlas_assets.storage.opening import open_store
 from vieweratlas_tests.integration.command import Command
 from vieweratlas_tests.integration.dg_dev import REPOSITORY, DagsterDev, dg_dev
 from vieweratlas_tests.integration.test_dagster_dev import LAUNCH, computed_assets, wait_for_backfill
+from vieweratlas_tests.sandbox.worlds import write_world
 from vieweratlas_tests.storage.conftest import BUCKET, S3Server
 
 SPEC = WorldSpec(channels=72, viewers=4_000, days=2)

@@ -1,4 +1,4 @@
-"""A made-up Twitch with its VODs, some days after the last of them, for the tests of assets and commands."""
+"""A made-up Twitch some days after its last VODs, for the tests of assets and commands."""
 
 import datetime as dt
 from collections import defaultdict
@@ -25,7 +25,7 @@ SECRET = "sandbox-secret"
 
 @dataclass
 class MadeUpTwitch:
-    """A running sandbox, an empty lake, and the account of what was written."""
+    """A running sandbox, an empty lake, and a record of what was written in chat."""
 
     world: World
     helix: SandboxHelix
@@ -39,7 +39,7 @@ class MadeUpTwitch:
         return LocalStore(self.folder / "lake")
 
     def environment(self) -> dict[str, str]:
-        """What leads to the sandbox and the lake; all channels are watched."""
+        """The environment variables that lead to the sandbox and the lake; all channels are watched."""
         return {
             "VIEWERATLAS_ROOT": str(self.folder / "lake"),
             "DAGSTER_HOME": str(self.folder / "home"),
@@ -65,7 +65,7 @@ class MadeUpTwitch:
         return streams.filter(pl.col("started_at").dt.date().is_between(first, last or first))
 
     def written(self, stream_no: int) -> dict[int, set[str]]:
-        """Who wrote in which minute of a broadcast, by the second at which it begins."""
+        """Who wrote in which minute of a broadcast; keys are the seconds at which minutes begin."""
         chat = stream_chat(self.world, stream_no)
         minutes: dict[int, set[str]] = defaultdict(set)
         logins = self.world.viewers["login"].gather(chat["viewer_no"])
@@ -74,17 +74,17 @@ class MadeUpTwitch:
         return dict(minutes)
 
     def exact(self, vods: pl.DataFrame) -> None:
-        """See that the lake has the presence of these VODs, row for row what was written, and their catalog."""
+        """Assert that the lake has the catalog of these VODs, and their presence row for row as it was written."""
         for vod in vods.iter_rows(named=True):
             rows = self.store.download_parquet(lake.vod_presence(vod["channel"], vod["vod_id"]), PRESENCE)
-            found = dict(zip(rows["offset_s"], map(set, rows["chatters"]), strict=True))
-            assert found == self.written(vod["stream_no"])
+            stored = dict(zip(rows["offset_s"], map(set, rows["chatters"]), strict=True))
+            assert stored == self.written(vod["stream_no"])
             begins = [vod["started_at"] + dt.timedelta(seconds=offset) for offset in rows["offset_s"]]
             assert rows["bucket_start"].to_list() == begins
         for day in vods["started_at"].dt.date().unique():
             listed = self.store.download_parquet(lake.vod_catalog(day), VOD_CATALOG)
-            of_day = vods.filter(pl.col("started_at").dt.date() == day)
-            assert set(of_day["vod_id"]) <= set(listed["vod_id"])
+            vods_of_day = vods.filter(pl.col("started_at").dt.date() == day)
+            assert set(vods_of_day["vod_id"]) <= set(listed["vod_id"])
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""A real Postgres, as Debian has it, for the tests of the queue."""
+"""A real Postgres server, Debian's, for the tests of the queue."""
 
 import os
 import shutil
@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,8 +16,8 @@ PASSWORD = "queue-4711"
 
 
 def _binary(name: str) -> str:
-    found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
-    return str(found[-1]) if found else shutil.which(name) or name
+    installed = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
+    return str(installed[-1]) if installed else shutil.which(name) or name
 
 
 @dataclass
@@ -28,7 +29,7 @@ class Postgres:
 
     @property
     def url(self) -> str:
-        """Of its one database."""
+        """The URL of its database."""
         return f"postgresql://postgres:{PASSWORD}@127.0.0.1:{self.port}/postgres"
 
     def start(self) -> None:
@@ -39,11 +40,11 @@ class Postgres:
         )
 
     def stop(self) -> None:
-        """Stop it at once: connections break off."""
+        """Stop it at once: connections break."""
         self._as_its_user(_binary("pg_ctl"), "-D", self._data, "-w", "-m", "immediate", "stop")
 
-    def make(self) -> None:
-        """Make an empty database."""
+    def create(self) -> None:
+        """Create an empty database."""
         secret = self.folder / "password"
         secret.write_text(PASSWORD)
         self._own()
@@ -61,20 +62,20 @@ class Postgres:
 
     def _as_its_user(self, *command: str) -> None:
         before = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
-        # pg_ctl leaves a server that would hold a pipe open.
+        # pg_ctl leaves a server behind, which would keep a pipe open.
         subprocess.run([*before, *command], check=True, cwd=self.folder, stdout=subprocess.DEVNULL)
 
 
 @contextmanager
 def postgres() -> Iterator[Postgres]:
     """A server while the block runs."""
-    # Its user must be able to reach it, which pytest's folders do not allow.
+    # The server's user must be able to enter the folder, which pytest's folders do not allow.
     folder = Path(tempfile.mkdtemp(prefix="postgres-", dir="/tmp"))
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     server = Postgres(folder, port)
     try:
-        server.make()
+        server.create()
         server.start()
         yield server
     finally:
@@ -82,5 +83,5 @@ def postgres() -> Iterator[Postgres]:
         if pid.exists():
             os.kill(int(pid.read_text().split()[0]), signal.SIGQUIT)
             while pid.exists():
-                pass
+                time.sleep(0.01)
         shutil.rmtree(folder, ignore_errors=True)

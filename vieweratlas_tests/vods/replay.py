@@ -1,4 +1,4 @@
-"""A sandbox's chat replay for the tests of who fetches it, and an account of what was written."""
+"""A sandbox's chat replay for the tests that fetch it, and a record of what was written in it."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -20,24 +20,24 @@ VOD = "2580000001"
 
 @dataclass
 class MadeUpChats:
-    """VODs that a test makes up."""
+    """The VODs that a test makes up."""
 
     vods: dict[str, VodComments] = field(default_factory=dict)
 
     def comments(self, vod_id: str) -> VodComments | None:
-        """As VodChats."""
+        """See VodChats."""
         return self.vods.get(vod_id)
 
     def add(self, vod_id: str, comments: int, *, duration_s: int = 3600, people: int = 50, seed: int = 1) -> None:
-        """Make up a VOD: so many comments by so many people; every 50th of an account that is gone."""
+        """Make up a VOD with a number of comments and people; the account of every 50th comment is gone."""
         generator = np.random.default_rng([seed, int(vod_id)])
         seconds = np.sort(generator.integers(0, duration_s, comments))
         logins = [f"viewer_{number}" for number in generator.integers(0, people, comments)]
-        gone: list[str | None] = [None if number % 50 == 49 else login for number, login in enumerate(logins)]
-        self.vods[vod_id] = VodComments(seconds, gone)
+        writers: list[str | None] = [None if number % 50 == 49 else login for number, login in enumerate(logins)]
+        self.vods[vod_id] = VodComments(seconds, writers)
 
     def written(self, vod_id: str) -> dict[int, set[str]]:
-        """Who wrote in which minute, by the second at which it begins; only minutes with somebody."""
+        """Who wrote in which minute, without empty minutes; keys are the seconds at which minutes begin."""
         minutes: dict[int, set[str]] = defaultdict(set)
         for second, login in zip(*self.vods[vod_id], strict=True):
             if login is not None:
@@ -56,7 +56,7 @@ class Replay:
     turns: int = 0
 
     def client(self) -> GraphqlVodChat:
-        """A client of it that does not sleep, but notes how long it would have."""
+        """A client of it that does not sleep but records how long it would have slept."""
 
         def turn() -> None:
             self.turns += 1
@@ -75,11 +75,11 @@ def replaying(vods: Mapping[str, int] | None = None) -> Iterator[Replay]:
     """Serve made-up VODs, by default one of 1,000 comments.
 
     Args:
-        vods: comments by VOD.
+        vods: number of comments by VOD.
     """
     chats = MadeUpChats()
     for vod_id, comments in (vods or {VOD: 1000}).items():
-        # Not more than a page in a second, which nobody reaches by offset.
+        # At most a page of comments in a second: the rest of a longer second cannot be requested by offset.
         chats.add(vod_id, comments, duration_s=max(3600, comments // 7))
     helix = SandboxHelix(small_world(), SandboxClock(START), client_id="sandbox", client_secret="sandbox-secret")
     vod_chat = SandboxVodChat(chats)

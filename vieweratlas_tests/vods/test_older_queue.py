@@ -1,4 +1,4 @@
-"""The queue of an earlier tool."""
+"""The queue file of an earlier tool."""
 
 import datetime as dt
 import json
@@ -30,7 +30,7 @@ def entry(number: int, status: str, **more: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("wrapped", [False, True])
-def test_each_entry_is_taken_over_as_it_was(tmp_path: Path, wrapped: bool) -> None:
+def test_each_valid_entry_is_imported_in_its_state(tmp_path: Path, wrapped: bool) -> None:
     listed = [
         entry(1, "pending"),
         entry(2, "processing", attempt_count=5),
@@ -55,8 +55,8 @@ def test_each_entry_is_taken_over_as_it_was(tmp_path: Path, wrapped: bool) -> No
     queue = VodQueue(database)
     assert queue.add_older(entries) == 5
     assert queue.add_older(entries) == 0
-    found = {row["vod_id"]: (row["state"], row["attempts"], row["reason"]) for row in queue.rows()}
-    assert found == {
+    imported = {row["vod_id"]: (row["state"], row["attempts"], row["reason"]) for row in queue.rows()}
+    assert imported == {
         "1": (State.PENDING, 2, None),
         "2": (State.PENDING, 4, None),
         "3": (State.COMPLETED, 2, None),
@@ -73,7 +73,7 @@ def test_each_entry_is_taken_over_as_it_was(tmp_path: Path, wrapped: bool) -> No
 
 
 @pytest.mark.parametrize("text", ["", "{", "3", '{"a": [], "b": []}'])
-def test_what_is_no_queue_is_told(tmp_path: Path, text: str) -> None:
+def test_a_file_without_a_queue_is_refused_by_name(tmp_path: Path, text: str) -> None:
     (tmp_path / "q.json").write_text(text)
     with pytest.raises(DocumentError, match=r"q\.json"):
         read_older_queue(tmp_path / "q.json")

@@ -1,4 +1,4 @@
-"""The queue: who holds a VOD, what becomes of it, and that nothing is lost or done twice."""
+"""The queue: who holds a VOD, how attempts end, and that no VOD is lost or completed twice."""
 
 import datetime as dt
 import threading
@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,7 @@ from vieweratlas_assets.vods.queue import (
     backoff_s,
 )
 from vieweratlas_assets.vods.tables import State
+from vieweratlas_tests.vods.conditions import wait_for
 from vieweratlas_tests.vods.postgres import PASSWORD, Postgres, postgres
 
 CREATED = dt.datetime(2026, 10, 5, 18, tzinfo=dt.UTC)
@@ -33,7 +35,7 @@ FIGURES = Figures(comments=100, buckets=10, chatters=20, seconds=1.5)
 
 
 class Clock:
-    """Time that moves when somebody says so."""
+    """Time that moves when a test says so."""
 
     def __init__(self) -> None:
         self.now = 1_791_300_000.0
@@ -49,8 +51,8 @@ def clock() -> Clock:
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Postgres]:
-    with postgres() as made:
-        yield made
+    with postgres() as running:
+        yield running
 
 
 SLOW = (pytest.mark.slow, pytest.mark.xdist_group("postgres"))
@@ -58,16 +60,16 @@ SLOW = (pytest.mark.slow, pytest.mark.xdist_group("postgres"))
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=SLOW)])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Of a database without a queue."""
+    """The URL of a database without a queue."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/queue.db"
-    made: Postgres = request.getfixturevalue("server")
-    engine = sa.create_engine(made.url)
+    server: Postgres = request.getfixturevalue("server")
+    engine = sa.create_engine(server.url)
     with engine.begin() as connection:
         for table in ("vod_queue", "vod_requests", "vod_queue_version"):
             connection.execute(sa.text(f"DROP TABLE IF EXISTS {table}"))
     engine.dispose()
-    return made.url
+    return server.url
 
 
 @pytest.fixture
@@ -88,7 +90,7 @@ def states(queue: VodQueue) -> dict[str, str]:
     return {row["vod_id"]: row["state"] for row in queue.rows()}
 
 
-def test_each_vod_is_put_in_once_and_handed_out_once(queue: VodQueue) -> None:
+def test_each_vod_is_added_once_and_claimed_once(queue: VodQueue) -> None:
     assert queue.add(vods(3)) == 3
     assert queue.add(vods(5)) == 2
     claims = [queue.claim(f"worker {number}") for number in range(6)]
@@ -97,7 +99,7 @@ def test_each_vod_is_put_in_once_and_handed_out_once(queue: VodQueue) -> None:
     assert {claim.attempt for claim in claims if claim} == {1}
 
 
-def test_a_vod_is_completed_by_who_holds_it_with_what_came_of_it(queue: VodQueue) -> None:
+def test_a_vod_is_completed_by_its_worker_with_its_figures(queue: VodQueue) -> None:
     queue.add(vods(1))
     claim = queue.claim("one")
     assert claim is not None
@@ -136,7 +138,7 @@ def test_failed_attempts_rest_longer_each_time_and_end_after_the_fifth(queue: Vo
     assert again.attempt == 1
 
 
-def test_the_vod_of_a_dead_worker_is_taken_up_by_another_and_the_dead_one_changes_nothing(
+def test_another_worker_claims_the_vod_of_a_dead_one_which_then_changes_nothing(
     queue: VodQueue, clock: Clock
 ) -> None:
     queue.add(vods(1))
@@ -177,7 +179,7 @@ def test_a_vod_that_kills_its_workers_fails_in_the_end(queue: VodQueue, clock: C
     for _ in range(MOST_ATTEMPTS):
         assert queue.claim(f"worker at {clock.now}") is not None
         clock.now += LEASE_S
-    # The second is due longer than the abandoned first, which comes back as it was when it was put in.
+    # The second VOD has been due for longer than the abandoned first one.
     assert queue.claim("last") is not None
     clock.now += LEASE_S
     queue.claim("sweeper")
@@ -185,7 +187,7 @@ def test_a_vod_that_kills_its_workers_fails_in_the_end(queue: VodQueue, clock: C
     assert DIED in {row["reason"] for row in queue.rows()}
 
 
-def test_a_vod_that_is_given_back_has_lost_no_attempt(queue: VodQueue) -> None:
+def test_a_vod_that_is_released_loses_no_attempt(queue: VodQueue) -> None:
     queue.add(vods(1))
     for _ in range(MOST_ATTEMPTS + 2):
         claim = queue.claim("one")
@@ -195,7 +197,7 @@ def test_a_vod_that_is_given_back_has_lost_no_attempt(queue: VodQueue) -> None:
 
 
 @pytest.mark.parametrize("jump_s", [-86_400.0 * 30, -3600.0, 3600.0, 86_400.0 * 30])
-def test_a_clock_that_jumps_keeps_no_vod_from_being_done(queue: VodQueue, clock: Clock, jump_s: float) -> None:
+def test_after_a_jump_of_the_clock_every_vod_is_still_completed(queue: VodQueue, clock: Clock, jump_s: float) -> None:
     queue.add(vods(2))
     held, failed = queue.claim("one"), queue.claim("two")
     assert held is not None
@@ -211,7 +213,7 @@ def test_a_clock_that_jumps_keeps_no_vod_from_being_done(queue: VodQueue, clock:
     assert sorted(taken) == ["1000", "1001"]
 
 
-def test_a_worker_whose_claim_was_not_answered_gets_it_again(queue: VodQueue) -> None:
+def test_a_worker_that_claims_twice_gets_the_same_vod(queue: VodQueue) -> None:
     queue.add(vods(2))
     first, second = queue.claim("one"), queue.claim("one")
     assert first == second
@@ -219,7 +221,7 @@ def test_a_worker_whose_claim_was_not_answered_gets_it_again(queue: VodQueue) ->
     assert first.attempt == 1
 
 
-def test_days_are_claimed_and_counted_apart(queue: VodQueue) -> None:
+def test_days_are_claimed_and_counted_separately(queue: VodQueue) -> None:
     queue.add(vods(6, days=3))
     second = CREATED.date() + dt.timedelta(days=1)
     taken = []
@@ -234,7 +236,7 @@ def test_days_are_claimed_and_counted_apart(queue: VodQueue) -> None:
     assert [row["vod_id"] for row in queue.rows([second])] == ["1001", "1004"]
 
 
-def test_imported_vods_are_completed_whatever_they_were(queue: VodQueue) -> None:
+def test_imported_vods_are_completed_from_any_state(queue: VodQueue) -> None:
     queue.add(vods(2))
     held = queue.claim("one")
     assert held is not None
@@ -243,7 +245,7 @@ def test_imported_vods_are_completed_whatever_they_were(queue: VodQueue) -> None
     assert queue.add_completed(vods(4)) == 0
 
 
-def test_a_vod_that_somebody_skips_is_given_up_by_its_worker(queue: VodQueue) -> None:
+def test_a_worker_loses_a_vod_that_is_skipped_by_hand(queue: VodQueue) -> None:
     queue.add(vods(3))
     done = queue.claim("one")
     assert done is not None
@@ -258,7 +260,7 @@ def test_a_vod_that_somebody_skips_is_given_up_by_its_worker(queue: VodQueue) ->
     assert queue.retry() == 0
 
 
-def test_workers_racing_on_500_vods_do_each_once(url: str) -> None:
+def test_workers_racing_for_500_vods_complete_each_once(url: str) -> None:
     databases = [Database(url) for _ in range(4)]
     queues = [VodQueue(database) for database in databases]
     queues[0].add(vods(500))
@@ -273,14 +275,14 @@ def test_workers_racing_on_500_vods_do_each_once(url: str) -> None:
         return taken
 
     with ThreadPoolExecutor(4) as pool:
-        taken = Counter(vod_id for found in pool.map(work, range(4)) for vod_id in found)
+        taken = Counter(vod_id for vod_ids in pool.map(work, range(4)) for vod_id in vod_ids)
     assert taken == dict.fromkeys((vod.vod_id for vod in vods(500)), 1)
     assert [*queues[0].counts().values()] == [{State.COMPLETED: 360}, {State.COMPLETED: 140}]
     for database in databases:
         database.close()
 
 
-def test_databases_made_at_once_are_migrated_once(url: str) -> None:
+def test_a_database_that_is_opened_several_times_at_once_is_migrated_once(url: str) -> None:
     with ThreadPoolExecutor(6) as pool:
         databases = list(pool.map(lambda _: Database(url), range(6)))
     assert VodQueue(databases[0]).add(vods(1)) == 1
@@ -289,11 +291,11 @@ def test_databases_made_at_once_are_migrated_once(url: str) -> None:
 
 
 @pytest.mark.parametrize("url", ["", "nonsense", "mongodb://user:secret@host/name", "sqlite:"])
-def test_a_url_that_is_none_is_refused_without_its_password(url: str) -> None:
-    with pytest.raises(QueueUnavailableError) as told:
-        Database(url, patience_s=0)
-    assert "vod.queue_url" in str(told.value)
-    assert "secret" not in str(told.value)
+def test_an_invalid_url_is_refused_without_showing_its_password(url: str) -> None:
+    with pytest.raises(QueueUnavailableError) as raised:
+        Database(url, retry_for_s=0)
+    assert "vod.queue_url" in str(raised.value)
+    assert "secret" not in str(raised.value)
 
 
 @pytest.mark.parametrize(
@@ -305,15 +307,15 @@ def test_a_url_that_is_none_is_refused_without_its_password(url: str) -> None:
         "sqlite:///{}/queue.db?password=s3cret",
     ],
 )
-def test_a_password_is_shown_wherever_it_stands_to_nobody(url: str, tmp_path: Path) -> None:
-    with pytest.raises(QueueUnavailableError) as told:
-        Database(url.format(tmp_path), patience_s=0)
-    assert "s3cret" not in str(told.value)
-    assert "bob" not in str(told.value)
-    assert "@cret" not in str(told.value)
+def test_a_password_is_never_shown_wherever_it_stands_in_the_url(url: str, tmp_path: Path) -> None:
+    with pytest.raises(QueueUnavailableError) as raised:
+        Database(url.format(tmp_path), retry_for_s=0)
+    assert "s3cret" not in str(raised.value)
+    assert "bob" not in str(raised.value)
+    assert "@cret" not in str(raised.value)
 
 
-def test_a_vod_that_may_still_grow_waits_until_it_is_whole(queue: VodQueue, clock: Clock) -> None:
+def test_a_vod_that_may_still_grow_waits_until_it_is_complete(queue: VodQueue, clock: Clock) -> None:
     whole = dt.datetime.fromtimestamp(clock.now + 48 * 3600, dt.UTC)
     queue.add([QueuedVod("1", "ann", CREATED, due_at=whole)])
     clock.now += 48 * 3600 - 1
@@ -322,7 +324,7 @@ def test_a_vod_that_may_still_grow_waits_until_it_is_whole(queue: VodQueue, cloc
     assert queue.claim("one") is not None
 
 
-def test_a_worker_that_gets_its_vod_again_holds_it_as_long_as_any(queue: VodQueue, clock: Clock) -> None:
+def test_a_worker_that_claims_its_vod_again_gets_a_whole_lease(queue: VodQueue, clock: Clock) -> None:
     queue.add(vods(1))
     queue.claim("one")
     clock.now += LEASE_S + 1
@@ -331,13 +333,13 @@ def test_a_worker_that_gets_its_vod_again_holds_it_as_long_as_any(queue: VodQueu
 
 
 def test_turns_are_given_one_after_another_from_the_first_on(url: str) -> None:
-    """The first of all is asked for by several at once."""
+    """Several threads ask for the very first turn at the same time."""
     database = Database(url)
     waits: list[float] = []
     begin = threading.Barrier(4)
 
     def ask(_: int) -> None:
-        # A turn each 50 s, of which none is waited for: no machine is as slow as that.
+        # One turn per 50 s, without waiting for it: no machine is as slow as that.
         shared = SharedRequests(database, per_s=0.02, per_day=40, sleep=waits.append)
         begin.wait()
         for _ in range(10):
@@ -351,7 +353,7 @@ def test_turns_are_given_one_after_another_from_the_first_on(url: str) -> None:
     database.close()
 
 
-def test_nobody_does_two_exclusive_things_at_once(url: str) -> None:
+def test_exclusive_functions_never_run_at_the_same_time(url: str) -> None:
     databases = [Database(url) for _ in range(3)]
     inside: list[int] = []
     most: list[int] = []
@@ -363,19 +365,19 @@ def test_nobody_does_two_exclusive_things_at_once(url: str) -> None:
         inside.pop()
 
     with ThreadPoolExecutor(3) as pool:
-        works = [pool.submit(VodQueue(databases[number % 3]).exclusively, alone) for number in range(12)]
-        for each in works:
-            each.result()
+        futures = [pool.submit(VodQueue(databases[number % 3]).exclusively, alone) for number in range(12)]
+        for future in futures:
+            future.result()
     assert most == [1] * 12
     for database in databases:
         database.close()
 
 
-def test_a_password_is_never_shown() -> None:
-    with pytest.raises(QueueUnavailableError) as told:
-        Database("postgresql://user:secret@127.0.0.1:1/name", patience_s=0)
-    assert "secret" not in str(told.value)
-    assert "secret" not in repr(told.value.__cause__)
+def test_a_password_is_not_shown_if_the_server_does_not_answer() -> None:
+    with pytest.raises(QueueUnavailableError) as raised:
+        Database("postgresql://user:secret@127.0.0.1:1/name", retry_for_s=0)
+    assert "secret" not in str(raised.value)
+    assert "secret" not in repr(raised.value.__cause__)
 
 
 @pytest.mark.slow
@@ -387,6 +389,9 @@ def test_a_database_that_is_restarted_loses_nothing() -> None:
         queue.add(vods(300))
         taken: list[str] = []
 
+        def are_taken(count: int) -> bool:
+            return len(taken) >= count
+
         def work(number: int) -> None:
             while (claim := queue.claim(f"worker {number}")) is not None:
                 taken.append(claim.vod.vod_id)
@@ -394,30 +399,29 @@ def test_a_database_that_is_restarted_loses_nothing() -> None:
                 queue.complete(claim, FIGURES)
 
         with ThreadPoolExecutor(3) as pool:
-            works = [pool.submit(work, number) for number in range(3)]
+            futures = [pool.submit(work, number) for number in range(3)]
             for reached in (50, 120, 200):
-                while len(taken) < reached:
-                    time.sleep(0.001)
+                wait_for(partial(are_taken, reached))
                 server.stop()
                 server.start()
-            for each in works:
-                each.result()
+            for future in futures:
+                future.result()
         assert set(states(queue).values()) == {State.COMPLETED}
-        # One whose completion was answered by nobody may have been handed out again: then it is done twice, not lost.
+        # A VOD whose completion was not confirmed may have been claimed again: it is done twice, not lost.
         assert len(set(taken)) == 300
         assert len(taken) <= 309
         assert {row["attempts"] for row in queue.rows()} <= {1, 2}
         server.stop()
-        with pytest.raises(QueueUnavailableError) as told:
-            Database(server.url, patience_s=0)
-        assert PASSWORD not in str(told.value)
-        assert "does not answer" in str(told.value)
+        with pytest.raises(QueueUnavailableError) as raised:
+            Database(server.url, retry_for_s=0)
+        assert PASSWORD not in str(raised.value)
+        assert "does not answer" in str(raised.value)
         server.start()
         database.close()
 
 
 @given(st.lists(st.sampled_from(["claim", "complete", "fail", "skip", "release", "die", "wait"]), max_size=60))
-def test_whatever_happens_each_vod_is_in_one_state_and_completed_by_one(
+def test_in_any_order_of_steps_each_vod_has_one_state_and_is_completed_at_most_once(
     tmp_path_factory: pytest.TempPathFactory, steps: list[str]
 ) -> None:
     clock = Clock()
@@ -449,10 +453,10 @@ def test_whatever_happens_each_vod_is_in_one_state_and_completed_by_one(
                         queue.release(claim)
             except LeaseLostError:
                 pass
-    found = states(queue)
-    assert found.keys() == {"1000", "1001", "1002"}
+    final = states(queue)
+    assert final.keys() == {"1000", "1001", "1002"}
     assert set(completed.values()) <= {1}
-    assert {vod_id for vod_id, state in found.items() if state == State.COMPLETED} == set(completed)
+    assert {vod_id for vod_id, state in final.items() if state == State.COMPLETED} == set(completed)
     assert all(
         1 <= row["attempts"] <= MOST_ATTEMPTS or row["state"] in ("pending", "skipped") for row in queue.rows()
     )

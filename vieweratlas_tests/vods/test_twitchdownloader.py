@@ -1,4 +1,4 @@
-"""TwitchDownloaderCLI as a program that behaves as it does, well and badly; and files that it wrote."""
+"""TwitchDownloaderCLI, played by a program that succeeds and fails as the real one does; and its files."""
 
 import datetime as dt
 import json
@@ -13,7 +13,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-import psutil
+import psutil  # type: ignore[import-untyped]
 import pytest
 
 from vieweratlas_assets.clients.vod_chat import VodChatError, VodChatMisconfiguredError, VodGoneError
@@ -27,6 +27,7 @@ from vieweratlas_assets.vods.sources import ChatRequest, FileSource
 from vieweratlas_assets.vods.tables import State
 from vieweratlas_assets.vods.twitchdownloader import TwitchDownloaderSource
 from vieweratlas_assets.vods.worker import VodWorkers
+from vieweratlas_tests.vods.conditions import when
 
 CREATED = dt.datetime(2026, 10, 5, 18, tzinfo=dt.UTC)
 VOD = QueuedVod("77", "ann", CREATED)
@@ -46,11 +47,11 @@ UNHANDLED = "Unhandled exception. System.AggregateException: One or more errors 
 
 
 def program(folder: Path, body: str) -> Path:
-    """A program that begins by noting its arguments; `target` is the file that it is to write."""
+    """A program that first records its arguments; in its body `target` is the file to write, `chat` its text."""
     path = folder / "TwitchDownloaderCLI"
     path.write_text(
         "#!/usr/bin/env python3\nimport json, os, subprocess, sys, time\n"
-        f"with open({str(folder / 'asked')!r}, 'a') as asked: print(json.dumps(sys.argv[1:]), file=asked)\n"
+        f"with open({str(folder / 'calls')!r}, 'a') as calls: print(json.dumps(sys.argv[1:]), file=calls)\n"
         "target = sys.argv[sys.argv.index('-o') + 1]\n"
         f"chat = {json.dumps(CHAT)!r}\n{body}\n"
     )
@@ -58,23 +59,24 @@ def program(folder: Path, body: str) -> Path:
     return path
 
 
-def source(folder: Path, body: str, **limits: Any) -> TwitchDownloaderSource:
-    return TwitchDownloaderSource(program(folder, body), **({"timeout_s": 30, "output_limit_bytes": 10**6} | limits))
+def source(folder: Path, body: str, timeout_s: float = 30) -> TwitchDownloaderSource:
+    return TwitchDownloaderSource(program(folder, body), timeout_s=timeout_s, output_limit_bytes=10**6)
 
 
-def read(made: TwitchDownloaderSource) -> list[tuple[int, str | None]]:
-    with made.chat(ChatRequest(VOD)) as chat:
+def read(downloader: TwitchDownloaderSource) -> list[tuple[int, str | None]]:
+    with downloader.chat(ChatRequest(VOD)) as chat:
         return [(comment.offset_s, comment.login) for page in chat.pages for comment in page]
 
 
-def asked(folder: Path) -> list[list[str]]:
-    return [json.loads(line) for line in (folder / "asked").read_text().splitlines()]
+def calls(folder: Path) -> list[list[str]]:
+    """The arguments of each call."""
+    return [json.loads(line) for line in (folder / "calls").read_text().splitlines()]
 
 
-def test_it_is_asked_as_its_readme_says_and_its_file_is_read(tmp_path: Path) -> None:
-    made = source(tmp_path, "print('[STATUS] - Downloading 50%', end='\\r'); open(target, 'w').write(chat)")
-    assert read(made) == [(1, "bob"), (59, "cid"), (61, "bob"), (7200, "dan")]
-    [arguments] = asked(tmp_path)
+def test_it_is_called_as_its_readme_says_and_its_file_is_read(tmp_path: Path) -> None:
+    downloader = source(tmp_path, "print('[STATUS] - Downloading 50%', end='\\r'); open(target, 'w').write(chat)")
+    assert read(downloader) == [(1, "bob"), (59, "cid"), (61, "bob"), (7200, "dan")]
+    [arguments] = calls(tmp_path)
     assert arguments[:3] == ["chatdownload", "--id", "77"]
     options = dict(zip(arguments[1::2], arguments[2::2], strict=True))
     assert (options["--collision"], options["--banner"], options["--compression"]) == ("Overwrite", "false", "None")
@@ -84,7 +86,7 @@ def test_it_is_asked_as_its_readme_says_and_its_file_is_read(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("says", "code", "error", "told"),
+    ("printed", "code", "error", "message"),
     [
         (UNHANDLED.format("Invalid VOD, deleted/expired VOD possibly?"), 134, VodGoneError, "deleted"),
         (UNHANDLED.format("Object reference not set to an instance of an object."), 134, VodChatError, "reference"),
@@ -94,61 +96,63 @@ def test_it_is_asked_as_its_readme_says_and_its_file_is_read(tmp_path: Path) -> 
     ],
 )
 def test_failures_mean_what_their_message_says(
-    tmp_path: Path, says: str, code: int, error: type[Exception], told: str
+    tmp_path: Path, printed: str, code: int, error: type[Exception], message: str
 ) -> None:
-    made = source(tmp_path, f"print({says!r}, file=sys.stderr); sys.exit({code})")
-    with pytest.raises(error, match=told):
-        read(made)
+    downloader = source(tmp_path, f"print({printed!r}, file=sys.stderr); sys.exit({code})")
+    with pytest.raises(error, match=message):
+        read(downloader)
 
 
-def test_too_many_threads_are_tried_again_with_one(tmp_path: Path) -> None:
-    told = UNHANDLED.format("Received too many null comment lists. Try reducing your download threads.")
-    made = source(
+def test_a_download_that_fails_with_many_threads_is_tried_again_with_one(tmp_path: Path) -> None:
+    message = UNHANDLED.format("Received too many null comment lists. Try reducing your download threads.")
+    downloader = source(
         tmp_path,
-        f"if sys.argv[-1] != '1': print({told!r}, file=sys.stderr); sys.exit(134)\nopen(target, 'w').write(chat)",
+        f"if sys.argv[-1] != '1': print({message!r}, file=sys.stderr); sys.exit(134)\nopen(target, 'w').write(chat)",
     )
-    assert len(read(made)) == 4
-    assert [arguments[-1] for arguments in asked(tmp_path)] == ["4", "1"]
+    assert len(read(downloader)) == 4
+    assert [arguments[-1] for arguments in calls(tmp_path)] == ["4", "1"]
 
 
-def test_one_that_hangs_is_killed_with_its_children(tmp_path: Path) -> None:
+def test_a_program_that_hangs_is_killed_with_its_children(tmp_path: Path) -> None:
     body = f"child = subprocess.Popen(['sleep', '600']); open({str(tmp_path / 'child')!r}, 'w').write(str(child.pid))"
-    made = source(tmp_path, f"{body}\ntime.sleep(600)", timeout_s=1.5)
+    downloader = source(tmp_path, f"{body}\ntime.sleep(600)", timeout_s=1.5)
     with pytest.raises(VodChatError, match=r"vod\.cli_timeout"):
-        read(made)
+        read(downloader)
     child = int((tmp_path / "child").read_text())
     assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
 
 
-def test_what_a_process_that_was_killed_left_is_removed(tmp_path: Path) -> None:
-    gone = subprocess.Popen(["true"])
-    gone.wait()
-    folders = [Path(tempfile.gettempdir()) / f"vieweratlas-vod-{pid}-test" for pid in (gone.pid, os.getpid())]
+def test_the_folder_of_a_killed_process_is_removed(tmp_path: Path) -> None:
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    folders = [Path(tempfile.gettempdir()) / f"vieweratlas-vod-{pid}-test" for pid in (ended.pid, os.getpid())]
     for folder in folders:
         folder.mkdir()
-        (folder / "1.json").write_text("words that nobody may keep")
+        (folder / "1.json").write_text("words that must not stay")
     source(tmp_path, "")
     assert [folder.exists() for folder in folders] == [False, True]
     shutil.rmtree(folders[1])
 
 
-def test_one_that_writes_without_end_is_killed(tmp_path: Path) -> None:
-    made = source(tmp_path, "with open(target, 'w') as out:\n  while True: out.write('x' * 100000); out.flush()")
+def test_a_program_that_writes_without_end_is_killed(tmp_path: Path) -> None:
+    downloader = source(
+        tmp_path, "with open(target, 'w') as out:\n  while True: out.write('x' * 100000); out.flush()"
+    )
     with pytest.raises(VodChatError, match=r"vod\.cli_output_limit"):
-        read(made)
+        read(downloader)
 
 
-def test_one_that_talks_without_end_takes_no_memory(tmp_path: Path) -> None:
-    made = source(tmp_path, "for _ in range(400): print('x' * 100000)\nopen(target, 'w').write(chat)")
+def test_a_program_that_prints_much_takes_no_memory(tmp_path: Path) -> None:
+    downloader = source(tmp_path, "for _ in range(400): print('x' * 100000)\nopen(target, 'w').write(chat)")
     before = psutil.Process().memory_info().rss
-    assert len(read(made)) == 4
+    assert len(read(downloader)) == 4
     assert psutil.Process().memory_info().rss - before < 2e7
 
 
-def test_a_command_that_is_not_there_names_the_setting(tmp_path: Path) -> None:
-    made = TwitchDownloaderSource(tmp_path / "nowhere", timeout_s=1, output_limit_bytes=1)
+def test_a_missing_program_is_reported_with_its_setting(tmp_path: Path) -> None:
+    downloader = TwitchDownloaderSource(tmp_path / "nowhere", timeout_s=1, output_limit_bytes=1)
     with pytest.raises(VodChatMisconfiguredError, match=r"vod\.cli_path is .*nowhere.*vod\.chat_source"):
-        read(made)
+        read(downloader)
 
 
 def fetch(folder: Path, vod: QueuedVod, **settings: Any) -> tuple[VodQueue, LocalStore]:
@@ -159,27 +163,30 @@ def fetch(folder: Path, vod: QueuedVod, **settings: Any) -> tuple[VodQueue, Loca
     return queue, store
 
 
-def test_chapters_tell_the_game_of_each_minute(tmp_path: Path) -> None:
+def test_each_minute_has_the_game_of_its_chapter(tmp_path: Path) -> None:
     queue, store = fetch(tmp_path, VOD, source=source(tmp_path, "open(target, 'w').write(chat)"))
     assert [row["state"] for row in queue.rows()] == [State.COMPLETED]
     rows = store.download_parquet(lake.vod_presence("ann", "77"), PRESENCE)
-    found = rows.select("offset_s", "game_name", "chatters").rows()
-    assert found == [(0, "Chess", ["bob", "cid"]), (60, "Go", ["bob"]), (7200, "Go", ["dan"])]
+    assert rows.select("offset_s", "game_name", "chatters").rows() == [
+        (0, "Chess", ["bob", "cid"]),
+        (60, "Go", ["bob"]),
+        (7200, "Go", ["dan"]),
+    ]
 
 
-def test_a_run_that_is_stopped_ends_the_command_and_gives_the_vod_back(tmp_path: Path) -> None:
+def test_a_run_that_is_stopped_ends_the_program_and_returns_the_vod(tmp_path: Path) -> None:
     stop = threading.Event()
-    made = source(tmp_path, "time.sleep(600)")
-    threading.Timer(1.0, stop.set).start()
+    downloader = source(tmp_path, "time.sleep(600)")
+    when((tmp_path / "calls").exists, stop.set)
     began = time.monotonic()
-    queue, _ = fetch(tmp_path, VOD, source=made, stop=stop)
+    queue, _ = fetch(tmp_path, VOD, source=downloader, stop=stop)
     assert time.monotonic() - began < 30
     assert [(row["state"], row["attempts"]) for row in queue.rows()] == [(State.PENDING, 0)]
 
 
-def test_the_command_is_ended_when_somebody_skips_its_vod(tmp_path: Path) -> None:
+def test_the_program_is_ended_when_its_vod_is_skipped_by_hand(tmp_path: Path) -> None:
     queue = VodQueue(Database(f"sqlite:///{tmp_path}/queue.db"))
-    threading.Timer(1.0, lambda: queue.skip_vods([VOD.vod_id], "by hand")).start()
+    when((tmp_path / "calls").exists, lambda: queue.skip_vods([VOD.vod_id], "by hand"))
     began = time.monotonic()
     fetch(tmp_path, VOD, source=source(tmp_path, "time.sleep(600)"), renew_every_s=0.1)
     assert time.monotonic() - began < 30
@@ -206,12 +213,12 @@ def test_every_file_that_it_wrote_becomes_presence(tmp_path: Path, shared_data: 
         assert row["chatters"] == len(set().union(*expected.values()))
 
 
-def test_a_file_of_another_vod_or_none_is_told(tmp_path: Path) -> None:
+def test_a_missing_file_and_a_file_of_another_vod_are_reported(tmp_path: Path) -> None:
     (tmp_path / "chat").mkdir()
-    made = FileSource(tmp_path / "chat")
-    with pytest.raises(VodChatError, match="no file in"), made.chat(ChatRequest(VOD)):
+    files = FileSource(tmp_path / "chat")
+    with pytest.raises(VodChatError, match="no file in"), files.chat(ChatRequest(VOD)):
         pass
     (tmp_path / "chat/ann_77.json").write_text(json.dumps(CHAT | {"video": {"id": "78"}}))
     (tmp_path / "chat/ann_177.json").write_text(json.dumps(CHAT))
-    with pytest.raises(VodChatError, match=r"ann_77\.json holds VOD 78"), made.chat(ChatRequest(VOD)):
+    with pytest.raises(VodChatError, match=r"ann_77\.json holds VOD 78"), files.chat(ChatRequest(VOD)):
         pass

@@ -1,14 +1,14 @@
-"""From the queue to the lake: presence equal to what was written, whatever breaks."""
+"""From the queue to the lake: presence equals what was written, through all failures."""
 
 import datetime as dt
 import gzip
 import json
-import threading
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +24,17 @@ from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.vods.database import Database
 from vieweratlas_assets.vods.limits import BudgetSpentError, SharedRequests
 from vieweratlas_assets.vods.queue import LEASE_S, MOST_ATTEMPTS, QueuedVod, VodQueue, backoff_s
-from vieweratlas_assets.vods.sources import ChatRequest, FileSource, GraphqlSource, SampledSource, VodChat
+from vieweratlas_assets.vods.sources import (
+    ChatRequest,
+    FileSource,
+    GraphqlSource,
+    SampledSource,
+    VodChat,
+    VodChatSource,
+)
 from vieweratlas_assets.vods.tables import State
 from vieweratlas_assets.vods.worker import KnownVod, Outcome, VodWorkers
+from vieweratlas_tests.vods.conditions import wait_for, when
 from vieweratlas_tests.vods.postgres import postgres
 from vieweratlas_tests.vods.replay import VOD, Replay, replaying
 
@@ -43,9 +51,11 @@ class AtWork:
     store: LocalStore
     clock: list[float]
 
-    def workers(self, **settings: Any) -> VodWorkers:
-        told = {"source": GraphqlSource(self.replay.client()), "names": PLAIN} | settings
-        return VodWorkers(queue=self.queue, store=self.store, **told)
+    def workers(
+        self, *, source: VodChatSource | None = None, names: ViewerNames = PLAIN, **fields: Any
+    ) -> VodWorkers:
+        source = source or GraphqlSource(self.replay.client())
+        return VodWorkers(queue=self.queue, source=source, store=self.store, names=names, **fields)
 
     def presence(self, vod_id: str = VOD) -> pl.DataFrame:
         return self.store.download_parquet(lake.vod_presence("forsen", vod_id), PRESENCE)
@@ -54,10 +64,10 @@ class AtWork:
         return {row["vod_id"]: row["state"] for row in self.queue.rows()}
 
     def exact(self, vod_id: str = VOD) -> None:
-        """See that presence is, row for row, what was written."""
+        """Assert that presence is, row for row, what was written."""
         rows = self.presence(vod_id)
-        found = dict(zip(rows["offset_s"], map(set, rows["chatters"]), strict=True))
-        assert found == self.replay.chats.written(vod_id)
+        stored = dict(zip(rows["offset_s"], map(set, rows["chatters"]), strict=True))
+        assert stored == self.replay.chats.written(vod_id)
         assert rows["content_id"].unique().to_list() == [f"vod:{vod_id}"]
         begins = [CREATED + dt.timedelta(seconds=offset) for offset in rows["offset_s"]]
         assert rows["bucket_start"].to_list() == begins
@@ -66,7 +76,7 @@ class AtWork:
 
 @contextmanager
 def at_work(folder: Path, vods: dict[str, int] | None = None, *, url: str | None = None) -> Iterator[AtWork]:
-    """A sandbox with VODs of forsen that are in the queue."""
+    """A sandbox with VODs of forsen, which are in the queue."""
     clock = [1_791_300_000.0]
     with replaying(vods) as replay:
         database = Database(url or f"sqlite:///{folder}/queue.db")
@@ -78,9 +88,9 @@ def at_work(folder: Path, vods: dict[str, int] | None = None, *, url: str | None
 
 def test_presence_is_what_was_written_and_the_queue_knows_it(tmp_path: Path) -> None:
     with at_work(tmp_path, {VOD: 1000, "2580000002": 0, "2580000003": 7}) as work:
-        told: list[Outcome] = []
-        outcomes = work.workers(known=lambda _: KnownVod("22484632", 3600), on_outcome=told.append).run([DAY])
-        assert outcomes == told
+        reported: list[Outcome] = []
+        outcomes = work.workers(known=lambda _: KnownVod("22484632", 3600), on_outcome=reported.append).run([DAY])
+        assert outcomes == reported
         assert {each.state for each in outcomes} == {State.COMPLETED}
         for vod_id in (VOD, "2580000003"):
             work.exact(vod_id)
@@ -94,17 +104,17 @@ def test_presence_is_what_was_written_and_the_queue_knows_it(tmp_path: Path) -> 
         assert not work.store.list_files("raw/")
 
 
-def test_the_same_vod_gives_the_same_bytes_however_it_was_read(tmp_path: Path) -> None:
-    found = []
+def test_the_same_vod_gives_the_same_bytes_by_cursor_and_by_offset(tmp_path: Path) -> None:
+    files = []
     for refuses in (False, True):
         with at_work(tmp_path / str(refuses)) as work:
             work.replay.vod_chat.faults.refuses_cursors = refuses
             work.workers().run()
-            found.append(work.store.download_bytes(lake.vod_presence("forsen", VOD)))
-    assert found[0] == found[1]
+            files.append(work.store.download_bytes(lake.vod_presence("forsen", VOD)))
+    assert files[0] == files[1]
 
 
-def test_an_attempt_that_breaks_off_is_gone_on_with_and_nothing_is_stored_meanwhile(tmp_path: Path) -> None:
+def test_a_later_attempt_continues_a_broken_one_and_presence_is_written_only_when_complete(tmp_path: Path) -> None:
     with at_work(tmp_path) as work:
         faults = work.replay.vod_chat.faults
         faults.statuses = deque([200] * 10 + [503] * 6)
@@ -127,7 +137,7 @@ def test_an_attempt_that_breaks_off_is_gone_on_with_and_nothing_is_stored_meanwh
         assert not work.store.exists(lake.vod_progress("forsen", VOD))
 
 
-def test_what_was_saved_and_cannot_be_read_is_fetched_again(tmp_path: Path) -> None:
+def test_progress_that_cannot_be_read_is_fetched_again(tmp_path: Path) -> None:
     with at_work(tmp_path) as work:
         work.store.upload_bytes(lake.vod_progress("forsen", VOD), b"PAR1 broken")
         work.workers().run()
@@ -142,7 +152,7 @@ def test_a_vod_that_was_deleted_is_skipped_with_the_reason(tmp_path: Path) -> No
         assert "deleted" in work.queue.rows()[0]["reason"]
 
 
-def test_one_vod_that_fails_for_good_does_not_stop_the_others(tmp_path: Path) -> None:
+def test_a_vod_that_fails_in_all_attempts_does_not_stop_the_others(tmp_path: Path) -> None:
     vods = {f"25800000{number:02d}": 100 for number in range(1, 9)}
     with at_work(tmp_path, vods) as work:
         broken = work.replay.chats.vods["2580000005"]
@@ -178,24 +188,24 @@ def test_a_lake_that_is_down_ends_the_run_and_costs_no_attempt(tmp_path: Path) -
         assert [(row["state"], row["attempts"]) for row in work.queue.rows()] == [(State.PENDING, 0)]
 
 
-def test_the_days_requests_are_shared_and_what_they_do_not_reach_waits(tmp_path: Path) -> None:
+def test_workers_share_the_requests_of_a_day_and_the_other_vods_wait(tmp_path: Path) -> None:
     with at_work(tmp_path, {VOD: 1000, "2580000002": 1000}) as work:
         waits: list[float] = []
         database = Database(f"sqlite:///{tmp_path}/queue.db")
 
-        def client() -> GraphqlSource:
+        def source() -> GraphqlSource:
             shared = SharedRequests(database, per_s=10, per_day=25, clock=lambda: work.clock[0], sleep=waits.append)
-            made = work.replay.client()
-            made._turn = shared.turn
-            return GraphqlSource(made)
+            client = work.replay.client()
+            client._turn = shared.turn
+            return GraphqlSource(client)
 
         with pytest.raises(BudgetSpentError, match=r"25 requests.*vod\.requests_a_day"):
-            work.workers(source=client()).run()
+            work.workers(source=source()).run()
         assert sorted(work.states().values()) == [State.COMPLETED, State.PENDING]
         assert work.replay.vod_chat.requests == 25 == len(waits) + 1
         assert waits == pytest.approx([number / 10 for number in range(1, 25)])
         work.clock[0] += 86_400
-        work.workers(source=client()).run()
+        work.workers(source=source()).run()
         assert set(work.states().values()) == {State.COMPLETED}
         assert work.replay.vod_chat.requests < 40
         work.exact()
@@ -204,7 +214,7 @@ def test_the_days_requests_are_shared_and_what_they_do_not_reach_waits(tmp_path:
 
 
 @pytest.mark.parametrize("ends", [VodGoneError("deleted"), VodChatError("later"), VodChatError("\0 and \ud800")])
-def test_a_vod_that_somebody_skips_while_it_fails_ends_no_other(tmp_path: Path, ends: Exception) -> None:
+def test_a_vod_that_is_skipped_while_it_fails_stops_no_other(tmp_path: Path, ends: Exception) -> None:
     class Skipped(GraphqlSource):
         @contextmanager
         def chat(self, request: ChatRequest) -> Iterator[VodChat]:
@@ -222,26 +232,24 @@ def test_a_vod_that_somebody_skips_while_it_fails_ends_no_other(tmp_path: Path, 
         assert work.states()[VOD] in (State.SKIPPED, State.PENDING)
 
 
-def test_a_sample_is_not_gone_on_with_as_a_whole(tmp_path: Path) -> None:
+def test_a_full_attempt_does_not_continue_a_sample(tmp_path: Path) -> None:
     with at_work(tmp_path, {VOD: 20_000}) as work:
         work.replay.vod_chat.faults.statuses = deque([200] * 30 + [503] * 6)
-        known = {"known": lambda _: KnownVod(None, 3600)}
-        work.workers(source=SampledSource(work.replay.client()), **known).run()
+        work.workers(source=SampledSource(work.replay.client()), known=lambda _: KnownVod(None, 3600)).run()
         assert work.store.list_files("raw/vod_chat/")
         work.clock[0] += 30
-        (outcome,) = work.workers(**known).run()
+        (outcome,) = work.workers(known=lambda _: KnownVod(None, 3600)).run()
         assert outcome.figures is not None
         assert outcome.figures.comments == 20_000
         work.exact()
         assert not work.store.list_files("raw/vod_chat/")
 
 
-def test_work_that_is_stopped_gives_its_vods_back(tmp_path: Path) -> None:
+def test_workers_that_are_stopped_return_their_vods(tmp_path: Path) -> None:
     with at_work(tmp_path, {VOD: 3000, "2580000002": 3000}) as work:
         workers = work.workers()
         asked = work.replay.vod_chat
-        stopping = threading.Thread(target=lambda: _when(lambda: asked.requests > 20, workers.stop.set))
-        stopping.start()
+        stopping = when(lambda: asked.requests > 20, workers.stop.set)
         outcomes = workers.run(at_once=2)
         stopping.join()
         assert {each.state for each in outcomes} == {State.PENDING}
@@ -253,27 +261,20 @@ def test_work_that_is_stopped_gives_its_vods_back(tmp_path: Path) -> None:
         work.exact("2580000002")
 
 
-def _when(reached: Any, do: Any) -> None:
-    while not reached():
-        threading.Event().wait(0.001)
-    do()
-
-
 @pytest.mark.parametrize("renew_every_s", [0.01, 180.0])
-def test_a_worker_whose_lease_is_lost_gives_up_and_the_other_one_counts(tmp_path: Path, renew_every_s: float) -> None:
+def test_a_worker_that_loses_its_lease_gives_up_and_the_other_counts(tmp_path: Path, renew_every_s: float) -> None:
     with at_work(tmp_path) as work:
         asked = work.replay.vod_chat
 
         def meanwhile() -> None:
             claim = None
-            # Between the two a renewal may come.
+            # The lease may be renewed between the two lines below.
             while claim is None:
                 work.clock[0] += LEASE_S
                 claim = work.queue.claim("other")
             assert claim.attempt == 2
 
-        other = threading.Thread(target=lambda: _when(lambda: asked.requests > 5, meanwhile))
-        other.start()
+        other = when(lambda: asked.requests > 5, meanwhile)
         (outcome,) = work.workers(renew_every_s=renew_every_s).run(most=1)
         other.join()
         assert outcome.state == State.PROCESSING
@@ -282,7 +283,7 @@ def test_a_worker_whose_lease_is_lost_gives_up_and_the_other_one_counts(tmp_path
 
 @pytest.mark.slow
 @pytest.mark.parametrize("refuses_cursors", [False, True])
-def test_200_000_comments_are_each_counted_once_whatever_breaks(tmp_path: Path, refuses_cursors: bool) -> None:
+def test_200_000_comments_are_each_counted_once_through_all_failures(tmp_path: Path, refuses_cursors: bool) -> None:
     with at_work(tmp_path, {VOD: 200_000}) as work:
         faults = work.replay.vod_chat.faults
         faults.refuses_cursors, faults.service_error_every, faults.to_cut = refuses_cursors, 3, 3
@@ -298,13 +299,18 @@ def test_200_000_comments_are_each_counted_once_whatever_breaks(tmp_path: Path, 
 
 @pytest.mark.slow
 @pytest.mark.xdist_group("postgres")
-def test_workers_go_on_while_the_queues_database_is_restarted(tmp_path: Path) -> None:
+def test_workers_continue_while_the_database_of_the_queue_restarts(tmp_path: Path) -> None:
     vods = {f"25800{number:05d}": 300 for number in range(60)}
     done: list[Outcome] = []
+
+    def are_done(count: int) -> bool:
+        return len(done) >= count
+
     with postgres() as server, at_work(tmp_path, vods, url=server.url) as work, ThreadPoolExecutor(2) as pool:
         runs = [pool.submit(work.workers(on_outcome=done.append).run, at_once=2) for _ in range(2)]
         for reached in (10, 25, 40):
-            _when(lambda reached=reached: len(done) >= reached, server.stop)
+            wait_for(partial(are_done, reached))
+            server.stop()
             server.start()
         for each in runs:
             each.result()
@@ -317,7 +323,7 @@ def test_workers_go_on_while_the_queues_database_is_restarted(tmp_path: Path) ->
         assert not work.store.list_files("raw/")
 
 
-def test_names_become_what_the_settings_say_also_in_what_is_saved(tmp_path: Path) -> None:
+def test_names_are_stored_as_the_settings_say_also_in_saved_progress(tmp_path: Path) -> None:
     names = ViewerNames(pseudonymous=True, key=b"k" * 32, opted_out_viewers=["viewer_1"])
     with at_work(tmp_path) as work:
         work.replay.vod_chat.faults.statuses = deque([200] * 10 + [503] * 6)
@@ -335,7 +341,7 @@ def test_names_become_what_the_settings_say_also_in_what_is_saved(tmp_path: Path
         assert outcome.figures.chatters == len(set().union(*expected.values())) == 49
 
 
-def test_a_channel_that_opted_out_is_skipped_without_asking(tmp_path: Path) -> None:
+def test_a_channel_that_opted_out_is_skipped_without_a_request(tmp_path: Path) -> None:
     with at_work(tmp_path) as work:
         work.workers(names=ViewerNames(opted_out_channels=["forsen"])).run()
         assert work.states() == {VOD: State.SKIPPED}
@@ -343,7 +349,7 @@ def test_a_channel_that_opted_out_is_skipped_without_asking(tmp_path: Path) -> N
         assert not work.store.list_files("")
 
 
-def test_who_wrote_when_is_kept_on_request_without_text(tmp_path: Path) -> None:
+def test_raw_chat_is_stored_on_request_without_text(tmp_path: Path) -> None:
     names = ViewerNames(pseudonymous=True, key=b"k" * 32)
     with at_work(tmp_path) as work:
         work.replay.vod_chat.faults.statuses = deque([200] * 10 + [503] * 6)
@@ -352,17 +358,17 @@ def test_who_wrote_when_is_kept_on_request_without_text(tmp_path: Path) -> None:
         work.clock[0] += 30
         work.workers(names=names, keep_raw=True).run()
         data = work.store.download_bytes(lake.raw_vod_chat("forsen", VOD))
-        told = [json.loads(line) for line in gzip.decompress(data).splitlines()]
+        records = [json.loads(line) for line in gzip.decompress(data).splitlines()]
         seconds, logins = work.replay.chats.vods[VOD]
-        assert [each["content_offset_seconds"] for each in told] == seconds.tolist()
+        assert [each["content_offset_seconds"] for each in records] == seconds.tolist()
         stored = names.stored(pl.Series(logins, dtype=pl.String)).to_list()
-        assert [each["commenter"] and each["commenter"]["name"] for each in told] == stored
+        assert [each["commenter"] and each["commenter"]["name"] for each in records] == stored
         assert b"words" not in gzip.decompress(data)
         assert b"viewer_" not in gzip.decompress(data)
         assert work.queue.rows()[0]["comments"] == 1000
 
 
-def test_a_sample_needs_the_length_and_finds_who_wrote_in_every_minute(tmp_path: Path) -> None:
+def test_a_sample_needs_the_length_and_reads_a_page_per_minute(tmp_path: Path) -> None:
     with at_work(tmp_path, {VOD: 20_000}) as work:
         source = SampledSource(work.replay.client())
         (outcome,) = work.workers(source=source).run()

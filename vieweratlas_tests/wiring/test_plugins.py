@@ -18,7 +18,7 @@ from vieweratlas_assets.storage.opening import open_store
 from vieweratlas_assets.wiring import plugins
 from vieweratlas_assets.wiring.plugins import load_plugins, load_visualizers
 from vieweratlas_tests import sample_plugins
-from vieweratlas_tests.packages import leave_package
+from vieweratlas_tests.packages import write_package
 
 BROUGHT = "vieweratlas_tests.sample_plugins"
 GRAPH = weighted_graph(
@@ -142,7 +142,7 @@ def test_entry_points_are_known_and_loaded_only_where_they_are_used(
         [vieweratlas.visualizers]
         names = {BROUGHT}:draw_names
     """
-    leave_package(tmp_path, "their-atlas", "\n".join(line.strip() for line in text.splitlines()))
+    write_package(tmp_path, "their-atlas", "\n".join(line.strip() for line in text.splitlines()))
     monkeypatch.syspath_prepend(tmp_path)
 
     load_plugins(settings(root="kept://x", algorithm="letters"))
@@ -159,7 +159,7 @@ def test_entry_points_are_known_and_loaded_only_where_they_are_used(
 
 
 def test_a_name_that_two_want_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    leave_package(tmp_path, "their-atlas", f"[vieweratlas.visualizers]\nnames = {BROUGHT}:draw_names\n")
+    write_package(tmp_path, "their-atlas", f"[vieweratlas.visualizers]\nnames = {BROUGHT}:draw_names\n")
     monkeypatch.syspath_prepend(tmp_path)
     assert set(load_visualizers(settings(visualizers={"names": f"{BROUGHT}:draw_names"}))) == {"names"}
 
@@ -173,7 +173,7 @@ def test_a_name_that_two_want_is_refused(tmp_path: Path, monkeypatch: pytest.Mon
 def test_an_entry_point_that_names_nothing_is_refused(
     line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    leave_package(tmp_path, "their-atlas", f"[vieweratlas.visualizers]\n{line}\n")
+    write_package(tmp_path, "their-atlas", f"[vieweratlas.visualizers]\n{line}\n")
     monkeypatch.syspath_prepend(tmp_path)
     assert "of their-atlas" in fault(load_visualizers)
 

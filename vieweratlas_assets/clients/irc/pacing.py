@@ -25,14 +25,6 @@ class Profile:
     joins_total: int
     connect_every_s: float
 
-    def seconds_to_join(self, channels: int, channels_per_connection: int) -> float:
-        """The least time in which the JOINs of this many channels can be sent."""
-        connections = -(-channels // channels_per_connection)
-        joins = min(self.joins_total, self.joins_per_connection * connections)
-        last_starts_s = self.connect_every_s * (connections - 1)
-        windows = min(channels, channels_per_connection) / self.joins_per_connection
-        return max(MARGIN * WINDOW_S * channels / joins, last_starts_s + MARGIN * WINDOW_S * windows)
-
 
 PROFILES = {
     "conservative": Profile(20, 20, 2.0),

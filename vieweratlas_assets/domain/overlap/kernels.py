@@ -1,4 +1,4 @@
-"""Compiled loops of the overlap engine: distinct viewers per channel, channels per viewer, shared viewers.
+"""The engine's compiled loops: viewers with their channels, shared viewers.
 
 Belongs here: loops over plain arrays that allocate nothing but their result. Not here: frames, memory limits,
 order of work (pairs, counting).
@@ -13,37 +13,6 @@ import numpy as np
 # Spreads the bits of a name's digest over a table's slots (Knuth, The Art of Computer Programming 3, 6.4).
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _SHORT = 32
-
-
-@nb.njit(cache=True, nogil=True)
-def distinct_in_runs(names, ends, keys, stamps, out):  # type: ignore[no-untyped-def]
-    """Write the distinct names of each run to `out`, in order of first occurrence; returns how many.
-
-    Args:
-        names: uint64; run r is names[ends[r - 1]:ends[r]].
-        ends: int64; rewritten to the ends of the runs in `out`.
-        keys, stamps: uint64 and int64 hash table; its length is a power of two and at least twice the longest run.
-            A slot is taken if its stamp is the number of the run, so nothing is cleared between runs. All stamps
-            start as -1.
-        out: uint64, at least as long as names.
-    """
-    mask = np.uint64(keys.shape[0] - 1)
-    begin = 0
-    written = 0
-    for run in range(ends.shape[0]):
-        for at in range(begin, ends[run]):
-            name = names[at]
-            slot = (name * _GOLDEN) >> np.uint64(20) & mask
-            while stamps[slot] == run and keys[slot] != name:
-                slot = (slot + np.uint64(1)) & mask
-            if stamps[slot] != run:
-                stamps[slot] = run
-                keys[slot] = name
-                out[written] = name
-                written += 1
-        begin = ends[run]
-        ends[run] = written
-    return written
 
 
 @nb.njit(cache=True, nogil=True)

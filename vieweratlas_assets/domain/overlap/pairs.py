@@ -61,39 +61,11 @@ class ChannelCodes:
         return list(self._codes)
 
 
-def code_presence(rows: pl.DataFrame, codes: ChannelCodes) -> CodedPairs:
-    """The distinct pairs of presence rows.
-
-    Args:
-        rows: columns channel and chatters (lists of lowercase names). Pairs may repeat if another channel's rows lie
-            between the rows of one channel.
-
-    This codes rows directly, without building an audience; runs of the platform count over stored audiences instead
-    (`code_audience`).
-    """
-    # Few large expressions: starting one costs more than processing a small piece.
-    runs = rows.select(pl.col("channel").rle_id(), pl.col("chatters").list.len().fill_null(0))
-    chatters = pl.col("chatters").explode(empty_as_null=False, keep_nulls=False)
-    names = rows.select(chatters.hash()).to_series().to_numpy()
-    last_rows = np.flatnonzero(np.diff(runs["channel"].to_numpy(), append=-1))
-    ends = np.cumsum(runs["chatters"].to_numpy(), dtype=np.int64)[last_rows]
-    longest = int(np.diff(ends, prepend=0).max(initial=1))
-    slots = _power_above(2 * longest)
-    viewers = np.empty_like(names)
-    table = np.empty(slots, np.uint64), np.full(slots, -1, np.int64)
-    written = kernels.distinct_in_runs(names, ends, *table, viewers)
-    return CodedPairs(viewers[:written].copy(), ends, codes.code(rows["channel"].gather(last_rows)))
-
-
 def code_audience(pairs: pl.DataFrame, codes: ChannelCodes) -> CodedPairs:
     """Code pairs of channel and viewer, one per row; pairs sorted by channel give the fewest runs."""
     runs = pairs["channel"].rle().struct.unnest()
     ends = np.cumsum(runs["len"].to_numpy(), dtype=np.int64)
     return CodedPairs(pairs["viewer"].hash().to_numpy(), ends, codes.code(runs["value"]))
-
-
-def _power_above(number: int) -> int:
-    return 1 << max(4, int(number).bit_length())
 
 
 @dataclass

@@ -1,12 +1,12 @@
-"""Runs migrations on the connection that `database.migrate` has opened."""
+"""Run migrations on the connection that `Database` has opened."""
 
 from alembic import context
 
 context.configure(
     connection=context.config.attributes["connection"],
-    # Beside Dagster's own tables there is an alembic_version already.
+    # Dagster's own tables may be in the same database, with an alembic_version of theirs.
     version_table="vod_queue_version",
-    # SQLite can too, as we open its transactions ourselves.
+    # True for SQLite too, because we open its transactions ourselves.
     transactional_ddl=True,
 )
 with context.begin_transaction():

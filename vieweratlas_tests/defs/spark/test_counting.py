@@ -17,13 +17,13 @@ from vieweratlas_assets.defs.spark.launching import SparkError
 from vieweratlas_assets.defs.spark.local import LocalSpark
 from vieweratlas_assets.domain import lake
 from vieweratlas_assets.errors import SettingsError
-from vieweratlas_assets.sandbox.planted_presence import write_world
 from vieweratlas_assets.sandbox.world import WorldSpec, build_world
 from vieweratlas_assets.settings import EngineSettings, Settings
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.opening import open_store
 from vieweratlas_assets.storage.sealed import SealedPartitions
 from vieweratlas_tests.lake_factories import DAY, put_live, run, settings_for, two_groups
+from vieweratlas_tests.sandbox.worlds import write_world
 
 SMALL_SPARK = (
     "--master local[2] --driver-memory 1g --conf spark.driver.host=127.0.0.1 "

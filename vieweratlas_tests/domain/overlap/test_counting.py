@@ -10,8 +10,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from benchmarks.presence_pairs import code_presence
 from vieweratlas_assets.domain.overlap.counting import SHARED, SIZES, Overlap, count_overlap, overlap_of
-from vieweratlas_assets.domain.overlap.pairs import CodedPairs, WindowPairs, code_audience, code_presence
+from vieweratlas_assets.domain.overlap.pairs import CodedPairs, WindowPairs, code_audience
 from vieweratlas_tests.domain.overlap.samples import (
     CHANNELS,
     Pairs,

@@ -1,4 +1,4 @@
-"""The queue, and the count of requests that all workers share."""
+"""The tables of the queue, and of the request count that all workers share."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = None
 
 
 def upgrade() -> None:
-    """Make the tables."""
+    """Create the tables."""
     moment = sa.DateTime(timezone=True)
     op.create_table(
         "vod_queue",
@@ -43,6 +43,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take them away."""
+    """Drop the tables."""
     op.drop_table("vod_requests")
     op.drop_table("vod_queue")
