@@ -25,7 +25,7 @@ from vieweratlas_assets.importers.report import ImportReport
 from vieweratlas_assets.importers.tabular import read_rows
 from vieweratlas_assets.storage.errors import CorruptObjectError
 from vieweratlas_assets.storage.objects import ObjectStore
-from vieweratlas_assets.storage.sealed import dates_of
+from vieweratlas_assets.storage.sealed import folder_dates
 from vieweratlas_assets.storage.vod_catalogs import read_vod_catalog
 
 VODS_CSV = "vods.csv"
@@ -296,7 +296,7 @@ class _OtherDays:
     def _read_all(self) -> dict[VodKey, set[dt.date]]:
         """Which days name a VOD; read once, and only by an import that has something to write."""
         named: dict[VodKey, set[dt.date]] = defaultdict(set)
-        for day in dates_of(self.store.folders(f"{lake.VOD_CATALOG}/")):
+        for day in folder_dates(self.store.folders(f"{lake.VOD_CATALOG}/")):
             key = lake.vod_catalog(day)
             try:
                 catalog = self.store.download_parquet(key, VOD_CATALOG) if self.store.exists(key) else None

@@ -1,4 +1,4 @@
-"""Which store a root opens, and what it costs."""
+"""The store that a root opens, and its cost."""
 
 import subprocess
 import sys
@@ -55,12 +55,12 @@ def test_two_stores_of_one_memory_root_share_it() -> None:
         ("s3:///prefix", "no bucket"),
         ("s3:/bucket/prefix", "s3://"),
         ("file://data/lake", "file:///"),
-        ("simplecache::gs://bucket", "no protocol"),
+        ("simplecache::gs://bucket", "does not start with a scheme"),
         ("nonsense://bucket", "unknown protocol 'nonsense'"),
-        ("s3://bucket/a//b", "s3://bucket/a//b has an impossible prefix"),
+        ("s3://bucket/a//b", "s3://bucket/a//b has an invalid prefix"),
     ],
 )
-def test_roots_that_mean_nothing_are_said(root: str, words: str) -> None:
+def test_an_invalid_root_is_reported(root: str, words: str) -> None:
     with pytest.raises(StorageError, match=words):
         open_store(root)
 
@@ -68,7 +68,7 @@ def test_roots_that_mean_nothing_are_said(root: str, words: str) -> None:
 @pytest.mark.parametrize(
     "root", ["s3://id:hunter2@bucket/", "s3://hunter2@bucket", "sftp://me:hunter2@host/lake", "az://box/?sig=hunter2"]
 )
-def test_credentials_in_a_root_are_refused_unseen(root: str) -> None:
+def test_credentials_in_a_root_are_refused_and_not_repeated(root: str) -> None:
     with pytest.raises(StorageError, match="environment") as raised:
         open_store(root)
     assert "hunter2" not in str(raised.value)
@@ -88,7 +88,7 @@ def test_a_missing_fsspec_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
         open_store("memory://lake")
 
 
-def test_a_local_lake_pays_for_nothing_else(tmp_path: Path) -> None:
+def test_a_local_lake_imports_no_other_store(tmp_path: Path) -> None:
     program = (
         "import sys; from vieweratlas_assets.storage.opening import open_store; "
         "open_store(sys.argv[1]).upload_bytes('a', b'x'); "
