@@ -307,8 +307,8 @@ class Settings(Section):
         cast(str, None),
         validate_default=True,
         min_length=1,
-        description="The lake: a folder, s3://bucket/prefix/ or another fsspec URL. Not set: storage makes it, which "
-        "without settings is ./data.",
+        description="The lake: a folder, s3://bucket/prefix/, gs://bucket/prefix/, az://container/prefix/ or the URL "
+        "of a plug-in. Not set: storage makes it, which without settings is ./data.",
     )
 
     @field_validator("root", mode="before")

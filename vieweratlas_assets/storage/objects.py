@@ -1,7 +1,7 @@
 """The contract of every store that can hold a lake.
 
 Belongs here: the methods of a store, the keys that it accepts, JSON and Parquet on top of bytes.
-Not here: how bytes reach a disk or a bucket (local, s3, fsspec_store), which store a root opens (opening),
+Not here: how bytes reach a disk or a bucket (local, s3, obstore_store), which store a root opens (opening),
 which key a table has (domain.lake), the errors (errors).
 """
 

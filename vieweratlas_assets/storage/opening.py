@@ -19,7 +19,7 @@ _registry: dict[str, StoreOpener] = {}
 
 
 def register_store(scheme: str, opener: StoreOpener, *, replaces: StoreOpener | None = None) -> None:
-    """Make a store of your own known by the scheme of its roots; it comes before fsspec's of that scheme.
+    """Register a store of your own for the scheme of its roots; it replaces obstore's store of that scheme.
 
     Args:
         scheme: the text before `://`, lowercase.
@@ -41,8 +41,8 @@ def open_store(root: str, *, region: str | None = None) -> ObjectStore:
 
     Args:
         root: a folder (`./data`, `~/lake`, `file:///srv/lake`), `s3://bucket/prefix/`, a URL of a registered
-            store, or any other that fsspec knows (`gs://bucket/prefix`, which needs
-            `pip install 'vieweratlas[fsspec]'`).
+            store, or `gs://bucket/prefix`, `az://container/prefix` or `memory://name`, which need
+            `pip install 'vieweratlas[obstore]'`.
         region: region of an S3 bucket; None leaves it to AWS_DEFAULT_REGION. AWS_ENDPOINT_URL names another S3
             server.
 
@@ -70,9 +70,7 @@ def open_store(root: str, *, region: str | None = None) -> ObjectStore:
         return _open_s3(root, region)
     if scheme in _registry:
         return _registry[scheme](root)
-    from vieweratlas_assets.storage.fsspec_store import FsspecStore
-
-    return FsspecStore(root)
+    return _open_with_obstore(root)
 
 
 def _open_s3(root: str, region: str | None) -> ObjectStore:
@@ -85,6 +83,18 @@ def _open_s3(root: str, region: str | None) -> ObjectStore:
         return S3Store(bucket, prefix, region=region)
     except ValueError as error:
         raise StorageError(f"{root} has an invalid prefix: {error}") from error
+
+
+def _open_with_obstore(root: str) -> ObjectStore:
+    try:
+        from vieweratlas_assets.storage.obstore_store import ObstoreStore
+    except ModuleNotFoundError as error:
+        if error.name != "obstore":
+            raise
+        raise StorageError(
+            f"{root} needs obstore, which is not installed: pip install 'vieweratlas[obstore]'"
+        ) from error
+    return ObstoreStore(root)
 
 
 def _folder_of(url: str) -> str:

@@ -21,7 +21,6 @@ import boto3
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
-from vieweratlas_assets.storage.fsspec_store import FsspecStore
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.objects import ObjectStore
 from vieweratlas_assets.storage.opening import open_store
@@ -155,12 +154,9 @@ def s3_store(s3_environment: pytest.MonkeyPatch) -> ObjectStore:
     return open_store(f"s3://{BUCKET}/{uuid4().hex}/lake/")
 
 
-@pytest.fixture(params=["local", "memory", "moved", "of_the_docs", pytest.param("s3", marks=pytest.mark.slow)])
+@pytest.fixture(params=["local", "memory", "of_the_docs", pytest.param("s3", marks=pytest.mark.slow)])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
-    """An empty lake of every kind; "moved" is an fsspec backend without atomic puts.
-
-    "of_the_docs" is the worked example of a user's own backend, with the least that a store needs.
-    """
+    """An empty lake of every kind; "of_the_docs" is the minimal backend of docs/plugins.md."""
     if request.param == "local":
         return LocalStore(tmp_path / "lake")
     if request.param == "memory":
@@ -170,7 +166,5 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
         module = runpy.run_path(str(tmp_path / "my_atlas/sqlite_lake.py"))
         lake: ObjectStore = module["SqliteLake"](f"sqlite://{tmp_path}/lake.db")
         return lake
-    if request.param == "moved":
-        return FsspecStore((tmp_path / "lake").as_uri())
     s3_store: ObjectStore = request.getfixturevalue("s3_store")
     return s3_store

@@ -92,6 +92,21 @@ def test_files_of_a_killed_writer_are_not_listed(tmp_path: Path) -> None:
     assert store.folders("") == []
 
 
+def test_half_written_files_are_listed_and_can_be_removed(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    store.upload_bytes("a/one", b"x")
+    for name in ("left", "other"):
+        (tmp_path / ".incoming" / name).write_bytes(b"half")
+
+    left, other = store.fragments()
+    assert (left.key, left.size_bytes) == (".incoming/left", 4)
+    assert left.modified is not None
+    store.delete_fragment(left)
+    store.delete_fragment(left)
+    assert store.fragments() == [other]
+    assert store.list_files() == ["a/one"]
+
+
 def test_a_full_disk_is_reported_and_nothing_is_left(tmp_path: Path) -> None:
     LocalStore(tmp_path).upload_bytes("one", b"before")
 
