@@ -88,13 +88,13 @@ def compare(
 
 
 def _compare_positions(sealed: "SealedPartitions", day: dt.date, placed: "pl.DataFrame") -> None:
-    from vieweratlas_assets.domain.atlas.nearness import FEWEST, neighbors_kept
+    from vieweratlas_assets.domain.atlas.nearness import MIN_CHANNELS, neighbors_kept
     from vieweratlas_assets.domain.schemas import LAYOUT
 
     record = sealed.record("atlas_layout", day)
     layout = None if record is None else sealed.table(record, LAYOUT)
     both = placed if layout is None else placed.join(layout, on="channel", how="semi")
-    if both.height < FEWEST:
+    if both.height < MIN_CHANNELS:
         message = f"{both.height} channel(s) have published positions: too few to compare"
     elif layout is None:
         message = f"{both.height} channels have published positions; `vieweratlas analyze --date {day}` makes ours"

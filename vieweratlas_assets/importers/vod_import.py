@@ -26,7 +26,7 @@ from vieweratlas_assets.importers.report import ImportReport
 from vieweratlas_assets.importers.tabular import read_rows
 from vieweratlas_assets.storage.errors import CorruptObjectError
 from vieweratlas_assets.storage.objects import ObjectStore
-from vieweratlas_assets.storage.sealed import dates_of
+from vieweratlas_assets.storage.sealed import folder_dates
 from vieweratlas_assets.storage.vod_catalogs import read_vod_catalog
 
 VODS_CSV = "vods.csv"
@@ -303,7 +303,7 @@ class _MovedVods:
     def _read_catalogs(self) -> dict[VodKey, set[dt.date]]:
         """Read which days list a VOD: once, and only if the import has something to write."""
         listed: dict[VodKey, set[dt.date]] = defaultdict(set)
-        for day in dates_of(self.store.folders(f"{lake.VOD_CATALOG}/")):
+        for day in folder_dates(self.store.folders(f"{lake.VOD_CATALOG}/")):
             key = lake.vod_catalog(day)
             try:
                 catalog = self.store.download_parquet(key, VOD_CATALOG) if self.store.exists(key) else None

@@ -16,7 +16,7 @@ from vieweratlas_assets.steps.live_presence import is_live_presence_current
 from vieweratlas_assets.storage.audiences import is_pruned
 from vieweratlas_assets.storage.day_presence import days_with_presence
 from vieweratlas_assets.storage.lake import Lake
-from vieweratlas_assets.storage.sealed import PartitionRecord, dates_of
+from vieweratlas_assets.storage.sealed import PartitionRecord, folder_dates
 
 
 class NothingToAnalyzeError(LakeStateError):
@@ -102,7 +102,7 @@ def plan_analysis(settings: Settings, lake: Lake, first: dt.date, last: dt.date,
 def _days_to_work_on(lake: Lake) -> list[dt.date]:
     """Days that have presence, or an audience whose presence was pruned; sorted."""
     present = set(days_with_presence(lake.store))
-    audiences = dates_of(lake.store.folders(f"{CHANNEL_AUDIENCE}/"))
+    audiences = folder_dates(lake.store.folders(f"{CHANNEL_AUDIENCE}/"))
     return sorted(present | {day for day in audiences if day not in present and is_pruned(lake.sealed, day)})
 
 
@@ -115,7 +115,7 @@ def outdated_days(settings: Settings, lake: Lake) -> list[dt.date]:
     present = {day for day in _days_to_work_on(lake) if day >= settings.partitions.daily_start}
     audiences: dict[dt.date, PartitionRecord | None] = {}
     outdated = []
-    for day in dates_of(lake.store.folders(f"{ATLAS}/")):
+    for day in folder_dates(lake.store.folders(f"{ATLAS}/")):
         graph = lake.sealed.record("overlap_graph", day)
         if graph is None or graph.imported:
             continue

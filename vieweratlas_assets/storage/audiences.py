@@ -1,6 +1,6 @@
-"""Audiences that change after they were made: a viewer erased, their presence pruned.
+"""Changes to sealed audiences: a viewer is erased, or the presence behind an audience is pruned.
 
-Belongs here: rewriting a sealed audience so that it stays whole. Not here: making one (defs.assets.presence), other
+Belongs here: rewriting a sealed audience so that it stays whole. Not here: computing one (steps.audience), other
 tables (erasure), what is pruned (retention).
 """
 
@@ -18,18 +18,18 @@ from vieweratlas_assets.domain.presence.viewer_counts import count_viewers, pair
 from vieweratlas_assets.domain.schemas import CHANNEL_ACTIVITY, CHANNEL_AUDIENCE
 from vieweratlas_assets.storage import parquet, row_groups
 from vieweratlas_assets.storage.errors import CorruptObjectError, ObjectNotFoundError
-from vieweratlas_assets.storage.sealed import PartitionRecord, SealedPartitions, encoded, record_of
+from vieweratlas_assets.storage.sealed import PartitionRecord, SealedPartitions, decode_record, encode_record
 
 ASSET = "channel_audience"
-# What an audience says that it was made of, once its presence has been pruned: it is never made again.
+# The `made_from` of an audience whose presence has been pruned: it is never recomputed.
 PRUNED = "presence that was pruned"
 QUALITY_REPORT = "quality_report.json"
 
 
 def is_pruned(sealed: SealedPartitions, day: dt.date) -> bool:
-    """Whether the presence of a day's audience has been pruned, so that the audience is all that is left.
+    """Whether the presence of a day's audience has been pruned, so that only the audience is left.
 
-    A damaged record says nothing.
+    False for a damaged record.
     """
     try:
         record = sealed.record(ASSET, day)
@@ -39,7 +39,7 @@ def is_pruned(sealed: SealedPartitions, day: dt.date) -> bool:
 
 
 def mark_pruned(sealed: SealedPartitions, day: dt.date) -> bool:
-    """Note in the record of a day's audience that its presence goes; False where there is no audience."""
+    """Note in the record of a day's audience that its presence is pruned; False if there is no audience."""
     record = sealed.record(ASSET, day)
     if record is None:
         return False
@@ -50,16 +50,16 @@ def mark_pruned(sealed: SealedPartitions, day: dt.date) -> bool:
 def erase_from_audience(
     sealed: SealedPartitions, day: dt.date, viewers: frozenset[str], *, dry_run: bool = False
 ) -> int:
-    """Take viewers out of a day's audience, which is then out of date unless its presence has been pruned.
+    """Remove viewers from a day's audience, which is then out of date unless its presence has been pruned.
 
-    While it is being rewritten, a copy of its record stands beside it: a run that is cut off leaves the audience
-    absent, and the next one brings it back. An audience that is not whole is deleted, as nobody reads it.
+    During the rewrite, a copy of the record is stored next to it: an interrupted run leaves the audience absent,
+    and the next run restores it. An audience without a valid record is deleted, because nothing reads it.
 
     Args:
-        viewers: every form under which they may stand there.
+        viewers: every form under which their names may be stored.
 
     Returns:
-        Pairs that held one of the names.
+        The number of pairs with one of the names.
 
     Raises:
         CorruptObjectError: the audience or the record cannot be read.
@@ -72,19 +72,19 @@ def erase_from_audience(
         return 0
     audience = parquet.decode_table(data, CHANNEL_AUDIENCE, uri=store.uri(key))
     pairs = audience.filter(pl.col("viewer").is_in(sorted(viewers))).height
-    cut_off = store.exists(copy)
-    if dry_run or not (pairs or cut_off):
+    is_interrupted = store.exists(copy)
+    if dry_run or not (pairs or is_interrupted):
         return pairs
     record = sealed.record(ASSET, day)
-    if cut_off and record is None:
-        record = record_of(ASSET, day, store.download_json(copy), uri=store.uri(copy))
+    if is_interrupted and record is None:
+        record = decode_record(ASSET, day, store.download_json(copy), uri=store.uri(copy))
     elif record is not None and record.files.get(key) != hashlib.sha256(data).hexdigest():
         record = None
     if record is None:
-        for gone in (lake.partition_record(ASSET, day), key, lake.channel_activity(day)):
-            store.delete(gone)
-    elif pairs or cut_off:
-        store.upload_bytes(copy, encoded(record))
+        for name in (lake.partition_record(ASSET, day), key, lake.channel_activity(day)):
+            store.delete(name)
+    elif pairs or is_interrupted:
+        store.upload_bytes(copy, encode_record(record))
         _reseal(sealed, record, audience, viewers)
     store.delete(copy)
     return pairs
@@ -102,19 +102,19 @@ def _reseal(
     }
     report = lake.atlas_file(day, QUALITY_REPORT)
     if report in record.files:
-        told = _figures(store.download_json(report), kept, activity)
-        changed[report] = json.dumps(told, indent=2).encode()
+        figures = _updated_figures(store.download_json(report), kept, activity)
+        changed[report] = json.dumps(figures, indent=2).encode()
     files = {key: changed[key] if key in changed else store.download_bytes(key) for key in record.files}
-    facts = {**_figures(record.facts, kept, activity), "rows": kept.height}
+    facts = {**_updated_figures(record.facts, kept, activity), "rows": kept.height}
     made_from = PRUNED if record.made_from == PRUNED else ""
     sealed.seal(ASSET, day, files, facts=facts, origin=record.origin, made_from=made_from)
 
 
-def _figures(told: dict[str, Any], audience: pl.DataFrame, activity: pl.DataFrame) -> dict[str, Any]:
-    """The figures of a quality report, with those that follow from the audience brought up to date."""
+def _updated_figures(report: dict[str, Any], audience: pl.DataFrame, activity: pl.DataFrame) -> dict[str, Any]:
+    """The figures of a quality report, with those that depend on the audience computed again."""
     viewers = count_viewers([pair_digests(audience)])
     sources = {
         source: {**figures, "unique_viewers": viewers.seen_by(source)}
-        for source, figures in told.get("sources", {}).items()
+        for source, figures in report.get("sources", {}).items()
     }
-    return {**told, **audience_figures(viewers, activity), "sources": sources}
+    return {**report, **audience_figures(viewers, activity), "sources": sources}

@@ -1,6 +1,6 @@
-"""The presence of a day, gathered from the lake.
+"""The presence of a day, read from the lake.
 
-Belongs here: which files make up a day, reading them past broken ones. Not here: what they are reduced to
+Belongs here: which files belong to a day, reading them and skipping damaged ones. Not here: what they are reduced to
 (domain.presence).
 """
 
@@ -24,17 +24,17 @@ from vieweratlas_assets.storage import row_groups
 from vieweratlas_assets.storage.errors import CorruptObjectError
 from vieweratlas_assets.storage.objects import ObjectStore, StoredObject
 from vieweratlas_assets.storage.raw_snapshots import days_with_raw
-from vieweratlas_assets.storage.sealed import dates_of
+from vieweratlas_assets.storage.sealed import folder_dates
 from vieweratlas_assets.storage.vod_catalogs import read_vod_catalog
 
-# Rows of VODs that are reduced together; each has a few chatters.
+# The number of VOD rows that are reduced together; a row has few chatters.
 ROWS_TOGETHER = 200_000
 Reduced = TypeVar("Reduced")
 
 
 @dataclass(frozen=True)
 class DayFiles:
-    """The files that a day's audience is made of: live presence by its minute, VODs by their creation."""
+    """The files behind a day's audience: live presence of its minutes, and the VODs created that day."""
 
     live: tuple[StoredObject, ...]
     vod: tuple[StoredObject, ...]
@@ -42,22 +42,22 @@ class DayFiles:
 
     @property
     def has_presence(self) -> bool:
-        """Whether there is any file of presence, sound or not."""
+        """Whether there is any file of presence, sound or damaged."""
         return bool(self.live or self.vod)
 
     def fingerprint(self, settings: str) -> str:
-        """A digest of which files there are, in which version, and of the settings that they are read with."""
-        listed = sorted((item.key, item.size_bytes, item.version) for item in (*self.live, *self.vod, *self.roster))
-        return hashlib.sha256(f"{listed}{settings}".encode()).hexdigest()[:16]
+        """A digest of the files, their versions, and the settings that they are read with."""
+        versions = sorted((item.key, item.size_bytes, item.version) for item in (*self.live, *self.vod, *self.roster))
+        return hashlib.sha256(f"{versions}{settings}".encode()).hexdigest()[:16]
 
 
 @dataclass
 class DayRead:
-    """What became of the files of a day; filled while they are read.
+    """The files of a day that were read and rejected; filled during the read.
 
     Attributes:
-        files_read: by source.
-        rejected: files that could not be used, and why.
+        files_read: number of files by source.
+        rejected: unusable files with the reason.
     """
 
     files_read: Counter[str] = field(default_factory=Counter)
@@ -68,58 +68,58 @@ def find_day(store: ObjectStore, day: dt.date) -> DayFiles:
     """Find the files of a day.
 
     Raises:
-        CorruptObjectError: the day's VOD catalog cannot be read; without it its VODs are not known.
+        CorruptObjectError: the day's VOD catalog cannot be read, so its VODs are unknown.
     """
     return DayFiles(
-        live=tuple(_exactly(store, lake.live_presence(day))),
-        vod=tuple(_vods_of(store, day)),
+        live=tuple(_matching_object(store, lake.live_presence(day))),
+        vod=tuple(_vod_objects(store, day)),
         roster=tuple(store.list_objects(lake.channel_roster_day(day), ".parquet")),
     )
 
 
-def _vods_of(store: ObjectStore, day: dt.date) -> list[StoredObject]:
+def _vod_objects(store: ObjectStore, day: dt.date) -> list[StoredObject]:
     catalog = read_vod_catalog(store, day)
     files: list[StoredObject] = []
     for channel, vod_id in catalog.select("channel", "vod_id").iter_rows():
-        files += _exactly(store, lake.vod_presence(channel, vod_id))
+        files += _matching_object(store, lake.vod_presence(channel, vod_id))
     return files
 
 
-def _exactly(store: ObjectStore, key: str) -> list[StoredObject]:
-    """The object under a key, without those whose names only begin so, such as copies."""
+def _matching_object(store: ObjectStore, key: str) -> list[StoredObject]:
+    """The object with exactly this key, if there is one; not others with this prefix, such as copies."""
     return [item for item in store.list_objects(key) if item.key == key]
 
 
 def read_roster(store: ObjectStore, files: DayFiles, read: DayRead) -> pl.DataFrame:
-    """The roster of a day, its hours one below the other, going on past those that cannot be read."""
-    hours = [_readable(store, "roster", item, CHANNEL_ROSTER, read) for item in files.roster]
+    """The roster of a day, all hours in one frame; hours that cannot be read are rejected."""
+    hours = [_read_or_reject(store, "roster", item, CHANNEL_ROSTER, read) for item in files.roster]
     return pl.concat([CHANNEL_ROSTER.empty(), *(hour for hour in hours if hour is not None)])
 
 
 def reduce_presence(
     store: ObjectStore, files: DayFiles, read: DayRead, reduce: Callable[[Iterator[pl.DataFrame]], Reduced]
 ) -> Reduced:
-    """Reduce the presence of a day, a few channels at a time, going on past files that cannot be read.
+    """Reduce the presence of a day, a few channels at a time; files that cannot be read are rejected.
 
-    Live presence is decoded while it is reduced. Where damage shows only behind what has been handed out, all is
-    reduced again without that file, so that nothing of it is counted.
+    Live presence is decoded during the reduction. If a file turns out to be damaged after some of its rows were
+    reduced, the reduction starts again without that file, so that none of its rows count.
 
     Args:
-        reduce: takes frames of schema PRESENCE; all rows of a channel, live and VOD, are in one frame. Held at a
-            time are a row group of live presence, or ROWS_TOGETHER of VODs, and what belongs to the same channels.
-            Called again for each live file that breaks.
+        reduce: takes frames of schema PRESENCE; all rows of a channel, live and VOD, are in one frame. A frame holds
+            one row group of live presence or ROWS_TOGETHER rows of VODs, plus the other rows of its channels.
+            Called again for each damaged live file.
     """
-    broken: list[RejectedFile] = []
+    damaged: list[RejectedFile] = []
     while True:
-        sound = [item for item in files.live if item.key not in {each.key for each in broken}]
-        this_time = DayRead()
+        sound = [item for item in files.live if item.key not in {file.key for file in damaged}]
+        attempt = DayRead()
         try:
-            reduced = reduce(_presence_of_channels(store, sound, files.vod, this_time))
-        except _BrokenLiveError as error:
-            broken.append(error.file)
+            reduced = reduce(_presence_by_channel(store, sound, files.vod, attempt))
+        except _DamagedLiveError as error:
+            damaged.append(error.file)
             continue
-        read.files_read += this_time.files_read
-        read.rejected += broken + this_time.rejected
+        read.files_read += attempt.files_read
+        read.rejected += damaged + attempt.rejected
         return reduced
 
 
@@ -130,35 +130,36 @@ def read_audience(
     hold: Callable[[Iterable[pl.DataFrame]], Held],
     names: ViewerNames = PLAIN,
 ) -> tuple[DayAudience[Held], DayRead]:
-    """The audience of a day's files, and what could be read of them; as `build_day_audience`."""
+    """The audience of a day's files (see `build_day_audience`), and which files were read."""
     read = DayRead()
     roster = read_roster(store, files, read)
-    made = reduce_presence(
+    audience = reduce_presence(
         store, files, read, lambda presence: build_day_audience(presence, roster, filters, hold, names)
     )
-    return made, read
+    return audience, read
 
 
-class _BrokenLiveError(Exception):
-    """A file of live presence is not sound."""
+class _DamagedLiveError(Exception):
+    """A file of live presence is damaged."""
 
     def __init__(self, file: RejectedFile) -> None:
         super().__init__(file.reason)
         self.file = file
 
 
-def _presence_of_channels(
+def _presence_by_channel(
     store: ObjectStore, live: Iterable[StoredObject], vod: Iterable[StoredObject], read: DayRead
 ) -> Iterator[pl.DataFrame]:
-    waiting = _by_channel(vod)
+    pending = _group_by_channel(vod)
     for item in live:
         for rows in _live_channels(store, item, read):
             last = rows["channel"][-1]
-            until = [channel for channel in waiting if channel <= last]
-            yield pl.concat([rows, *_vods(store, [vod for each in until for vod in waiting.pop(each)], read)])
+            due = [channel for channel in pending if channel <= last]
+            vods = [vod for channel in due for vod in pending.pop(channel)]
+            yield pl.concat([rows, *_vod_frames(store, vods, read)])
     held: list[pl.DataFrame] = []
-    for vods in waiting.values():
-        held += _vods(store, vods, read)
+    for vods in pending.values():
+        held += _vod_frames(store, vods, read)
         if sum(frame.height for frame in held) >= ROWS_TOGETHER:
             yield pl.concat(held)
             held = []
@@ -166,22 +167,22 @@ def _presence_of_channels(
         yield pl.concat(held)
 
 
-def _by_channel(vods: Iterable[StoredObject]) -> dict[str, list[StoredObject]]:
-    """Presence of VODs by the channel that its path names, in the order of channels."""
-    found: dict[str, list[StoredObject]] = defaultdict(list)
+def _group_by_channel(vods: Iterable[StoredObject]) -> dict[str, list[StoredObject]]:
+    """Presence of VODs by the channel in its path, sorted by channel."""
+    by_channel: dict[str, list[StoredObject]] = defaultdict(list)
     for item in vods:
-        named = lake.vod_of(f"/{item.key}")
-        assert named is not None, f"{item.key} comes from a catalog"
-        found[named[0]].append(item)
-    return dict(sorted(found.items()))
+        channel_and_vod = lake.vod_of(f"/{item.key}")
+        assert channel_and_vod is not None, f"{item.key} comes from a catalog"
+        by_channel[channel_and_vod[0]].append(item)
+    return dict(sorted(by_channel.items()))
 
 
-def _vods(store: ObjectStore, items: Iterable[StoredObject], read: DayRead) -> list[pl.DataFrame]:
-    frames = [_readable(store, "vod", item, PRESENCE, read) for item in items]
+def _vod_frames(store: ObjectStore, items: Iterable[StoredObject], read: DayRead) -> list[pl.DataFrame]:
+    frames = [_read_or_reject(store, "vod", item, PRESENCE, read) for item in items]
     return [frame for frame in frames if frame is not None]
 
 
-def _readable(
+def _read_or_reject(
     store: ObjectStore, source: str, item: StoredObject, table: Table, read: DayRead
 ) -> pl.DataFrame | None:
     try:
@@ -196,22 +197,22 @@ def _readable(
 
 
 def _refuse_other_channels(frame: pl.DataFrame, item: StoredObject) -> None:
-    named = lake.vod_of(f"/{item.key}")
-    others = frame.filter(pl.col("channel") != (named[0] if named else None))
+    channel_and_vod = lake.vod_of(f"/{item.key}")
+    others = frame.filter(pl.col("channel") != (channel_and_vod[0] if channel_and_vod else None))
     if others.height:
         raise CorruptObjectError(f"{item.key} has {others.height} row(s) of channel {others['channel'][0]!r}")
 
 
 def _live_channels(store: ObjectStore, item: StoredObject, read: DayRead) -> Iterator[pl.DataFrame]:
-    """Live presence, whole channels at a time.
+    """Live presence in frames of whole channels.
 
     Raises:
-        _BrokenLiveError: the file is damaged or not sorted by channel, which may show only after a part of it.
+        _DamagedLiveError: the file is damaged or not sorted by channel; it may be raised after some frames.
     """
     try:
         yield from _whole_channels(_sorted_groups(store, item))
     except CorruptObjectError as error:
-        raise _BrokenLiveError(RejectedFile("live", item.key, str(error))) from error
+        raise _DamagedLiveError(RejectedFile("live", item.key, str(error))) from error
     read.files_read["live"] += 1
 
 
@@ -241,6 +242,6 @@ def _whole_channels(groups: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
 
 
 def days_with_presence(store: ObjectStore) -> list[dt.date]:
-    """Days that have live presence, raw snapshots to make it of, or a VOD catalog, sorted."""
-    live = dates_of(store.folders(f"{lake.LIVE_PRESENCE}/"))
-    return sorted({*live, *days_with_raw(store), *dates_of(store.folders(f"{lake.VOD_CATALOG}/"))})
+    """Days that have live presence, raw snapshots to build it from, or a VOD catalog, sorted."""
+    live = folder_dates(store.folders(f"{lake.LIVE_PRESENCE}/"))
+    return sorted({*live, *days_with_raw(store), *folder_dates(store.folders(f"{lake.VOD_CATALOG}/"))})

@@ -1,6 +1,7 @@
-"""What can be wrong with an object or a partition of the lake.
+"""Errors of an object or a partition of the lake.
 
-Belongs here: the errors that all stores and readers share. Not here: raising them.
+Belongs here: the errors that all stores and readers share. Not here: the tree that they belong to
+(vieweratlas_assets.errors).
 """
 
 from vieweratlas_assets.errors import LakeStateError, StorageError
@@ -13,10 +14,10 @@ class ObjectNotFoundError(StorageError):
 
 
 class CorruptObjectError(StorageError):
-    """An object is not what its reader expects: cut off, of another format, or with other columns."""
+    """An object is cut off, has another format, or has other columns than its reader expects."""
 
     retryable = False
 
 
 class MissingPartitionError(LakeStateError):
-    """The lake does not have this partition."""
+    """The lake has no such partition."""

@@ -1,6 +1,7 @@
-"""One lake with what reads and writes it: made once by a command or the code location, and handed down.
+"""One lake: a command or the code location opens it once and hands it down.
 
-Belongs here: the three together. Not here: opening them (wiring.lake).
+Belongs here: the store, its sealed partitions and the names of viewers in one object. Not here: opening them
+(wiring.lake).
 """
 
 from collections.abc import Callable
@@ -17,7 +18,7 @@ class Lake:
     Attributes:
         store: its objects.
         sealed: the sealed partitions in it.
-        names: what viewers' names become; read on first use, because commands that touch no names need no key.
+        names: how viewers' names are stored; read on first use, because commands that touch no names need no key.
     """
 
     def __init__(self, store: ObjectStore, names: Callable[[], ViewerNames]) -> None:
@@ -27,9 +28,9 @@ class Lake:
 
     @cached_property
     def names(self) -> ViewerNames:
-        """What viewers' names become.
+        """How viewers' names are stored: plain, or as pseudonyms.
 
         Raises:
-            SettingsError: names are to be pseudonymous and the key or the opt-out list cannot be used.
+            SettingsError: names are stored as pseudonyms, and the key or the opt-out list cannot be used.
         """
         return self._names()

@@ -25,33 +25,35 @@ from vieweratlas_assets.storage.objects import (
 
 
 class LocalStore(ObjectStore):
-    """Objects as files below one folder, under their keys verbatim.
+    """Objects as files below one folder; the path of a file is its key.
 
     A file is written in `<root>/.incoming/`, flushed to the disk and renamed into place, so a reader or a
-    crash finds the old file or the new one. A process that is killed may leave its file in `.incoming/`;
-    what lies there while nothing writes can be deleted. The folder is made by the first write. Linked
-    files are listed, linked folders are not entered.
+    crash finds the old file or the new one. A killed process may leave its file in `.incoming/`; you can delete
+    such files while nothing writes to the lake. The first write creates the folder. Linked files are listed,
+    linked folders are not entered.
 
-    A file cannot be a folder too: where `a` is an object, `a/b` cannot be written (on S3 it can).
+    A file cannot be a folder too: if `a` is an object, `a/b` cannot be written (on S3 it can).
     """
 
     def __init__(self, root: Path | str) -> None:
-        """Name the folder; `~` and relative paths are resolved here, the disk is not touched."""
+        """Resolve `~` and relative paths; the disk is not touched."""
         self._folder = Path(root).expanduser().absolute()
         self.root = str(self._folder)
 
     def upload_bytes(self, key: str, data: bytes) -> str:
+        """Write a file aside, flush it and rename it into place."""
         target = self._path(key)
         self._write(target, data, lambda incoming: incoming.replace(target))
         return str(target)
 
     def create_bytes(self, key: str, data: bytes) -> bool:
+        """Write a file aside and link it into place: of several writers, the first wins."""
         target = self._path(key)
         try:
-            # A second name for the file, which is refused where the name is taken.
+            # A hard link fails if the name is taken.
             self._write(target, data, target.hardlink_to)
         except StorageError:
-            # It is taken; or the file system knows no second names; or nothing can be written, which is told then.
+            # The name is taken, the file system has no hard links, or nothing can be written: the call below decides.
             return super().create_bytes(key, data)
         return True
 
@@ -73,6 +75,7 @@ class LocalStore(ObjectStore):
             raise _failure("write", target, error) from error
 
     def download_bytes(self, key: str) -> bytes:
+        """Read a file."""
         path = self._path(key)
         try:
             return path.read_bytes()
@@ -82,6 +85,7 @@ class LocalStore(ObjectStore):
             raise _failure("read", path, error) from error
 
     def delete(self, key: str) -> None:
+        """Remove a file, and flush its folder."""
         path = self._path(key)
         if not self.exists(key):
             return
@@ -92,6 +96,7 @@ class LocalStore(ObjectStore):
             raise _failure("delete", path, error) from error
 
     def exists(self, key: str) -> bool:
+        """Whether there is a regular file under this key."""
         path = self._path(key)
         try:
             return stat.S_ISREG(path.stat().st_mode)
@@ -101,21 +106,23 @@ class LocalStore(ObjectStore):
             raise _failure("look at", path, error) from error
 
     def list_objects(self, prefix: str = "", suffix: str = "") -> list[StoredObject]:
+        """Walk the folder of the prefix."""
         folder, _, name = check_prefix(prefix).rpartition("/")
-        found = []
+        objects = []
         for entry in self._files(self._folder / folder, name):
             key = Path(entry.path).relative_to(self._folder).as_posix()
             if not is_key(key) or not key.endswith(suffix):
                 continue
             try:
-                found.append(_described(key, entry.stat()))
+                objects.append(_stored_object(key, entry.stat()))
             except FileNotFoundError:
                 continue  # deleted since the folder was read
-        return sorted(found, key=lambda item: item.key)
+        return sorted(objects, key=lambda item: item.key)
 
     def folders(self, prefix: str) -> list[str]:
+        """List the folders that hold a file at any depth."""
         parent = self._folder / check_folder(prefix)
-        # As on S3, a folder is there only while it holds an object.
+        # As on S3, a folder exists only while it holds an object.
         return sorted(
             entry.name
             for entry in _entries(parent)
@@ -125,9 +132,11 @@ class LocalStore(ObjectStore):
         )
 
     def fragments(self) -> list[StoredObject]:
-        return [_described(f"{INCOMING}/{path.name}", path.stat()) for path in self._incoming()]
+        """List the files in `.incoming/`."""
+        return [_stored_object(f"{INCOMING}/{path.name}", path.stat()) for path in self._incoming()]
 
     def delete_fragment(self, fragment: StoredObject) -> None:
+        """Remove a file of `.incoming/`."""
         for path in self._incoming():
             if fragment.key == f"{INCOMING}/{path.name}":
                 try:
@@ -151,7 +160,7 @@ class LocalStore(ObjectStore):
                 yield entry
 
 
-def _described(key: str, status: os.stat_result) -> StoredObject:
+def _stored_object(key: str, status: os.stat_result) -> StoredObject:
     written = dt.datetime.fromtimestamp(status.st_mtime, dt.UTC)
     return StoredObject(key, status.st_size, str(status.st_mtime_ns), written)
 
@@ -161,13 +170,13 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
         with os.scandir(folder) as entries:
             return list(entries)
     except (FileNotFoundError, NotADirectoryError):
-        return []  # no such folder is a folder without objects
+        return []  # a missing folder is a folder without objects
     except OSError as error:
         raise _failure("list", folder, error) from error
 
 
 def _make_folder(folder: Path) -> None:
-    """Make a folder and those above it so that they outlive a power cut."""
+    """Create a folder and its parents so that they survive a power cut."""
     if folder.is_dir():
         return
     _make_folder(folder.parent)
@@ -176,7 +185,7 @@ def _make_folder(folder: Path) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Bring a folder's names to the disk: a rename is durable only then."""
+    """Flush a folder's names to the disk: only then is a rename durable."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -188,7 +197,7 @@ def _failure(what: str, path: Path, error: OSError) -> StorageError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         remedy = "free space, or set VIEWERATLAS_ROOT to a larger disk"
     elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        remedy = "give this user the right to it, or set VIEWERATLAS_ROOT to a folder of its own"
+        remedy = "give this user permission, or set VIEWERATLAS_ROOT to a folder that the user owns"
     else:
         remedy = "check the disk and VIEWERATLAS_ROOT"
     return StorageError(f"could not {what} {path}: {error.strerror}; {remedy}")

@@ -1,8 +1,8 @@
-"""What every store of the lake can do, whatever lies below it.
+"""The contract of every store that can hold a lake.
 
-Belongs here: the contract of a store, its errors, the keys it accepts, JSON and Parquet on top of bytes.
-Not here: how bytes reach a disk or a bucket (local, s3, fsspec_store), which store a root means (opening),
-where a table lies (domain.lake).
+Belongs here: the methods of a store, the keys that it accepts, JSON and Parquet on top of bytes.
+Not here: how bytes reach a disk or a bucket (local, s3, obstore_store), which store a root opens (opening),
+which key a table has (domain.lake), the errors (errors).
 """
 
 import datetime as dt
@@ -27,8 +27,8 @@ class StoredObject:
 
     Attributes:
         key: relative to the root.
-        version: changes when the object is written anew: the ETag on S3, the time of the last change in a folder.
-        modified: when it was written, UTC; None where the backend does not tell.
+        version: changes when the object is overwritten: the ETag on S3, the time of the last change in a folder.
+        modified: when it was written, UTC; None if the backend does not report it.
     """
 
     key: str
@@ -38,12 +38,12 @@ class StoredObject:
 
 
 def is_key(key: str) -> bool:
-    """Tell whether a store accepts this key; objects of other tools under other names are never listed."""
+    """Whether a store accepts this key; objects of other tools under other names are never listed."""
     return _objection(key) is None
 
 
 def check_key(key: str) -> str:
-    """Return the key if it is one.
+    """Return the key if it is valid.
 
     Raises:
         ValueError: the key is empty, absolute, not in plain '/'-separated segments, or under `.incoming/`.
@@ -54,7 +54,7 @@ def check_key(key: str) -> str:
 
 
 def check_prefix(prefix: str) -> str:
-    """Return the prefix if its folders are those of a key; what follows the last slash is plain text.
+    """Return the prefix if its folders are valid in a key; the text after the last slash is free.
 
     Raises:
         ValueError: as check_key.
@@ -67,10 +67,10 @@ def check_prefix(prefix: str) -> str:
 
 
 def check_folder(prefix: str) -> str:
-    """Return the prefix if it is "" or names a folder by a trailing slash.
+    """Return the prefix if it is "" or ends in a slash.
 
     Raises:
-        ValueError: otherwise.
+        ValueError: it does not name a folder, or as check_prefix.
     """
     if prefix and not prefix.endswith("/"):
         raise ValueError(f"{prefix!r} is not a folder: end it with '/'")
@@ -81,14 +81,14 @@ def refuse_credentials(url: str) -> None:
     """Refuse a URL that carries a password or a signed query, without repeating it.
 
     Raises:
-        StorageError: it does. Roots are shown in logs and in the UI.
+        StorageError: the URL carries one. Roots are shown in logs and in the UI.
     """
     scheme, _, rest = url.partition("://")
     user = rest.partition("/")[0].rpartition("@")[0]  # az://container@account names no user
     if ":" in user or "?" in rest or (user and scheme.lower() == "s3"):
         raise StorageError(
-            f"the root {scheme}://… carries credentials or a query: leave them out of VIEWERATLAS_ROOT "
-            "and set them in the environment of its protocol"
+            f"the root {scheme}://… carries credentials or a query: remove them from VIEWERATLAS_ROOT "
+            "and set them in the environment variables of its service"
         )
 
 
@@ -106,11 +106,11 @@ def _objection(key: str) -> str | None:
 
 
 def to_json(data: dict[str, Any]) -> bytes:
-    """Encode a JSON object, the same bytes for the same data.
+    """Encode a JSON object; equal data gives equal bytes.
 
     Raises:
-        ValueError: a number is NaN or infinite, or a text is not Unicode.
-        TypeError: a value has no form in JSON.
+        ValueError: a number is NaN or infinite, or a text is not valid Unicode.
+        TypeError: JSON cannot represent a value.
     """
     text = json.dumps(data, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False)
     return f"{text}\n".encode()
@@ -119,15 +119,15 @@ def to_json(data: dict[str, Any]) -> bytes:
 class ObjectStore(ABC):
     """Objects under one root, each read and written whole.
 
-    Keys are relative and '/'-separated. Every method that takes a key raises ValueError for one that is
-    not (`check_key`, `check_prefix`), and StorageError where the disk or the service refuses.
+    Keys are relative and '/'-separated. Every method that takes a key raises ValueError for an invalid one
+    (`check_key`, `check_prefix`), and StorageError if the disk or the service refuses.
 
-    A store of your own needs `upload_bytes`, `download_bytes`, `list_objects` and `delete`; the other methods are
-    built on them, and worth writing anew where the backend has a faster way. `contract.check_store` tells what it
-    still owes.
+    A store of your own needs `upload_bytes`, `download_bytes`, `list_objects` and `delete`. The other methods are
+    built on these four; override one if the backend has a faster way. `contract.check_store` reports the promises
+    that a store does not keep.
 
     Attributes:
-        root: the root as shown to people, without credentials.
+        root: the root as shown to users, without credentials.
     """
 
     root: str
@@ -137,22 +137,22 @@ class ObjectStore(ABC):
         self.root = root if root.endswith("://") else root.rstrip("/")
 
     def uri(self, key: str) -> str:
-        """Return the full address of a key, as shown to people and as other readers take it."""
+        """Return the full address of a key, as shown to users and as other readers accept it."""
         separator = "" if self.root.endswith("/") else "/"
         return f"{self.root}{separator}{check_key(key)}"
 
     @abstractmethod
     def upload_bytes(self, key: str, data: bytes) -> str:
-        """Write an object whole, over an older one if there is one, and return its uri.
+        """Write an object whole, replacing an existing one, and return its uri.
 
         Atomic: a reader sees the old object or the new one, never a part or a mixture.
         """
 
     def create_bytes(self, key: str, data: bytes) -> bool:
-        """Write an object only where there is none, and tell whether the one that is there now holds these bytes.
+        """Write an object if the key is free; return whether the object now holds these bytes.
 
-        Of several who create one key at once, the first wins in a folder and on S3. This one looks before it writes,
-        so that two at the same moment may both write.
+        If several writers create one key at once, the first wins in every store of this package. This default
+        looks before it writes, so two writers at the same moment may both write.
         """
         if self.exists(key):
             return self.download_bytes(key) == data
@@ -164,23 +164,23 @@ class ObjectStore(ABC):
         """Read an object whole.
 
         Raises:
-            ObjectNotFoundError: there is none.
+            ObjectNotFoundError: there is no object with this key.
         """
 
     @abstractmethod
     def delete(self, key: str) -> None:
-        """Remove an object; one that is not there is as good as removed."""
+        """Remove an object; nothing happens if there is no object with this key."""
 
     def exists(self, key: str) -> bool:
-        """Tell whether there is an object under this key; a folder is none."""
+        """Whether there is an object with this key; a folder is not an object."""
         return any(item.key == key for item in self.list_objects(check_key(key)))
 
     @abstractmethod
     def list_objects(self, prefix: str = "", suffix: str = "") -> list[StoredObject]:
-        """List the objects whose key starts and ends so, sorted by key.
+        """List the objects whose keys have this prefix and suffix, sorted by key.
 
         Args:
-            prefix: plain text, as on S3: "a/b" finds a/b.txt and a/b/c.txt.
+            prefix: plain text, as on S3: "a/b" matches a/b.txt and a/b/c.txt.
             suffix: plain text, such as ".parquet".
         """
 
@@ -194,18 +194,18 @@ class ObjectStore(ABC):
         return sorted({key.partition("/")[0] for key in below if "/" in key})
 
     def fragments(self) -> list[StoredObject]:
-        """Files in `.incoming/`: being written now, or left by a process that was killed. Their keys are no keys.
+        """Files in `.incoming/`: being written now, or left by a killed process. Their keys are not valid keys.
 
-        A store whose writes need no such place has none.
+        Empty for a store whose writes need no such folder.
         """
         return []
 
     def delete_fragment(self, fragment: StoredObject) -> None:
-        """Remove one of `fragments`; one that is gone already is as good as removed."""
+        """Remove one of `fragments`; nothing happens if it is gone already."""
         raise NotImplementedError(f"{type(self).__name__} has no fragments")
 
     def list_files(self, prefix: str = "", suffix: str = "") -> list[str]:
-        """List the keys of list_objects."""
+        """List the keys that list_objects finds."""
         return [item.key for item in self.list_objects(prefix, suffix)]
 
     def upload_json(self, key: str, data: dict[str, Any]) -> str:
@@ -216,23 +216,23 @@ class ObjectStore(ABC):
         """Read a JSON object.
 
         Raises:
-            ObjectNotFoundError: there is none.
-            CorruptObjectError: it is not UTF-8, not JSON, or not an object at its top.
+            ObjectNotFoundError: there is no object with this key.
+            CorruptObjectError: it is not UTF-8, not JSON, or not a JSON object at the top level.
         """
         data = self.download_bytes(key)
         try:
-            found = json.loads(data.decode(), parse_constant=_refuse_constant)
+            document = json.loads(data.decode(), parse_constant=_refuse_constant)
         except ValueError as error:
             raise CorruptObjectError(f"{self.uri(key)} is not JSON: {error}") from error
-        if not isinstance(found, dict):
-            raise CorruptObjectError(f"{self.uri(key)} holds a JSON {type(found).__name__}, not an object")
-        return found
+        if not isinstance(document, dict):
+            raise CorruptObjectError(f"{self.uri(key)} holds a JSON {type(document).__name__}, not an object")
+        return document
 
     def upload_parquet(self, key: str, frame: pl.DataFrame, table: Table) -> str:
-        """Write a frame as Parquet, brought into the table's columns, types and order; return its uri.
+        """Write a frame as Parquet with the table's columns, types and order; return its uri.
 
         Raises:
-            SchemaError: the frame does not keep to the table.
+            SchemaError: the frame does not match the table.
         """
         from vieweratlas_assets.storage import parquet  # the codec needs this module's errors
 
@@ -242,7 +242,7 @@ class ObjectStore(ABC):
         """Read a Parquet object that has the table's columns and types (see `parquet.decode_table`).
 
         Raises:
-            ObjectNotFoundError: there is none.
+            ObjectNotFoundError: there is no object with this key.
             CorruptObjectError: it is cut off, not Parquet, or has other columns.
         """
         from vieweratlas_assets.storage import parquet

@@ -1,6 +1,7 @@
-"""Which store a root means.
+"""Opening the store of a root, such as a folder or s3://bucket/prefix/.
 
-Belongs here: reading VIEWERATLAS_ROOT. Not here: where that comes from (settings), what a store does.
+Belongs here: parsing a root, registering stores of plug-ins. Not here: where the root comes from (settings), what a
+store does (objects).
 """
 
 import re
@@ -18,18 +19,18 @@ _registry: dict[str, StoreOpener] = {}
 
 
 def register_store(scheme: str, opener: StoreOpener, *, replaces: StoreOpener | None = None) -> None:
-    """Make a store of your own known by the scheme of its roots; it comes before fsspec's of that scheme.
+    """Register a store of your own for the scheme of its roots; it replaces obstore's store of that scheme.
 
     Args:
-        scheme: what stands before `://`, lowercase.
-        opener: takes a root, whole, and opens the store.
-        replaces: the opener that may have the scheme already.
+        scheme: the text before `://`, lowercase.
+        opener: takes the whole root and opens the store.
+        replaces: an opener that may already be registered for the scheme.
 
     Raises:
-        ValueError: the scheme is taken, or no root can begin with it.
+        ValueError: the scheme is taken or not valid.
     """
     if not _SCHEME.fullmatch(f"{scheme}://") or scheme != scheme.lower():
-        raise ValueError(f"{scheme!r} is no scheme: write letters and digits")
+        raise ValueError(f"{scheme!r} is not a valid scheme: write lowercase letters and digits")
     if scheme in ("file", "s3") or _registry.get(scheme, replaces) is not replaces:
         raise ValueError(f"a store for {scheme}:// is registered already")
     _registry[scheme] = opener
@@ -40,13 +41,13 @@ def open_store(root: str, *, region: str | None = None) -> ObjectStore:
 
     Args:
         root: a folder (`./data`, `~/lake`, `file:///srv/lake`), `s3://bucket/prefix/`, a URL of a registered
-            store, or any other that fsspec knows (`gs://bucket/prefix`, which needs
-            `pip install 'vieweratlas[fsspec]'`).
+            store, or `gs://bucket/prefix`, `az://container/prefix` or `memory://name`, which need
+            `pip install 'vieweratlas[obstore]'`.
         region: region of an S3 bucket; None leaves it to AWS_DEFAULT_REGION. AWS_ENDPOINT_URL names another S3
             server.
 
     Raises:
-        StorageError: the root is empty, names an unknown protocol or no bucket, or carries credentials.
+        StorageError: the root is empty, has an unknown scheme or no bucket, or carries credentials.
 
     >>> open_store("/srv/lake").uri("atlas/latest/layout.parquet")
     '/srv/lake/atlas/latest/layout.parquet'
@@ -54,24 +55,22 @@ def open_store(root: str, *, region: str | None = None) -> ObjectStore:
     if not root.strip():
         raise StorageError("the root is empty: set VIEWERATLAS_ROOT to a folder or s3://bucket/prefix/")
     refuse_credentials(root)
-    found = _SCHEME.match(root)
-    if found is None and "://" in root:
-        raise StorageError(f"{root} begins with no protocol: write it as folder, s3://… or another URL")
-    if found is None:
+    match = _SCHEME.match(root)
+    if match is None and "://" in root:
+        raise StorageError(f"{root} does not start with a scheme: write a folder, s3://… or another URL")
+    if match is None:
         return LocalStore(root)
-    scheme, slashes = found[1].lower(), found[2]
+    scheme, slashes = match[1].lower(), match[2]
     if scheme == "file":
         return LocalStore(_folder_of(root))
     if len(slashes) < 2:
-        # It would make a folder of that name, and a lake that nobody finds again.
+        # As a folder, it would be a lake in a place that nobody expects.
         raise StorageError(f"{root} is neither a folder nor a URL: write {scheme}://, or ./{root}")
     if scheme == "s3":
         return _open_s3(root, region)
     if scheme in _registry:
         return _registry[scheme](root)
-    from vieweratlas_assets.storage.fsspec_store import FsspecStore
-
-    return FsspecStore(root)
+    return _open_with_obstore(root)
 
 
 def _open_s3(root: str, region: str | None) -> ObjectStore:
@@ -83,7 +82,19 @@ def _open_s3(root: str, region: str | None) -> ObjectStore:
     try:
         return S3Store(bucket, prefix, region=region)
     except ValueError as error:
-        raise StorageError(f"{root} has an impossible prefix: {error}") from error
+        raise StorageError(f"{root} has an invalid prefix: {error}") from error
+
+
+def _open_with_obstore(root: str) -> ObjectStore:
+    try:
+        from vieweratlas_assets.storage.obstore_store import ObstoreStore
+    except ModuleNotFoundError as error:
+        if error.name != "obstore":
+            raise
+        raise StorageError(
+            f"{root} needs obstore, which is not installed: pip install 'vieweratlas[obstore]'"
+        ) from error
+    return ObstoreStore(root)
 
 
 def _folder_of(url: str) -> str:

@@ -1,7 +1,7 @@
 """Parquet: frames to bytes and back.
 
-Belongs here: how a table is encoded, and telling a sound file from a broken one. Not here: large tables piece by
-piece (row_groups), where the bytes go (objects), which columns a table has (domain.schemas).
+Belongs here: how a table is encoded, and detecting damaged files. Not here: large tables in row groups
+(row_groups), where the bytes go (objects), which columns a table has (domain.schemas).
 """
 
 import io
@@ -21,7 +21,7 @@ _REASON_CHARACTERS = 200
 def encode(frame: pl.DataFrame) -> bytes:
     """Encode a frame as Parquet with zstd; equal frames of one Polars version give equal bytes."""
     buffer = io.BytesIO()
-    # One chunk: how a frame was put together must not show in the bytes.
+    # One chunk: how a frame was built must not change the bytes.
     frame.rechunk().write_parquet(buffer, compression="zstd")
     return buffer.getvalue()
 
@@ -31,59 +31,59 @@ def decode(data: bytes, *, uri: str) -> pl.DataFrame:
 
     Args:
         data: the whole file.
-        uri: where it came from, for the error.
+        uri: its address, for the error.
 
     Raises:
-        CorruptObjectError: no bytes, not Parquet, or cut off or damaged where it shows.
+        CorruptObjectError: the file is empty, not Parquet, cut off or visibly damaged.
     """
     refuse_other_formats(data, uri)
-    with telling_damage(uri):
-        # Polars would take folders such as vod=123 of a path for columns; the columns are in the file.
+    with reporting_damage(uri):
+        # Without this option, Polars reads folders such as vod=123 of a path as columns; the columns are in the file.
         return pl.read_parquet(io.BytesIO(data), hive_partitioning=False)
 
 
 def row_count(data: bytes) -> int:
-    """The rows of a sound Parquet file, by its footer."""
+    """The number of rows of a sound Parquet file, from its footer."""
     return int(pq.read_metadata(io.BytesIO(data)).num_rows)
 
 
 def refuse_other_formats(data: bytes, uri: str) -> None:
-    """Look at a file's first and last bytes.
+    """Check a file's first and last bytes.
 
     Raises:
-        CorruptObjectError: they are not Parquet's.
+        CorruptObjectError: they are not those of a Parquet file.
     """
     if not data:
         raise CorruptObjectError(f"{uri} is empty, not a Parquet file: write it again")
     if not data.startswith(_MAGIC):
-        raise CorruptObjectError(f"{uri} is not a Parquet file: it does not begin with PAR1")
+        raise CorruptObjectError(f"{uri} is not a Parquet file: it does not start with PAR1")
     if len(data) < 12 or not data.endswith(_MAGIC):
         raise CorruptObjectError(f"{uri} is cut off after {len(data)} bytes: write it again")
 
 
 @contextmanager
-def telling_damage(uri: str) -> Iterator[None]:
-    """Tell of damage that a reader meets as CorruptObjectError."""
+def reporting_damage(uri: str) -> Iterator[None]:
+    """Raise the errors of a reader as CorruptObjectError."""
     try:
         yield
-    # A damaged page can make Polars panic, which is no Exception and would pass every other handler.
+    # A damaged page can make Polars panic. A panic is not an Exception and would pass every other handler.
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-        raise damaged(uri, error) from error
+        raise damage_error(uri, error) from error
 
 
-def damaged(uri: str, error: BaseException) -> CorruptObjectError:
-    """What is told of a file that a reader gave up on."""
+def damage_error(uri: str, error: BaseException) -> CorruptObjectError:
+    """The error to raise for a file that a reader could not read."""
     reason = str(error).partition("\n")[0][:_REASON_CHARACTERS]
     return CorruptObjectError(f"{uri} is a damaged Parquet file, write it again: {reason}")
 
 
 def decode_table(data: bytes, table: Table, *, uri: str) -> pl.DataFrame:
-    """Decode the bytes of a Parquet file that has the columns and types of a table, or had them in its time.
+    """Decode the bytes of a Parquet file that has the columns and types of a table, or of an earlier version of it.
 
-    Nulls and unique keys are checked when writing only: on a large read they cost more than the read.
+    Nulls and unique keys are only checked on write: checking a large table takes longer than reading it.
 
     Raises:
-        CorruptObjectError: as `decode`, or other columns.
+        CorruptObjectError: as `decode`, or the file has other columns.
     """
     frame = table.upgraded(decode(data, uri=uri))
     if differences := table.differences(frame.schema):

@@ -1,6 +1,6 @@
-"""The products of a day, copied to where people look for them.
+"""Copies of a day's products for people.
 
-Belongs here: which files a day's products are, and their copies. Not here: making them (defs.assets), where the lake
+Belongs here: which files are a day's products, and copying them. Not here: computing them (steps), where the lake
 keeps them (domain.lake).
 """
 
@@ -13,9 +13,9 @@ from vieweratlas_assets.storage.sealed import SealedPartitions
 
 
 def copy_products(sealed: SealedPartitions, day: dt.date, folder: Path) -> int:
-    """Copy the sealed files of a day's atlas to `<folder>/<date>/` on this machine, over older copies.
+    """Copy the sealed files of a day's atlas to `<folder>/<date>/` on this machine, replacing older copies.
 
-    A file that no sealed partition has, such as one of a run that was cut off, is left out.
+    A file that belongs to no sealed partition, such as one of an interrupted run, is left out.
 
     Returns:
         The number of files copied.
@@ -24,17 +24,17 @@ def copy_products(sealed: SealedPartitions, day: dt.date, folder: Path) -> int:
         CorruptObjectError: a file is not the one that was sealed.
         StorageError: the folder cannot be written.
     """
-    place = lake.atlas_file(day, "")
-    records = [sealed.record(asset, day) for asset in _assets_of(sealed, day)]
-    files = {key: record for record in records if record for key in record.files if key.startswith(place)}
+    day_folder = lake.atlas_file(day, "")
+    records = [sealed.record(asset, day) for asset in _day_assets(sealed, day)]
+    files = {key: record for record in records if record for key in record.files if key.startswith(day_folder)}
     copies = LocalStore(folder)
     for key, record in sorted(files.items()):
-        copies.upload_bytes(f"{day}/{key.removeprefix(place)}", sealed.file(record, key))
+        copies.upload_bytes(f"{day}/{key.removeprefix(day_folder)}", sealed.file(record, key))
     return len(files)
 
 
-def _assets_of(sealed: SealedPartitions, day: dt.date) -> list[str]:
-    """The assets with a record among a day's products, and the audience, whose quality report lies there too."""
+def _day_assets(sealed: SealedPartitions, day: dt.date) -> list[str]:
+    """The assets with a record among a day's products, and the audience, whose quality report is there too."""
     names = (key.rpartition("/")[2] for key in sealed.store.list_files(lake.atlas_file(day, ""), ".json"))
-    found = [name.removeprefix("_").removesuffix(".json") for name in names if name.startswith("_")]
-    return [*found, "channel_audience"] if found else []
+    assets = [name.removeprefix("_").removesuffix(".json") for name in names if name.startswith("_")]
+    return [*assets, "channel_audience"] if assets else []

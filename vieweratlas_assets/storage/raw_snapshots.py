@@ -1,7 +1,7 @@
 """Raw snapshots of live chat in the lake, hour by hour.
 
-Belongs here: which objects make up an hour or a day, reading them past broken ones, their figures,
-adding an importer's rows. Not here: what the rows mean (domain.presence.raw).
+Belongs here: which objects belong to an hour or a day, reading them and skipping damaged ones, their figures,
+adding an importer's rows. Not here: what the rows mean (domain.presence.live_merge).
 """
 
 import datetime as dt
@@ -24,34 +24,34 @@ from vieweratlas_assets.storage.objects import ObjectStore, StoredObject
 
 @dataclass(frozen=True)
 class RawDay:
-    """The objects of raw snapshots of a day, by hour, of all collectors and importers."""
+    """The raw snapshot objects of a day, from all collectors and importers."""
 
     objects: tuple[StoredObject, ...]
 
     @property
     def hours(self) -> dict[dt.datetime, list[StoredObject]]:
-        """The objects of each hour that has any, in order."""
-        found: dict[dt.datetime, list[StoredObject]] = {}
+        """The objects by hour, in order; hours without objects are missing."""
+        by_hour: dict[dt.datetime, list[StoredObject]] = {}
         for item in self.objects:
             if (hour := lake.raw_hour_of(item.key)) is not None:
-                found.setdefault(hour, []).append(item)
-        return found
+                by_hour.setdefault(hour, []).append(item)
+        return by_hour
 
     @property
     def fingerprint(self) -> str:
-        """A digest of which objects there are, in which version; "" where there is none."""
-        listed = [(item.key, item.size_bytes, item.version) for item in self.objects]
-        return hashlib.sha256(str(listed).encode()).hexdigest()[:16] if listed else ""
+        """A digest of the objects and their versions; "" without objects."""
+        versions = [(item.key, item.size_bytes, item.version) for item in self.objects]
+        return hashlib.sha256(str(versions).encode()).hexdigest()[:16] if versions else ""
 
 
 @dataclass(frozen=True)
 class RawHour:
-    """An hour as read.
+    """The raw snapshots of an hour.
 
     Attributes:
-        rows: schema RAW_SNAPSHOTS, of all objects that can be read, one below the other.
-        read: keys of those.
-        rejected: those that cannot be read, and why.
+        rows: schema RAW_SNAPSHOTS, from all objects that can be read.
+        read: keys of these objects.
+        rejected: objects that cannot be read, with the reason.
     """
 
     hour: dt.datetime
@@ -62,39 +62,38 @@ class RawHour:
 
 def find_raw_day(store: ObjectStore, day: dt.date) -> RawDay:
     """Find the raw snapshots of a day."""
-    listed = store.list_objects(lake.raw_day(day), ".parquet")
-    return RawDay(tuple(item for item in listed if lake.raw_hour_of(item.key) is not None))
+    objects = store.list_objects(lake.raw_day(day), ".parquet")
+    return RawDay(tuple(item for item in objects if lake.raw_hour_of(item.key) is not None))
 
 
-def read_raw_hours(store: ObjectStore, found: RawDay) -> Iterator[RawHour]:
-    """Read a day hour by hour, going on past objects that cannot be read."""
-    for hour, objects in found.hours.items():
+def read_raw_hours(store: ObjectStore, day: RawDay) -> Iterator[RawHour]:
+    """Read a day hour by hour; objects that cannot be read are rejected."""
+    for hour, objects in day.hours.items():
         frames, read, rejected = [RAW_SNAPSHOTS.empty()], [], []
         for item in objects:
             try:
-                frames.append(_of_hour(store, item.key, hour))
+                frames.append(_read_hour(store, item.key, hour))
                 read.append(item.key)
             except CorruptObjectError as error:
                 rejected.append(RejectedFile("raw", item.key, str(error)))
         yield RawHour(hour, pl.concat(frames), tuple(read), tuple(rejected))
 
 
-def _of_hour(store: ObjectStore, key: str, hour: dt.datetime) -> pl.DataFrame:
+def _read_hour(store: ObjectStore, key: str, hour: dt.datetime) -> pl.DataFrame:
     rows = store.download_parquet(key, RAW_SNAPSHOTS)
-    strangers = rows.filter(pl.col("bucket_start").dt.truncate("1h") != hour)
-    if strangers.height:
-        first = strangers["bucket_start"][0]
-        raise CorruptObjectError(f"{store.uri(key)} has {strangers.height} row(s) of another hour, such as {first}")
+    misplaced = rows.filter(pl.col("bucket_start").dt.truncate("1h") != hour)
+    if misplaced.height:
+        first = misplaced["bucket_start"][0]
+        raise CorruptObjectError(f"{store.uri(key)} has {misplaced.height} row(s) of another hour, such as {first}")
     return rows
 
 
 def hour_figures(store: ObjectStore, hour: dt.datetime) -> dict[str, Any] | None:
-    """Figures of the raw snapshots of an hour, of all collectors and importers; None where there are none."""
-    day = find_raw_day(store, hour.date())
-    of_hour = [item for item in day.objects if lake.raw_hour_of(item.key) == hour]
-    if not of_hour:
+    """Figures of the raw snapshots of an hour, from all collectors and importers; None without objects."""
+    objects = find_raw_day(store, hour.date()).hours.get(hour)
+    if not objects:
         return None
-    (read,) = read_raw_hours(store, RawDay(tuple(of_hour)))
+    (read,) = read_raw_hours(store, RawDay(tuple(objects)))
     totals = CoverageTotals()
     totals.add(chat_coverage_of(read.rows))
     return {
@@ -128,11 +127,11 @@ def _date(*parts: str) -> dt.date | None:
 
 @dataclass(frozen=True)
 class HourAdded:
-    """What adding to an hour did.
+    """The result of adding to an hour.
 
     Attributes:
-        written: whether anything was; nothing is where all was there already.
-        rejected: the importer's objects that cannot be read; they stay, and the rows go beside them.
+        written: whether anything was written; False if the hour already had all rows.
+        rejected: the importer's objects that cannot be read; they stay, and the rows go into another object.
     """
 
     written: bool
@@ -142,26 +141,26 @@ class HourAdded:
 def add_to_hour(
     store: ObjectStore, hour: dt.datetime, importer: str, rows: pl.DataFrame, *, without: Collection[str] = ()
 ) -> HourAdded:
-    """Add an importer's rows to an hour, in the one object that it has there.
+    """Add an importer's rows to an hour; an importer has one object per hour.
+
+    The object's name contains a digest of its first contents. If the object is pruned and another import writes the
+    hour again, the new object has another name, so presence built from the old one does not count as built from the
+    new one. An hour that loses all its rows keeps an empty object for the same reason.
 
     Args:
         rows: schema RAW_SNAPSHOTS, all of this hour.
-        without: origins whose earlier rows go first.
-
-    The name tells the object's first contents: where it was pruned and another import writes the hour anew, it is
-    another object, so that presence which was made of the old one is not taken to be made of the new one. An hour
-    that loses all its rows keeps an empty object for the same reason.
+        without: origins whose earlier rows are removed first.
     """
     rejected: list[RejectedFile] = []
     for key in store.list_files(f"{lake.raw_hour(hour)}{importer}-", ".parquet"):
         try:
-            there = store.download_parquet(key, RAW_SNAPSHOTS)
+            existing = store.download_parquet(key, RAW_SNAPSHOTS)
         except CorruptObjectError as error:
             rejected.append(RejectedFile("raw", key, str(error)))
             continue
-        kept = there.filter(~pl.col("origin").is_in(list(without)))
+        kept = existing.filter(~pl.col("origin").is_in(list(without)))
         merged = merge_raw_snapshots(kept, rows)
-        if changed := not merged.equals(there):
+        if changed := not merged.equals(existing):
             store.upload_bytes(key, parquet.encode(merged))
         return HourAdded(changed, tuple(rejected))
     if rows.is_empty():

@@ -1,10 +1,11 @@
-"""How long raw data and presence are kept, and removing what is older.
+"""Retention: removing raw data and presence that are too old.
 
-Belongs here: what is too old by the lake's paths and the objects' age, removing it in an order that a cut-off run
-leaves sound. Not here: how long that is (settings), options and displays (commands.privacy).
+Belongs here: finding what is too old by the lake's paths and the objects' age, removing it in an order that keeps the
+lake sound if the run is interrupted. Not here: the retention periods (settings), options and displays
+(commands.privacy).
 
-Products of the atlas and audiences are never removed. An audience whose presence goes is marked first: it is all that
-is left of its day, and no later run may make it anew of nothing.
+Products of the atlas and audiences are never removed. Before the presence of a day is removed, its audience is
+marked: only the audience is left of that day, and no later run may recompute it from nothing.
 """
 
 import datetime as dt
@@ -14,11 +15,11 @@ from dataclasses import dataclass, field
 
 from vieweratlas_assets.domain import lake
 from vieweratlas_assets.storage.audiences import mark_pruned
-from vieweratlas_assets.storage.erasure import days_of_vods
+from vieweratlas_assets.storage.erasure import read_vod_days
 from vieweratlas_assets.storage.objects import ObjectStore, StoredObject
 from vieweratlas_assets.storage.sealed import SealedPartitions
 
-# A process writes one file in seconds: what has lain in `.incoming/` for a day was left by one that was killed.
+# A process writes one file in seconds: a file that is a day old in `.incoming/` was left by a killed process.
 FRAGMENT_AGE = dt.timedelta(days=1)
 RAW_SNAPSHOTS = "raw snapshots"
 RAW_VOD_CHAT = "raw VOD chat"
@@ -28,7 +29,7 @@ FRAGMENTS = "half-written files"
 
 @dataclass(frozen=True)
 class Retention:
-    """Days for which each kind is kept, those of today included; None keeps it for ever."""
+    """Number of days that each kind is kept, including today; None keeps it forever."""
 
     raw_snapshots_days: int = 30
     raw_vod_chat_days: int = 7
@@ -40,7 +41,7 @@ class Expired:
     """An object that is too old.
 
     Attributes:
-        day: of its content, where the kind goes by days.
+        day: the day of its content, if the kind is pruned by days.
     """
 
     kind: str
@@ -50,12 +51,12 @@ class Expired:
 
 @dataclass
 class Pruning:
-    """What was removed, or would be.
+    """What a run removed, or would remove.
 
     Attributes:
         files, size_bytes: by kind.
-        days: days whose presence went.
-        without_audience: those of them of which no audience had been made, so that nothing is left.
+        days: days whose presence was removed.
+        without_audience: those of these days that had no audience, so that nothing is left of them.
     """
 
     files: Counter[str] = field(default_factory=Counter)
@@ -71,10 +72,10 @@ def find_expired(store: ObjectStore, retention: Retention, *, now: dt.datetime) 
         now: UTC.
 
     Returns:
-        What is too old, and the addresses of objects whose age decides and is not known: they stay.
+        The objects that are too old, and the addresses of objects whose age is needed but unknown: they stay.
 
     Raises:
-        CorruptObjectError: presence is to be pruned and a VOD catalog cannot be read, so that days are not known.
+        CorruptObjectError: presence is pruned, and a VOD catalog cannot be read, so the days of its VODs are unknown.
     """
     unknown_age: list[str] = []
     expired = [
@@ -91,7 +92,7 @@ def find_expired(store: ObjectStore, retention: Retention, *, now: dt.datetime) 
 
 
 def _old_snapshots(store: ObjectStore, retention: Retention, today: dt.date) -> Iterator[Expired]:
-    # Presence would be made again of raw snapshots that outlive it.
+    # Presence would be rebuilt from raw snapshots that outlive it.
     kept = min(retention.raw_snapshots_days, retention.presence_days or retention.raw_snapshots_days)
     for item in store.list_objects(f"{lake.RAW_SNAPSHOTS}/"):
         day = lake.raw_day_of(item.key)
@@ -114,11 +115,11 @@ def _old_presence(
 ) -> Iterator[Expired]:
     if retention.presence_days is None:
         return
-    vods = days_of_vods(store)
+    vod_days = read_vod_days(store)
     for item in store.list_objects(f"{lake.PRESENCE}/"):
-        day = lake.day_of(item.key) or vods.get(item.key)
+        day = lake.day_of(item.key) or vod_days.get(item.key)
         if day is None and item.modified is not None:
-            # A VOD that no catalog names belongs to no day, so its own age decides.
+            # A VOD that is in no catalog belongs to no day, so its own age decides.
             day = item.modified.date()
         if day is None:
             unknown_age.append(store.uri(item.key))
@@ -129,25 +130,28 @@ def _old_presence(
 def prune(
     store: ObjectStore, expired: list[Expired], *, dry_run: bool = False, on_object: Callable[[Expired], None]
 ) -> Pruning:
-    """Remove what `find_expired` found.
+    """Remove the objects that `find_expired` returned.
 
     Args:
-        dry_run: only say what would be removed.
+        dry_run: only report what would be removed.
         on_object: called after each object.
     """
-    done = Pruning()
+    pruning = Pruning()
     sealed = SealedPartitions(store)
     for old in expired:
-        if old.kind == PRESENCE and old.day is not None and old.day not in done.days:
-            done.days.add(old.day)
-            kept = sealed.record("channel_audience", old.day) is not None if dry_run else mark_pruned(sealed, old.day)
-            if not kept:
-                done.without_audience.append(old.day)
-        done.files[old.kind] += 1
-        done.size_bytes[old.kind] += old.item.size_bytes
+        if old.kind == PRESENCE and old.day is not None and old.day not in pruning.days:
+            pruning.days.add(old.day)
+            if dry_run:
+                has_audience = sealed.record("channel_audience", old.day) is not None
+            else:
+                has_audience = mark_pruned(sealed, old.day)
+            if not has_audience:
+                pruning.without_audience.append(old.day)
+        pruning.files[old.kind] += 1
+        pruning.size_bytes[old.kind] += old.item.size_bytes
         if not dry_run and old.kind == FRAGMENTS:
             store.delete_fragment(old.item)
         elif not dry_run:
             store.delete(old.item.key)
         on_object(old)
-    return done
+    return pruning

@@ -1,7 +1,7 @@
-"""The static site in the lake: its days, and the files that change with the newest of them.
+"""The static site in the lake: its days, and the files that change when a day is added.
 
-Belongs here: bringing manifest, page and channels' files up to date with the days that are sealed. Not here: what
-these files hold (domain.atlas.site, domain.atlas.explorer).
+Belongs here: updating the manifest, the page and the channels' files to the sealed days. Not here: the content of
+these files (domain.atlas.site, domain.atlas.explorer).
 """
 
 import datetime as dt
@@ -21,22 +21,22 @@ LOG = logging.getLogger("vieweratlas.days")
 
 
 def publish(sealed: SealedPartitions) -> None:
-    """Bring the site up to date with its days.
+    """Update the site to the days that are sealed.
 
-    Runs of other days may do the same at the same time: whoever writes last looks again, and finds all that was
-    sealed before.
+    Runs of other days may do the same at the same time: each looks again after it has written, so the last one
+    finds every day that was sealed before.
     """
-    told: dict[dt.date, PartitionRecord] | None = None
+    published: dict[dt.date, PartitionRecord] | None = None
     while True:
-        # Before the records: a file that is written now is then in none of them, or in the newer one.
+        # List before reading the records: a file that is written now is then not listed, or is in a newer record.
         listed = sealed.store.list_files(lake.site_file("days/"))
         days = sealed.records(ASSET)
-        if days == told:
+        if days == published:
             return
         if days:
             _write(sealed, days)
             _clear(sealed, listed, days)
-        told = days
+        published = days
 
 
 def _write(sealed: SealedPartitions, days: Mapping[dt.date, PartitionRecord]) -> None:
@@ -54,18 +54,23 @@ def _write(sealed: SealedPartitions, days: Mapping[dt.date, PartitionRecord]) ->
 
 
 def _blocks(sealed: SealedPartitions, records: Iterable[PartitionRecord]) -> Iterator[DayBlock]:
-    """The days that can be read: one that cannot costs its own place in the trends, and no other."""
+    """The days that can be read: a day that cannot is missing from the trends, and nothing else is."""
     for record in records:
         try:
             data = sealed.file(record, lake.site_file(_entry(record)["bin"]))
         except StorageError as error:
-            LOG.warning("the site's channels do without %s: %s; materialize atlas_site again", record.day, error)
+            LOG.warning(
+                "the channels' trends on the site omit %s: %s; materialize atlas_site of %s again",
+                record.day,
+                error,
+                record.day,
+            )
         else:
             yield read_day(data)
 
 
 def _clear(sealed: SealedPartitions, listed: Iterable[str], days: Mapping[dt.date, PartitionRecord]) -> None:
-    """Remove the files that a day had before it was made anew."""
+    """Remove the files that a day had before it was recomputed."""
     for key in listed:
         day = site.day_of(key.removeprefix(lake.site_file("")))
         record = days.get(day) if day else None

@@ -1,7 +1,7 @@
 """The catalog of a day's VODs, read from the lake.
 
-Belongs here: reading it where it may not be there. Not here: what is in it (domain.presence.vod_catalog), finding
-VODs (cataloging). Apart from presence, which takes long to load.
+Belongs here: reading a catalog that may not exist. Not here: its content (domain.presence.vod_catalog), finding
+VODs (wiring.vod_discovery). Separate from day_presence, which is slow to import.
 """
 
 import datetime as dt
@@ -14,10 +14,10 @@ from vieweratlas_assets.storage.objects import ObjectStore
 
 
 def read_vod_catalog(store: ObjectStore, day: dt.date) -> pl.DataFrame:
-    """The VODs of a day: schema VOD_CATALOG, empty where there is no catalog.
+    """The VODs of a day: schema VOD_CATALOG, empty if there is no catalog.
 
     Raises:
-        CorruptObjectError: it cannot be read.
+        CorruptObjectError: the catalog cannot be read.
     """
     key = lake.vod_catalog(day)
     return store.download_parquet(key, VOD_CATALOG) if store.exists(key) else VOD_CATALOG.empty()

@@ -1,4 +1,4 @@
-"""Every kind of store, empty, and a real S3 server behind one of them."""
+"""An empty store of every kind, and a real S3 server behind one of them."""
 
 import json
 import os
@@ -21,7 +21,6 @@ import boto3
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
-from vieweratlas_assets.storage.fsspec_store import FsspecStore
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.objects import ObjectStore
 from vieweratlas_assets.storage.opening import open_store
@@ -33,7 +32,7 @@ GRPC_OFFSET = 10_000
 
 @dataclass(frozen=True)
 class S3Server:
-    """A running SeaweedFS, the folder that it writes to, and the two identities it knows."""
+    """A running SeaweedFS, the folder that it writes to, and its two identities."""
 
     url: str
     folder: Path
@@ -43,12 +42,12 @@ class S3Server:
 
 def _free_ports(count: int) -> list[int]:
     """Ports below the ephemeral range that are free together with the gRPC port that belongs to each."""
-    found: list[int] = []
+    ports: list[int] = []
     for port in random.sample(range(11_000, 22_000), 2_000):
         if all(_is_free(p) for p in (port, port + GRPC_OFFSET)):
-            found.append(port)
-        if len(found) == count:
-            return found
+            ports.append(port)
+        if len(ports) == count:
+            return ports
     raise RuntimeError("no free ports for SeaweedFS")
 
 
@@ -91,7 +90,7 @@ def _start(folder: Path) -> tuple[subprocess.Popen[bytes], S3Server]:
 
 
 def _is_ready(server: S3Server) -> bool:
-    """Whether it answers and has its bucket, which it makes a moment later."""
+    """Whether the server answers and has its bucket, which it creates a moment later."""
     try:
         with urlopen(f"{server.url}/healthz", timeout=5):
             pass
@@ -114,7 +113,7 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 
 @pytest.fixture(scope="session")
 def s3_server() -> Iterator[S3Server]:
-    """SeaweedFS with an empty bucket; killed at the end, as a polite stop takes long."""
+    """SeaweedFS with an empty bucket; killed at the end, because a graceful stop is slow."""
     folder = Path(tempfile.mkdtemp(prefix="weed-"))
     process, server = _start(folder)
     try:
@@ -130,7 +129,7 @@ def s3_server() -> Iterator[S3Server]:
 
 @pytest.fixture
 def bare_aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
-    """An environment in which boto3 finds nothing but what a test sets."""
+    """An environment in which boto3 finds only what a test sets."""
     for name in [name for name in os.environ if name.startswith("AWS_") or name.lower().endswith("_proxy")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "no-config"))
@@ -141,7 +140,7 @@ def bare_aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPa
 
 @pytest.fixture
 def s3_environment(bare_aws: pytest.MonkeyPatch, s3_server: S3Server) -> pytest.MonkeyPatch:
-    """The environment of a user of the test server, as an administrator."""
+    """The environment of an administrator of the test server."""
     bare_aws.setenv("AWS_ENDPOINT_URL", s3_server.url)
     bare_aws.setenv("AWS_DEFAULT_REGION", "us-east-1")
     bare_aws.setenv("AWS_ACCESS_KEY_ID", s3_server.admin[0])
@@ -155,21 +154,17 @@ def s3_store(s3_environment: pytest.MonkeyPatch) -> ObjectStore:
     return open_store(f"s3://{BUCKET}/{uuid4().hex}/lake/")
 
 
-@pytest.fixture(params=["local", "memory", "moved", "of_the_docs", pytest.param("s3", marks=pytest.mark.slow)])
+@pytest.fixture(params=["local", "memory", "of_the_docs", pytest.param("s3", marks=pytest.mark.slow)])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
-    """An empty lake of every kind; "moved" is an fsspec backend without atomic puts.
-
-    "of_the_docs" is the worked example of a user's own backend, with the least that a store needs.
-    """
+    """An empty lake of every kind; "of_the_docs" is the minimal backend of docs/plugins.md."""
     if request.param == "local":
         return LocalStore(tmp_path / "lake")
     if request.param == "memory":
         return open_store(f"memory://{uuid4().hex}/lake")
     if request.param == "of_the_docs":
         write_modules("plugins.md", tmp_path)
-        made = runpy.run_path(str(tmp_path / "my_atlas/sqlite_lake.py"))
-        opened: ObjectStore = made["SqliteLake"](f"sqlite://{tmp_path}/lake.db")
-        return opened
-    if request.param == "moved":
-        return FsspecStore((tmp_path / "lake").as_uri())
-    return request.getfixturevalue("s3_store")
+        module = runpy.run_path(str(tmp_path / "my_atlas/sqlite_lake.py"))
+        lake: ObjectStore = module["SqliteLake"](f"sqlite://{tmp_path}/lake.db")
+        return lake
+    s3_store: ObjectStore = request.getfixturevalue("s3_store")
+    return s3_store

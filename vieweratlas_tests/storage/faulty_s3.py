@@ -1,4 +1,4 @@
-"""An S3 server that goes wrong: a proxy before a real one, which does harm to chosen requests."""
+"""A faulty S3 server: a proxy in front of a real one, which breaks chosen requests."""
 
 import contextlib
 import http.client
@@ -17,15 +17,15 @@ SLOW_DOWN = (
     b"<Message>Please reduce your request rate.</Message></Error>"
 )
 FAULTS = ("slow down", "reset", "truncated", "stall", "lost answer")
-"""503 SlowDown; a connection reset before anything was done; half an answer; half an answer and then silence; and
-a request that was done, whose answer never came."""
+"""503 SlowDown; a connection reset before the request is executed; half an answer; half an answer and then silence;
+and an executed request whose answer is lost."""
 
 Choice = Callable[[str, str], str | None]
-"""The fault of a request, by its method and path; None does no harm."""
+"""The fault of a request, by its method and path; None passes it on unharmed."""
 
 
 def every(count: int, faults: tuple[str, ...] = FAULTS) -> Choice:
-    """One fault after the other, each at every so many requests."""
+    """The next fault at every `count`-th request."""
     numbers, chosen = itertools.count(1), itertools.cycle(faults)
     lock = threading.Lock()
 
@@ -37,11 +37,11 @@ def every(count: int, faults: tuple[str, ...] = FAULTS) -> Choice:
 
 
 class FaultyS3(ThreadingHTTPServer):
-    """Passes requests on as they are signed, Host included, and counts its faults.
+    """Passes requests on with their signed headers, Host included, and counts its faults.
 
     Attributes:
-        choose: which fault a request meets.
-        done: how often each fault was done.
+        choose: the fault of each request.
+        done: the number of times that each fault was applied.
     """
 
     daemon_threads = True
@@ -85,22 +85,22 @@ class _Handler(BaseHTTPRequestHandler):
                     connection.putheader(name, value)
             connection.endheaders(body)
             answer = connection.getresponse()
-            found = answer.read()
-            headers = {name: value for name, value in answer.getheaders() if name.lower() not in _OF_A_HOP}
+            content = answer.read()
+            headers = {name: value for name, value in answer.getheaders() if name.lower() not in _HOP_HEADERS}
         finally:
             connection.close()
         if fault == "lost answer":
             self._reset()
         elif fault in ("truncated", "stall"):
-            self._send(answer.status, headers, found, upto=len(found) // 2 if found else None)
+            self._send(answer.status, headers, content, upto=len(content) // 2 if content else None)
             if fault == "stall":
                 self.server.ended.wait()
             self._reset()
         else:
-            self._send(answer.status, headers, found)
+            self._send(answer.status, headers, content)
 
     def _send(self, status: int, headers: dict[str, str], body: bytes, upto: int | None = -1) -> None:
-        """Send an answer, or its beginning: so many bytes of its body, None not even its end of headers."""
+        """Send an answer, or its first `upto` bytes; None breaks off inside the headers."""
         self.send_response_only(status)
         for name, value in headers.items():
             self.send_header(name, value)
@@ -113,7 +113,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.flush()
 
     def _reset(self) -> None:
-        # Without lingering, closing sends RST.
+        # With a linger time of 0, closing sends RST.
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         with contextlib.suppress(OSError):
             self.connection.shutdown(socket.SHUT_RD)
@@ -123,7 +123,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Keep the test's output clean."""
 
 
-_OF_A_HOP = ("connection", "content-length", "transfer-encoding", "keep-alive")
+_HOP_HEADERS = ("connection", "content-length", "transfer-encoding", "keep-alive")
 
 
 @contextmanager

@@ -1,7 +1,7 @@
-"""`check_store` passes the stores that keep their promises, and names each promise that one breaks."""
+"""`check_store` accepts stores that keep their promises, and names each broken promise."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -34,89 +34,93 @@ class Sound(LocalStore):
     """A store whose methods a test breaks."""
 
 
-def truncate(store: ObjectStore, key: str, data: bytes) -> str:
+def truncate(store: Sound, key: str, data: bytes) -> str:
     return LocalStore.upload_bytes(store, key, data[:1_000_000])
 
 
-def first_wins(store: ObjectStore, key: str, data: bytes) -> str:
+def first_wins(store: Sound, key: str, data: bytes) -> str:
     return LocalStore.upload_bytes(store, key, LocalStore.download_bytes(store, key) if store.exists(key) else data)
 
 
-def empty_for_nothing(store: ObjectStore, key: str) -> bytes:
+def empty_if_missing(store: Sound, key: str) -> bytes:
     try:
         return LocalStore.download_bytes(store, key)
     except ObjectNotFoundError:
         return b""
 
 
-def unsorted(store: ObjectStore, prefix: str = "", suffix: str = "") -> list[StoredObject]:
+def unsorted(store: Sound, prefix: str = "", suffix: str = "") -> list[StoredObject]:
     return LocalStore.list_objects(store, prefix, suffix)[::-1]
 
 
-def by_folder(store: ObjectStore, prefix: str = "", suffix: str = "") -> list[StoredObject]:
+def by_folder(store: Sound, prefix: str = "", suffix: str = "") -> list[StoredObject]:
     return LocalStore.list_objects(store, prefix.rpartition("/")[0], suffix)
 
 
-def without_time(store: ObjectStore, prefix: str = "", suffix: str = "") -> list[StoredObject]:
+def without_time(store: Sound, prefix: str = "", suffix: str = "") -> list[StoredObject]:
     return [
         StoredObject(item.key, item.size_bytes, item.version)
         for item in LocalStore.list_objects(store, prefix, suffix)
     ]
 
 
-def without_version(store: ObjectStore, prefix: str = "", suffix: str = "") -> list[StoredObject]:
-    found = LocalStore.list_objects(store, prefix, suffix)
-    return [StoredObject(item.key, item.size_bytes, "", item.modified) for item in found]
+def without_version(store: Sound, prefix: str = "", suffix: str = "") -> list[StoredObject]:
+    objects = LocalStore.list_objects(store, prefix, suffix)
+    return [StoredObject(item.key, item.size_bytes, "", item.modified) for item in objects]
 
 
-def strict_delete(store: ObjectStore, key: str) -> None:
+def strict_delete(store: Sound, key: str) -> None:
     if not store.exists(key):
         raise KeyError(key)
     LocalStore.delete(store, key)
 
 
-def quoted(store: ObjectStore, key: str) -> Path:
+def quoted(store: Sound, key: str) -> Path:
     return store._folder / check_key(key).replace("%2F", "_")
 
 
-def unchecked(store: ObjectStore, key: str) -> bool:
+def unchecked(store: Sound, key: str) -> bool:
     return (store._folder / key).is_file() if "\0" not in key else False
 
 
-def whole_paths(store: ObjectStore, prefix: str) -> list[str]:
+def whole_paths(store: Sound, prefix: str) -> list[str]:
     return [f"{prefix}{name}" for name in LocalStore.folders(store, prefix)]
 
 
 @pytest.mark.parametrize(
-    ("method", "broken", "told"),
+    ("method", "broken", "report"),
     [
-        ("upload_bytes", truncate, "An object of 20 MB survives: found 1000000, expected 20000000"),
-        ("upload_bytes", first_wins, "Writing again replaces the object, and no other: found (b'a longer"),
-        ("download_bytes", empty_for_nothing, "What is not there raises ObjectNotFoundError"),
+        ("upload_bytes", truncate, "An object of 20 MB survives: got 1000000, expected 20000000"),
+        ("upload_bytes", first_wins, "Writing again replaces the object, and no other: got (b'a longer"),
+        ("download_bytes", empty_if_missing, "Reading a missing object raises ObjectNotFoundError"),
         ("list_objects", unsorted, "A listing takes prefix and suffix as plain text, and is sorted"),
         ("list_objects", by_folder, "A listing takes prefix and suffix as plain text"),
-        ("list_objects", without_time, "A listing tells when an object was written"),
-        ("list_objects", without_version, "A listing tells a version that changes"),
-        ("delete", strict_delete, "deleting what is not there, or a folder, is fine and changes nothing: KeyError"),
+        ("list_objects", without_time, "A listing has the time of each write"),
+        ("list_objects", without_version, "A listing has a version that changes"),
+        (
+            "delete",
+            strict_delete,
+            "deleting a missing object or a folder raises nothing and changes nothing: KeyError",
+        ),
         ("_path", quoted, "Keys are kept verbatim: "),
-        ("exists", unchecked, "What is no key raises ValueError in every method"),
+        ("exists", unchecked, "An invalid key raises ValueError in every method"),
         ("folders", whole_paths, "Folders are the names directly below"),
     ],
 )
 def test_a_broken_promise_is_named(
-    method: str, broken: Any, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    method: str, broken: Callable[..., object], report: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert check_store(Sound(tmp_path / "sound")) == []
     monkeypatch.setattr(Sound, method, broken)
-    found = check_store(Sound(tmp_path / "broken"))
-    assert any(told in objection for objection in found), found
+    reports = check_store(Sound(tmp_path / "broken"))
+    assert any(report in text for text in reports), reports
 
 
-def test_a_store_that_checks_no_key_is_asked_to_write_nothing_beyond_its_root() -> None:
+def test_the_check_writes_nothing_outside_the_root_of_a_store_that_checks_no_key() -> None:
     touched: list[str] = []
 
     class Trusting(KeptLake):
-        """Takes whatever it is given, and touches nothing but a dictionary."""
+        """Accepts any key, and writes only to a dictionary."""
 
         def upload_bytes(self, key: str, data: bytes) -> str:
             touched.append(key)
@@ -127,9 +131,9 @@ def test_a_store_that_checks_no_key_is_asked_to_write_nothing_beyond_its_root() 
             touched.append(key)
             self._objects.pop(key, None)
 
-    found = check_store(Trusting(f"kept://{uuid4().hex}"))
+    reports = check_store(Trusting(f"kept://{uuid4().hex}"))
 
-    assert any("not refused: upload_bytes('a/./b')" in objection for objection in found)
+    assert any("not refused: upload_bytes('a/./b')" in text for text in reports)
     assert touched
     for key in touched:
         assert key
@@ -138,9 +142,9 @@ def test_a_store_that_checks_no_key_is_asked_to_write_nothing_beyond_its_root() 
         assert ".." not in key.split("/")
 
 
-def test_a_store_of_the_least_lacks_only_what_it_does_not_tell() -> None:
-    found = check_store(KeptLake(f"kept://{uuid4().hex}"))
-    assert [objection.partition(":")[0][:35] for objection in found] == [
-        "A listing tells a version that chan",
-        "A listing tells when an object was ",
+def test_a_minimal_store_lacks_only_versions_and_times() -> None:
+    reports = check_store(KeptLake(f"kept://{uuid4().hex}"))
+    assert [text.partition(":")[0][:36] for text in reports] == [
+        "A listing has a version that changes",
+        "A listing has the time of each write",
     ]

@@ -1,4 +1,4 @@
-"""The presence of a day: which files make it up, and that a broken one does not take the others along."""
+"""The presence of a day: which files belong to it, and that a damaged one does not affect the others."""
 
 import datetime as dt
 import io
@@ -42,7 +42,7 @@ def _read(store: LocalStore, files: DayFiles) -> _Day:
     read = DayRead()
     frames: list[pl.DataFrame] = reduce_presence(store, files, read, list)
     channels = [name for frame in frames for name in frame["channel"].unique()]
-    assert len(channels) == len(set(channels)), "a channel is in two pieces"
+    assert len(channels) == len(set(channels)), "a channel is in two frames"
     roster = read_roster(store, files, read)
     return _Day(pl.concat([PRESENCE.empty(), *frames]), roster, dict(read.files_read), read.rejected)
 
@@ -70,10 +70,10 @@ def _put_catalog(store: LocalStore, day: dt.date, *vods: tuple[str, str]) -> Non
         {"channel": [channel for channel, _ in vods], "vod_id": [vod_id for _, vod_id in vods]},
         schema={"channel": pl.String, "vod_id": pl.String},
     )
-    store.upload_parquet(lake.vod_catalog(day), _filled(known), VOD_CATALOG)
+    store.upload_parquet(lake.vod_catalog(day), _with_other_columns(known), VOD_CATALOG)
 
 
-def _filled(known: pl.DataFrame) -> pl.DataFrame:
+def _with_other_columns(known: pl.DataFrame) -> pl.DataFrame:
     empty = VOD_CATALOG.empty().drop("channel", "vod_id", "created_at")
     return known.with_columns(pl.lit(NOON).dt.cast_time_unit("us").alias("created_at")).with_columns(
         pl.lit(None, dtype=dtype).alias(name) for name, dtype in empty.schema.items()
@@ -100,7 +100,7 @@ def _put_roster(store: LocalStore, day: dt.date, hour: int, channel: str) -> str
 
 @pytest.fixture
 def full(store: LocalStore) -> LocalStore:
-    """Live presence, two VODs and two roster hours of the day, and as much of the days beside it."""
+    """Live presence, two VODs and two roster hours of the day, and of the days before and after it."""
     for day, vods in ((DAY, ("1", "2")), (DAY + dt.timedelta(days=1), ("3",)), (DAY - dt.timedelta(days=1), ("4",))):
         _put_live(store, day, "live_channel", "ann")
         _put_catalog(store, day, *((f"c{vod_id}", vod_id) for vod_id in vods))
@@ -121,7 +121,7 @@ def test_a_day_is_its_live_presence_the_vods_of_its_catalog_and_its_roster_hours
     assert files.has_presence
 
 
-def test_all_of_it_is_read(full: LocalStore) -> None:
+def test_every_file_is_read(full: LocalStore) -> None:
     read = _read(full, find_day(full, DAY))
 
     assert read.presence.select("source", "channel").rows() == [
@@ -144,7 +144,7 @@ def test_a_day_without_anything_is_empty(full: LocalStore) -> None:
     assert read.presence.schema == PRESENCE.schema
 
 
-def test_a_roster_alone_is_no_presence(store: LocalStore) -> None:
+def test_a_roster_alone_is_not_presence(store: LocalStore) -> None:
     _put_roster(store, DAY, 0, "ann")
 
     assert not find_day(store, DAY).has_presence
@@ -162,13 +162,13 @@ def test_a_vod_counts_for_the_day_whose_catalog_names_it(store: LocalStore) -> N
     assert _read(store, files).rejected == []
 
 
-def test_a_catalog_whose_vods_have_no_presence_yet_gives_none(store: LocalStore) -> None:
+def test_a_catalog_without_fetched_vods_gives_no_presence(store: LocalStore) -> None:
     _put_catalog(store, DAY, ("ann", "1"))
 
     assert not find_day(store, DAY).has_presence
 
 
-def test_a_channel_or_vod_whose_name_begins_like_another_is_not_taken_along(store: LocalStore) -> None:
+def test_a_channel_or_vod_whose_name_starts_with_another_is_not_included(store: LocalStore) -> None:
     for channel, vod_id in (("ann", "1"), ("ann", "11"), ("annie", "1")):
         _put_vod(store, channel, vod_id, "x")
     _put_catalog(store, DAY, ("ann", "1"))
@@ -176,7 +176,7 @@ def test_a_channel_or_vod_whose_name_begins_like_another_is_not_taken_along(stor
     assert [item.key for item in find_day(store, DAY).vod] == [lake.vod_presence("ann", "1")]
 
 
-def test_copies_beside_a_file_are_not_read(full: LocalStore) -> None:
+def test_copies_next_to_a_file_are_not_read(full: LocalStore) -> None:
     before = find_day(full, DAY)
     for key in (lake.live_presence(DAY), lake.vod_presence("c1", "1")):
         full.upload_bytes(f"{key}.bak", full.download_bytes(key))
@@ -213,7 +213,7 @@ def _garbled(data: bytes) -> bytes:
         ("roster", lake.channel_roster(DAY, 9)),
     ],
 )
-def test_a_broken_file_is_rejected_by_name_and_the_rest_is_read(
+def test_a_damaged_file_is_rejected_by_name_and_the_rest_is_read(
     full: LocalStore, source: str, key: str, damage: Callable[[bytes], bytes], reason: str
 ) -> None:
     whole = _read(full, find_day(full, DAY))
@@ -230,7 +230,7 @@ def test_a_broken_file_is_rejected_by_name_and_the_rest_is_read(
     assert (read.presence.height, read.roster.height) == (3 - lost[0], 2 - lost[1])
 
 
-def test_a_file_with_other_columns_is_rejected_with_what_differs(full: LocalStore) -> None:
+def test_a_file_with_other_columns_is_rejected_with_the_differences(full: LocalStore) -> None:
     frame = pl.DataFrame({"channel": ["a"], "x": [0.5], "y": [0.5]})
     full.upload_parquet(lake.vod_presence("c1", "1"), frame, LAYOUT)
     retyped = _presence("c2", "2", "ann").with_columns(pl.col("offset_s").cast(pl.Int64))
@@ -244,7 +244,7 @@ def test_a_file_with_other_columns_is_rejected_with_what_differs(full: LocalStor
 
 
 @pytest.mark.parametrize("data", [b"", b"PAR1 and no more", b"not Parquet"])
-def test_a_catalog_that_cannot_be_read_is_an_error_that_names_it(full: LocalStore, data: bytes) -> None:
+def test_the_error_for_an_unreadable_catalog_names_it(full: LocalStore, data: bytes) -> None:
     full.upload_bytes(lake.vod_catalog(DAY), data)
 
     with pytest.raises(CorruptObjectError) as raised:
@@ -253,7 +253,7 @@ def test_a_catalog_that_cannot_be_read_is_an_error_that_names_it(full: LocalStor
     assert full.uri(lake.vod_catalog(DAY)) in str(raised.value)
 
 
-def test_a_catalog_with_other_columns_is_an_error_that_names_it(full: LocalStore) -> None:
+def test_the_error_for_a_catalog_with_other_columns_names_it(full: LocalStore) -> None:
     full.upload_bytes(lake.vod_catalog(DAY), full.download_bytes(lake.live_presence(DAY)))
 
     with pytest.raises(CorruptObjectError, match=r"vod_catalog/date=2020-03-10.*missing column vod_id"):
@@ -283,7 +283,7 @@ def test_the_fingerprint_stays_while_nothing_changes(full: LocalStore) -> None:
     assert len(before) == 16
 
 
-def _as_long_live(store: LocalStore) -> None:
+def _live_of_same_size(store: LocalStore) -> None:
     _put_live(store, DAY, "live_channel", "nan")
 
 
@@ -304,7 +304,7 @@ def _another_roster_hour(store: LocalStore) -> None:
     _put_roster(store, DAY, 10, "ann")
 
 
-@pytest.mark.parametrize("change", [_as_long_live, _longer_live, _another_vod, _vod_gone, _another_roster_hour])
+@pytest.mark.parametrize("change", [_live_of_same_size, _longer_live, _another_vod, _vod_gone, _another_roster_hour])
 def test_the_fingerprint_changes_with_the_files(full: LocalStore, change: Callable[[LocalStore], None]) -> None:
     before = find_day(full, DAY).fingerprint("settings")
 
@@ -320,7 +320,7 @@ def test_the_fingerprint_changes_with_the_settings(full: LocalStore) -> None:
 
 
 def _live(channels: list[str]) -> pl.DataFrame:
-    """One minute of live presence of each of these channels, in their order."""
+    """One minute of live presence per channel, in this order."""
     frame = pl.concat([_presence(name, f"live{number}", "ann") for number, name in enumerate(channels)])
     return frame.with_columns(source=pl.lit("live"))
 
@@ -332,7 +332,7 @@ def _put_live_in_groups(store: LocalStore, frame: pl.DataFrame, rows: int) -> No
 
 
 @pytest.mark.parametrize("rows", [1, 3, 7, 1000])
-def test_channels_stay_whole_wherever_row_groups_end_and_vods_lie(store: LocalStore, rows: int) -> None:
+def test_channels_stay_whole_for_any_row_groups_and_vods(store: LocalStore, rows: int) -> None:
     draw = random.Random(rows)
     live = sorted(draw.choice("bdfhj") for _ in range(60))
     _put_live_in_groups(store, _live(live), rows)

@@ -1,4 +1,4 @@
-"""Erasing a viewer: exactly the name goes, from every byte, also after a cut; all else stays."""
+"""Erasing a viewer: every byte of the name is removed, also after an interruption; everything else stays."""
 
 import datetime as dt
 import gzip
@@ -36,7 +36,7 @@ CHAT = {"a": [["ann", "bob"], ["ann"], []], "b": [["bob", "anna"]], "ann": [["cy
 
 
 class Killed(BaseException):
-    """Stands for SIGKILL: nothing after it runs."""
+    """Simulates SIGKILL: nothing after it runs."""
 
 
 class DyingStore(LocalStore):
@@ -69,7 +69,7 @@ def contents(root: Path) -> dict[str, bytes]:
 
 
 def values(data: object) -> Iterator[str]:
-    """Every text that a decoded document or table holds, keys left out."""
+    """Every text in a decoded document or table, without keys."""
     if isinstance(data, dict):
         for value in data.values():
             yield from values(value)
@@ -83,7 +83,7 @@ def values(data: object) -> Iterator[str]:
 def texts(data: bytes) -> Iterator[str]:
     if data.startswith(b"PAR1"):
         frame = pl.read_parquet(io.BytesIO(data))
-        # The channel's login is the channel's: erasing a viewer leaves it.
+        # The login of a channel stays when a viewer is erased.
         yield from values(frame.drop("channel", strict=False).rows())
     elif data.startswith(b"\x1f\x8b"):
         yield from values(json.loads(gzip.decompress(data)))
@@ -98,7 +98,7 @@ def files_naming(root: Path, *names: str) -> list[str]:
 
 
 def fill(root: Path, names: ViewerNames = PLAIN) -> LocalStore:
-    """Presence live and of a VOD, raw snapshots, raw chat and audiences of two days."""
+    """Live and VOD presence, raw snapshots, raw chat and audiences of two days."""
     store = LocalStore(root)
     store.upload_parquet(lake.live_presence(DAY), names.apply(live_rows(DAY, CHAT)), PRESENCE)
     put_live(store, NEXT, {"b": [["bob"]]})
@@ -119,7 +119,7 @@ def fill(root: Path, names: ViewerNames = PLAIN) -> LocalStore:
 
 
 @pytest.mark.parametrize("names", [PLAIN, ViewerNames(key=KEY), KEYED], ids=["plain", "plain and a key", "keyed"])
-def test_the_name_goes_from_every_byte_and_everybody_else_stays(tmp_path: Path, names: ViewerNames) -> None:
+def test_the_name_is_removed_from_every_byte_and_other_names_stay(tmp_path: Path, names: ViewerNames) -> None:
     store = fill(tmp_path, names)
     forms = names.forms(["ann"])
     tables = [
@@ -152,7 +152,7 @@ def test_the_name_goes_from_every_byte_and_everybody_else_stays(tmp_path: Path, 
     assert run(store, "ann", names=names) == Erasure()
 
 
-def test_counts_follow_and_rows_that_are_left_empty_stay(tmp_path: Path) -> None:
+def test_counts_are_updated_and_empty_rows_stay(tmp_path: Path) -> None:
     store = fill(tmp_path)
     run(store, "ann")
     rows = store.download_parquet(lake.live_presence(DAY), PRESENCE)
@@ -163,7 +163,7 @@ def test_counts_follow_and_rows_that_are_left_empty_stay(tmp_path: Path) -> None
     assert parquet.decode(store.download_bytes(RAW), uri=RAW).rows() == [("a", ["bob"], 1234)]
 
 
-def test_an_audience_is_what_it_would_be_had_the_viewer_never_written(tmp_path: Path) -> None:
+def test_an_audience_equals_one_without_the_viewer(tmp_path: Path) -> None:
     store = fill(tmp_path)
     run(store, "ann")
     sealed = SealedPartitions(store)
@@ -174,25 +174,25 @@ def test_an_audience_is_what_it_would_be_had_the_viewer_never_written(tmp_path: 
         tables = {table: sealed.table(erased, table) for table in (CHANNEL_AUDIENCE, CHANNEL_ACTIVITY)}
         report = sealed.file(erased, lake.atlas_file(day, "quality_report.json"))
         make_audience(tmp_path, day)
-        made = sealed.record("channel_audience", day)
-        assert made is not None
-        assert made.facts == erased.facts
-        assert made.files == erased.files
-        assert all(sealed.table(made, table).equals(was) for table, was in tables.items())
-        assert json.loads(sealed.file(made, lake.atlas_file(day, "quality_report.json"))) == json.loads(report)
+        recomputed = sealed.record("channel_audience", day)
+        assert recomputed is not None
+        assert recomputed.facts == erased.facts
+        assert recomputed.files == erased.files
+        assert all(sealed.table(recomputed, table).equals(rows) for table, rows in tables.items())
+        assert json.loads(sealed.file(recomputed, lake.atlas_file(day, "quality_report.json"))) == json.loads(report)
     assert store.list_files(suffix="_erasing.json") == []
 
 
-def test_a_dry_run_says_the_same_and_changes_nothing(tmp_path: Path) -> None:
+def test_a_dry_run_reports_the_same_and_changes_nothing(tmp_path: Path) -> None:
     store = fill(tmp_path)
     before = contents(tmp_path)
-    said = run(store, "ann", "cy", dry_run=True)
+    report = run(store, "ann", "cy", dry_run=True)
     assert contents(tmp_path) == before
-    assert said == run(store, "ann", "cy")
+    assert report == run(store, "ann", "cy")
     assert contents(tmp_path) != before
 
 
-def test_a_stranger_s_name_changes_nothing(tmp_path: Path) -> None:
+def test_an_unknown_name_changes_nothing(tmp_path: Path) -> None:
     store = fill(tmp_path)
     before = contents(tmp_path)
     assert run(store, "nobody", "an", "anna_") == Erasure()
@@ -200,7 +200,7 @@ def test_a_stranger_s_name_changes_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("pruned", [False, True], ids=["with presence", "presence pruned"])
-def test_cut_off_at_any_change_it_can_be_run_again(tmp_path: Path, pruned: bool) -> None:
+def test_an_erasure_interrupted_at_any_change_can_be_run_again(tmp_path: Path, pruned: bool) -> None:
     store = fill(tmp_path / "before")
     if pruned:
         for day in (DAY, NEXT):
@@ -209,18 +209,18 @@ def test_cut_off_at_any_change_it_can_be_run_again(tmp_path: Path, pruned: bool)
             store.delete(key)
     expected = _erased(tmp_path / "whole", changes=None)
     changes = 0
-    while (found := _erased(tmp_path / str(changes), changes)) is None:
+    while (erased := _erased(tmp_path / str(changes), changes)) is None:
         root = tmp_path / str(changes)
         run(LocalStore(root), "ann")
-        assert contents(root) == expected, f"cut off before change {changes}"
+        assert contents(root) == expected, f"interrupted before change {changes}"
         assert is_pruned(SealedPartitions(LocalStore(root)), DAY) == pruned
         changes += 1
-    assert found == expected
+    assert erased == expected
     assert changes > 10
 
 
 def _erased(root: Path, changes: int | None) -> dict[str, bytes] | None:
-    """What a copy of the lake holds after an erasure, or None where it was killed before that many changes."""
+    """The contents of a copy of the lake after an erasure, or None if it was killed before change `changes`."""
     shutil.copytree(root.parent / "before", root)
     try:
         run(LocalStore(root) if changes is None else DyingStore(root, changes), "ann")
@@ -229,7 +229,7 @@ def _erased(root: Path, changes: int | None) -> dict[str, bytes] | None:
     return contents(root)
 
 
-def test_an_audience_that_is_not_whole_is_removed(tmp_path: Path) -> None:
+def test_an_audience_without_a_valid_record_is_removed(tmp_path: Path) -> None:
     store = fill(tmp_path)
     store.delete(lake.partition_record("channel_audience", DAY))
     changed = store.download_parquet(lake.channel_audience(NEXT), CHANNEL_AUDIENCE)
@@ -243,17 +243,17 @@ def test_an_audience_that_is_not_whole_is_removed(tmp_path: Path) -> None:
         assert not store.exists(lake.channel_audience(day))
 
 
-def test_a_record_beside_presence_seals_the_new_file(tmp_path: Path) -> None:
+def test_a_record_next_to_presence_seals_the_new_file(tmp_path: Path) -> None:
     store = fill(tmp_path)
     key = lake.live_presence(DAY)
     record = key.replace("part-0000.parquet", "_live_presence.json")
-    store.upload_json(record, {"files": {key: "of old", "other": "stays"}, "facts": {"rows": 5}})
+    store.upload_json(record, {"files": {key: "of an older file", "other": "stays"}, "facts": {"rows": 5}})
     run(store, "ann")
     digest = hashlib.sha256(store.download_bytes(key)).hexdigest()
     assert store.download_json(record) == {"files": {key: digest, "other": "stays"}, "facts": {"rows": 5}}
 
 
-def test_other_tables_that_name_viewers_lose_them_too(tmp_path: Path) -> None:
+def test_viewers_are_removed_from_other_tables_too(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
     key = f"curated/first_seen/date={DAY}/part-0000.parquet"
     store.upload_bytes(key, parquet.encode(pl.DataFrame({"viewer": ["ann", "bob"], "first": [1, 2]})))
@@ -261,7 +261,7 @@ def test_other_tables_that_name_viewers_lose_them_too(tmp_path: Path) -> None:
     assert parquet.decode(store.download_bytes(key), uri=key).rows() == [("bob", 2)]
 
 
-def test_what_cannot_be_read_is_told_and_does_not_stop_the_rest(tmp_path: Path) -> None:
+def test_an_unreadable_file_is_reported_and_does_not_stop_the_rest(tmp_path: Path) -> None:
     store = fill(tmp_path)
     store.upload_bytes(lake.vod_presence("b", "9"), b"PAR1 cut off")
     store.upload_bytes("raw/snapshots/2026/03/10/12/old.json", b'{"chatters": ["ann"]}')
@@ -272,15 +272,15 @@ def test_what_cannot_be_read_is_told_and_does_not_stop_the_rest(tmp_path: Path) 
     done = run(store, "ann")
 
     assert len(done.left) == 2
-    assert any("vod=9/part-0000.parquet is cut off" in told for told in done.left)
-    assert any("old.json holds the name and is no Parquet table" in told for told in done.left)
-    # A chat that nobody can read is not kept.
+    assert any("vod=9/part-0000.parquet is cut off" in report for report in done.left)
+    assert any("old.json holds the name and is not Parquet" in report for report in done.left)
+    # A chat that cannot be read is deleted.
     assert not store.exists(broken)
     assert done.files["raw VOD chat"] == 2
     assert done.files["audience"] == 2
 
 
-def test_a_name_on_the_edge_of_two_pieces_of_a_long_chat_is_seen(tmp_path: Path, monkeypatch) -> None:
+def test_a_name_on_the_edge_of_two_chunks_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vieweratlas_assets.storage.erasure._CHUNK_BYTES", 64)
     store = LocalStore(tmp_path)
     for offset in range(60, 68):
@@ -288,7 +288,7 @@ def test_a_name_on_the_edge_of_two_pieces_of_a_long_chat_is_seen(tmp_path: Path,
     assert run(store, "ann").files["raw VOD chat"] == 8
 
 
-def test_half_written_files_go_and_those_that_may_be_being_written_are_told(tmp_path: Path) -> None:
+def test_old_half_written_files_are_removed_and_new_ones_are_reported(tmp_path: Path) -> None:
     store = fill(tmp_path)
     old, new = (tmp_path / ".incoming" / name for name in ("old", "new"))
     for path, age in ((old, dt.timedelta(hours=1)), (new, dt.timedelta(minutes=1))):
@@ -300,10 +300,11 @@ def test_half_written_files_go_and_those_that_may_be_being_written_are_told(tmp_
     assert not old.exists()
     assert new.exists()
     assert done.files["half-written files"] == 1
-    assert [told for told in done.left if f"{tmp_path}/.incoming/new may be being written" in told] == done.left
+    (report,) = done.left
+    assert f"{tmp_path}/.incoming/new may still be written" in report
 
 
-def test_the_atlas_of_a_window_that_holds_the_day_counts_the_viewer_still(tmp_path: Path) -> None:
+def test_an_atlas_whose_window_has_the_day_still_counts_the_viewer(tmp_path: Path) -> None:
     sealed = SealedPartitions(LocalStore(tmp_path))
     for day, window, origin in (
         (DAY, [DAY], "computed"),
@@ -311,7 +312,7 @@ def test_the_atlas_of_a_window_that_holds_the_day_counts_the_viewer_still(tmp_pa
         (NEXT + dt.timedelta(days=1), [NEXT], "computed"),
         (NEXT + dt.timedelta(days=2), [DAY], "import atlas"),
     ):
-        facts = {"days": [str(each) for each in window]}
+        facts = {"days": [str(date) for date in window]}
         sealed.seal("overlap_graph", day, {}, facts=facts, origin=origin)
     assert atlas_days(sealed, {DAY}) == [DAY, NEXT]
     assert atlas_days(sealed, set()) == []
@@ -327,7 +328,9 @@ WORLD = st.dictionaries(
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(WORLD, st.sets(st.sampled_from([*NAMES, "nobody"]), min_size=1), st.booleans())
-def test_erasing_equals_never_having_stored(tmp_path_factory, chat, viewers, keyed: bool) -> None:
+def test_an_erased_lake_equals_one_that_never_stored_the_viewer(
+    tmp_path_factory: pytest.TempPathFactory, chat: dict[str, list[list[str]]], viewers: set[str], keyed: bool
+) -> None:
     names = KEYED if keyed else PLAIN
     root = tmp_path_factory.mktemp("lake")
     store = LocalStore(root)
@@ -340,16 +343,19 @@ def test_erasing_equals_never_having_stored(tmp_path_factory, chat, viewers, key
     expected = names.apply(live_rows(DAY, without))
     assert store.download_parquet(lake.live_presence(DAY), PRESENCE).equals(expected)
     assert done.names["live_presence"] == sum(len(set(row) & viewers) for rows in chat.values() for row in rows)
+    erased = _audience_tables(store)
+    make_audience(root, DAY, names)
+    assert all(one.equals(other) for one, other in zip(erased, _audience_tables(store), strict=True))
+
+
+def _audience_tables(store: ObjectStore) -> list[pl.DataFrame]:
     sealed = SealedPartitions(store)
     record = sealed.record("channel_audience", DAY)
-    erased = [sealed.table(record, table) for table in (CHANNEL_AUDIENCE, CHANNEL_ACTIVITY)]
-    make_audience(root, DAY, names)
-    record = sealed.record("channel_audience", DAY)
-    made = [sealed.table(record, table) for table in (CHANNEL_AUDIENCE, CHANNEL_ACTIVITY)]
-    assert all(one.equals(other) for one, other in zip(erased, made, strict=True))
+    assert record is not None
+    return [sealed.table(record, table) for table in (CHANNEL_AUDIENCE, CHANNEL_ACTIVITY)]
 
 
-def test_progress_counts_every_file_that_is_looked_through(tmp_path: Path) -> None:
+def test_progress_counts_every_file(tmp_path: Path) -> None:
     store = fill(tmp_path)
     seen: list[str] = []
     erase(store, frozenset({"ann"}), now=NOW, on_file=seen.append)

@@ -1,10 +1,10 @@
-"""The folder: killed writers, full disks, missing rights, and what else lies there."""
+"""A lake in a folder: killed writers, full disks, missing permissions, and files of others."""
 
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from vieweratlas_assets.storage.local import LocalStore
 SIZE = 16_000_000
 NOBODY = 65_534
 
-# Two contents by turns, one line of output a write, for ever.
+# Writes two contents in turn, and prints one line per write, forever.
 OVERWRITE = f"""
 import itertools, sys
 from vieweratlas_assets.storage.local import LocalStore
@@ -26,11 +26,11 @@ for letter in itertools.cycle((b"a", b"b")):
     print("written", flush=True)
 """
 
-# The limit on a file's length stands for a full disk: the write fails half-way.
+# The limit on a file's size simulates a full disk: the write fails halfway.
 FILL = """
 import resource, sys
+from vieweratlas_assets.errors import StorageError
 from vieweratlas_assets.storage.local import LocalStore
-from vieweratlas_assets.storage.objects import StorageError
 store = LocalStore(sys.argv[1])
 resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
 try:
@@ -42,7 +42,7 @@ except StorageError as error:
 
 @contextmanager
 def another_user() -> Iterator[None]:
-    """Root may write anywhere, so tests of rights give that up."""
+    """Root may write anywhere, so tests of permissions run as another user."""
     user = os.geteuid()
     if user == 0:
         os.seteuid(NOBODY)
@@ -83,7 +83,7 @@ def test_a_killed_writer_leaves_one_whole_version(tmp_path: Path) -> None:
         assert store.list_files() == ["folder/one"]
 
 
-def test_what_a_killed_writer_left_is_not_listed(tmp_path: Path) -> None:
+def test_files_of_a_killed_writer_are_not_listed(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
     (tmp_path / ".incoming").mkdir()
     (tmp_path / ".incoming" / "left").write_bytes(b"half")
@@ -92,7 +92,22 @@ def test_what_a_killed_writer_left_is_not_listed(tmp_path: Path) -> None:
     assert store.folders("") == []
 
 
-def test_a_full_disk_is_said_and_leaves_nothing(tmp_path: Path) -> None:
+def test_half_written_files_are_listed_and_can_be_removed(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    store.upload_bytes("a/one", b"x")
+    for name in ("left", "other"):
+        (tmp_path / ".incoming" / name).write_bytes(b"half")
+
+    left, other = store.fragments()
+    assert (left.key, left.size_bytes) == (".incoming/left", 4)
+    assert left.modified is not None
+    store.delete_fragment(left)
+    store.delete_fragment(left)
+    assert store.fragments() == [other]
+    assert store.list_files() == ["a/one"]
+
+
+def test_a_full_disk_is_reported_and_nothing_is_left(tmp_path: Path) -> None:
     LocalStore(tmp_path).upload_bytes("one", b"before")
 
     done = subprocess.run([sys.executable, "-c", FILL, str(tmp_path)], check=True, capture_output=True, text=True)
@@ -103,20 +118,25 @@ def test_a_full_disk_is_said_and_leaves_nothing(tmp_path: Path) -> None:
     assert LocalStore(tmp_path).download_bytes("one") == b"before"
 
 
-def test_missing_rights_are_said_with_the_path(tmp_path: Path) -> None:
+def test_missing_permissions_are_reported_with_the_path(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
     store.upload_bytes("a/one", b"before")
     for path in (tmp_path / "a/one", tmp_path / "a", tmp_path / ".incoming"):
         path.chmod(0o000)
 
     with another_user():
-        for use in (lambda: store.upload_bytes("a/one", b"after"), lambda: store.download_bytes("a/one")):
-            with pytest.raises(StorageError, match="right to it") as raised:
-                use()
+        transfers: list[Callable[[str], object]] = [
+            lambda key: store.upload_bytes(key, b"after"),
+            store.download_bytes,
+        ]
+        for use in transfers:
+            with pytest.raises(StorageError, match="give this user permission") as raised:
+                use("a/one")
             assert str(tmp_path / "a/one") in str(raised.value)
-        for use in (lambda: store.exists("a/one"), lambda: store.delete("a/one"), lambda: store.list_objects("a/")):
-            with pytest.raises(StorageError, match="right to it"):
-                use()
+        others: list[Callable[[str], object]] = [store.exists, store.delete, lambda key: store.list_objects("a/")]
+        for use in others:
+            with pytest.raises(StorageError, match="give this user permission"):
+                use("a/one")
 
     for path in (tmp_path / ".incoming", tmp_path / "a", tmp_path / "a/one"):
         path.chmod(0o700)
@@ -124,7 +144,7 @@ def test_missing_rights_are_said_with_the_path(tmp_path: Path) -> None:
     assert store.download_bytes("a/one") == b"before"
 
 
-def test_a_file_in_the_way_is_said_and_leaves_nothing(tmp_path: Path) -> None:
+def test_a_file_in_place_of_a_folder_is_reported_and_nothing_is_left(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
     store.upload_bytes("a", b"a file")
 
@@ -160,7 +180,7 @@ def test_the_disk_is_not_touched_before_the_first_write(tmp_path: Path) -> None:
     assert incoming(tmp_path / "new/lake") == []
 
 
-def test_files_get_the_rights_of_the_umask(tmp_path: Path) -> None:
+def test_files_get_the_permissions_of_the_umask(tmp_path: Path) -> None:
     LocalStore(tmp_path).upload_bytes("one", b"x")
     (tmp_path / "two").touch()
 
@@ -173,7 +193,7 @@ def test_percent_signs_stay_in_file_names(tmp_path: Path) -> None:
     assert (tmp_path / "channel=a%2Fb" / "100%.txt").read_bytes() == b"x"
 
 
-def test_a_folder_without_objects_is_none(tmp_path: Path) -> None:
+def test_a_folder_without_objects_is_not_listed(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
     store.upload_bytes("day/hour/part", b"x")
     store.upload_bytes("other/part", b"x")

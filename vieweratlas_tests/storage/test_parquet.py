@@ -1,4 +1,4 @@
-"""The codec: same frame, same bytes; a broken file is never a frame."""
+"""Parquet: equal frames give equal bytes, and a damaged file is never decoded."""
 
 import datetime as dt
 import random
@@ -23,17 +23,17 @@ FRAME = pl.DataFrame(
 
 
 def test_types_and_nulls_come_back() -> None:
-    found = parquet.decode(parquet.encode(FRAME), uri="here")
+    frame = parquet.decode(parquet.encode(FRAME), uri="here")
 
-    assert found.schema == FRAME.schema
-    assert found.equals(FRAME)
+    assert frame.schema == FRAME.schema
+    assert frame.equals(FRAME)
 
 
 def test_the_uri_adds_no_columns() -> None:
-    found = parquet.decode(parquet.encode(FRAME), uri="lake/vod=7/date=2026-01-01/part.parquet")
+    frame = parquet.decode(parquet.encode(FRAME), uri="lake/vod=7/date=2026-01-01/part.parquet")
 
-    assert found.columns == FRAME.columns
-    assert found["vod"][0] == "123"
+    assert frame.columns == FRAME.columns
+    assert frame["vod"][0] == "123"
 
 
 def test_equal_frames_give_equal_bytes() -> None:
@@ -46,7 +46,7 @@ def test_equal_frames_give_equal_bytes() -> None:
 
 
 def _audience(*viewers: int) -> pl.DataFrame:
-    """Who of numbered viewers is in the audience of alpha."""
+    """An audience of channel alpha with these viewers."""
     return table(
         CHANNEL_AUDIENCE,
         channel=["alpha"] * len(viewers),
@@ -58,10 +58,10 @@ def _audience(*viewers: int) -> pl.DataFrame:
 
 @pytest.mark.parametrize("height", [0, 1, 9, 10, 11, 20, 35])
 @pytest.mark.parametrize("cut", [1, 4, 10, 50])
-def test_a_table_in_pieces_has_its_rows_and_the_bytes_of_the_whole(
+def test_a_table_in_pieces_has_the_rows_and_bytes_of_the_whole(
     height: int, cut: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(row_groups, "ROWS_A_GROUP", 10)
+    monkeypatch.setattr(row_groups, "ROWS_PER_GROUP", 10)
     whole = _audience(*range(height))
     pieces = [CHANNEL_AUDIENCE.empty(), *whole.iter_slices(cut), CHANNEL_AUDIENCE.empty()]
     written = row_groups.EncodedTable(CHANNEL_AUDIENCE, pieces)
@@ -72,7 +72,7 @@ def test_a_table_in_pieces_has_its_rows_and_the_bytes_of_the_whole(
     assert written.rows == height
 
 
-def test_a_table_of_many_pages_has_its_bytes_however_it_is_cut() -> None:
+def test_a_table_of_many_pages_has_the_same_bytes_in_any_pieces() -> None:
     whole = _audience(*range(300_000)).with_columns(pl.format("viewer{}", pl.int_range(300_000)).alias("viewer"))
     whole = CHANNEL_AUDIENCE.conform(whole)
     written = row_groups.EncodedTable(CHANNEL_AUDIENCE, [whole]).data
@@ -80,14 +80,14 @@ def test_a_table_of_many_pages_has_its_bytes_however_it_is_cut() -> None:
         assert row_groups.EncodedTable(CHANNEL_AUDIENCE, whole.iter_slices(cut)).data == written, cut
 
 
-def test_a_null_in_a_piece_is_told_as_such() -> None:
+def test_a_null_in_a_piece_is_reported() -> None:
     broken = _audience(5).with_columns(viewer=pl.lit(None, pl.String))
     with pytest.raises(SchemaError, match="nulls in viewer"):
         CHANNEL_AUDIENCE.validate_pieces([_audience(1), broken])
 
 
 @pytest.mark.parametrize("second", [_audience(0), _audience(2), _audience(1, 3)])
-def test_pieces_out_of_order_are_no_table(second: pl.DataFrame) -> None:
+def test_pieces_out_of_order_are_refused(second: pl.DataFrame) -> None:
     with pytest.raises(SchemaError, match="table channel_audience: row 2 does not come after"):
         row_groups.EncodedTable(CHANNEL_AUDIENCE, [_audience(1, 2), second])
     with pytest.raises(SchemaError, match="row 2 does not come after"):
@@ -95,12 +95,12 @@ def test_pieces_out_of_order_are_no_table(second: pl.DataFrame) -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"PAR1", b"PAR1PAR1", b"PAR1PAR1PAR1", b"{}" * 50, b"PK\x03\x04" * 20])
-def test_what_is_not_parquet_is_named(data: bytes) -> None:
+def test_the_error_for_another_format_names_the_file(data: bytes) -> None:
     with pytest.raises(CorruptObjectError, match="s3://lake/x"):
         parquet.decode(data, uri="s3://lake/x")
 
 
-def test_every_truncation_is_found() -> None:
+def test_every_truncation_is_detected() -> None:
     data = parquet.encode(FRAME)
 
     for length in range(0, len(data), 37):
@@ -108,8 +108,16 @@ def test_every_truncation_is_found() -> None:
             parquet.decode(data[:length], uri="here")
 
 
-def test_a_damaged_file_raises_nothing_else() -> None:
-    """Some of these make Polars panic, which is no Exception: it must not get out."""
+def _decoding_error(data: bytes) -> str | None:
+    try:
+        parquet.decode(data, uri="here")
+    except CorruptObjectError as error:
+        return str(error)
+    return None
+
+
+def test_a_damaged_file_raises_no_other_error() -> None:
+    """Some of these files make Polars panic; a panic is not an Exception and must not escape."""
     data = parquet.encode(FRAME)
     chance = random.Random(4)
     refused = 0
@@ -117,11 +125,9 @@ def test_a_damaged_file_raises_nothing_else() -> None:
         damaged = bytearray(data)
         for _ in range(3):
             damaged[chance.randrange(4, len(data) - 4)] = chance.randrange(256)
-        try:
-            parquet.decode(bytes(damaged), uri="here")
-        except CorruptObjectError as error:
-            refused += 1
-            assert "here" in str(error)
+        message = _decoding_error(bytes(damaged))
+        assert message is None or "here" in message
+        refused += message is not None
 
     assert refused > 500
 

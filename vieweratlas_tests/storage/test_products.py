@@ -1,4 +1,4 @@
-"""Products copied for people: all that is sealed, and nothing else."""
+"""Copies of products: every sealed file, and no other."""
 
 import datetime as dt
 from pathlib import Path
@@ -16,11 +16,11 @@ DAY = dt.date(2026, 3, 10)
 
 @pytest.fixture
 def sealed(tmp_path: Path) -> SealedPartitions:
-    found = SealedPartitions(LocalStore(tmp_path / "lake"))
+    partitions = SealedPartitions(LocalStore(tmp_path / "lake"))
     audience = {lake.channel_audience(DAY): b"pairs", lake.atlas_file(DAY, "quality_report.json"): b"{}"}
-    found.seal("channel_audience", DAY, audience, facts={})
-    found.seal("atlas_png", DAY, {lake.atlas_file(DAY, "community_graph.png"): b"png"}, facts={})
-    return found
+    partitions.seal("channel_audience", DAY, audience, facts={})
+    partitions.seal("atlas_png", DAY, {lake.atlas_file(DAY, "community_graph.png"): b"png"}, facts={})
+    return partitions
 
 
 def copied(folder: Path) -> dict[str, bytes]:
@@ -33,30 +33,30 @@ def test_the_products_of_a_day_are_copied_by_day(sealed: SealedPartitions, tmp_p
     assert copied(tmp_path / "out") == expected
 
 
-def test_a_copy_goes_over_an_older_one_and_leaves_other_files(sealed: SealedPartitions, tmp_path: Path) -> None:
+def test_a_copy_replaces_an_older_one_and_leaves_other_files(sealed: SealedPartitions, tmp_path: Path) -> None:
     (tmp_path / "out/2026-03-10").mkdir(parents=True)
     for name in ("community_graph.png", "notes.txt"):
         (tmp_path / "out/2026-03-10" / name).write_bytes(b"old")
     copy_products(sealed, DAY, tmp_path / "out")
-    found = copied(tmp_path / "out/2026-03-10")
-    assert (found["community_graph.png"], found["notes.txt"]) == (b"png", b"old")
+    files = copied(tmp_path / "out/2026-03-10")
+    assert (files["community_graph.png"], files["notes.txt"]) == (b"png", b"old")
 
 
-def test_what_no_sealed_partition_has_is_left_out(sealed: SealedPartitions, tmp_path: Path) -> None:
+def test_a_file_of_no_sealed_partition_is_left_out(sealed: SealedPartitions, tmp_path: Path) -> None:
     sealed.store.upload_bytes(lake.atlas_file(DAY, "graph.gexf"), b"half")
     assert copy_products(sealed, DAY, tmp_path / "out") == 2
     assert copy_products(sealed, DAY + dt.timedelta(days=1), tmp_path / "out") == 0
 
 
-def test_a_day_with_nothing_but_an_audience_makes_no_copies(tmp_path: Path) -> None:
-    found = SealedPartitions(LocalStore(tmp_path / "lake"))
+def test_a_day_with_only_an_audience_has_no_copies(tmp_path: Path) -> None:
+    sealed = SealedPartitions(LocalStore(tmp_path / "lake"))
     audience = {lake.channel_audience(DAY): b"pairs", lake.atlas_file(DAY, "quality_report.json"): b"{}"}
-    found.seal("channel_audience", DAY, audience, facts={})
-    assert copy_products(found, DAY, tmp_path / "out") == 0
+    sealed.seal("channel_audience", DAY, audience, facts={})
+    assert copy_products(sealed, DAY, tmp_path / "out") == 0
     assert not (tmp_path / "out").exists()
 
 
-def test_a_changed_file_is_not_passed_on(sealed: SealedPartitions, tmp_path: Path) -> None:
+def test_a_changed_file_is_not_copied(sealed: SealedPartitions, tmp_path: Path) -> None:
     sealed.store.upload_bytes(lake.atlas_file(DAY, "community_graph.png"), b"other")
     with pytest.raises(CorruptObjectError, match="not the file that was sealed"):
         copy_products(sealed, DAY, tmp_path / "out")

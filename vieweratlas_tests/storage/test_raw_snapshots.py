@@ -1,4 +1,4 @@
-"""Raw snapshots in the lake: found by hour, read past broken objects, and added to."""
+"""Raw snapshots in the lake: found by hour, read without damaged objects, and added to."""
 
 import datetime as dt
 from pathlib import Path
@@ -41,12 +41,12 @@ def objects(store: LocalStore) -> list[str]:
 
 
 def chatters(store: LocalStore) -> dict[str, list[str]]:
-    """Who is in the raw snapshots of the day, by origin."""
+    """The chatters in the raw snapshots of the day, by origin."""
     frames = [hour.rows for hour in read_raw_hours(store, find_raw_day(store, DAY))]
     return dict(pl.concat([RAW_SNAPSHOTS.empty(), *frames]).select("origin", "chatters").iter_rows())
 
 
-def test_a_day_is_read_hour_by_hour_from_all_who_wrote_it(store: LocalStore) -> None:
+def test_a_day_is_read_hour_by_hour_from_all_writers(store: LocalStore) -> None:
     late = NOON.replace(hour=23)
     keys = [put(store, NOON, "ann"), put(store, NOON, "bob", name="collector-2"), put(store, late, "cid")]
     put(store, NOON + dt.timedelta(days=1), "dan")
@@ -73,13 +73,13 @@ def test_objects_that_cannot_be_read_are_named_and_the_others_read(store: LocalS
     (hour,) = read_raw_hours(store, find_raw_day(store, DAY))
 
     assert hour.read == (good,)
-    told = {file.key.rpartition("/")[2]: file.reason for file in hour.rejected}
-    assert "is not a raw_snapshots table" in told["catalog.parquet"]
-    assert "cut off after 100 bytes" in told["collector-2.parquet"]
-    assert "1 row(s) of another hour, such as 2026-03-10 13:00" in told["stray.parquet"]
+    reasons = {file.key.rpartition("/")[2]: file.reason for file in hour.rejected}
+    assert "is not a raw_snapshots table" in reasons["catalog.parquet"]
+    assert "cut off after 100 bytes" in reasons["collector-2.parquet"]
+    assert "1 row(s) of another hour, such as 2026-03-10 13:00" in reasons["stray.parquet"]
 
 
-def test_the_fingerprint_tells_when_anything_came_went_or_changed(store: LocalStore) -> None:
+def test_the_fingerprint_changes_with_every_new_changed_or_removed_object(store: LocalStore) -> None:
     seen = {find_raw_day(store, DAY).fingerprint}
     assert seen == {""}
     first = put(store, NOON, "ann")
@@ -103,7 +103,7 @@ def test_days_with_raw_snapshots_have_presence(store: LocalStore) -> None:
     assert days_with_presence(store) == days_with_raw(store)
 
 
-def test_an_importer_keeps_one_object_an_hour_and_leaves_those_of_others(store: LocalStore) -> None:
+def test_an_importer_has_one_object_per_hour_and_leaves_those_of_others(store: LocalStore) -> None:
     put(store, NOON, "zoe")
     assert add_to_hour(store, NOON, "import-live", rows(NOON, "ann")).written
     assert add_to_hour(store, NOON, "import-live", rows(NOON, "bob", origin="other")).written
@@ -116,7 +116,7 @@ def test_an_importer_keeps_one_object_an_hour_and_leaves_those_of_others(store: 
     assert chatters(store) == {"collector-1": ["zoe"], "file": ["ann"], "other": ["bob"]}
 
 
-def test_earlier_rows_of_an_origin_go_where_that_is_asked(store: LocalStore) -> None:
+def test_earlier_rows_of_an_origin_can_be_removed(store: LocalStore) -> None:
     add_to_hour(store, NOON, "import-live", pl.concat([rows(NOON, "ann"), rows(NOON, "bob", origin="other")]))
 
     add_to_hour(store, NOON, "import-live", rows(NOON, "cid"), without={"file"})
@@ -129,7 +129,7 @@ def test_earlier_rows_of_an_origin_go_where_that_is_asked(store: LocalStore) -> 
     assert not add_to_hour(store, empty, "import-live", RAW_SNAPSHOTS.empty(), without={"file"}).written
 
 
-def test_an_hour_that_was_pruned_and_is_written_anew_is_another_object(store: LocalStore) -> None:
+def test_a_pruned_hour_that_is_written_again_is_another_object(store: LocalStore) -> None:
     add_to_hour(store, NOON, "import-live", rows(NOON, "ann"))
     (first,) = objects(store)
     store.delete(first)
@@ -140,14 +140,14 @@ def test_an_hour_that_was_pruned_and_is_written_anew_is_another_object(store: Lo
     assert objects(store) == [first]
 
 
-def test_a_broken_object_stays_and_rows_go_beside_it(store: LocalStore) -> None:
+def test_a_damaged_object_stays_and_rows_go_into_another(store: LocalStore) -> None:
     add_to_hour(store, NOON, "import-live", rows(NOON, "ann"))
-    (broken,) = objects(store)
-    store.upload_bytes(broken, b"PAR1")
+    (damaged,) = objects(store)
+    store.upload_bytes(damaged, b"PAR1")
 
     added = add_to_hour(store, NOON, "import-live", rows(NOON, "bob"))
 
     assert added.written
-    assert [file.key for file in added.rejected] == [broken]
-    assert store.download_bytes(broken) == b"PAR1"
+    assert [file.key for file in added.rejected] == [damaged]
+    assert store.download_bytes(damaged) == b"PAR1"
     assert chatters(store) == {"file": ["bob"]}

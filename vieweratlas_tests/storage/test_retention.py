@@ -1,4 +1,4 @@
-"""Pruning: exactly what is too old goes, in an order that leaves every audience sound."""
+"""Pruning: it removes exactly what is too old, in an order that leaves every audience sound."""
 
 import datetime as dt
 import os
@@ -45,7 +45,7 @@ def run(store: ObjectStore, retention: Retention, *, dry_run: bool = False) -> t
 
 def seal_audience(store: ObjectStore, day: dt.date) -> None:
     files = {lake.channel_audience(day): b"pairs"}
-    SealedPartitions(store).seal("channel_audience", day, files, facts={"rows": 1}, made_from="files of now")
+    SealedPartitions(store).seal("channel_audience", day, files, facts={"rows": 1}, made_from="current files")
 
 
 def put_vod(store: LocalStore, day: dt.date, vod_id: str) -> str:
@@ -57,19 +57,21 @@ def put_vod(store: LocalStore, day: dt.date, vod_id: str) -> str:
 
 @settings(max_examples=15, deadline=None)
 @given(st.sets(st.integers(0, 40), max_size=8), st.integers(1, 35))
-def test_raw_snapshots_are_kept_for_as_many_days_as_the_setting_says(tmp_path_factory, ages, days: int) -> None:
+def test_raw_snapshots_are_kept_for_the_days_of_the_setting(
+    tmp_path_factory: pytest.TempPathFactory, ages: set[int], days: int
+) -> None:
     store = LocalStore(tmp_path_factory.mktemp("lake"))
     kept = {put(store, raw(ago(age))) for age in ages if age < days}
-    gone = {put(store, raw(ago(age))) for age in ages if age >= days}
+    expired = {put(store, raw(ago(age))) for age in ages if age >= days}
 
     done, _ = run(store, Retention(raw_snapshots_days=days))
 
     assert set(store.list_files()) == kept
-    assert done.files["raw snapshots"] == len(gone)
-    assert done.size_bytes["raw snapshots"] == 5 * len(gone)
+    assert done.files["raw snapshots"] == len(expired)
+    assert done.size_bytes["raw snapshots"] == 5 * len(expired)
 
 
-def test_only_what_a_path_dates_is_taken_for_old(tmp_path: Path) -> None:
+def test_raw_snapshots_without_a_date_in_the_path_stay(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
     kept = [put(store, key) for key in ("raw/snapshots/_imported/json/0001.parquet", "raw/snapshots/2019/13/40/x")]
     put(store, raw(ago(30)))
@@ -77,7 +79,7 @@ def test_only_what_a_path_dates_is_taken_for_old(tmp_path: Path) -> None:
     assert store.list_files() == sorted(kept)
 
 
-def test_raw_chat_goes_by_the_age_of_its_files(tmp_path: Path) -> None:
+def test_raw_chat_is_pruned_by_the_age_of_its_files(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
     kept = put(store, "raw/vod_chat/channel=a/vod=1/chat.json.gz", age=dt.timedelta(days=6, hours=23))
     put(store, "raw/vod_chat/channel=a/vod=2/chat.json.gz", age=dt.timedelta(days=7, minutes=1))
@@ -86,7 +88,7 @@ def test_raw_chat_goes_by_the_age_of_its_files(tmp_path: Path) -> None:
     assert (done.files, unknown) == (Counter({"raw VOD chat": 1}), [])
 
 
-def test_what_has_no_age_stays_and_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_object_of_unknown_age_stays_and_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = LocalStore(tmp_path)
     key = put(store, "raw/vod_chat/channel=a/vod=1/chat.json.gz", age=dt.timedelta(days=99))
     ageless = [StoredObject(key, 5)]
@@ -97,7 +99,7 @@ def test_what_has_no_age_stays_and_is_told(tmp_path: Path, monkeypatch: pytest.M
     assert unknown == [store.uri(key)]
 
 
-def test_fragments_of_killed_processes_go_after_a_day(tmp_path: Path) -> None:
+def test_fragments_of_killed_processes_are_removed_after_a_day(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
     (tmp_path / ".incoming").mkdir(parents=True)
     for name, hours in (("old", 25), ("new", 23)):
@@ -108,14 +110,14 @@ def test_fragments_of_killed_processes_go_after_a_day(tmp_path: Path) -> None:
     assert (done.files, done.size_bytes) == (Counter({"half-written files": 1}), Counter({"half-written files": 4}))
 
 
-def test_presence_is_kept_for_ever_where_nothing_is_set(tmp_path: Path) -> None:
+def test_presence_is_kept_forever_by_default(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
     kept = put(store, lake.live_presence(ago(3000)), age=dt.timedelta(days=3000))
     run(store, Retention())
     assert store.list_files() == [kept]
 
 
-def test_presence_goes_by_the_day_of_the_minute_or_of_the_vod_s_creation(tmp_path: Path) -> None:
+def test_presence_is_pruned_by_the_day_of_the_minute_or_of_the_vod(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
     old, new = ago(10), ago(9)
     for day in (old, new):
@@ -123,7 +125,7 @@ def test_presence_goes_by_the_day_of_the_minute_or_of_the_vod_s_creation(tmp_pat
     put(store, lake.live_presence(old).replace("part-0000.parquet", "_live_presence.json"))
     put_vod(store, old, "1")
     kept = [put_vod(store, new, "2"), lake.live_presence(new)]
-    # No catalog names these two: their own age decides.
+    # No catalog lists these two: their own age decides.
     put(store, lake.vod_presence("a", "3"), age=dt.timedelta(days=10))
     kept.append(put(store, lake.vod_presence("a", "4"), age=dt.timedelta(days=9)))
     seal_audience(store, old)
@@ -141,14 +143,14 @@ def test_presence_goes_by_the_day_of_the_minute_or_of_the_vod_s_creation(tmp_pat
     assert len(store.list_files(f"{lake.VOD_CATALOG}/")) == 2
 
 
-def test_a_day_that_had_no_audience_is_told(tmp_path: Path) -> None:
+def test_a_day_without_an_audience_is_reported(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
     put(store, lake.live_presence(ago(5)))
     for dry_run in (True, False):
         assert run(store, Retention(presence_days=5), dry_run=dry_run)[0].without_audience == [ago(5)]
 
 
-def test_raw_snapshots_never_outlive_presence_which_would_be_made_of_them_again(tmp_path: Path) -> None:
+def test_raw_snapshots_do_not_outlive_presence_which_would_be_rebuilt_from_them(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
     put(store, raw(ago(5)))
     kept = put(store, raw(ago(4)))
@@ -156,20 +158,20 @@ def test_raw_snapshots_never_outlive_presence_which_would_be_made_of_them_again(
     assert store.list_files() == [kept]
 
 
-def test_a_dry_run_says_the_same_and_changes_nothing(tmp_path: Path) -> None:
+def test_a_dry_run_reports_the_same_and_changes_nothing(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
     old = ago(40)
     for key in (raw(old), lake.live_presence(old), "raw/vod_chat/channel=a/vod=1/chat.json.gz"):
         put(store, key, age=dt.timedelta(days=40))
     seal_audience(store, old)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    said, _ = run(store, Retention(presence_days=30), dry_run=True)
+    report, _ = run(store, Retention(presence_days=30), dry_run=True)
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
-    assert said == run(store, Retention(presence_days=30))[0]
-    assert sum(said.files.values()) == 3
+    assert report == run(store, Retention(presence_days=30))[0]
+    assert sum(report.files.values()) == 3
 
 
-def test_cut_off_while_presence_goes_the_audience_is_marked_already(tmp_path: Path) -> None:
+def test_an_interrupted_run_has_marked_the_audience_before_it_removed_presence(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
     old = ago(40)
     put(store, lake.live_presence(old))

@@ -1,4 +1,4 @@
-"""What only S3 does: pages, identities, buckets, bodies that break off."""
+"""Behavior of S3 alone: pages, identities, buckets, bodies that break off."""
 
 import traceback
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ BODY = b"0123456789" * 20_000
 
 
 class BreakingS3(ThreadingHTTPServer):
-    """Answers every GET with BODY, of which only half arrives the first `breaks` times."""
+    """Answers every GET with BODY; the first `breaks` answers break off halfway."""
 
     daemon_threads = False
 
@@ -86,7 +86,7 @@ def test_a_body_that_always_breaks_off_is_an_error(credentials: pytest.MonkeyPat
         assert server.requests == 5
 
 
-def test_a_short_body_that_ends_politely_is_read_again() -> None:
+def test_a_short_body_without_an_error_is_read_again() -> None:
     class Body:
         def __init__(self, data: bytes) -> None:
             self.data = data
@@ -106,7 +106,7 @@ def test_a_short_body_that_ends_politely_is_read_again() -> None:
     assert S3Store("any", client=Client()).download_bytes("one") == b"abcd"
 
 
-def test_no_credentials_say_what_to_set(bare_aws: pytest.MonkeyPatch) -> None:
+def test_the_error_for_missing_credentials_says_what_to_set(bare_aws: pytest.MonkeyPatch) -> None:
     store = open_store("s3://some-bucket/lake/", region="eu-central-1")
 
     for use in (store.exists, store.download_bytes, store.list_files, lambda key: store.upload_bytes(key, b"x")):
@@ -114,14 +114,14 @@ def test_no_credentials_say_what_to_set(bare_aws: pytest.MonkeyPatch) -> None:
             use("one")
 
 
-def test_an_unknown_profile_is_said(bare_aws: pytest.MonkeyPatch) -> None:
+def test_an_unknown_profile_is_reported(bare_aws: pytest.MonkeyPatch) -> None:
     bare_aws.setenv("AWS_PROFILE", "no-such-profile")
 
     with pytest.raises(StorageError, match="no-such-profile"):
         open_store("s3://some-bucket/")
 
 
-def test_a_server_that_is_away_is_said(credentials: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_server_is_reported(credentials: pytest.MonkeyPatch) -> None:
     credentials.setenv("AWS_MAX_ATTEMPTS", "1")
     with breaking_s3(breaks=0) as server:
         url = server.url
@@ -131,7 +131,7 @@ def test_a_server_that_is_away_is_said(credentials: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.slow
-def test_a_wrong_secret_is_refused_and_not_repeated(s3_environment: pytest.MonkeyPatch) -> None:
+def test_the_error_for_a_wrong_secret_does_not_repeat_it(s3_environment: pytest.MonkeyPatch) -> None:
     secret = "wrong-secret-e5d1"
     s3_environment.setenv("AWS_SECRET_ACCESS_KEY", secret)
     store = open_store(f"s3://{BUCKET}/lake/")
@@ -146,7 +146,9 @@ def test_a_wrong_secret_is_refused_and_not_repeated(s3_environment: pytest.Monke
 
 
 @pytest.mark.slow
-def test_missing_rights_say_which(s3_environment: pytest.MonkeyPatch, s3_server: S3Server) -> None:
+def test_the_error_for_missing_permissions_names_them(
+    s3_environment: pytest.MonkeyPatch, s3_server: S3Server
+) -> None:
     key = f"{uuid4().hex}/one"
     open_store(f"s3://{BUCKET}").upload_bytes(key, b"x")
     s3_environment.setenv("AWS_ACCESS_KEY_ID", s3_server.reader[0])
@@ -171,7 +173,7 @@ def test_a_missing_bucket_is_not_a_missing_object(s3_environment: pytest.MonkeyP
 
 
 @pytest.mark.slow
-def test_listings_go_past_the_first_page(s3_store: ObjectStore) -> None:
+def test_a_listing_has_more_than_one_page(s3_store: ObjectStore) -> None:
     keys = [f"part/{number:04d}/one" for number in range(1_005)]
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda key: s3_store.upload_bytes(key, b""), keys))
@@ -181,19 +183,19 @@ def test_listings_go_past_the_first_page(s3_store: ObjectStore) -> None:
 
 
 @pytest.mark.slow
-def test_lakes_in_one_bucket_do_not_meet(s3_environment: pytest.MonkeyPatch) -> None:
-    place = uuid4().hex
-    one, longer = open_store(f"s3://{BUCKET}/{place}/lake/"), open_store(f"s3://{BUCKET}/{place}/lake2")
+def test_lakes_in_one_bucket_are_separate(s3_environment: pytest.MonkeyPatch) -> None:
+    prefix = uuid4().hex
+    one, longer = open_store(f"s3://{BUCKET}/{prefix}/lake/"), open_store(f"s3://{BUCKET}/{prefix}/lake2")
     one.upload_bytes("a", b"1")
     longer.upload_bytes("b", b"2")
 
     assert one.list_files() == ["a"]
     assert longer.list_files() == ["b"]
-    assert open_store(f"s3://{BUCKET}/{place}").folders("") == ["lake", "lake2"]
+    assert open_store(f"s3://{BUCKET}/{prefix}").folders("") == ["lake", "lake2"]
 
 
 @pytest.mark.slow
-def test_other_tools_folder_markers_are_no_objects(s3_store: ObjectStore) -> None:
+def test_folder_markers_of_other_tools_are_not_objects(s3_store: ObjectStore) -> None:
     s3_store.upload_bytes("a/one", b"x")
     prefix = s3_store.root.removeprefix(f"s3://{BUCKET}/")
     client = boto3.client("s3")
@@ -204,7 +206,7 @@ def test_other_tools_folder_markers_are_no_objects(s3_store: ObjectStore) -> Non
 
 
 @pytest.mark.slow
-def test_pages_of_the_site_bear_their_type(s3_store: ObjectStore) -> None:
+def test_pages_of_the_site_have_their_content_type(s3_store: ObjectStore) -> None:
     prefix = s3_store.root.removeprefix(f"s3://{BUCKET}/")
     client = boto3.client("s3")
     for name in ("index.html", "chat.json.gz"):

@@ -1,4 +1,4 @@
-"""The whole chain on a real S3 server: the lake's root is all that differs from a folder."""
+"""The whole chain on a real S3 server: only the lake's root differs from a run in a folder."""
 
 import datetime as dt
 from pathlib import Path

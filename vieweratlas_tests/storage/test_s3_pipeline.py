@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import boto3
 import pytest
-import yaml
+import yaml  # type: ignore[import-untyped]
 
 from vieweratlas_assets.sandbox.world import WorldSpec, build_world
 from vieweratlas_assets.storage.local import LocalStore
@@ -48,7 +48,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 @dataclass(frozen=True)
 class StepLog:
-    """What was captured of some steps of a run."""
+    """The captured output of some steps of a run."""
 
     run: str
     file: str
@@ -64,7 +64,7 @@ class StepLog:
 
 
 def contents(store: ObjectStore) -> dict[str, bytes]:
-    """What each object of a lake holds; of records without what tells of when files were written."""
+    """The content of each object of a lake; records without `made_from`, which depends on times of writes."""
 
     def content(key: str) -> bytes:
         data = store.download_bytes(key)
@@ -75,22 +75,23 @@ def contents(store: ObjectStore) -> dict[str, bytes]:
     return {key: content(key) for key in store.list_files()}
 
 
-def made_in_folder(folder: Path) -> dict[str, bytes]:
-    """What the lake of the same world holds where the command analyzes it in a folder."""
+def contents_in_folder(folder: Path) -> dict[str, bytes]:
+    """The contents of a lake of the same world that the command analyzes in a folder."""
     command = Command(folder)
     folder.mkdir()
     store = LocalStore(command.root)
     write_world(store, build_world(SPEC))
-    command.run("analyze", "--from", DAYS[0], "--to", DAYS[-1], **ONE_DAY)
+    command.run("analyze", "--from", DAYS[0], "--to", DAYS[-1], VIEWERATLAS_PARTITIONS__WINDOW_DAYS="1")
     return contents(store)
 
 
 def logs_to_s3(local_dir: Path) -> str:
-    """Where output of runs goes in a deployment, as YAML."""
+    """The destination of the output of runs in a deployment, as YAML."""
     deployed = yaml.safe_load((REPOSITORY / "deploy/dagster.yaml").read_text())["compute_logs"]
     assert deployed["class"] == "S3ComputeLogManager"
     deployed["config"]["local_dir"] = str(local_dir)
-    return "\n" + yaml.safe_dump({"compute_logs": deployed})
+    compute_logs: str = yaml.safe_dump({"compute_logs": deployed})
+    return f"\n{compute_logs}"
 
 
 def backfill(dev: DagsterDev) -> dict[str, Any]:
@@ -108,48 +109,48 @@ def captured(dev: DagsterDev) -> Iterator[StepLog]:
 
 
 def read_log(dev: DagsterDev, log: StepLog) -> str:
-    """See that a log is an object, that the UI shows it and that its link downloads it."""
-    told = dev.graphql(LOG, key=log.log_key)
-    where = told["capturedLogsMetadata"]
-    assert where["stderrLocation"] == f"s3://{BUCKET}/{log.object_key}"
-    with urlopen(where["stderrDownloadUrl"], timeout=30) as answer:
-        downloaded: str = answer.read().decode()
+    """The text of a log: the object, the UI and the download link must agree."""
+    answer = dev.graphql(LOG, key=log.log_key)
+    location = answer["capturedLogsMetadata"]
+    assert location["stderrLocation"] == f"s3://{BUCKET}/{log.object_key}"
+    with urlopen(location["stderrDownloadUrl"], timeout=30) as download:
+        downloaded: str = download.read().decode()
     client = boto3.client("s3")
-    stored = client.get_object(Bucket=BUCKET, Key=log.object_key)["Body"].read().decode()
+    stored: str = client.get_object(Bucket=BUCKET, Key=log.object_key)["Body"].read().decode()
     client.close()
-    assert told["capturedLogs"]["stderr"] == downloaded == stored
+    assert answer["capturedLogs"]["stderr"] == downloaded == stored
     return stored
 
 
 @pytest.mark.long
-def test_a_backfill_on_s3_makes_the_lake_of_a_folder_and_logs_to_s3(
+def test_a_backfill_on_s3_equals_one_in_a_folder_and_logs_to_s3(
     bare_environment: pytest.MonkeyPatch, s3_environment: pytest.MonkeyPatch, s3_server: S3Server, tmp_path: Path
 ) -> None:
-    place = uuid4().hex
-    store = open_store(f"s3://{BUCKET}/{place}/lake/")
+    prefix = uuid4().hex
+    store = open_store(f"s3://{BUCKET}/{prefix}/lake/")
     write_world(store, build_world(SPEC))
     chosen = ONE_DAY | {
         "VIEWERATLAS_STORAGE__STORAGE_TYPE": "s3",
         "VIEWERATLAS_STORAGE__S3_BUCKET": BUCKET,
-        "VIEWERATLAS_STORAGE__S3_PREFIX": f"{place}/lake",
+        "VIEWERATLAS_STORAGE__S3_PREFIX": f"{prefix}/lake",
         "DAGSTER_LOGS_BUCKET": BUCKET,
     }
     local = tmp_path / "compute-logs"
     with dg_dev(None, tmp_path / "home", more_of_instance=logs_to_s3(local), **chosen) as dev:
         done = backfill(dev)
         assert done["status"] == "COMPLETED_SUCCESS", done
-        assert [file for file in local.rglob("*") if file.is_file()] == [], "output of runs is in S3 alone"
+        assert [file for file in local.rglob("*") if file.is_file()] == [], "the output of runs is only in S3"
         logs = list(captured(dev))
         assert len({log.run for log in logs}) == len(done["runs"])
         assert {step for log in logs for step in log.steps} >= set(computed_assets())
         for log in logs:
             written = read_log(dev, log)
             assert [step for step in log.steps if f'Finished execution of step "{step}"' not in written] == []
-    found, expected = contents(store), made_in_folder(tmp_path / "folder")
-    assert found.keys() == expected.keys()
-    assert {key for key in found if found[key] != expected[key]} == set()
-    assert len([key for key in found if key.startswith(("atlas/", "curated/channel_audience/"))]) > 40
-    told = [
+    on_s3, in_folder = contents(store), contents_in_folder(tmp_path / "folder")
+    assert on_s3.keys() == in_folder.keys()
+    assert {key for key in on_s3 if on_s3[key] != in_folder[key]} == set()
+    assert len([key for key in on_s3 if key.startswith(("atlas/", "curated/channel_audience/"))]) > 40
+    leaks = [
         file for file in tmp_path.rglob("*") if file.is_file() and s3_server.admin[1].encode() in file.read_bytes()
     ]
-    assert told == [], "the secret is in no file that was written"
+    assert leaks == [], "no written file holds the secret"

@@ -1,4 +1,4 @@
-"""The lake on S3 through other readers than ours: Polars, PyArrow, and DuckDB on top of it."""
+"""Other readers of a lake on S3: Polars, PyArrow, and DuckDB through PyArrow."""
 
 import datetime as dt
 
@@ -9,33 +9,32 @@ import pyarrow.dataset as ds
 import pytest
 from pyarrow import fs
 
-from vieweratlas_assets.defs.io_managers import LakeIOManager
-from vieweratlas_assets.defs.resources import Analysis
 from vieweratlas_assets.domain import lake
 from vieweratlas_assets.domain.presence.names import PLAIN
 from vieweratlas_assets.domain.schemas import CHANNEL_AUDIENCE, PRESENCE
+from vieweratlas_assets.settings import AnalysisSettings
 from vieweratlas_assets.steps.audience import audience_of_day
 from vieweratlas_assets.storage.objects import ObjectStore
-from vieweratlas_assets.storage.sealed import table_files
+from vieweratlas_assets.storage.sealed import SealedPartitions, table_files
 from vieweratlas_tests.lake_factories import DAY, live_rows, put_live, two_groups
 from vieweratlas_tests.storage.conftest import S3Server
 
 DAYS = [DAY, DAY + dt.timedelta(days=1)]
 KEY = ["date", "channel", "viewer"]
 VODS = [("a1", "0012345678"), ("a1", "2345678901"), ("007", "31")]
-"""Channels and VOD ids that a reader who guesses takes for numbers."""
+"""Channels and VOD ids that a reader without a schema reads as numbers."""
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
 def audience(s3_store: ObjectStore) -> pl.DataFrame:
-    """A lake with the audience of two days; its rows as our own reader gives them, with their date."""
-    manager = LakeIOManager(root=s3_store.root)
+    """The rows of a lake with the audience of two days, read by our own reader, with their date."""
+    sealed = SealedPartitions(s3_store)
     for day, chat in zip(DAYS, (two_groups(), {"a1": [["eve", "bob0"]]}), strict=True):
         put_live(s3_store, day, chat)
-        made = audience_of_day(manager, Analysis(), PLAIN, day)
-        files = table_files(day, made.tables)
-        manager.sealed.seal("channel_audience", day, files, facts=made.facts, made_from=made.made_from)
+        result = audience_of_day(sealed, AnalysisSettings(), PLAIN, day)
+        files = table_files(day, result.tables)
+        sealed.seal("channel_audience", day, files, facts=result.facts, made_from=result.made_from)
     days = [
         s3_store.download_parquet(lake.channel_audience(day), CHANNEL_AUDIENCE).with_columns(date=pl.lit(day))
         for day in DAYS
@@ -69,7 +68,7 @@ def file_system(s3_server: S3Server) -> fs.S3FileSystem:
 
 
 def dataset(store: ObjectStore, file_system: fs.S3FileSystem) -> ds.Dataset:
-    """The folder of audiences, in which records of partitions lie too."""
+    """The folder of audiences, which also holds records of partitions."""
     folder = f"{store.root}/{lake.CHANNEL_AUDIENCE}".removeprefix("s3://")
     by_date = ds.partitioning(pa.schema([("date", pa.date32())]), flavor="hive")
     return ds.dataset(folder, filesystem=file_system, format="parquet", partitioning=by_date)
@@ -77,9 +76,9 @@ def dataset(store: ObjectStore, file_system: fs.S3FileSystem) -> ds.Dataset:
 
 def test_polars_reads_audiences(s3_store: ObjectStore, audience: pl.DataFrame, for_polars: dict[str, str]) -> None:
     files = f"{s3_store.root}/{lake.CHANNEL_AUDIENCE}/date=*/part-0000.parquet"
-    found = pl.scan_parquet(files, hive_partitioning=True, storage_options=for_polars)
-    assert found.select(audience.columns).collect().sort(KEY).equals(audience)
-    one_day = found.filter(pl.col("date") == DAYS[1]).select(audience.columns).collect()
+    rows = pl.scan_parquet(files, hive_partitioning=True, storage_options=for_polars)
+    assert rows.select(audience.columns).collect().sort(KEY).equals(audience)
+    one_day = rows.filter(pl.col("date") == DAYS[1]).select(audience.columns).collect()
     assert one_day.sort(KEY).equals(audience.filter(pl.col("date") == DAYS[1]))
     assert one_day.height == 2
 
@@ -87,8 +86,8 @@ def test_polars_reads_audiences(s3_store: ObjectStore, audience: pl.DataFrame, f
 def test_pyarrow_reads_audiences(s3_store: ObjectStore, audience: pl.DataFrame, file_system: fs.S3FileSystem) -> None:
     read = dataset(s3_store, file_system)
     assert sorted(file.rpartition("/")[2] for file in read.files) == ["part-0000.parquet"] * 2
-    found = pl.DataFrame(pl.from_arrow(read.to_table()))
-    assert found.select(audience.columns).sort(KEY).equals(audience)
+    rows = pl.DataFrame(pl.from_arrow(read.to_table()))
+    assert rows.select(audience.columns).sort(KEY).equals(audience)
 
 
 def test_duckdb_reads_audiences_through_pyarrow(
@@ -97,8 +96,8 @@ def test_duckdb_reads_audiences_through_pyarrow(
     read = dataset(s3_store, file_system)
     with duckdb.connect() as connection:
         connection.register("audience", read)
-        found = connection.sql("SELECT date, channel, count(*) FROM audience GROUP BY ALL ORDER BY ALL").fetchall()
-    assert found == audience.group_by("date", "channel").len().sort("date", "channel").rows()
+        rows = connection.sql("SELECT date, channel, count(*) FROM audience GROUP BY ALL ORDER BY ALL").fetchall()
+    assert rows == audience.group_by("date", "channel").len().sort("date", "channel").rows()
 
 
 def vod_rows(channel: str, vod: str) -> pl.DataFrame:
@@ -115,7 +114,7 @@ def test_polars_keeps_ids_of_vods_as_text(s3_store: ObjectStore, for_polars: dic
     )
     files = f"{s3_store.root}/{lake.VOD_PRESENCE}/channel=*/vod=*/part-0000.parquet"
     schema = {"source": pl.String, "channel": pl.String, "vod": pl.String}
-    found = pl.scan_parquet(files, hive_partitioning=True, hive_schema=schema, storage_options=for_polars).collect()
+    rows = pl.scan_parquet(files, hive_partitioning=True, hive_schema=schema, storage_options=for_polars).collect()
     order = ["channel", "vod", "bucket_start"]
-    assert found.schema["vod"] == pl.String
-    assert found.select(own.columns).sort(order).equals(own.sort(order))
+    assert rows.schema["vod"] == pl.String
+    assert rows.select(own.columns).sort(order).equals(own.sort(order))

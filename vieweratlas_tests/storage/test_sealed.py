@@ -1,4 +1,4 @@
-"""Sealed partitions: a reader finds a whole day or none, however a writer was stopped."""
+"""Sealed partitions: a reader finds a whole day or none, wherever a writer was stopped."""
 
 import datetime as dt
 import json
@@ -13,7 +13,7 @@ from vieweratlas_assets.domain.tables import SchemaError
 from vieweratlas_assets.errors import StorageError
 from vieweratlas_assets.storage.errors import CorruptObjectError, MissingPartitionError, ObjectNotFoundError
 from vieweratlas_assets.storage.local import LocalStore
-from vieweratlas_assets.storage.sealed import COMPUTED, AssetDays, SealedPartitions, dates_of, table_files
+from vieweratlas_assets.storage.sealed import COMPUTED, AssetDays, SealedPartitions, folder_dates, table_files
 
 DAY = dt.date(2020, 3, 10)
 NEXT = DAY + dt.timedelta(days=1)
@@ -29,7 +29,7 @@ def _files(text: str, *names: str, day: dt.date = DAY) -> dict[str, bytes]:
 
 
 class Failing(LocalStore):
-    """A disk that refuses from the n-th change on; changes before it are made."""
+    """A disk that accepts `allowed` changes and refuses all later ones."""
 
     def __init__(self, root: Path, allowed: int) -> None:
         super().__init__(root)
@@ -61,7 +61,7 @@ def sealed(root: Path) -> SealedPartitions:
 
 
 def _read(sealed: SealedPartitions, day: dt.date = DAY) -> dict[str, bytes] | None:
-    """The files of a partition as its record has them, or None where it is absent."""
+    """The files of a partition by its record, or None if it is absent."""
     record = sealed.record("atlas_layout", day)
     return None if record is None else {key: sealed.file(record, key) for key in record.files}
 
@@ -80,7 +80,7 @@ def test_a_sealed_table_comes_back_with_its_record(sealed: SealedPartitions) -> 
     assert sealed.table(record, LAYOUT).equals(_places("a", "b"))
 
 
-def test_what_was_never_sealed_is_none_or_named(sealed: SealedPartitions) -> None:
+def test_a_missing_partition_is_none_and_a_missing_table_is_named(sealed: SealedPartitions) -> None:
     assert sealed.record("atlas_layout", DAY) is None
     record = sealed.seal("atlas_layout", DAY, table_files(DAY, {LAYOUT: _places("a")}), facts={})
 
@@ -105,7 +105,7 @@ def test_the_same_partition_twice_gives_the_same_bytes(sealed: SealedPartitions)
     assert {key: sealed.store.download_bytes(key) for key in sealed.store.list_files()} == before
 
 
-def test_the_record_goes_first_and_comes_back_last(root: Path) -> None:
+def test_the_record_is_deleted_first_and_written_last(root: Path) -> None:
     SealedPartitions(LocalStore(root)).seal("atlas_layout", DAY, _files("old", "a", "gone"), facts={})
     store = Failing(root, allowed=99)
 
@@ -140,7 +140,7 @@ def test_stopped_at_any_write_a_partition_is_absent_or_whole_and_can_be_sealed_a
         stopped = True
 
     assert stopped == (allowed < (8 if first else 10))
-    # One change removes the record (for the replaced one, a product under latest/ goes before it), one writes it.
+    # The change that removes the record, and the one that writes it; a replacement first deletes from latest/.
     removed, written = (1, 5) if first else (2, 7)
     before = None if first else old
     assert _read(lasting) == (before if allowed < removed else new if allowed >= written else None)
@@ -163,7 +163,7 @@ def test_a_replaced_partition_keeps_no_file_of_the_old_one(sealed: SealedPartiti
 
 
 @pytest.mark.parametrize("change", [b"", b"old a and more", b"OLD a"])
-def test_a_file_that_was_changed_is_not_read_and_the_remedy_is_named(sealed: SealedPartitions, change: bytes) -> None:
+def test_the_error_for_a_changed_file_names_the_remedy(sealed: SealedPartitions, change: bytes) -> None:
     record = sealed.seal("atlas_layout", DAY, _files("old", "a", "b"), facts={})
     key = lake.atlas_file(DAY, "a")
     sealed.store.upload_bytes(key, change)
@@ -179,7 +179,7 @@ def test_a_file_that_was_changed_is_not_read_and_the_remedy_is_named(sealed: Sea
     assert sealed.file(record, key) == b"old a"
 
 
-def test_a_file_that_was_removed_is_named(sealed: SealedPartitions) -> None:
+def test_a_removed_file_is_named(sealed: SealedPartitions) -> None:
     record = sealed.seal("atlas_layout", DAY, _files("old", "a"), facts={})
     sealed.store.delete(lake.atlas_file(DAY, "a"))
 
@@ -187,7 +187,7 @@ def test_a_file_that_was_removed_is_named(sealed: SealedPartitions) -> None:
         sealed.file(record, lake.atlas_file(DAY, "a"))
 
 
-def test_a_sealed_file_of_other_columns_is_no_table(sealed: SealedPartitions) -> None:
+def test_a_sealed_file_with_other_columns_is_refused(sealed: SealedPartitions) -> None:
     (communities,) = table_files(DAY, {COMMUNITIES: COMMUNITIES.empty()}).values()
     record = sealed.seal("atlas_layout", DAY, {lake.table_file("layout", DAY): communities}, facts={})
 
@@ -209,7 +209,7 @@ def test_a_sealed_file_of_other_columns_is_no_table(sealed: SealedPartitions) ->
         b'{"origin": "computed", "facts": {}, "files": ["a"], "made_from": ""}',
     ],
 )
-def test_a_damaged_record_is_named_with_what_to_do_and_sealing_again_mends_it(
+def test_the_error_for_a_damaged_record_names_the_remedy_and_sealing_repairs_it(
     sealed: SealedPartitions, damaged: bytes
 ) -> None:
     sealed.seal("atlas_layout", DAY, _files("old", "a"), facts={})
@@ -224,7 +224,7 @@ def test_a_damaged_record_is_named_with_what_to_do_and_sealing_again_mends_it(
     assert _read(sealed) == _files("new", "a")
 
 
-def test_latest_holds_the_newest_day_whatever_is_run_after_it(sealed: SealedPartitions) -> None:
+def test_latest_holds_the_newest_day_although_an_older_one_is_sealed_later(sealed: SealedPartitions) -> None:
     latest = lake.latest_file("a")
     for day, text in ((DAY, "first"), (NEXT, "newest"), (DAY, "again")):
         sealed.seal("atlas_layout", day, _files(text, "a", day=day), facts={})
@@ -236,7 +236,7 @@ def test_latest_holds_the_newest_day_whatever_is_run_after_it(sealed: SealedPart
     assert sealed.store.list_files("atlas/latest/") == [latest]
 
 
-def test_latest_keeps_no_product_that_the_newest_day_does_not_have(sealed: SealedPartitions) -> None:
+def test_latest_has_only_products_of_the_newest_day(sealed: SealedPartitions) -> None:
     sealed.seal("communities", DAY, _files("other", "c"), facts={})
     sealed.seal("atlas_layout", DAY, _files("imported", "a", "reference"), facts={}, origin="elsewhere")
     shown = [lake.latest_file(name) for name in ("a", "c")]
@@ -259,7 +259,7 @@ def test_each_asset_has_its_own_newest_day(sealed: SealedPartitions) -> None:
     assert sealed.store.download_bytes(lake.latest_file("c")) == b"newer c"
 
 
-def test_an_unfinished_newer_day_does_not_keep_latest_from_this_one(root: Path, sealed: SealedPartitions) -> None:
+def test_an_unfinished_newer_day_does_not_count_for_latest(root: Path, sealed: SealedPartitions) -> None:
     with pytest.raises(StorageError):
         SealedPartitions(Failing(root, allowed=2)).seal(
             "atlas_layout", NEXT, _files("killed", "a", day=NEXT), facts={}
@@ -271,7 +271,7 @@ def test_an_unfinished_newer_day_does_not_keep_latest_from_this_one(root: Path, 
     assert sealed.store.download_bytes(lake.latest_file("a")) == b"whole a"
 
 
-def test_an_audience_is_no_product_of_the_atlas(sealed: SealedPartitions) -> None:
+def test_an_audience_is_not_a_product_of_the_atlas(sealed: SealedPartitions) -> None:
     sealed.seal("channel_audience", DAY, {lake.channel_audience(DAY): b"x"}, facts={})
 
     assert sealed.store.list_files() == [
@@ -280,7 +280,7 @@ def test_an_audience_is_no_product_of_the_atlas(sealed: SealedPartitions) -> Non
     ]
 
 
-def test_imported_days_are_those_with_an_origin_elsewhere(sealed: SealedPartitions) -> None:
+def test_imported_days_are_those_that_were_not_computed(sealed: SealedPartitions) -> None:
     origins = {DAY: "import atlas e.csv", NEXT: COMPUTED, dt.date(2019, 1, 1): "a log"}
     for day, origin in origins.items():
         sealed.seal("overlap_graph", day, _files("x", "graph", day=day), facts={}, origin=origin)
@@ -296,15 +296,15 @@ def test_imported_days_are_those_with_an_origin_elsewhere(sealed: SealedPartitio
     assert sealed.imported_days("overlap_graph") == [dt.date(2019, 1, 1)]
 
 
-def test_dates_come_sorted_and_other_folders_are_passed_over() -> None:
+def test_dates_are_sorted_and_other_folders_are_skipped() -> None:
     folders = ["latest", "date=2020-03-11", "date=2019-12-31", "date=2020-02-30", "date=x", "hour=00"]
 
-    assert dates_of(folders) == [dt.date(2019, 12, 31), NEXT]
+    assert folder_dates(folders) == [dt.date(2019, 12, 31), NEXT]
 
 
 @pytest.fixture
 def some_days(sealed: SealedPartitions) -> AssetDays:
-    """The 8th, the 10th and the 11th are there, the 9th is not; the step asks for the 8th to the 11th."""
+    """The 8th, the 10th and the 11th exist, the 9th does not; the inputs of the step are the 8th to the 11th."""
     for day in (7, 8, 10, 11):
         date = dt.date(2020, 3, day)
         sealed.seal("atlas_layout", date, table_files(date, {LAYOUT: _places(f"c{day}")}), facts={"day": day})
@@ -312,21 +312,23 @@ def some_days(sealed: SealedPartitions) -> AssetDays:
 
 
 @pytest.mark.parametrize(
-    ("day", "window_days", "found"),
+    ("day", "window_days", "expected"),
     [(11, 4, [8, 10, 11]), (11, 3, [10, 11]), (9, 1, []), (9, 2, [8]), (10, 30, [8, 10]), (8, 1, [8])],
 )
 def test_a_window_takes_the_days_that_exist_oldest_first(
-    some_days: AssetDays, day: int, window_days: int, found: list[int]
+    some_days: AssetDays, day: int, window_days: int, expected: list[int]
 ) -> None:
     records = some_days.window(dt.date(2020, 3, day), window_days)
 
-    assert [record.facts["day"] for record in records] == found
+    assert [record.facts["day"] for record in records] == expected
 
 
-def test_a_day_is_read_missed_or_refused(some_days: AssetDays) -> None:
+def test_a_day_is_read_or_missing_or_refused(some_days: AssetDays) -> None:
     assert some_days.table(DAY, LAYOUT)["channel"].to_list() == ["c10"]
     assert some_days.record(dt.date(2020, 3, 9)) is None
-    with pytest.raises(MissingPartitionError, match="atlas_layout of 2020-03-09 is not there: materialize it first"):
+    with pytest.raises(
+        MissingPartitionError, match="atlas_layout of 2020-03-09 does not exist: materialize it first"
+    ):
         some_days.table(dt.date(2020, 3, 9), LAYOUT)
     with pytest.raises(LookupError, match="atlas_layout of 2020-03-07 is not an input of this step"):
         some_days.record(dt.date(2020, 3, 7))
@@ -337,9 +339,9 @@ def test_a_record_is_plain_json_with_a_digest_for_every_file(sealed: SealedParti
         "atlas_layout", DAY, {lake.atlas_file(DAY, "a"): b"abc"}, facts={"n": 1}, origin="a log", made_from="x"
     )
 
-    found = json.loads(sealed.store.download_bytes(RECORD))
+    document = json.loads(sealed.store.download_bytes(RECORD))
 
-    assert found == {
+    assert document == {
         "asset": "atlas_layout",
         "partition": "2020-03-10",
         "origin": "a log",

@@ -1,4 +1,4 @@
-"""The site follows the days that are sealed: made anew, damaged, and by several runs at once."""
+"""The site follows the sealed days: recomputed, damaged, and sealed by several runs at once."""
 
 import datetime as dt
 import json
@@ -33,29 +33,29 @@ def seal(sealed: SealedPartitions, day: dt.date, atlas: Atlas) -> None:
     sealed.store.upload_bytes(lake.atlas_file(day, "of_the_day"), b"")
 
 
-def told(sealed: SealedPartitions) -> list[str]:
+def days_in_manifest(sealed: SealedPartitions) -> list[str]:
     manifest = json.loads(sealed.store.download_bytes("site/manifest.json"))
     return [day["date"] for day in manifest["days"]]
 
 
-def named(sealed: SealedPartitions) -> set[str]:
+def files_in_manifest(sealed: SealedPartitions) -> set[str]:
     manifest = json.loads(sealed.store.download_bytes("site/manifest.json"))
     return {f"site/{day[kind]}" for day in manifest["days"] for kind in ("bin", "json")}
 
 
-def test_a_day_made_anew_is_there_all_the_time(sealed: SealedPartitions) -> None:
+def test_the_files_of_a_recomputed_day_exist_all_the_time(sealed: SealedPartitions) -> None:
     for day in DAYS:
         seal(sealed, day, small_atlas())
     publish(sealed)
-    before = named(sealed)
+    before = files_in_manifest(sealed)
     seal(sealed, DAY, bare_atlas(["a", "b", "c"], shared_viewers=[1, 2, 3]))
     assert before <= set(sealed.store.list_files("site/days/"))
     publish(sealed)
-    assert named(sealed) == set(sealed.store.list_files("site/days/")) != before
+    assert files_in_manifest(sealed) == set(sealed.store.list_files("site/days/")) != before
     assert sealed.store.list_files("site/channels/") == [f"site/channels/{name}.json" for name in "abc"]
 
 
-def test_a_day_that_cannot_be_read_costs_its_place_in_the_trends_only(
+def test_a_damaged_day_is_missing_from_the_trends_only(
     sealed: SealedPartitions, caplog: pytest.LogCaptureFixture
 ) -> None:
     for day in DAYS:
@@ -64,32 +64,32 @@ def test_a_day_that_cannot_be_read_costs_its_place_in_the_trends_only(
     sealed.store.upload_bytes(packed, b"torn")
     with caplog.at_level(logging.WARNING):
         publish(sealed)
-    assert told(sealed) == [str(day) for day in DAYS]
-    assert f"do without {DAYS[0]}" in caplog.text
+    assert days_in_manifest(sealed) == [str(day) for day in DAYS]
+    assert f"trends on the site omit {DAYS[0]}" in caplog.text
     trend = json.loads(sealed.store.download_bytes("site/channels/channel_03.json"))["trend"]
     assert len(trend["days"]) == 1
 
 
-def test_a_day_that_another_run_seals_meanwhile_is_told_too(sealed: SealedPartitions) -> None:
+def test_a_day_that_another_run_seals_meanwhile_is_published_too(sealed: SealedPartitions) -> None:
     seal(sealed, DAYS[0], small_atlas())
 
     class Interrupted(LocalStore):
         def upload_bytes(self, key: str, data: bytes) -> str:
-            if key == "site/index.html" and len(found.records("atlas_site")) == 1:
+            if key == "site/index.html" and len(interrupted.records("atlas_site")) == 1:
                 seal(sealed, DAY, small_atlas())
             return super().upload_bytes(key, data)
 
-    found = SealedPartitions(Interrupted(sealed.store.root))
-    publish(found)
-    assert told(sealed) == [str(day) for day in DAYS]
+    interrupted = SealedPartitions(Interrupted(sealed.store.root))
+    publish(interrupted)
+    assert days_in_manifest(sealed) == [str(day) for day in DAYS]
 
 
-def test_names_that_no_file_system_takes_are_left_out(sealed: SealedPartitions) -> None:
+def test_names_that_are_too_long_for_a_file_are_left_out(sealed: SealedPartitions) -> None:
     seal(sealed, DAY, bare_atlas(["ann", "bob", "한" * 40], shared_viewers=[1, 2, 3]))
     publish(sealed)
     assert sealed.store.list_files("site/channels/") == ["site/channels/ann.json", "site/channels/bob.json"]
 
 
-def test_nothing_is_written_where_there_is_no_day(sealed: SealedPartitions) -> None:
+def test_nothing_is_written_without_a_day(sealed: SealedPartitions) -> None:
     publish(sealed)
     assert sealed.store.list_files() == []

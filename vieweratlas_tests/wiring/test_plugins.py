@@ -85,7 +85,7 @@ def test_visualizers_come_sorted_by_name() -> None:
         ("storage_backends", "mine", f"{BROUGHT}:FirstLetters", "it is the class FirstLetters; expected a function"),
         ("storage_backends", "mine", f"{BROUGHT}:Unfinished", "the class Unfinished lacks list_objects"),
         ("storage_backends", "s3", f"{BROUGHT}:open_lake", "a store for s3:// is registered already"),
-        ("storage_backends", "my_lake", f"{BROUGHT}:open_lake", "'my_lake' is no scheme"),
+        ("storage_backends", "my_lake", f"{BROUGHT}:open_lake", "'my_lake' is not a valid scheme"),
     ],
 )
 def test_what_is_no_plugin_is_refused_by_name(kind: str, name: str, target: str, told: str) -> None:
