@@ -18,7 +18,8 @@ from vieweratlas_assets.sandbox.feed import FedMessage
 from vieweratlas_assets.sandbox.helix import SandboxHelix
 from vieweratlas_assets.sandbox.irc import ChatLimits, SandboxChat
 from vieweratlas_assets.sandbox.server import SandboxServer
-from vieweratlas_assets.sandbox.world import WorldSpec, build_world
+from vieweratlas_assets.sandbox.world import build_world
+from vieweratlas_assets.sandbox.world_spec import WorldSpec
 
 
 def seconds_to_join(profile: Profile, channels: int, channels_per_connection: int) -> float:

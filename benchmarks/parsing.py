@@ -18,7 +18,8 @@ from pathlib import Path
 
 from vieweratlas_assets.clients.irc.lines import parse_line
 from vieweratlas_assets.sandbox.feed import WorldFeed
-from vieweratlas_assets.sandbox.world import WorldSpec, build_world
+from vieweratlas_assets.sandbox.world import build_world
+from vieweratlas_assets.sandbox.world_spec import WorldSpec
 
 REAL_LINES = "irc/twitch_tagged_lines.txt"
 LINES = 1_000

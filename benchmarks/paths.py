@@ -92,7 +92,8 @@ def daily(options: Options) -> None:
     from vieweratlas_assets.domain.presence.filters import AudienceFilters
     from vieweratlas_assets.domain.schemas import CHANNEL_AUDIENCE
     from vieweratlas_assets.storage import row_groups
-    from vieweratlas_assets.storage.day_presence import find_day, read_audience
+    from vieweratlas_assets.storage.day_files import find_day
+    from vieweratlas_assets.storage.day_presence import read_audience
     from vieweratlas_assets.storage.local import LocalStore
 
     encoded = partial(row_groups.EncodedTable, CHANNEL_AUDIENCE)

@@ -1,6 +1,6 @@
-"""Take the pictures of the docs anew: `make screenshots`, after `make demo`.
+"""Take the pictures of the docs: `make screenshots`, after `make demo`.
 
-Needs Debian's chromium. Writes into docs/images: the map, the explorer, the asset graph and two asset pages.
+Needs Debian's chromium. Writes to docs/images: the map, the explorer, the asset graph and two asset pages.
 """
 
 import io
@@ -18,7 +18,7 @@ CHROMIUM = [
     *("--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"),
     *("--disable-background-networking", "--disable-component-update"),
 ]
-COLOURS = 255
+COLORS = 255
 
 
 def save(png: bytes, name: str, width: int = 1400) -> None:
@@ -26,7 +26,7 @@ def save(png: bytes, name: str, width: int = 1400) -> None:
     picture = Image.open(io.BytesIO(png)).convert("RGB")
     height = round(picture.height * width / picture.width)
     small = picture.resize((width, height), Image.Resampling.LANCZOS)
-    small.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(IMAGES / name, optimize=True)
+    small.quantize(COLORS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(IMAGES / name, optimize=True)
 
 
 def expand_groups(page: Page) -> None:
@@ -37,7 +37,7 @@ def expand_groups(page: Page) -> None:
 
 
 def show_all(page: Page) -> None:
-    """Show the whole asset graph: twice on nothing does, but a slow machine goes only a part of the way each time."""
+    """Show the whole asset graph: a double click on empty space does, but a slow machine needs several."""
     for _ in range(6):
         page.mouse.dblclick(580, 2540)
         page.wait_for_timeout(2500)

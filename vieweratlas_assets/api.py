@@ -33,10 +33,11 @@ from vieweratlas_assets.errors import LakeStateError
 from vieweratlas_assets.importers.tabular import read_rows
 from vieweratlas_assets.settings import AnalysisSettings, Settings, load_settings, resolve_settings
 from vieweratlas_assets.steps import communities, continuity
-from vieweratlas_assets.steps.audience import audience_filters, read_day_audience
+from vieweratlas_assets.steps.audience import read_day_audience
+from vieweratlas_assets.steps.freshness import audience_filters
 from vieweratlas_assets.steps.graph import overlap_limits
 from vieweratlas_assets.storage.audiences import is_pruned
-from vieweratlas_assets.storage.day_presence import find_day
+from vieweratlas_assets.storage.day_files import find_day
 from vieweratlas_assets.storage.errors import MissingPartitionError
 from vieweratlas_assets.storage.lake import Lake
 from vieweratlas_assets.storage.objects import ObjectStore

@@ -1,6 +1,4 @@
-"""The rooms of the package: arrows point down only, no module imports itself in a circle, the lower rooms load
-without Dagster.
-"""
+"""The rooms of the package: arrows point down only, in no circle, and the lower rooms load without Dagster."""
 
 import ast
 import re

@@ -25,9 +25,10 @@ BRITISH = (
     r"|\w*(?:cancelled|labelled|labelling|travelled)\w*|centres?|centred|towards"
 )
 DIALECT = (
-    r"told|tells?|telling|anew|bears?|whoever|beside|in vain|be it|(?:is|are) (?-i:none)|(?:goes|go|went|gone) on from"
-    r"|as things stand|mak(?:es?|ing) do|do(?:es)? without|so (?:many|long|much)|(?:it|that|which|this) is no(?= [a-z])"
-    r"|(?:one|once|twice|rows?|files?|requests?|messages?|bytes|times|\d[\d,.]*(?: ?k?[MG]?B| m?s)?) an?"
+    r"told|tells?|telling|anew|bears?|whoever|beside|in vain|be it|(?-i:(?:is|are) none)"
+    r"|(?:goes|go|went|gone) on from|as things stand|mak(?:es?|ing) do|do(?:es)? without|so (?:many|long|much)"
+    r"|(?:it|that|which|this) is no(?= [a-z])(?! longer)"
+    r"|(?:one|once|twice|rows?|files?|requests?|messages?|bytes|times|\d(?:[\d,.]*\d)?(?: ?k?[MG]?B| m?s)?) an?"
     r" (?=(?:VOD|minute|second|day|hour|channel|line|pair|person|year|month|week|viewer|row)\b)"
 )
 WORDS = re.compile(rf"\b(?:{BRITISH}|{DIALECT})\b", re.IGNORECASE)

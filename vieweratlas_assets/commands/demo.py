@@ -12,7 +12,7 @@ import click
 from vieweratlas_assets.commands import display
 from vieweratlas_assets.commands.analyze import fail_for, plan_days, run_plan
 from vieweratlas_assets.commands.start import start, without_copies
-from vieweratlas_assets.sandbox.world import WorldSpec
+from vieweratlas_assets.sandbox.world_spec import WorldSpec
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance

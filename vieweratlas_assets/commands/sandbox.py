@@ -10,7 +10,7 @@ import click
 from vieweratlas_assets.commands import display
 from vieweratlas_assets.errors import InputError
 from vieweratlas_assets.sandbox.vocabulary import LANGUAGES
-from vieweratlas_assets.sandbox.world import WorldSpec
+from vieweratlas_assets.sandbox.world_spec import WorldSpec
 
 
 @click.group("sandbox")

@@ -10,11 +10,9 @@ from vieweratlas_assets.domain.days import days_between, first_of_window
 from vieweratlas_assets.domain.lake import ATLAS, CHANNEL_AUDIENCE
 from vieweratlas_assets.errors import LakeStateError
 from vieweratlas_assets.settings import Settings
-from vieweratlas_assets.steps.audience import is_audience_current
-from vieweratlas_assets.steps.graph import window_fingerprint
-from vieweratlas_assets.steps.live_presence import is_live_presence_current
+from vieweratlas_assets.steps.freshness import is_audience_current, is_live_presence_current, window_fingerprint
 from vieweratlas_assets.storage.audiences import is_pruned
-from vieweratlas_assets.storage.day_presence import days_with_presence
+from vieweratlas_assets.storage.day_files import days_with_presence
 from vieweratlas_assets.storage.lake import Lake
 from vieweratlas_assets.storage.sealed import PartitionRecord, folder_dates
 

@@ -16,7 +16,8 @@ from vieweratlas_assets.domain.presence.records import BUCKET_LEN_S
 from vieweratlas_assets.domain.schemas import CHANNEL_ROSTER, PRESENCE, VOD_CATALOG
 from vieweratlas_assets.domain.tables import TIMESTAMP
 from vieweratlas_assets.sandbox.chat import stream_chat
-from vieweratlas_assets.sandbox.world import World, WorldSpec
+from vieweratlas_assets.sandbox.world import World
+from vieweratlas_assets.sandbox.world_spec import WorldSpec
 
 if TYPE_CHECKING:
     from vieweratlas_assets.storage.objects import ObjectStore

@@ -18,7 +18,8 @@ from vieweratlas_assets.sandbox.feed import FedMessage, WorldFeed
 from vieweratlas_assets.sandbox.helix import SandboxHelix
 from vieweratlas_assets.sandbox.irc import ChatLimits, SandboxChat
 from vieweratlas_assets.sandbox.server import SandboxServer
-from vieweratlas_assets.sandbox.world import World, WorldSpec, build_world
+from vieweratlas_assets.sandbox.world import World, build_world
+from vieweratlas_assets.sandbox.world_spec import WorldSpec
 
 START_S = 120.0
 CLIENT_ID, CLIENT_SECRET = "sandbox", "sandbox-secret"

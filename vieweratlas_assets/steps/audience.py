@@ -13,53 +13,21 @@ from functools import partial
 import polars as pl
 
 from vieweratlas_assets.domain.presence.audience import DayAudience
-from vieweratlas_assets.domain.presence.bots import known_bots
 from vieweratlas_assets.domain.presence.filters import AudienceFilters, Held
 from vieweratlas_assets.domain.presence.names import ViewerNames
 from vieweratlas_assets.domain.presence.quality import quality_report, rejection_summary
 from vieweratlas_assets.domain.presence.records import SOURCES
 from vieweratlas_assets.domain.schemas import CHANNEL_ACTIVITY, CHANNEL_AUDIENCE
 from vieweratlas_assets.settings import AnalysisSettings
+from vieweratlas_assets.steps.freshness import audience_filters, audience_fingerprint
 from vieweratlas_assets.steps.results import DayResult, Verdict
-from vieweratlas_assets.storage.audiences import PRUNED, is_pruned
-from vieweratlas_assets.storage.day_presence import DayFiles, DayRead, find_day, read_audience
+from vieweratlas_assets.storage.audiences import is_pruned
+from vieweratlas_assets.storage.day_files import DayFiles, find_day
+from vieweratlas_assets.storage.day_presence import DayRead, read_audience
 from vieweratlas_assets.storage.errors import CorruptObjectError
 from vieweratlas_assets.storage.objects import ObjectStore
 from vieweratlas_assets.storage.row_groups import EncodedTable
 from vieweratlas_assets.storage.sealed import SealedPartitions
-
-
-def audience_filters(analysis: AnalysisSettings) -> AudienceFilters:
-    """The settings that decide who counts as a viewer."""
-    return AudienceFilters(
-        drop_known_bots=analysis.drop_known_bots,
-        drop_broadcaster=analysis.drop_broadcaster,
-        min_buckets_per_viewer=analysis.min_buckets_per_viewer,
-        min_channels_per_viewer=analysis.min_channels_per_viewer,
-        max_channels_per_viewer=analysis.max_channels_per_viewer,
-        drop_viewers_over_max=analysis.drop_viewers_over_max,
-    )
-
-
-def audience_fingerprint(files: DayFiles, analysis: AnalysisSettings, names: ViewerNames) -> str:
-    """Identify an audience by its files, filters, list of bots, names and opt-outs."""
-    return files.fingerprint(f"{audience_filters(analysis)} {sorted(known_bots())}{names.fingerprint()}")
-
-
-def is_audience_current(
-    sealed: SealedPartitions, day: dt.date, analysis: AnalysisSettings, names: ViewerNames
-) -> bool:
-    """Whether a day's audience exists and was made with the current files, filters, names and opt-outs."""
-    try:
-        record = sealed.record("channel_audience", day)
-        if record is None:
-            return False
-        if record.made_from == PRUNED:
-            return True
-        return record.made_from == audience_fingerprint(find_day(sealed.store, day), analysis, names)
-    except CorruptObjectError:
-        # The run that rebuilds the audience replaces a damaged record, and names a catalog that it cannot read.
-        return False
 
 
 def audience_of_day(

@@ -42,7 +42,7 @@ def packed_day(atlas: Atlas, sealed: SealedPartitions) -> DayResult:
 
 
 def earlier_atlas(sealed: SealedPartitions, day: dt.date) -> EarlierAtlas | None:
-    """The earlier day that a day's communities continue; None where there is none, or it was rebuilt since."""
+    """The earlier day that a day's communities continue; None without one, or if it was rebuilt since."""
     today = sealed.record("community_history", day)
     if today is None or today.facts.get("went_on_from") is None:
         return None

@@ -5,10 +5,9 @@ and the graph itself (domain.overlap), counting on Spark (defs.overlap).
 """
 
 import datetime as dt
-import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol, TypedDict
 
 import polars as pl
@@ -26,6 +25,7 @@ from vieweratlas_assets.domain.overlap.graph import (
 from vieweratlas_assets.domain.overlap.pairs import WindowPairs, code_audience
 from vieweratlas_assets.domain.schemas import CHANNEL_ACTIVITY, CHANNEL_AUDIENCE, GRAPH_EDGES, GRAPH_NODES
 from vieweratlas_assets.settings import AnalysisSettings
+from vieweratlas_assets.steps.freshness import window_fingerprint
 from vieweratlas_assets.steps.results import DayResult, Verdict, settings_used
 from vieweratlas_assets.storage.sealed import AssetDays, PartitionRecord, SealedPartitions
 
@@ -153,12 +153,6 @@ def kept_graph(sealed: SealedPartitions, record: PartitionRecord) -> DayResult:
     """An imported graph that stays as it is, with its verdicts."""
     nodes, edges = (sealed.table(record, table) for table in (GRAPH_NODES, GRAPH_EDGES))
     return DayResult(kept=record, verdicts=graph_verdicts(OverlapGraph(nodes, edges, 0, None)))
-
-
-def window_fingerprint(window: Iterable[PartitionRecord]) -> str:
-    """Identify a graph by its audiences; days in which nobody wrote anywhere do not count."""
-    files = [(str(record.day), sorted(record.files.items())) for record in window if record.facts["total_snapshots"]]
-    return hashlib.sha256(json.dumps(files).encode()).hexdigest()[:16]
 
 
 def _window_facts(window: list[PartitionRecord]) -> dict[str, Any]:

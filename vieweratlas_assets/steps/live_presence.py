@@ -19,6 +19,7 @@ from vieweratlas_assets.domain.presence.live_merge import live_presence_of, merg
 from vieweratlas_assets.domain.presence.names import ViewerNames
 from vieweratlas_assets.domain.presence.quality import RejectedFile, rejection_summary
 from vieweratlas_assets.domain.schemas import PRESENCE
+from vieweratlas_assets.steps.freshness import live_fingerprint
 from vieweratlas_assets.steps.results import DayResult, Verdict
 from vieweratlas_assets.storage import parquet
 from vieweratlas_assets.storage.errors import CorruptObjectError, ObjectNotFoundError
@@ -30,22 +31,6 @@ LONGEST_GAP_S = 1800
 MOST_GAPS_SHOWN = 5
 NO_RAW = "the day has no raw snapshots, so its presence stays as it is"
 NOTHING = "the day has neither raw snapshots nor live presence"
-
-
-def is_live_presence_current(sealed: SealedPartitions, names: ViewerNames, day: dt.date) -> bool:
-    """Whether a day's live presence was built from its current raw snapshots and names; true without any."""
-    raw = find_raw_day(sealed.store, day)
-    if not raw.objects:
-        return True
-    try:
-        record = sealed.record("live_presence", day)
-    except CorruptObjectError:
-        return False
-    return record is not None and record.made_from == _fingerprint(raw, names)
-
-
-def _fingerprint(raw: RawDay, names: ViewerNames) -> str:
-    return f"{raw.fingerprint}{names.fingerprint()}"
 
 
 @dataclass(frozen=True)
@@ -158,7 +143,7 @@ def live_presence_of_day(sealed: SealedPartitions, names: ViewerNames, day: dt.d
     return DayResult(
         tables={PRESENCE: presence},
         facts=_facts(presence, builder),
-        made_from=_fingerprint(raw, names),
+        made_from=live_fingerprint(raw, names),
         verdicts=verdicts,
     )
 

@@ -1,11 +1,9 @@
 """The presence of a day, read from the lake.
 
-Belongs here: which files belong to a day, reading them and skipping damaged ones. Not here: what they are reduced to
-(domain.presence).
+Belongs here: reading a day's files and skipping damaged ones. Not here: which files these are (day_files), what they
+are reduced to (domain.presence).
 """
 
-import datetime as dt
-import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -21,34 +19,13 @@ from vieweratlas_assets.domain.presence.quality import RejectedFile
 from vieweratlas_assets.domain.schemas import CHANNEL_ROSTER, PRESENCE
 from vieweratlas_assets.domain.tables import Table
 from vieweratlas_assets.storage import row_groups
+from vieweratlas_assets.storage.day_files import DayFiles
 from vieweratlas_assets.storage.errors import CorruptObjectError
 from vieweratlas_assets.storage.objects import ObjectStore, StoredObject
-from vieweratlas_assets.storage.raw_snapshots import days_with_raw
-from vieweratlas_assets.storage.sealed import folder_dates
-from vieweratlas_assets.storage.vod_catalogs import read_vod_catalog
 
 # The number of VOD rows that are reduced together; a row has few chatters.
 ROWS_TOGETHER = 200_000
 Reduced = TypeVar("Reduced")
-
-
-@dataclass(frozen=True)
-class DayFiles:
-    """The files behind a day's audience: live presence of its minutes, and the VODs created that day."""
-
-    live: tuple[StoredObject, ...]
-    vod: tuple[StoredObject, ...]
-    roster: tuple[StoredObject, ...]
-
-    @property
-    def has_presence(self) -> bool:
-        """Whether there is any file of presence, sound or damaged."""
-        return bool(self.live or self.vod)
-
-    def fingerprint(self, settings: str) -> str:
-        """A digest of the files, their versions, and the settings that they are read with."""
-        versions = sorted((item.key, item.size_bytes, item.version) for item in (*self.live, *self.vod, *self.roster))
-        return hashlib.sha256(f"{versions}{settings}".encode()).hexdigest()[:16]
 
 
 @dataclass
@@ -62,32 +39,6 @@ class DayRead:
 
     files_read: Counter[str] = field(default_factory=Counter)
     rejected: list[RejectedFile] = field(default_factory=list)
-
-
-def find_day(store: ObjectStore, day: dt.date) -> DayFiles:
-    """Find the files of a day.
-
-    Raises:
-        CorruptObjectError: the day's VOD catalog cannot be read, so its VODs are unknown.
-    """
-    return DayFiles(
-        live=tuple(_matching_object(store, lake.live_presence(day))),
-        vod=tuple(_vod_objects(store, day)),
-        roster=tuple(store.list_objects(lake.channel_roster_day(day), ".parquet")),
-    )
-
-
-def _vod_objects(store: ObjectStore, day: dt.date) -> list[StoredObject]:
-    catalog = read_vod_catalog(store, day)
-    files: list[StoredObject] = []
-    for channel, vod_id in catalog.select("channel", "vod_id").iter_rows():
-        files += _matching_object(store, lake.vod_presence(channel, vod_id))
-    return files
-
-
-def _matching_object(store: ObjectStore, key: str) -> list[StoredObject]:
-    """The object with exactly this key, if there is one; not others with this prefix, such as copies."""
-    return [item for item in store.list_objects(key) if item.key == key]
 
 
 def read_roster(store: ObjectStore, files: DayFiles, read: DayRead) -> pl.DataFrame:
@@ -239,9 +190,3 @@ def _whole_channels(groups: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
             held = held.filter(pl.col("channel") == held["channel"][-1])
     if held.height:
         yield held
-
-
-def days_with_presence(store: ObjectStore) -> list[dt.date]:
-    """Days that have live presence, raw snapshots to build it from, or a VOD catalog, sorted."""
-    live = folder_dates(store.folders(f"{lake.LIVE_PRESENCE}/"))
-    return sorted({*live, *days_with_raw(store), *folder_dates(store.folders(f"{lake.VOD_CATALOG}/"))})

@@ -35,7 +35,8 @@ from vieweratlas_assets.sandbox.helix import POINTS_PER_MINUTE
 from vieweratlas_assets.sandbox.irc import ChatLimits
 from vieweratlas_assets.sandbox.planted_presence import spec_as_json, write_truth, write_vods
 from vieweratlas_assets.sandbox.process import CLIENT_ID, CLIENT_SECRET, Rules, sandbox_process
-from vieweratlas_assets.sandbox.world import World, WorldSpec, build_world
+from vieweratlas_assets.sandbox.world import World, build_world
+from vieweratlas_assets.sandbox.world_spec import WorldSpec
 from vieweratlas_assets.storage.errors import ObjectNotFoundError
 from vieweratlas_assets.storage.objects import ObjectStore
 from vieweratlas_assets.wiring.twitch import live_channels

@@ -21,7 +21,8 @@ from vieweratlas_assets.sandbox.feed import FedMessage
 from vieweratlas_assets.sandbox.helix import SandboxHelix
 from vieweratlas_assets.sandbox.irc import ChatLimits, SandboxChat
 from vieweratlas_assets.sandbox.server import SandboxServer
-from vieweratlas_assets.sandbox.world import World, WorldSpec, build_world
+from vieweratlas_assets.sandbox.world import World, build_world
+from vieweratlas_assets.sandbox.world_spec import WorldSpec
 
 START = dt.datetime(2026, 10, 6, 18, tzinfo=dt.UTC)
 START_MS = round(START.timestamp() * 1000)

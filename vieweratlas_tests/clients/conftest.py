@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from vieweratlas_assets.sandbox.world import World, WorldSpec, build_world
+from vieweratlas_assets.sandbox.world import World, build_world
+from vieweratlas_assets.sandbox.world_spec import WorldSpec
 from vieweratlas_tests.clients.twitch import Twitch, twitch
 
 

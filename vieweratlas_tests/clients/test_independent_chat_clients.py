@@ -18,7 +18,8 @@ from vieweratlas_assets.sandbox.helix import SandboxHelix
 from vieweratlas_assets.sandbox.irc import SandboxChat
 from vieweratlas_assets.sandbox.server import SandboxServer
 from vieweratlas_assets.sandbox.vocabulary import RARE_BOTS
-from vieweratlas_assets.sandbox.world import World, WorldSpec, build_world
+from vieweratlas_assets.sandbox.world import World, build_world
+from vieweratlas_assets.sandbox.world_spec import WorldSpec
 from vieweratlas_tests.clients.chatting import START
 
 # They share one installation of npm packages.

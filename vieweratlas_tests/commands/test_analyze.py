@@ -14,7 +14,8 @@ sys.argv = ["vieweratlas", *sys.argv[1:]]
 try:
     main()
 finally:
-    print("LOADED", sorted({name.partition(".")[0] for name in sys.modules} & {"dagster", "matplotlib", "numba", "scipy"}))
+    loaded = {name.partition(".")[0] for name in sys.modules}
+    print("LOADED", sorted(loaded & {"dagster", "matplotlib", "numba", "scipy"}))
 """
 
 

@@ -16,7 +16,8 @@ from vieweratlas_assets.sandbox.clock import SandboxClock
 from vieweratlas_assets.sandbox.helix import SandboxHelix
 from vieweratlas_assets.sandbox.planted_presence import live_streams
 from vieweratlas_assets.sandbox.server import SandboxServer
-from vieweratlas_assets.sandbox.world import WorldSpec, build_world
+from vieweratlas_assets.sandbox.world import build_world
+from vieweratlas_assets.sandbox.world_spec import WorldSpec
 from vieweratlas_assets.settings import Settings, resolve_settings
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_tests.clients.twitch import EVENING, SECRET

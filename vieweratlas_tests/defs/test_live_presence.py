@@ -13,8 +13,8 @@ from vieweratlas_assets.defs.build import build_defs
 from vieweratlas_assets.domain import lake
 from vieweratlas_assets.domain.presence.names import PLAIN
 from vieweratlas_assets.domain.schemas import CHANNEL_AUDIENCE, PRESENCE
-from vieweratlas_assets.steps.live_presence import is_live_presence_current
-from vieweratlas_assets.storage.day_presence import days_with_presence
+from vieweratlas_assets.steps.freshness import is_live_presence_current
+from vieweratlas_assets.storage.day_files import days_with_presence
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.sealed import SealedPartitions
 from vieweratlas_tests.lake_factories import DAY, at, put_live, put_raw, run, settings_for, two_groups

@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 from vieweratlas_assets.domain.lake import CHANNEL_AUDIENCE
-from vieweratlas_assets.sandbox.world import WorldSpec, build_world
+from vieweratlas_assets.sandbox.world import build_world
+from vieweratlas_assets.sandbox.world_spec import WorldSpec
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_tests.integration.command import Command
 from vieweratlas_tests.pages import blocks

@@ -17,7 +17,7 @@ from vieweratlas_assets.domain.atlas.model import Atlas
 from vieweratlas_assets.domain.communities.detection import detect_communities
 from vieweratlas_assets.domain.overlap.measures import usable_weight
 from vieweratlas_assets.domain.tagging.labels import tag_communities
-from vieweratlas_assets.sandbox.world import WorldSpec
+from vieweratlas_assets.sandbox.world_spec import WorldSpec
 from vieweratlas_tests.domain.atlas.samples import atlas_of
 
 CHROMIUM = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"]

@@ -9,7 +9,8 @@ import pytest
 from vieweratlas_assets.defs.build import ASSETS, PRODUCTS, build_defs
 from vieweratlas_assets.domain.days import days_between
 from vieweratlas_assets.domain.lake import live_presence
-from vieweratlas_assets.sandbox.world import WorldSpec, build_world
+from vieweratlas_assets.sandbox.world import build_world
+from vieweratlas_assets.sandbox.world_spec import WorldSpec
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.sealed import SealedPartitions
 from vieweratlas_tests.integration.dg_dev import DagsterDev, dg_dev

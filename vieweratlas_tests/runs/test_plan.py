@@ -15,9 +15,9 @@ from vieweratlas_assets.domain.presence.records import complete_vod_presence
 from vieweratlas_assets.domain.schemas import CHANNEL_AUDIENCE, PRESENCE
 from vieweratlas_assets.runs.plan import NothingToAnalyzeError, Plan, newest_day, plan_analysis
 from vieweratlas_assets.settings import AnalysisSettings, PartitionSettings, PrivacySettings, Settings
-from vieweratlas_assets.steps.audience import audience_fingerprint
+from vieweratlas_assets.steps.freshness import audience_fingerprint
 from vieweratlas_assets.storage.audiences import mark_pruned
-from vieweratlas_assets.storage.day_presence import find_day
+from vieweratlas_assets.storage.day_files import find_day
 from vieweratlas_assets.storage.lake import Lake
 from vieweratlas_assets.storage.sealed import table_files
 from vieweratlas_assets.wiring.lake import open_lake

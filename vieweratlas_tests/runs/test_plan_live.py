@@ -11,7 +11,7 @@ from vieweratlas_assets.domain.presence.names import PLAIN
 from vieweratlas_assets.domain.schemas import CHANNEL_AUDIENCE
 from vieweratlas_assets.runs.execute import execute
 from vieweratlas_assets.runs.plan import NothingToAnalyzeError, newest_day, plan_analysis
-from vieweratlas_assets.steps.live_presence import is_live_presence_current
+from vieweratlas_assets.steps.freshness import is_live_presence_current
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.sealed import SealedPartitions
 from vieweratlas_assets.wiring.lake import open_lake

@@ -6,7 +6,8 @@ import re
 import pytest
 
 from vieweratlas_assets.sandbox.feed import WorldFeed, messages_of_hour
-from vieweratlas_assets.sandbox.world import World, WorldSpec, build_world
+from vieweratlas_assets.sandbox.world import World, build_world
+from vieweratlas_assets.sandbox.world_spec import WorldSpec
 
 HOUR = dt.datetime(2026, 10, 5, 19, tzinfo=dt.UTC)
 ONE_HOUR = dt.timedelta(hours=1)

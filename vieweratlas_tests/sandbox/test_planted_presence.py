@@ -21,7 +21,8 @@ from vieweratlas_assets.sandbox.planted_presence import (
     vods_created,
 )
 from vieweratlas_assets.sandbox.vocabulary import COMMON_BOTS, RARE_BOTS
-from vieweratlas_assets.sandbox.world import World, WorldSpec, build_world
+from vieweratlas_assets.sandbox.world import World, build_world
+from vieweratlas_assets.sandbox.world_spec import WorldSpec
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_tests.sandbox.worlds import write_day, write_world
 

@@ -8,14 +8,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from vieweratlas_assets.sandbox.vocabulary import (
-    COMMON_BOTS,
-    GAMES,
-    LANGUAGES,
-    RARE_BOTS,
-    draw_channel_names,
-)
-from vieweratlas_assets.sandbox.world import World, WorldSpec, build_world
+from vieweratlas_assets.sandbox.drawn_names import draw_channel_names
+from vieweratlas_assets.sandbox.vocabulary import COMMON_BOTS, GAMES, LANGUAGES, RARE_BOTS
+from vieweratlas_assets.sandbox.world import World, build_world
+from vieweratlas_assets.sandbox.world_spec import WorldSpec
 
 LOGIN = re.compile(r"^[a-z0-9_]{4,25}$")
 

@@ -15,14 +15,8 @@ from vieweratlas_assets.domain.presence.names import PLAIN
 from vieweratlas_assets.domain.presence.quality import RejectedFile
 from vieweratlas_assets.domain.presence.records import complete_vod_presence
 from vieweratlas_assets.domain.schemas import CHANNEL_ROSTER, LAYOUT, PRESENCE, VOD_CATALOG
-from vieweratlas_assets.storage.day_presence import (
-    DayFiles,
-    DayRead,
-    days_with_presence,
-    find_day,
-    read_roster,
-    reduce_presence,
-)
+from vieweratlas_assets.storage.day_files import DayFiles, days_with_presence, find_day
+from vieweratlas_assets.storage.day_presence import DayRead, read_roster, reduce_presence
 from vieweratlas_assets.storage.errors import CorruptObjectError
 from vieweratlas_assets.storage.local import LocalStore
 

@@ -99,9 +99,7 @@ def test_the_errors_of_obstore_become_ours_without_their_texts(
 
 def test_azure_without_an_account_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AZURE_STORAGE_ACCOUNT_NAME", raising=False)
-    with pytest.raises(
-        StorageError, match="az://box/lake: Account must be specified; check the root, AZURE_"
-    ):
+    with pytest.raises(StorageError, match="az://box/lake: Account must be specified; check the root, AZURE_"):
         ObstoreStore("az://box/lake")
 
 

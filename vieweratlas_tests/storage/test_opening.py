@@ -79,9 +79,7 @@ def test_a_missing_obstore_is_reported_with_the_line_to_type(monkeypatch: pytest
     monkeypatch.setitem(sys.modules, "obstore", None)
     monkeypatch.delitem(sys.modules, "vieweratlas_assets.storage.obstore_store")
 
-    with pytest.raises(
-        StorageError, match=r"lake needs obstore, .*: pip install 'vieweratlas\[obstore\]'"
-    ):
+    with pytest.raises(StorageError, match=r"lake needs obstore, .*: pip install 'vieweratlas\[obstore\]'"):
         open_store("gs://bucket/lake")
 
 

@@ -10,7 +10,7 @@ from vieweratlas_assets.domain import lake
 from vieweratlas_assets.domain.presence.live_merge import SNAPSHOTS, complete_raw_snapshots
 from vieweratlas_assets.domain.presence.names import PLAIN
 from vieweratlas_assets.domain.schemas import RAW_SNAPSHOTS, VOD_CATALOG
-from vieweratlas_assets.storage.day_presence import days_with_presence
+from vieweratlas_assets.storage.day_files import days_with_presence
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.raw_snapshots import add_to_hour, days_with_raw, find_raw_day, read_raw_hours
 

@@ -12,7 +12,8 @@ import boto3
 import pytest
 import yaml  # type: ignore[import-untyped]
 
-from vieweratlas_assets.sandbox.world import WorldSpec, build_world
+from vieweratlas_assets.sandbox.world import build_world
+from vieweratlas_assets.sandbox.world_spec import WorldSpec
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.objects import ObjectStore
 from vieweratlas_assets.storage.opening import open_store

@@ -16,7 +16,8 @@ from vieweratlas_assets.sandbox.clock import SandboxClock
 from vieweratlas_assets.sandbox.helix import SandboxHelix
 from vieweratlas_assets.sandbox.server import SandboxServer
 from vieweratlas_assets.sandbox.vod_chat import SandboxVodChat, WorldVodChats
-from vieweratlas_assets.sandbox.world import World, WorldSpec, build_world
+from vieweratlas_assets.sandbox.world import World, build_world
+from vieweratlas_assets.sandbox.world_spec import WorldSpec
 from vieweratlas_assets.settings import Settings, resolve_settings
 from vieweratlas_assets.storage.local import LocalStore
 

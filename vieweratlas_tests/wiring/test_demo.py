@@ -13,7 +13,8 @@ from vieweratlas_assets.domain.presence.coverage import chat_coverage_of
 from vieweratlas_assets.domain.presence.names import ViewerNames
 from vieweratlas_assets.domain.schemas import CHANNEL_ROSTER, RAW_SNAPSHOTS
 from vieweratlas_assets.sandbox.planted_presence import channel_roster, live_presence, live_streams, vods_created
-from vieweratlas_assets.sandbox.world import World, WorldSpec, build_world
+from vieweratlas_assets.sandbox.world import World, build_world
+from vieweratlas_assets.sandbox.world_spec import WorldSpec
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.raw_snapshots import find_raw_day, read_raw_hours
 from vieweratlas_assets.wiring.demo import Collected, OtherWorldError, collect_world, has_world

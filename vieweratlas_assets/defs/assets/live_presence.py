@@ -47,7 +47,7 @@ def live_presence_asset(partitions: Partitions) -> dg.AssetsDefinition:
         lake: dg.ResourceParam[LakeIOManager],
         viewer_names: dg.ResourceParam[ViewerNames],
     ) -> dg.MaterializeResult:
-        """Live chat of a day, cleaned: one row per channel and minute, whoever collected it.
+        """Live chat of a day, cleaned: one row per channel and minute, merged over all collectors.
 
         A day without raw snapshots stays as it is: its presence came from another source, or its raw snapshots were
         pruned.

@@ -27,11 +27,11 @@ from vieweratlas_assets.storage.s3 import client_config
 class EmrServerless:
     """Spark on an EMR Serverless application; the lake must be on S3.
 
-    The job and `dagster_pipes` travel through the lake's work folder, so that nothing has to be installed there and
-    both are always of this version.
+    The job and `dagster_pipes` are uploaded to the lake's work folder, so that nothing has to be installed there and
+    both have this version.
 
     Attributes:
-        parameters: of spark-submit, beside ours.
+        parameters: parameters of spark-submit, in addition to ours.
     """
 
     application_id: str
@@ -56,7 +56,7 @@ class EmrServerless:
         try:
             session = boto3.session.Session()
             emr = session.client("emr-serverless", config=client_config())
-            # The client tells the reason of a failed job to the log alone.
+            # The client writes the reason of a failed job only to the log.
             emr.meta.events.register(
                 "after-call.emr-serverless.GetJobRun", lambda parsed, **_: job_run.update(parsed.get("jobRun", {}))
             )

@@ -47,7 +47,7 @@ class LocalSpark:
             return f"file://{store.root}"
         if store.root.startswith("s3://"):
             return f"s3a://{store.root.removeprefix('s3://')}"
-        raise SparkError(f"Spark cannot read the lake at {store.root}: it takes a folder or s3://bucket/prefix/")
+        raise SparkError(f"Spark cannot read the lake at {store.root}: it reads a folder or s3://bucket/prefix/")
 
     def run(
         self, context: dg.OpExecutionContext, _store: ObjectStore, _work_folder: str, order: dict[str, Any], /
@@ -60,9 +60,9 @@ class LocalSpark:
         try:
             client.run(context=context, command=[sys.executable, str(JOB)], extras=order, env=env)
         except DagsterPipesExecutionError as error:
-            told = [message["failed"] for message in messages.custom() if "failed" in message]
+            reasons = [message["failed"] for message in messages.custom() if "failed" in message]
             raise SparkError(
-                f"the Spark job failed: {told[0] if told else error}; its own log is in the step's stdout and "
+                f"the Spark job failed: {reasons[0] if reasons else error}; its own log is in the step's stdout and "
                 "stderr. Java must be 17 or newer; memory is raised by engine.spark_submit_parameters, such as "
                 "--driver-memory 4g"
             ) from error
@@ -81,7 +81,7 @@ def _require_spark() -> None:
 
 
 class _RememberingReader(dg.PipesTempFileMessageReader):
-    """Keeps the messages of a job that fails: the client returns them only of one that succeeds."""
+    """Keeps the messages of a failed job: the client returns only those of a successful one."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -11,7 +11,6 @@ from typing import Generic, NamedTuple
 import numpy as np
 import polars as pl
 
-from vieweratlas_assets.domain.presence import kernels
 from vieweratlas_assets.domain.presence.filters import (
     AudienceFilters,
     FilterEffect,
@@ -20,6 +19,7 @@ from vieweratlas_assets.domain.presence.filters import (
     channel_sizes,
 )
 from vieweratlas_assets.domain.presence.names import PLAIN, ViewerNames
+from vieweratlas_assets.domain.presence.source_bits import LIVE, SOURCE_BITS, UNKNOWN_TIME, VOD
 from vieweratlas_assets.domain.presence.viewer_counts import ViewerCounts
 from vieweratlas_assets.domain.schemas import CHANNEL_ACTIVITY, CHANNEL_AUDIENCE
 from vieweratlas_assets.domain.tables import TIMESTAMP
@@ -107,8 +107,8 @@ def distinct_pairs(presence: pl.DataFrame) -> pl.DataFrame:
     rows = presence.select(
         "channel",
         minute.alias("minute"),
-        pl.col("bucket_start").dt.epoch("us").fill_null(kernels.UNKNOWN).alias("time"),
-        pl.when(pl.col("source") == "live").then(kernels.LIVE).otherwise(kernels.VOD).cast(pl.Int8).alias("source"),
+        pl.col("bucket_start").dt.epoch("us").fill_null(UNKNOWN_TIME).alias("time"),
+        pl.when(pl.col("source") == "live").then(LIVE).otherwise(VOD).cast(pl.Int8).alias("source"),
         (listed.cum_sum() - listed).alias("begin"),
         listed.cum_sum().alias("stop"),
     ).sort("channel", "minute", "source", "time")
@@ -132,7 +132,7 @@ def distinct_pairs(presence: pl.DataFrame) -> pl.DataFrame:
     return pairs.with_columns(channel=channels["value"].gather(pairs["channel"])).cast(CHANNEL_AUDIENCE.schema)
 
 
-SOURCE_NAMES = {bits: name for name, bits in kernels.SOURCE_BITS.items()}
+SOURCE_NAMES = {bits: name for name, bits in SOURCE_BITS.items()}
 
 
 class _Seen(NamedTuple):
@@ -152,6 +152,9 @@ def _viewers_by_channel(rows: pl.DataFrame, ends: np.ndarray, names: pl.Series) 
     most = int(np.diff((rows["stop"] - rows["begin"]).cum_sum().to_numpy()[ends - 1], prepend=0).max(initial=1))
     slots = 1 << (2 * most).bit_length()
     seen = _Seen(*(np.empty(names.len(), np.int64) for _ in _Seen._fields))
+    # Imported here because numba takes long to load, and planning an analysis does not need it.
+    from vieweratlas_assets.domain.presence import kernels
+
     written = kernels.viewers_by_channel(
         ends,
         *(rows[name].to_numpy() for name in ("begin", "stop", "minute", "time", "source")),
@@ -165,7 +168,7 @@ def _viewers_by_channel(rows: pl.DataFrame, ends: np.ndarray, names: pl.Series) 
 
 def _times(microseconds: np.ndarray) -> pl.Series:
     times = pl.Series(microseconds)
-    return times.set(times == kernels.UNKNOWN, None).cast(TIMESTAMP)
+    return times.set(times == UNKNOWN_TIME, None).cast(TIMESTAMP)
 
 
 def channel_activity(sightings: pl.DataFrame, roster: pl.DataFrame, sizes: pl.DataFrame) -> pl.DataFrame:
@@ -232,7 +235,7 @@ def apply_names(
 
 def _merge_forms(audience: pl.DataFrame) -> pl.DataFrame:
     """Merge pairs that were stored under two forms of a name; the higher number of buckets counts."""
-    bits = pl.col("sources").replace_strict(kernels.SOURCE_BITS, return_dtype=pl.Int64)
+    bits = pl.col("sources").replace_strict(SOURCE_BITS, return_dtype=pl.Int64)
     return audience.group_by(CHANNEL_AUDIENCE.key).agg(
         pl.col("buckets").max(),
         bits.bitwise_or().replace_strict(SOURCE_NAMES, return_dtype=pl.String),

@@ -6,12 +6,10 @@ Belongs here: loops over plain arrays, compiled as described in domain.overlap.k
 import numba as nb
 import numpy as np
 
-UNKNOWN = np.iinfo(np.int64).min
-LIVE = 1
-VOD = 2
+from vieweratlas_assets.domain.presence.source_bits import LIVE, VOD
+from vieweratlas_assets.domain.presence.source_bits import UNKNOWN_TIME as UNKNOWN
+
 MINUTE_US = 60_000_000
-SOURCE_BITS = {"live": LIVE, "vod": VOD, "live+vod": LIVE | VOD}
-"""The values of the column `sources` of an audience, as bits."""
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from vieweratlas_assets.domain.presence import kernels
+from vieweratlas_assets.domain.presence.source_bits import SOURCE_BITS
 
 _SOURCES = np.uint64(3)
 _BITS = np.uint64(2)
@@ -27,7 +27,7 @@ class ViewerCounts:
     Attributes:
         viewers: digests, ascending, uint64 with the lower two bits 0.
         channels: number of channels per viewer, uint32.
-        sources: the sources that saw each viewer, as bits kernels.LIVE and kernels.VOD, uint8.
+        sources: the sources that saw each viewer, as bits (source_bits), uint8.
     """
 
     viewers: np.ndarray
@@ -36,7 +36,7 @@ class ViewerCounts:
 
     def seen_by(self, source: str) -> int:
         """The number of viewers that a source ("live" or "vod") saw."""
-        return int(np.count_nonzero(self.sources & np.uint8(kernels.SOURCE_BITS[source])))
+        return int(np.count_nonzero(self.sources & np.uint8(SOURCE_BITS[source])))
 
     def those(self, chosen: np.ndarray) -> "ViewerCounts":
         """The viewers that a boolean mask selects."""
@@ -45,7 +45,7 @@ class ViewerCounts:
 
 def pair_digests(audience: pl.DataFrame) -> np.ndarray:
     """The digests of pairs (at least columns viewer and sources), one per row, uint64."""
-    sources = audience["sources"].replace_strict(kernels.SOURCE_BITS, return_dtype=pl.UInt64).to_numpy()
+    sources = audience["sources"].replace_strict(SOURCE_BITS, return_dtype=pl.UInt64).to_numpy()
     digests: np.ndarray = viewer_digests(audience["viewer"]) | sources
     return digests
 

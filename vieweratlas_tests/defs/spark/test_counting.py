@@ -17,7 +17,8 @@ from vieweratlas_assets.defs.spark.launching import SparkError
 from vieweratlas_assets.defs.spark.local import LocalSpark
 from vieweratlas_assets.domain import lake
 from vieweratlas_assets.errors import SettingsError
-from vieweratlas_assets.sandbox.world import WorldSpec, build_world
+from vieweratlas_assets.sandbox.world import build_world
+from vieweratlas_assets.sandbox.world_spec import WorldSpec
 from vieweratlas_assets.settings import EngineSettings, Settings
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.opening import open_store

@@ -10,7 +10,8 @@ from vieweratlas_assets.domain.communities.detection import detect_communities
 from vieweratlas_assets.domain.overlap.counting import overlap_of
 from vieweratlas_assets.domain.overlap.measures import with_measures
 from vieweratlas_assets.importers.atlas import read_atlas
-from vieweratlas_assets.sandbox.world import WorldSpec, build_world
+from vieweratlas_assets.sandbox.world import build_world
+from vieweratlas_assets.sandbox.world_spec import WorldSpec
 
 
 @pytest.mark.parametrize(
