@@ -28,7 +28,7 @@ WHEEL = "twitchio==2.10.0"
 
 
 def twitchio_parser(folder: Path) -> Callable[[str, str], object]:
-    """The function of TwitchIO 2.10 that parses a line, from its wheel: installed is TwitchIO 3."""
+    """The function of TwitchIO 2.10 that parses a line, from its wheel, because TwitchIO 3 is installed."""
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", WHEEL]
     subprocess.run([*command, "--dest", str(folder)], check=True, stdout=subprocess.DEVNULL)
     (wheel,) = folder.glob("twitchio-*.whl")
@@ -50,8 +50,8 @@ def lines() -> tuple[str, list[bytes]]:
         return "real ones of 2022", [line.rstrip(b"\r") for line in real.read_bytes().split(b"\n") if line.strip()]
     evening = dt.datetime(2026, 10, 6, 19, tzinfo=dt.UTC)
     feed = WorldFeed(build_world(WorldSpec()))
-    said = islice(feed.between(evening, evening + dt.timedelta(hours=1)), LINES)
-    return "of the sandbox", [message.line.encode() for message in said]
+    messages = islice(feed.between(evening, evening + dt.timedelta(hours=1)), LINES)
+    return "of the sandbox", [message.line.encode() for message in messages]
 
 
 def main() -> None:

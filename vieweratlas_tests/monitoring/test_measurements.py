@@ -1,25 +1,22 @@
 """The values of the metrics, and that both formats have all of them."""
 
 import datetime as dt
-import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from prometheus_client.parser import text_string_to_metric_families
 
 from vieweratlas_assets.collector.health import Metrics as CollectorMetrics
 from vieweratlas_assets.commands.metrics import metrics as command
 from vieweratlas_assets.domain.days import partition_end
 from vieweratlas_assets.monitoring import measurements
-from vieweratlas_assets.monitoring.formats import embedded_lines, prometheus_name, prometheus_text
 from vieweratlas_assets.monitoring.measurements import Measurement
 from vieweratlas_assets.settings import resolve_settings
 from vieweratlas_assets.vods.database import Database
-from vieweratlas_assets.vods.queue import Claim, Figures, QueuedVod, VodQueue
+from vieweratlas_assets.vods.queue import QueuedVod, VodQueue
 from vieweratlas_assets.vods.stats import QueueStats
 from vieweratlas_assets.wiring.vod_workers import queue_url
 
@@ -72,91 +69,6 @@ def test_a_queue_stalls_only_if_vods_are_due(
 def test_the_failure_rate_counts_the_vods_that_ended(completed: int, failed: int, rate: float) -> None:
     stats = replace(QUIET, completed_last_hour=completed, failed_last_hour=failed)
     assert queue_values(stats)["VodFailureRate"] == rate
-
-
-def test_the_statistics_match_the_rows_of_the_queue(tmp_path: Path) -> None:
-    database, moment = Database(f"sqlite:///{tmp_path}/queue.db"), [NOW.timestamp()]
-    queue = VodQueue(database, clock=lambda: moment[0])
-    queue.add([QueuedVod(str(number), f"channel{number}", NOW) for number in range(6)])
-
-    def claim() -> Claim:
-        claimed = queue.claim("worker")
-        assert claimed is not None
-        return claimed
-
-    queue.complete(claim(), Figures(comments=5, buckets=1, chatters=2, seconds=10.0))
-    moment[0] += 7200
-    queue.complete(claim(), Figures(comments=5, buckets=1, chatters=2, seconds=4.0))
-    queue.skip(claim(), "gone")
-    queue.fail(claim(), "refused")
-    claim()
-    stats = queue.stats()
-    rows = queue.rows()
-    database.close()
-    assert (
-        stats.states
-        == {state: sum(row["state"] == state for row in rows) for state in stats.states}
-        == {"pending": 2, "processing": 1, "completed": 2, "failed": 0, "skipped": 1}
-    )
-    assert (stats.completed_last_hour, stats.failed_last_hour) == (1, 0)
-    assert (stats.seconds_a_vod, stats.seconds_a_vod_last_hour) == (7.0, 4.0)
-    assert stats.oldest_pending == NOW
-    assert stats.last_completed == NOW + dt.timedelta(hours=2)
-    assert stats.reasons == {"gone": 1}
-    assert stats.attempts == {1: 5}
-
-
-Timed = tuple[VodQueue, list[float]]
-
-
-@pytest.fixture
-def timed(tmp_path: Path) -> Iterator[Timed]:
-    """A queue, and the time of its clock, s since 1970."""
-    database, moment = Database(f"sqlite:///{tmp_path}/queue.db"), [NOW.timestamp()]
-    yield VodQueue(database, clock=lambda: moment[0]), moment
-    database.close()
-
-
-def test_a_vod_is_due_once_it_is_complete_and_for_runs_once_its_day_is_over(timed: Timed) -> None:
-    queue, moment = timed
-    complete = NOW + dt.timedelta(hours=2)
-    queue.add([QueuedVod("1", "ann", NOW, due_at=complete)])
-    midnight = dt.datetime(2026, 3, 11, tzinfo=dt.UTC)
-    for hours, due, due_by_days in (
-        (1, None, None),
-        (3, complete, None),
-        (12, complete, midnight),
-        (20, complete, midnight),
-    ):
-        moment[0] = (NOW + dt.timedelta(hours=hours)).timestamp()
-        assert queue.stats().oldest_due == due
-        assert queue.stats(by_whole_days=True).oldest_due == due_by_days
-
-
-def test_a_vod_that_is_released_several_times_has_been_due_since_it_was_added(timed: Timed) -> None:
-    queue, moment = timed
-    queue.add([QueuedVod("1", "ann", NOW), QueuedVod("2", "bob", NOW + dt.timedelta(hours=1))])
-    for _ in range(10):
-        moment[0] += 3600
-        claim = queue.claim("worker")
-        assert claim is not None
-        queue.release(claim)
-    assert queue.stats().oldest_due == NOW
-    queue.skip_vods(["1", "2"], "by hand")
-    assert queue.stats().oldest_due is None
-    queue.retry(["1"])
-    assert queue.stats().oldest_due == dt.datetime.fromtimestamp(moment[0], dt.UTC), "it waits since the retry"
-
-
-def test_a_vod_that_rests_after_a_failure_is_not_due(timed: Timed) -> None:
-    queue, moment = timed
-    queue.add([QueuedVod("1", "ann", NOW)])
-    claim = queue.claim("worker")
-    assert claim is not None
-    queue.fail(claim, "refused")
-    assert queue.stats().oldest_due is None
-    moment[0] += 60
-    assert queue.stats().oldest_due == NOW
 
 
 COLLECTOR = CollectorMetrics(
@@ -215,38 +127,3 @@ def test_freshness_counts_from_the_end_of_the_partition() -> None:
         "AssetFreshnessSeconds/hourly": 0,
         "AssetFreshnessSeconds/running": 0,
     }
-
-
-SOME = [
-    *measurements.queue_measurements(
-        replace(QUIET, states=QUIET.states | {"pending": 1200}, oldest_due=hours_ago(1)), NOW
-    ),
-    *measurements.asset_measurements({'odd"name\n': NOW}, NOW + dt.timedelta(seconds=5)),
-]
-
-
-def test_prometheus_reads_every_value() -> None:
-    families = text_string_to_metric_families(prometheus_text(SOME))
-    read = {(sample.name, *sample.labels.items()): sample.value for family in families for sample in family.samples}
-    expected = {
-        (
-            f"vieweratlas_{prometheus_name(each.metric.name)}",
-            *((prometheus_name(name), value) for name, value in each.labels.items()),
-        ): each.value
-        for each in SOME
-    }
-    assert read == expected
-    assert read["vieweratlas_queue_vods", ("state", "pending")] == 1200
-
-
-def test_embedded_metrics_hold_every_value_under_its_dimension() -> None:
-    read = {}
-    for line in map(json.loads, embedded_lines(SOME, NOW.timestamp(), "ViewerAtlas/test")):
-        assert line["_aws"]["Timestamp"] == 1000 * NOW.timestamp()
-        [directive] = line["_aws"]["CloudWatchMetrics"]
-        [names] = directive["Dimensions"]
-        assert directive["Namespace"] == "ViewerAtlas/test"
-        assert len(directive["Metrics"]) <= 100
-        for metric in directive["Metrics"]:
-            read[metric["Name"], *(line[name] for name in names)] = line[metric["Name"]]
-    assert read == {(each.metric.name, *each.labels.values()): each.value for each in SOME}

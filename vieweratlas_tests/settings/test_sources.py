@@ -55,10 +55,10 @@ def file(folder: Path, text: str) -> Path:
 
 
 def test_without_any_settings_all_values_are_defaults() -> None:
-    found = resolved()
-    assert found.settings == Settings()
-    assert set(found.origins) == set(keys())
-    assert set(found.origins.values()) == {"default"}
+    result = resolved()
+    assert result.settings == Settings()
+    assert set(result.origins) == set(keys())
+    assert set(result.origins.values()) == {"default"}
 
 
 @pytest.mark.parametrize(
@@ -71,16 +71,16 @@ def test_without_any_settings_all_values_are_defaults() -> None:
     ],
 )
 def test_a_preset_changes_only_its_own_settings(preset: str, expected: dict[str, Any]) -> None:
-    found = resolved(preset)
-    assert changed(found.settings) == expected
-    assert {found.origins[key] for key in expected} <= {f"preset {preset}"}
-    assert resolved(VIEWERATLAS_CONFIG=preset) == found
+    result = resolved(preset)
+    assert changed(result.settings) == expected
+    assert {result.origins[key] for key in expected} <= {f"preset {preset}"}
+    assert resolved(VIEWERATLAS_CONFIG=preset) == result
 
 
 def test_the_default_preset_lists_defaults() -> None:
-    found = resolved("default")
+    result = resolved("default")
     assert {
-        key: setting_value(found.settings, key) for key, origin in found.origins.items() if origin != "default"
+        key: setting_value(result.settings, key) for key, origin in result.origins.items() if origin != "default"
     } == {
         "analysis.overlap_threshold": 1,
         "analysis.min_channel_viewers": 10,
@@ -97,8 +97,8 @@ def test_each_layer_overrides_those_below(tmp_path: Path) -> None:
         "analysis:\n  min_community_size: 4\n  seed: 4\n  min_buckets_per_viewer: 4\npreset: rigorous\n",
     )
     variables = {"VIEWERATLAS_ANALYSIS__SEED": "5", "VIEWERATLAS_ANALYSIS__MIN_BUCKETS_PER_VIEWER": "5"}
-    found = resolve_settings(path, environment=variables, overrides={"analysis": {"min_buckets_per_viewer": 6}})
-    values = {key: (setting_value(found.settings, key), found.origins[key]) for key in changed(found.settings)}
+    result = resolve_settings(path, environment=variables, overrides={"analysis": {"min_buckets_per_viewer": 6}})
+    values = {key: (setting_value(result.settings, key), result.origins[key]) for key in changed(result.settings)}
     assert values == {
         "analysis.overlap_threshold": (300, "preset rigorous"),
         "analysis.min_community_size": (4, f"file {path}, line 2"),
@@ -125,10 +125,10 @@ def test_the_highest_layer_with_a_value_wins(given_by: dict[str, int]) -> None:
         if "variable" in given_by:
             variables["VIEWERATLAS_ANALYSIS__OVERLAP_THRESHOLD"] = str(given_by["variable"])
         over = {"analysis": {"overlap_threshold": given_by["override"]}} if "override" in given_by else {}
-        found = resolve_settings(environment=variables, overrides=over)
+        result = resolve_settings(environment=variables, overrides=over)
     highest = [given_by[layer] for layer in ("preset", *ABOVE_THE_PRESET) if layer in given_by]
-    assert found.settings.analysis.overlap_threshold == (highest[-1] if highest else 1)
-    assert changed(found.settings).keys() - {"analysis.min_community_size"} <= {"analysis.overlap_threshold"}
+    assert result.settings.analysis.overlap_threshold == (highest[-1] if highest else 1)
+    assert changed(result.settings).keys() - {"analysis.min_community_size"} <= {"analysis.overlap_threshold"}
 
 
 @pytest.mark.parametrize(
@@ -176,14 +176,14 @@ def test_a_yaml_file_is_read_without_the_environment(tmp_path: Path, bare_enviro
     bare_environment.setenv("VIEWERATLAS_ANALYSIS__SEED", "9")
     bare_environment.setenv("VIEWERATLAS_CONFIG", "explorer")
     path = file(tmp_path, "preset: rigorous\nroot: s3://b/p/\npartitions:\n  daily_start: 2020-02-29\nvod:\n")
-    found = load_config_from_yaml(str(path))
-    assert changed(found) == {
+    result = load_config_from_yaml(str(path))
+    assert changed(result) == {
         "analysis.overlap_threshold": 300,
         "analysis.min_community_size": 10,
         "root": "s3://b/p/",
-        "partitions.daily_start": found.partitions.daily_start,
+        "partitions.daily_start": result.partitions.daily_start,
     }
-    assert str(found.partitions.daily_start) == "2020-02-29"
+    assert str(result.partitions.daily_start) == "2020-02-29"
     bare_environment.setenv("VIEWERATLAS_CONFIG", str(path))
     assert (load_settings().analysis.seed, load_settings().root) == (9, "s3://b/p/")
 
@@ -385,11 +385,11 @@ def test_a_secret_in_a_broken_file_is_in_no_message(tmp_path: Path, text: str) -
 
 
 def test_a_secret_is_in_no_settings_printed() -> None:
-    found = resolved(VIEWERATLAS_PRIVACY__PSEUDONYM_KEY=SECRET)
-    key = found.settings.privacy.pseudonym_key
+    result = resolved(VIEWERATLAS_PRIVACY__PSEUDONYM_KEY=SECRET)
+    key = result.settings.privacy.pseudonym_key
     assert key is not None
     assert key.get_secret_value() == SECRET
-    assert SECRET not in repr(found) + str(found.settings.model_dump()) + found.settings.model_dump_json()
+    assert SECRET not in repr(result) + str(result.settings.model_dump()) + result.settings.model_dump_json()
     with pytest.raises(SettingsError, match="pseudonym_key"):
         resolved(VIEWERATLAS_PRIVACY__PSEUDONYM_KEY="")
 

@@ -7,15 +7,12 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
 from vieweratlas_assets.vods.database import Database, QueueUnavailableError
-from vieweratlas_assets.vods.limits import BudgetSpentError, SharedRequests
 from vieweratlas_assets.vods.queue import (
     DIED,
     LEASE_S,
@@ -28,7 +25,7 @@ from vieweratlas_assets.vods.queue import (
 )
 from vieweratlas_assets.vods.tables import State
 from vieweratlas_tests.vods.conditions import wait_for
-from vieweratlas_tests.vods.postgres import PASSWORD, Postgres, postgres
+from vieweratlas_tests.vods.postgres import PASSWORD, postgres
 
 CREATED = dt.datetime(2026, 10, 5, 18, tzinfo=dt.UTC)
 FIGURES = Figures(comments=100, buckets=10, chatters=20, seconds=1.5)
@@ -47,29 +44,6 @@ class Clock:
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
-
-
-@pytest.fixture(scope="session")
-def server() -> Iterator[Postgres]:
-    with postgres() as running:
-        yield running
-
-
-SLOW = (pytest.mark.slow, pytest.mark.xdist_group("postgres"))
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=SLOW)])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of a database without a queue."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/queue.db"
-    server: Postgres = request.getfixturevalue("server")
-    engine = sa.create_engine(server.url)
-    with engine.begin() as connection:
-        for table in ("vod_queue", "vod_requests", "vod_queue_version"):
-            connection.execute(sa.text(f"DROP TABLE IF EXISTS {table}"))
-    engine.dispose()
-    return server.url
 
 
 @pytest.fixture
@@ -282,39 +256,6 @@ def test_workers_racing_for_500_vods_complete_each_once(url: str) -> None:
         database.close()
 
 
-def test_a_database_that_is_opened_several_times_at_once_is_migrated_once(url: str) -> None:
-    with ThreadPoolExecutor(6) as pool:
-        databases = list(pool.map(lambda _: Database(url), range(6)))
-    assert VodQueue(databases[0]).add(vods(1)) == 1
-    for database in databases:
-        database.close()
-
-
-@pytest.mark.parametrize("url", ["", "nonsense", "mongodb://user:secret@host/name", "sqlite:"])
-def test_an_invalid_url_is_refused_without_showing_its_password(url: str) -> None:
-    with pytest.raises(QueueUnavailableError) as raised:
-        Database(url, retry_for_s=0)
-    assert "vod.queue_url" in str(raised.value)
-    assert "secret" not in str(raised.value)
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "postgresql://127.0.0.1:1/name?password=s3cret",
-        "postgresql://bob:s3@cret@127.0.0.1/name",
-        "postgresql://bob:s3cret@127.0.0.1:port/name",
-        "sqlite:///{}/queue.db?password=s3cret",
-    ],
-)
-def test_a_password_is_never_shown_wherever_it_stands_in_the_url(url: str, tmp_path: Path) -> None:
-    with pytest.raises(QueueUnavailableError) as raised:
-        Database(url.format(tmp_path), retry_for_s=0)
-    assert "s3cret" not in str(raised.value)
-    assert "bob" not in str(raised.value)
-    assert "@cret" not in str(raised.value)
-
-
 def test_a_vod_that_may_still_grow_waits_until_it_is_complete(queue: VodQueue, clock: Clock) -> None:
     whole = dt.datetime.fromtimestamp(clock.now + 48 * 3600, dt.UTC)
     queue.add([QueuedVod("1", "ann", CREATED, due_at=whole)])
@@ -330,27 +271,6 @@ def test_a_worker_that_claims_its_vod_again_gets_a_whole_lease(queue: VodQueue, 
     clock.now += LEASE_S + 1
     assert queue.claim("one") is not None
     assert queue.claim("two") is None
-
-
-def test_turns_are_given_one_after_another_from_the_first_on(url: str) -> None:
-    """Several threads ask for the very first turn at the same time."""
-    database = Database(url)
-    waits: list[float] = []
-    begin = threading.Barrier(4)
-
-    def ask(_: int) -> None:
-        # One turn per 50 s, without waiting for it: no machine is as slow as that.
-        shared = SharedRequests(database, per_s=0.02, per_day=40, sleep=waits.append)
-        begin.wait()
-        for _ in range(10):
-            shared.turn()
-
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(ask, range(4)))
-    with pytest.raises(BudgetSpentError):
-        SharedRequests(database, per_s=0.02, per_day=40).turn()
-    assert len(waits) == 39
-    database.close()
 
 
 def test_exclusive_functions_never_run_at_the_same_time(url: str) -> None:
@@ -371,13 +291,6 @@ def test_exclusive_functions_never_run_at_the_same_time(url: str) -> None:
     assert most == [1] * 12
     for database in databases:
         database.close()
-
-
-def test_a_password_is_not_shown_if_the_server_does_not_answer() -> None:
-    with pytest.raises(QueueUnavailableError) as raised:
-        Database("postgresql://user:secret@127.0.0.1:1/name", retry_for_s=0)
-    assert "secret" not in str(raised.value)
-    assert "secret" not in repr(raised.value.__cause__)
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ import threading
 import time
 from collections import defaultdict
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil  # type: ignore[import-untyped]
@@ -21,6 +22,7 @@ from vieweratlas_assets.domain import lake
 from vieweratlas_assets.domain.presence.names import PLAIN
 from vieweratlas_assets.domain.schemas import PRESENCE
 from vieweratlas_assets.storage.local import LocalStore
+from vieweratlas_assets.vods import twitchdownloader
 from vieweratlas_assets.vods.database import Database
 from vieweratlas_assets.vods.queue import QueuedVod, VodQueue
 from vieweratlas_assets.vods.sources import ChatRequest, FileSource
@@ -59,8 +61,8 @@ def program(folder: Path, body: str) -> Path:
     return path
 
 
-def source(folder: Path, body: str, timeout_s: float = 30) -> TwitchDownloaderSource:
-    return TwitchDownloaderSource(program(folder, body), timeout_s=timeout_s, output_limit_bytes=10**6)
+def source(folder: Path, body: str) -> TwitchDownloaderSource:
+    return TwitchDownloaderSource(program(folder, body), timeout_s=30, output_limit_bytes=10**6)
 
 
 def read(downloader: TwitchDownloaderSource) -> list[tuple[int, str | None]]:
@@ -113,12 +115,18 @@ def test_a_download_that_fails_with_many_threads_is_tried_again_with_one(tmp_pat
     assert [arguments[-1] for arguments in calls(tmp_path)] == ["4", "1"]
 
 
-def test_a_program_that_hangs_is_killed_with_its_children(tmp_path: Path) -> None:
-    body = f"child = subprocess.Popen(['sleep', '600']); open({str(tmp_path / 'child')!r}, 'w').write(str(child.pid))"
-    downloader = source(tmp_path, f"{body}\ntime.sleep(600)", timeout_s=1.5)
+def test_a_program_that_hangs_is_killed_with_its_children(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pid_file = tmp_path / "child"
+    body = f"child = subprocess.Popen(['sleep', '600']); open({str(pid_file)!r}, 'w').write(str(child.pid))"
+
+    def clock() -> float:
+        """An hour passes once the program has its child."""
+        return 3600.0 if pid_file.exists() and pid_file.stat().st_size else 0.0
+
+    monkeypatch.setattr(twitchdownloader, "time", SimpleNamespace(monotonic=clock, sleep=time.sleep))
     with pytest.raises(VodChatError, match=r"vod\.cli_timeout"):
-        read(downloader)
-    child = int((tmp_path / "child").read_text())
+        read(source(tmp_path, f"{body}\ntime.sleep(600)"))
+    child = int(pid_file.read_text())
     assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
 
 

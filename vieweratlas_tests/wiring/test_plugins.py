@@ -184,8 +184,8 @@ def test_an_entry_point_that_names_nothing_is_refused(
         ('{"mine": "gone"}', "mine is 'gone'; write package.module:attribute, such as my_package.my_module:my_"),
         ('{"mine": 7}', "mine is 7; write package.module:attribute"),
         ("mine=gone:draw", 'write JSON such as {"name": "my_package.my_module:my_function"}'),
-        ('["gone:draw"]', "write names, each with where it is found, such as name: my_package.my_module"),
-        ('{"My Map": "a:b"}', "'My Map' is no name: write two or more lowercase letters"),
+        ('["gone:draw"]', "write names, each with its object, such as name: my_package.my_module"),
+        ('{"My Map": "a:b"}', "'My Map' is not a valid name: write two or more lowercase letters"),
     ],
 )
 def test_a_setting_that_names_no_plugins_is_refused(text: str, told: str) -> None:
