@@ -26,7 +26,8 @@ BRITISH = (
 )
 DIALECT = (
     r"told|tells?|telling|anew|bears?|whoever|beside|in vain|be it|(?:is|are) none|(?:goes|go|went|gone) on from"
-    r"|as things stand|mak(?:es?|ing) do|do(?:es)? without|so (?:many|long|much)|(?:it|that|which|this) is no(?= [a-z])"
+    r"|as things stand|mak(?:es?|ing) do|do(?:es)? without|so (?:many|long|much)"
+    r"|(?:it|that|which|this) is no(?= [a-z])"
     r"|(?:one|once|twice|rows?|files?|requests?|messages?|bytes|times|\d[\d,.]*(?: ?k?[MG]?B| m?s)?) an?"
     r" (?=(?:VOD|minute|second|day|hour|channel|line|pair|person|year|month|week|viewer|row)\b)"
 )

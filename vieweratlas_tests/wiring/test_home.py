@@ -1,4 +1,4 @@
-"""DAGSTER_HOME: one place decides where Dagster's history, the queue, the spool and the log lie."""
+"""DAGSTER_HOME: the one folder of Dagster's history, the queue, the spool and the log."""
 
 import os
 from pathlib import Path
@@ -20,7 +20,7 @@ def _folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("value", [None, ""])
-def test_an_unset_or_empty_home_is_a_folder_of_its_own(
+def test_without_a_home_the_default_folder_is_used(
     value: str | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     if value is None:
