@@ -44,8 +44,8 @@ from vieweratlas_assets.domain.communities.resolution import (  # noqa: E402
 from vieweratlas_assets.domain.overlap.counting import overlap_of  # noqa: E402
 from vieweratlas_assets.domain.overlap.measures import usable_weight, with_measures  # noqa: E402
 from vieweratlas_assets.importers.atlas import read_atlas  # noqa: E402
-from vieweratlas_assets.sandbox.world import build_world
-from vieweratlas_assets.sandbox.world_spec import WorldSpec
+from vieweratlas_assets.sandbox.world import build_world  # noqa: E402
+from vieweratlas_assets.sandbox.world_spec import WorldSpec  # noqa: E402
 
 SEED = 42
 GRID = tuple(2 ** (step / 2) for step in range(-2, 8))

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import FloatRect, Page, sync_playwright
 
 from vieweratlas_assets.domain.lake import latest_file
 from vieweratlas_tests.integration.dg_dev import dg_dev
@@ -68,7 +68,7 @@ def main(root: Path, home: Path) -> None:
             large.wait_for_timeout(3000)
             expand_groups(large)
             show_all(large)
-            graph = {"x": 540, "y": 340, "width": 2220, "height": 2130}
+            graph: FloatRect = {"x": 540, "y": 340, "width": 2220, "height": 2130}
             save(large.screenshot(clip=graph), "asset_graph.png")
             page.goto(f"{dev.url}/assets/channel_audience?view=overview")
             page.wait_for_load_state("networkidle")

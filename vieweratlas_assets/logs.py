@@ -51,7 +51,7 @@ class _LogFile(ConcurrentRotatingFileHandler):
         else:
             super().emit(record)
 
-    def handleError(self, record: logging.LogRecord) -> None:
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002
         print(f"the log file {self.baseFilename} cannot be written: {sys.exc_info()[1]}", file=sys.stderr)
         LOGGER.removeHandler(self)
 

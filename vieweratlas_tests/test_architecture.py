@@ -1,4 +1,4 @@
-"""The rooms of the package: arrows point down only, in no circle, and the lower rooms load without Dagster."""
+"""The rooms of the package: imports point down only and form no circle, and the lower rooms load without Dagster."""
 
 import ast
 import re
@@ -10,7 +10,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "vieweratlas_assets"
 # What each room may import in addition to itself and `errors`, which every room may import.
-ALLOWED = {
+ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "domain": set(),
     "settings": set(),

@@ -1,4 +1,4 @@
-"""The group of commands: how it hands its settings on."""
+"""The group of commands: settings that it passes on, and help."""
 
 import os
 import sys
@@ -21,13 +21,13 @@ def _bare(bare_environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
     ("options", "root"),
     [((), None), (("--root", "s3://given/"), "s3://given/")],
 )
-def test_dev_gives_the_code_location_the_same_settings(
+def test_dev_passes_its_settings_to_the_code_location(
     monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], root: str | None
 ) -> None:
     started = []
     monkeypatch.setattr(os, "execv", lambda program, command: started.append((command, dict(os.environ))))
     monkeypatch.setenv("VIEWERATLAS_CONFIG", "rigorous")
-    # Taken back afterwards, whatever the command does to it.
+    # Restored after the test, although the command sets it.
     monkeypatch.setenv("VIEWERATLAS_ROOT", "s3://environment/")
     CliRunner().invoke(cli, [*options, "dev", "--port", "3001"], catch_exceptions=False)
     logs.stop_log()
@@ -39,7 +39,7 @@ def test_dev_gives_the_code_location_the_same_settings(
 
 
 @pytest.mark.parametrize("command", ["analyze", "config", "dev", "demo", "compare", "import"])
-def test_help_leaves_nothing_behind(command: str, tmp_path: Path) -> None:
+def test_help_writes_no_file(command: str, tmp_path: Path) -> None:
     result = CliRunner().invoke(cli, [command, "--help"])
     logs.stop_log()
     assert result.exit_code == 0

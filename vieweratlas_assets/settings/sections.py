@@ -344,8 +344,8 @@ class Settings(Section):
         cast(str, None),
         validate_default=True,
         min_length=1,
-        description="The lake: a folder, s3://bucket/prefix/, gs://bucket/prefix/, az://container/prefix/ or a plug-in's "
-        "URL; not set: the place that the section storage names, by default ./data.",
+        description="The lake: a folder, s3://bucket/prefix/, gs://bucket/prefix/, az://container/prefix/ or the URL "
+        "of a plug-in; not set: the place that the section storage names, by default ./data.",
     )
 
     @field_validator("root", mode="before")

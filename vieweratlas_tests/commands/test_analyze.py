@@ -1,4 +1,4 @@
-"""`analyze` with nothing to do: it refuses, or finishes, without loading Dagster."""
+"""`analyze` with nothing to do ends without loading Dagster."""
 
 import os
 import subprocess
@@ -14,8 +14,8 @@ sys.argv = ["vieweratlas", *sys.argv[1:]]
 try:
     main()
 finally:
-    loaded = {name.partition(".")[0] for name in sys.modules}
-    print("LOADED", sorted(loaded & {"dagster", "matplotlib", "numba", "scipy"}))
+    heavy = {"dagster", "matplotlib", "numba", "scipy"}
+    print("LOADED", sorted(heavy & {name.partition(".")[0] for name in sys.modules}))
 """
 
 
@@ -31,7 +31,9 @@ finally:
         (("rigorus",), 1, "rigorus"),
     ],
 )
-def test_nothing_to_do_loads_no_dagster(arguments: tuple[str, ...], code: int, message: str, tmp_path: Path) -> None:
+def test_an_analysis_with_nothing_to_do_loads_no_dagster(
+    arguments: tuple[str, ...], code: int, message: str, tmp_path: Path
+) -> None:
     environment = {**os.environ, "DAGSTER_HOME": str(tmp_path / "home"), "VIEWERATLAS_ROOT": str(tmp_path / "lake")}
     ran = subprocess.run(
         [sys.executable, "-c", REPORT, "analyze", *arguments],

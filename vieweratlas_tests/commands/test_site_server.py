@@ -1,4 +1,4 @@
-"""The server of the site: it serves the site's files with type, ETag and caching time, and nothing else."""
+"""The server of the site: it serves files of the site with type, ETag and caching time, and no other file."""
 
 import http.client
 import socket
@@ -23,13 +23,13 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         yield address
 
 
-def ask(place: Place, path: str, method: str = "GET", **headers: str) -> Answer:
+def request(place: Place, path: str, method: str = "GET", **headers: str) -> Answer:
     connection = http.client.HTTPConnection(*place, timeout=10)
     connection.request(method, path, headers=headers)
-    answer = connection.getresponse()
-    result = answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
+    response = connection.getresponse()
+    answer = response.status, {name.lower(): value for name, value in response.getheaders()}, response.read()
     connection.close()
-    return result
+    return answer
 
 
 @pytest.mark.parametrize(
@@ -43,17 +43,17 @@ def ask(place: Place, path: str, method: str = "GET", **headers: str) -> Answer:
     ],
 )
 def test_files_have_their_type_and_caching_time(place: Place, path: str, key: str, kind: str, cached: str) -> None:
-    status, headers, body = ask(place, path)
+    status, headers, body = request(place, path)
     assert (status, body, headers["content-type"]) == (200, key.encode(), kind)
     assert cached in headers["cache-control"]
-    assert ask(place, path, "HEAD")[::2] == (200, b"")
+    assert request(place, path, "HEAD")[::2] == (200, b"")
 
 
 def test_an_unchanged_file_is_not_sent_again(place: Place) -> None:
-    etag = ask(place, "/manifest.json")[1]["etag"]
-    status, headers, body = ask(place, "/manifest.json", **{"If-None-Match": f'"other", W/{etag}'})
+    etag = request(place, "/manifest.json")[1]["etag"]
+    status, headers, body = request(place, "/manifest.json", **{"If-None-Match": f'"other", W/{etag}'})
     assert (status, headers["etag"], body) == (304, etag, b"")
-    assert ask(place, "/index.html", **{"If-None-Match": etag})[0] == 200
+    assert request(place, "/index.html", **{"If-None-Match": etag})[0] == 200
 
 
 @pytest.mark.parametrize(
@@ -67,17 +67,17 @@ def test_an_unchanged_file_is_not_sent_again(place: Place) -> None:
         "/%ff%00",
     ],
 )
-def test_nothing_else_is_served(place: Place, path: str) -> None:
-    status, headers, body = ask(place, path)
+def test_no_other_file_is_served(place: Place, path: str) -> None:
+    status, headers, body = request(place, path)
     assert (status, headers["cache-control"]) == (404, "no-store")
     assert b"viewers" not in body
 
 
 def test_other_methods_are_refused(place: Place) -> None:
-    assert ask(place, "/manifest.json", "PUT")[0] == 405
+    assert request(place, "/manifest.json", "PUT")[0] == 405
 
 
-def test_clients_that_leave_early_or_send_nonsense_are_in_no_log(
+def test_clients_that_leave_early_or_send_nonsense_are_not_logged(
     place: Place, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with socket.create_connection(place) as nonsense:
@@ -86,5 +86,5 @@ def test_clients_that_leave_early_or_send_nonsense_are_in_no_log(
     with socket.create_connection(place) as gone:
         gone.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    assert ask(place, "/")[0] == 200
+    assert request(place, "/")[0] == 200
     assert "127.0.0.1" not in "".join(capfd.readouterr())

@@ -1,17 +1,21 @@
-"""Assets through Dagster: what they store, report and refuse, on small lakes written out by hand."""
+"""Assets through Dagster: what they store, report and refuse, on small hand-written lakes."""
 
 import datetime as dt
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import duckdb
 import polars as pl
 import pytest
 
+from vieweratlas_assets.defs.build import build_defs
 from vieweratlas_assets.domain import lake
+from vieweratlas_assets.domain.presence.names import PLAIN
+from vieweratlas_assets.domain.presence.records import complete_vod_presence
 from vieweratlas_assets.domain.schemas import (
     CHANNEL_ACTIVITY,
     CHANNEL_AUDIENCE,
@@ -20,11 +24,16 @@ from vieweratlas_assets.domain.schemas import (
     GRAPH_EDGES,
     GRAPH_NODES,
     PRESENCE,
+    VOD_CATALOG,
 )
+from vieweratlas_assets.domain.tables import Table
 from vieweratlas_assets.settings import StorageSettings
+from vieweratlas_assets.steps import graph, results
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.sealed import SealedPartitions, table_files
+from vieweratlas_tests.dagster_results import check_results, latest_materialization, metadata_values, step_failure
 from vieweratlas_tests.lake_factories import DAY, live_rows, put_live, put_roster, run, settings_for, two_groups
+from vieweratlas_tests.sealed_records import sealed_record, sealed_table
 
 NEXT = DAY + dt.timedelta(days=1)
 PRODUCTS = {
@@ -60,23 +69,15 @@ def store(tmp_path: Path) -> LocalStore:
     return LocalStore(tmp_path)
 
 
-def checks_of(result: dg.ExecuteInProcessResult, asset: str) -> dict[str, bool]:
-    return {e.check_name: e.passed for e in result.get_asset_check_evaluations() if e.asset_key == dg.AssetKey(asset)}
+def read(store: LocalStore, asset: str, day: dt.date, table: Table) -> pl.DataFrame:
+    return sealed_table(SealedPartitions(store), asset, day, table)
 
 
-def failure_of(result: dg.ExecuteInProcessResult, asset: str) -> str:
-    failed = [event for event in result.all_events if event.is_step_failure and event.step_key == asset]
-    return str(failed[0].step_failure_data.user_failure_data or failed[0].step_failure_data.error)
+def facts(store: LocalStore, asset: str, day: dt.date) -> dict[str, Any]:
+    return sealed_record(SealedPartitions(store), asset, day).facts
 
 
-def table(store: LocalStore, asset: str, day: dt.date, contract) -> pl.DataFrame:
-    sealed = SealedPartitions(store)
-    record = sealed.record(asset, day)
-    assert record is not None
-    return sealed.table(record, contract)
-
-
-def test_a_day_goes_from_presence_to_every_product(
+def test_a_day_of_presence_becomes_every_product(
     store: LocalStore, tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
     put_live(store, DAY, two_groups())
@@ -87,13 +88,14 @@ def test_a_day_goes_from_presence_to_every_product(
     assert {name for name in published if not name.startswith("_")} == PRODUCTS
     for name in PRODUCTS:
         assert store.download_bytes(lake.latest_file(name)) == store.download_bytes(lake.atlas_file(DAY, name))
-    found = dict(table(store, "communities", DAY, COMMUNITIES).iter_rows())
-    assert found["a1"] == found["a2"] == found["a3"] != found["b1"] == found["b2"] == found["b3"]
-    labels = dict(table(store, "community_tags", DAY, COMMUNITY_TAGS).select("community", "label").iter_rows())
-    assert labels == {found["a1"]: "Chess", found["b1"]: "Art"}
+    communities = dict(read(store, "communities", DAY, COMMUNITIES).iter_rows())
+    assert communities["a1"] == communities["a2"] == communities["a3"]
+    assert communities["b1"] == communities["b2"] == communities["b3"] != communities["a1"]
+    labels = dict(read(store, "community_tags", DAY, COMMUNITY_TAGS).select("community", "label").iter_rows())
+    assert labels == {communities["a1"]: "Chess", communities["b1"]: "Art"}
 
 
-def test_query_tables_are_the_tables_of_the_atlas_in_a_folder_each(
+def test_query_tables_are_the_tables_of_the_atlas_in_one_folder_each(
     store: LocalStore, tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
     put_live(store, DAY, two_groups())
@@ -103,13 +105,12 @@ def test_query_tables_are_the_tables_of_the_atlas_in_a_folder_each(
         for day in (DAY, NEXT):
             sealed_table = store.download_bytes(lake.atlas_file(day, f"{name}.parquet"))
             assert store.download_bytes(lake.query_table(name, day)) == sealed_table
-        days = duckdb.sql(
-            f"SELECT DISTINCT date FROM '{tmp_path}/curated/{name}/*/*.parquet' ORDER BY date"
-        ).fetchall()
-        assert days == [(DAY,), (NEXT,)]
+        with duckdb.connect() as database:
+            query = f"SELECT DISTINCT date FROM '{tmp_path}/curated/{name}/*/*.parquet' ORDER BY date"
+            assert database.execute(query).fetchall() == [(DAY,), (NEXT,)]
 
 
-def test_products_are_copied_by_every_run_that_has_a_folder_for_them(
+def test_every_run_copies_the_products_to_the_output_folder(
     store: LocalStore, tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
     put_live(store, DAY, two_groups())
@@ -120,15 +121,12 @@ def test_products_are_copied_by_every_run_that_has_a_folder_for_them(
     copied = {path.name: path.read_bytes() for path in (folder / str(DAY)).iterdir()}
     assert copied.keys() >= PRODUCTS - tables
     assert all(data == store.download_bytes(lake.atlas_file(DAY, name)) for name, data in copied.items())
-    event = instance.get_latest_materialization_event(dg.AssetKey("output_copies"))
-    assert event is not None
-    assert event.asset_materialization is not None
-    assert event.asset_materialization.metadata["files"].value == len(copied)
+    assert latest_materialization(instance, "output_copies").metadata["files"].value == len(copied)
     (tmp_path / "file").write_text("")
     blocked = settings.model_copy(update={"storage": StorageSettings(output_dir=tmp_path / "file")})
     result = run(blocked, "daily_atlas", DAY, instance=instance)
     assert not result.success
-    assert f"{tmp_path / 'file'}" in failure_of(result, "output_copies")
+    assert f"{tmp_path / 'file'}" in step_failure(result, "output_copies")
 
 
 def test_metadata_shows_figures_columns_and_a_picture(
@@ -137,16 +135,14 @@ def test_metadata_shows_figures_columns_and_a_picture(
     put_live(store, DAY, two_groups())
     assert run(settings_for(tmp_path), "daily_atlas", DAY, instance=instance).success
 
-    def metadata(asset: str):
-        event = instance.get_latest_materialization_event(dg.AssetKey(asset))
-        assert event is not None
-        assert event.asset_materialization is not None
-        assert event.asset_materialization.partition == str(DAY)
-        return event.asset_materialization.metadata
+    def metadata(asset: str) -> dict[str, Any]:
+        materialization = latest_materialization(instance, asset)
+        assert materialization.partition == str(DAY)
+        return metadata_values(materialization.metadata)
 
     assert metadata("channel_audience")["total_unique_viewers"].value == 16
     assert metadata("channel_audience")["dagster/row_count"].value == len(
-        table(store, "channel_audience", DAY, CHANNEL_AUDIENCE)
+        read(store, "channel_audience", DAY, CHANNEL_AUDIENCE)
     )
     assert metadata("overlap_graph")["days_present"].value == 1
     assert metadata("overlap_graph")["dagster/uri"].value.endswith("graph_nodes.parquet")
@@ -162,8 +158,8 @@ def test_metadata_shows_figures_columns_and_a_picture(
 
 
 @pytest.mark.parametrize(("mode", "natural"), [("natural", 1.0), ("absolute", None)])
-def test_results_tell_which_resolution_was_used_and_what_others_find(
-    store: LocalStore, tmp_path: Path, instance: dg.DagsterInstance, mode, natural
+def test_results_hold_the_resolution_used_and_the_resolution_profile(
+    store: LocalStore, tmp_path: Path, instance: dg.DagsterInstance, mode: str, natural: float | None
 ) -> None:
     put_live(store, DAY, two_groups())
     settings = settings_for(tmp_path, resolution=1.5, resolution_mode=mode)
@@ -174,8 +170,8 @@ def test_results_tell_which_resolution_was_used_and_what_others_find(
     assert (detection["natural_resolution"], detection["resolution_used"]) == (natural, 1.5)
     profile = detection["resolution_profile"]
     assert [step["relative"] for step in profile][::4] == ([0.25, 1.0, 4.0] if natural else [])
-    shown = instance.get_latest_materialization_event(dg.AssetKey("communities")).asset_materialization.metadata
-    assert ("profile" in shown) is (mode == "natural")
+    metadata = latest_materialization(instance, "communities").metadata
+    assert ("profile" in metadata) is (mode == "natural")
 
 
 def test_a_range_of_days_runs_once_and_reports_each_day(
@@ -189,9 +185,9 @@ def test_a_range_of_days_runs_once_and_reports_each_day(
     for asset in ("channel_audience", "overlap_graph", "analysis_results"):
         assert instance.get_materialized_partitions(dg.AssetKey(asset)) == {str(day) for day in days}
     # The window of three days: the fourth day sees days two to four, and no viewer of day one.
-    nodes = table(store, "overlap_graph", days[3], GRAPH_NODES)
+    nodes = read(store, "overlap_graph", days[3], GRAPH_NODES)
     assert dict(nodes.select("channel", "viewers").iter_rows()) == {"a1": 4, "a2": 1}
-    assert SealedPartitions(store).record("overlap_graph", days[3]).facts["days"] == [str(d) for d in days[1:]]
+    assert facts(store, "overlap_graph", days[3])["days"] == [str(d) for d in days[1:]]
 
 
 def test_a_window_takes_the_days_that_exist(store: LocalStore, tmp_path: Path, instance: dg.DagsterInstance) -> None:
@@ -200,8 +196,8 @@ def test_a_window_takes_the_days_that_exist(store: LocalStore, tmp_path: Path, i
     assert run(settings, "audience", DAY, instance=instance).success
     later = DAY + dt.timedelta(days=2)
     assert run(settings, "overlap_and_atlas", later, instance=instance).success
-    facts = SealedPartitions(store).record("overlap_graph", later).facts
-    assert (facts["days_present"], facts["window_days"], facts["days"]) == (1, 3, [str(DAY)])
+    graph = facts(store, "overlap_graph", later)
+    assert (graph["days_present"], graph["window_days"], graph["days"]) == (1, 3, [str(DAY)])
 
 
 def test_a_day_without_presence_is_an_empty_audience_and_a_warning(
@@ -213,24 +209,28 @@ def test_a_day_without_presence_is_an_empty_audience_and_a_warning(
     before = {key: store.download_bytes(key) for key in store.list_files(f"atlas/date={DAY}/")}
     result = run(settings, "daily_atlas", NEXT, instance=instance)
     assert result.success
-    assert table(store, "channel_audience", NEXT, CHANNEL_AUDIENCE).is_empty()
-    assert checks_of(result, "channel_audience") == {"schema": True, "has_presence": False, "files_readable": True}
+    assert read(store, "channel_audience", NEXT, CHANNEL_AUDIENCE).is_empty()
+    assert check_results(result, "channel_audience") == {
+        "schema": True,
+        "has_presence": False,
+        "files_readable": True,
+    }
     assert before == {key: store.download_bytes(key) for key in store.list_files(f"atlas/date={DAY}/")}
 
 
-def test_a_wholly_empty_window_fails_with_a_word_that_helps(
+def test_an_empty_window_fails_with_a_message_that_helps(
     store: LocalStore, tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
     result = run(settings_for(tmp_path), "daily_atlas", DAY, instance=instance)
     assert not result.success
-    told = failure_of(result, "overlap_graph")
-    assert f"no presence from {DAY - dt.timedelta(days=2)} to {DAY}" in told
-    assert "import or collect some" in told
+    failure = step_failure(result, "overlap_graph")
+    assert f"no presence from {DAY - dt.timedelta(days=2)} to {DAY}" in failure
+    assert "import or collect some" in failure
     assert SealedPartitions(store).record("overlap_graph", DAY) is None
     assert SealedPartitions(store).record("channel_audience", DAY) is not None
 
 
-def test_one_failed_day_of_a_range_leaves_the_others_done_and_told(
+def test_one_failed_day_of_a_range_does_not_stop_the_others(
     store: LocalStore, tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
     put_live(store, NEXT, two_groups())
@@ -238,7 +238,7 @@ def test_one_failed_day_of_a_range_leaves_the_others_done_and_told(
     assert run(settings, "audience", DAY, NEXT, instance=instance).success
     result = run(settings, "overlap_and_atlas", DAY, NEXT, instance=instance)
     assert not result.success
-    assert f"failed for 1 of 2 day(s): {DAY}: no presence" in failure_of(result, "overlap_graph")
+    assert f"failed for 1 of 2 day(s): {DAY}: no presence" in step_failure(result, "overlap_graph")
     assert SealedPartitions(store).record("overlap_graph", NEXT) is not None
     assert instance.get_materialized_partitions(dg.AssetKey("overlap_graph")) == {str(NEXT)}
 
@@ -252,21 +252,21 @@ def test_one_failed_day_of_a_range_leaves_the_others_done_and_told(
     ],
 )
 def test_a_broken_file_is_named_and_the_rest_is_read(
-    store: LocalStore, tmp_path: Path, instance: dg.DagsterInstance, broken, reason
+    store: LocalStore, tmp_path: Path, instance: dg.DagsterInstance, broken: bytes, reason: str
 ) -> None:
     put_live(store, DAY, two_groups())
     put_roster(store, DAY, {"a1": ("Chess", "en")})
     store.upload_bytes(lake.channel_roster(DAY, 13), broken)
     result = run(settings_for(tmp_path), "audience", DAY, instance=instance)
     assert result.success
-    assert checks_of(result, "channel_audience")["files_readable"] is False
+    assert check_results(result, "channel_audience")["files_readable"] is False
     report = store.download_json(lake.atlas_file(DAY, "quality_report.json"))
     assert report["total_unique_viewers"] == 16
     assert [item["file"] for item in report["rejected_files"]] == [lake.channel_roster(DAY, 13)]
     assert reason in report["rejected_files"][0]["reason"]
 
 
-def test_a_day_of_which_nothing_can_be_read_fails_and_keeps_what_was_there(
+def test_a_day_without_a_readable_file_fails_and_keeps_its_earlier_files(
     store: LocalStore, tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
     put_live(store, DAY, two_groups())
@@ -277,10 +277,10 @@ def test_a_day_of_which_nothing_can_be_read_fails_and_keeps_what_was_there(
     store.upload_bytes(lake.live_presence(DAY), whole[: len(whole) // 2])
     result = run(settings, "daily_atlas", DAY, instance=instance)
     assert not result.success
-    told = failure_of(result, "channel_audience")
-    assert "none of the 1 file(s)" in told
-    assert "cut off" in told
-    assert "part-0000.parquet" in told
+    failure = step_failure(result, "channel_audience")
+    assert "none of the 1 file(s)" in failure
+    assert "cut off" in failure
+    assert "part-0000.parquet" in failure
     after = {key: store.download_bytes(key) for key in store.list_files(suffix="")}
     assert {key for key in before if before[key] != after[key]} == {lake.live_presence(DAY)}
 
@@ -291,8 +291,8 @@ def test_a_presence_file_with_wrong_columns_is_named(
     put_live(store, DAY, two_groups())
     frame = live_rows(DAY, two_groups()).drop("chatters")
     frame.write_parquet(tmp_path / lake.live_presence(DAY))
-    told = failure_of(run(settings_for(tmp_path), "audience", DAY, instance=instance), "channel_audience")
-    assert "missing column chatters" in told
+    result = run(settings_for(tmp_path), "audience", DAY, instance=instance)
+    assert "missing column chatters" in step_failure(result, "channel_audience")
 
 
 def test_hostile_names_pass_through_to_every_product(
@@ -301,25 +301,29 @@ def test_hostile_names_pass_through_to_every_product(
     names = ['say "hi"', "a,b", "line\nbreak", "<script>alert(1)</script>", "🎮", "o'neil"]
     put_live(store, DAY, {name: [["v1", "v2", '"; drop', "<b>", "💬"]] for name in names})
     assert run(settings_for(tmp_path), "daily_atlas", DAY, instance=instance).success
-    edges = table(store, "overlap_graph", DAY, GRAPH_EDGES)
+    edges = read(store, "overlap_graph", DAY, GRAPH_EDGES)
     assert edges.height == len(names) * (len(names) - 1) // 2
     assert edges["shared_viewers"].unique().to_list() == [5]
-    read = pl.read_csv(store.download_bytes(lake.atlas_file(DAY, "graph_nodes.csv")), infer_schema=False)
-    assert sorted(read["id"]) == sorted(names)
+    nodes = pl.read_csv(store.download_bytes(lake.atlas_file(DAY, "graph_nodes.csv")), infer_schema=False)
+    assert sorted(nodes["id"]) == sorted(names)
     page = store.download_bytes(lake.atlas_file(DAY, "community_graph.html")).decode()
     assert "<script>alert(1)" not in page
     results = store.download_json(lake.atlas_file(DAY, "analysis_results.json"))
     assert sorted(results["partition"]) == sorted(names)
 
 
-def test_viewer_names_reach_no_product(store: LocalStore, tmp_path: Path, instance: dg.DagsterInstance) -> None:
+def test_no_product_holds_viewer_names(store: LocalStore, tmp_path: Path, instance: dg.DagsterInstance) -> None:
     put_live(store, DAY, {"a1": [["secretviewer1", "secretviewer2"]], "a2": [["secretviewer1"]]})
     assert run(settings_for(tmp_path), "daily_atlas", DAY, instance=instance).success
-    # Compressed, a name would not be seen.
-    opened = {".bin": gzip.decompress, ".parquet": lambda data: pl.read_parquet(data).write_json().encode()}
+
+    def as_json(parquet: bytes) -> bytes:
+        return pl.read_parquet(parquet).write_json().encode()
+
+    # The name would not be visible in compressed bytes.
+    decode: dict[str, Callable[[bytes], bytes]] = {".bin": gzip.decompress, ".parquet": as_json}
     for key in [*store.list_files("atlas/"), *store.list_files("site/")]:
         data = store.download_bytes(key)
-        assert b"secretviewer" not in opened.get(Path(key).suffix, bytes)(data), key
+        assert b"secretviewer" not in decode.get(Path(key).suffix, bytes)(data), key
 
 
 def test_one_channel_and_a_channel_without_viewers(
@@ -328,13 +332,13 @@ def test_one_channel_and_a_channel_without_viewers(
     put_live(store, DAY, {"alone": [["v1"]], "silent": [[], []]})
     result = run(settings_for(tmp_path, min_channel_viewers=0), "daily_atlas", DAY, instance=instance)
     assert result.success
-    activity = table(store, "channel_audience", DAY, CHANNEL_ACTIVITY)
+    activity = read(store, "channel_audience", DAY, CHANNEL_ACTIVITY)
     assert dict(activity.select("channel", "viewers").iter_rows()) == {"alone": 1, "silent": 0}
-    assert table(store, "communities", DAY, COMMUNITIES)["community"].to_list() == [None, None]
-    assert checks_of(result, "overlap_graph")["has_edges"] is False
+    assert read(store, "communities", DAY, COMMUNITIES)["community"].to_list() == [None, None]
+    assert check_results(result, "overlap_graph")["has_edges"] is False
 
 
-def test_running_a_day_again_replaces_it_and_gives_the_same_bytes(
+def test_a_second_run_of_a_day_replaces_it_and_gives_the_same_bytes(
     store: LocalStore, tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
     put_live(store, DAY, two_groups())
@@ -345,7 +349,7 @@ def test_running_a_day_again_replaces_it_and_gives_the_same_bytes(
     assert first == {key: store.download_bytes(key) for key in store.list_files()}
     put_live(store, DAY, {"a1": [["only"]], "a2": [["only"]]})
     assert run(settings, "daily_atlas", DAY, instance=instance).success
-    assert table(store, "overlap_graph", DAY, GRAPH_NODES)["viewers"].to_list() == [1, 1]
+    assert read(store, "overlap_graph", DAY, GRAPH_NODES)["viewers"].to_list() == [1, 1]
 
 
 def seal_imported(store: LocalStore, day: dt.date) -> None:
@@ -361,8 +365,8 @@ def seal_imported(store: LocalStore, day: dt.date) -> None:
         )
     )
     files = table_files(day, {GRAPH_NODES: nodes, GRAPH_EDGES: edges})
-    facts = {"nodes": 2, "edges": 1, "density": 1.0}
-    SealedPartitions(store).seal("overlap_graph", day, files, facts=facts, origin="import atlas other.csv")
+    figures = {"nodes": 2, "edges": 1, "density": 1.0}
+    SealedPartitions(store).seal("overlap_graph", day, files, facts=figures, origin="import atlas other.csv")
 
 
 def test_an_imported_graph_is_kept_unless_forced(
@@ -372,36 +376,29 @@ def test_an_imported_graph_is_kept_unless_forced(
     seal_imported(store, DAY)
     settings = settings_for(tmp_path)
     assert run(settings, "daily_atlas", DAY, instance=instance).success
-    assert table(store, "overlap_graph", DAY, GRAPH_NODES)["channel"].to_list() == ["x", "y"]
+    assert read(store, "overlap_graph", DAY, GRAPH_NODES)["channel"].to_list() == ["x", "y"]
     results = json.loads(store.download_bytes(lake.atlas_file(DAY, "analysis_results.json")))
     assert results["statistics"]["graph"]["origin"] == "import atlas other.csv"
     assert run(settings, "daily_atlas", DAY, instance=instance, force=True).success
-    assert table(store, "overlap_graph", DAY, GRAPH_NODES)["channel"].to_list() == sorted(two_groups())
+    assert read(store, "overlap_graph", DAY, GRAPH_NODES)["channel"].to_list() == sorted(two_groups())
 
 
 def test_settings_can_be_changed_for_one_run_in_the_launchpad(
     store: LocalStore, tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
-    from vieweratlas_assets.defs.build import build_defs
-
     put_live(store, DAY, two_groups())
     job = build_defs(settings_for(tmp_path)).resolve_job_def("daily_atlas")
     config = {"resources": {"analysis": {"config": {"overlap_threshold": 4}}}}
     assert job.execute_in_process(run_config=config, instance=instance, partition_key=str(DAY)).success
-    edges = table(store, "overlap_graph", DAY, GRAPH_EDGES)
+    edges = read(store, "overlap_graph", DAY, GRAPH_EDGES)
     assert edges.height
-    assert edges["shared_viewers"].min() >= 4
-    facts = SealedPartitions(store).record("overlap_graph", DAY).facts
-    assert facts["settings"]["overlap_threshold"] == 4
+    assert min(edges["shared_viewers"]) >= 4
+    assert facts(store, "overlap_graph", DAY)["settings"]["overlap_threshold"] == 4
 
 
 def test_a_vod_counts_whole_on_the_day_it_was_created(
     store: LocalStore, tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
-    from vieweratlas_assets.domain.presence.names import PLAIN
-    from vieweratlas_assets.domain.presence.records import complete_vod_presence
-    from vieweratlas_assets.domain.schemas import VOD_CATALOG
-
     created = dt.datetime.combine(DAY, dt.time(23, 59), dt.UTC)
     rows = pl.DataFrame(
         {"channel": "c", "content_id": "vod:7", "offset_s": [0, 60, 120], "chatters": [["v1"], ["v1", "v2"], ["v3"]]}
@@ -412,12 +409,12 @@ def test_a_vod_counts_whole_on_the_day_it_was_created(
     catalog = pl.DataFrame([{"channel": "c", "vod_id": "7", "created_at": created}], schema=VOD_CATALOG.schema)
     store.upload_parquet(lake.vod_catalog(DAY), catalog, VOD_CATALOG)
     assert run(settings_for(tmp_path), "audience", DAY, NEXT, instance=instance).success
-    audience = table(store, "channel_audience", DAY, CHANNEL_AUDIENCE)
+    audience = read(store, "channel_audience", DAY, CHANNEL_AUDIENCE)
     assert dict(audience.select("viewer", "buckets").iter_rows()) == {"v1": 2, "v2": 1, "v3": 1}
-    assert table(store, "channel_audience", NEXT, CHANNEL_AUDIENCE).is_empty()
+    assert read(store, "channel_audience", NEXT, CHANNEL_AUDIENCE).is_empty()
 
 
-def test_results_tell_the_settings_of_each_step_and_a_mixed_window_is_told(
+def test_results_hold_the_settings_of_each_step_and_a_mixed_window_warns(
     store: LocalStore, tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
     put_live(store, DAY, two_groups())
@@ -425,23 +422,21 @@ def test_results_tell_the_settings_of_each_step_and_a_mixed_window_is_told(
     assert run(settings_for(tmp_path, min_buckets_per_viewer=2), "audience", DAY, instance=instance).success
     result = run(settings_for(tmp_path, resolution=1.5), "daily_atlas", NEXT, instance=instance)
     assert result.success
-    assert checks_of(result, "overlap_graph")["same_filters"] is False
-    results = store.download_json(lake.atlas_file(NEXT, "analysis_results.json"))
-    assert results["settings"]["aggregation"]["min_buckets_per_viewer"] == 1
-    assert results["settings"]["detection"]["resolution"] == 1.5
-    assert results["settings"]["graph"] == {"window_days": 3, "overlap_threshold": 1, "min_channel_viewers": 1}
-    assert results["statistics"]["graph"]["window"]["snapshots"] == 16
+    assert check_results(result, "overlap_graph")["same_filters"] is False
+    stored = store.download_json(lake.atlas_file(NEXT, "analysis_results.json"))
+    assert stored["settings"]["aggregation"]["min_buckets_per_viewer"] == 1
+    assert stored["settings"]["detection"]["resolution"] == 1.5
+    assert stored["settings"]["graph"] == {"window_days": 3, "overlap_threshold": 1, "min_channel_viewers": 1}
+    assert stored["statistics"]["graph"]["window"]["snapshots"] == 16
 
 
-def test_a_failing_blocking_check_stops_what_follows(
+def test_a_blocking_check_that_fails_stops_the_steps_after_it(
     store: LocalStore, tmp_path: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from vieweratlas_assets.steps import graph, results
-
     put_live(store, DAY, two_groups())
     wrong = results.Verdict(False, "planted")
     monkeypatch.setattr(graph, "graph_verdicts", lambda _: {"shared_within_sizes": wrong})
     result = run(settings_for(tmp_path), "daily_atlas", DAY, instance=instance)
     assert not result.success
-    assert checks_of(result, "overlap_graph")["shared_within_sizes"] is False
+    assert check_results(result, "overlap_graph")["shared_within_sizes"] is False
     assert SealedPartitions(store).record("communities", DAY) is None

@@ -21,7 +21,7 @@ from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.raw_snapshots import find_raw_day, read_raw_hours
 from vieweratlas_tests.clients.chatting import SMALL, SteadyFeed, numbered
 from vieweratlas_tests.clients.twitch import SECRET
-from vieweratlas_tests.defs.test_assets import failure_of
+from vieweratlas_tests.dagster_results import metadata_values, step_failure
 from vieweratlas_tests.lake_factories import away_from_the_hour_s_end, put_raw
 
 NOON = dt.datetime(2026, 3, 10, 12, tzinfo=dt.UTC)
@@ -35,21 +35,22 @@ class Talking:
         self.server, self.folder = server, folder
         self.store = LocalStore(folder / "lake")
 
-    def run(self, hour: dt.datetime, minutes: float = 0.05, **environment: str) -> dg.ExecuteInProcessResult:
-        of_sandbox = {
+    def run(self, hour: dt.datetime, **environment: str) -> dg.ExecuteInProcessResult:
+        """Collect an hour for three seconds."""
+        sandbox = {
             "VIEWERATLAS_ROOT": str(self.folder / "lake"),
             "VIEWERATLAS_TWITCH__CHAT_URL": self.server.chat_url,
             "VIEWERATLAS_COLLECTION__SPOOL_DIR": str(self.folder / "spool"),
             "TWITCH_CHANNELS": ",".join(CHANNELS),
         }
-        settings = resolve_settings(environment=of_sandbox | environment).settings
+        settings = resolve_settings(environment=sandbox | environment).settings
         job = build_defs(settings).resolve_job_def("collection")
         with dg.DagsterInstance.ephemeral() as instance:
             return job.execute_in_process(
                 partition_key=hour_key(hour.date(), hour.hour),
                 instance=instance,
                 raise_on_error=False,
-                run_config={"ops": {"raw_snapshots": {"config": {"collection_minutes": minutes}}}},
+                run_config={"ops": {"raw_snapshots": {"config": {"collection_minutes": 0.05}}}},
             )
 
     def raw(self, day: dt.date) -> pl.DataFrame:
@@ -73,24 +74,24 @@ def test_the_running_hour_is_collected_for_some_minutes(talking: Talking) -> Non
     assert set(coverage["channel"]) == set(CHANNELS)
     assert coverage["messages"].sum() > 30
     [event] = result.asset_materializations_for_node("raw_snapshots")
-    told = {name: value.value for name, value in event.metadata.items()}
-    assert told["messages"] == coverage["messages"].sum()
-    assert told["origins"] == ["collector"]
-    assert told["dagster/row_count"] == coverage.height
-    assert told["channels"] == 3
-    assert 0 < told["coverage"] < 1
-    assert told["dagster/uri"].endswith(f"raw/snapshots/{now:%Y/%m/%d/%H}")
-    # What comes later in the hour adds to it, also where it looks the same.
+    metadata = metadata_values(event.metadata)
+    assert metadata["messages"] == coverage["messages"].sum()
+    assert metadata["origins"] == ["collector"]
+    assert metadata["dagster/row_count"] == coverage.height
+    assert metadata["channels"] == 3
+    assert 0 < metadata["coverage"] < 1
+    assert metadata["dagster/uri"].endswith(f"raw/snapshots/{now:%Y/%m/%d/%H}")
+    # A later run adds to the hour, also when its messages look the same.
     assert talking.run(away_from_the_hour_s_end()).success
     assert chat_coverage_of(talking.raw(now.date()))["messages"].sum() > coverage["messages"].sum()
 
 
-def test_an_hour_that_is_over_is_not_made_up_and_points_to_the_vods(talking: Talking) -> None:
+def test_an_hour_that_is_over_is_not_collected_and_the_message_names_the_vods(talking: Talking) -> None:
     result = talking.run(NOON)
     assert not result.success
-    told = failure_of(result, "raw_snapshots")
-    assert "nobody collected chat in this hour" in told
-    assert "vod_presence" in told
+    failure = step_failure(result, "raw_snapshots")
+    assert "nobody collected chat in this hour" in failure
+    assert "vod_presence" in failure
     put_raw(talking.store, NOON, {"ann": [["bob"]]})
     result = talking.run(NOON)
     assert result.success
@@ -99,14 +100,14 @@ def test_an_hour_that_is_over_is_not_made_up_and_points_to_the_vods(talking: Tal
 
 
 @pytest.mark.parametrize(
-    ("environment", "told"),
+    ("environment", "message"),
     [
         ({"TWITCH_CHANNELS": ""}, "no channel to watch"),
         ({"TWITCH_CHANNELS": "no login"}, "setting collection.channels: no login in line(s) 1"),
         ({"VIEWERATLAS_COLLECTION__CHAT_ACCOUNT": "token"}, "set TWITCH_OAUTH_TOKEN"),
     ],
 )
-def test_what_a_person_has_to_mend_is_told(talking: Talking, environment: dict[str, str], told: str) -> None:
+def test_a_wrong_setting_fails_with_its_name(talking: Talking, environment: dict[str, str], message: str) -> None:
     result = talking.run(away_from_the_hour_s_end(), **environment)
     assert not result.success
-    assert told in failure_of(result, "raw_snapshots")
+    assert message in step_failure(result, "raw_snapshots")

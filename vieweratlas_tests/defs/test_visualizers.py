@@ -1,4 +1,4 @@
-"""Visualizers that users bring, as assets: their files, their pictures, and what their faults leave alone."""
+"""Visualizers of users, as assets: their files and pictures, and that one that fails stops no other."""
 
 import re
 from pathlib import Path
@@ -11,9 +11,11 @@ from vieweratlas_assets.domain.atlas.visualizers import TAKEN_FILES, TAKEN_NAMES
 from vieweratlas_assets.settings import PluginSettings, Settings
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.sealed import SealedPartitions
+from vieweratlas_tests.dagster_results import latest_metadata, step_failure
 from vieweratlas_tests.lake_factories import DAY, put_live, run, settings_for, two_groups
+from vieweratlas_tests.sealed_records import sealed_record
 
-BROUGHT = "vieweratlas_tests.sample_plugins"
+PLUGINS = "vieweratlas_tests.sample_plugins"
 
 
 @pytest.fixture
@@ -24,24 +26,24 @@ def lake(tmp_path: Path) -> LocalStore:
 
 
 def with_visualizers(store: LocalStore, **named: str) -> Settings:
-    plugins = PluginSettings(visualizers={name: f"{BROUGHT}:{attribute}" for name, attribute in named.items()})
+    plugins = PluginSettings(visualizers={name: f"{PLUGINS}:{attribute}" for name, attribute in named.items()})
     return settings_for(store.root).model_copy(update={"plugins": plugins})
 
 
-def test_files_land_sealed_and_a_png_shows_in_the_ui(lake: LocalStore) -> None:
+def test_files_are_sealed_and_a_png_shows_in_the_ui(lake: LocalStore) -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         settings = with_visualizers(lake, names="draw_names", dot="draw_dot")
         assert run(settings, "daily_atlas", DAY, instance=instance).success
-        [dot] = instance.fetch_materializations(dg.AssetKey("atlas_dot"), limit=1).records
-        [names] = instance.fetch_materializations(dg.AssetKey("atlas_names"), limit=1).records
+        dot = latest_metadata(instance, "atlas_dot")
+        names = latest_metadata(instance, "atlas_names")
     sealed = SealedPartitions(lake)
-    record = sealed.record("atlas_names", DAY)
+    record = sealed_record(sealed, "atlas_names", DAY)
     assert {key.rpartition("/")[2]: sealed.file(record, key) for key in record.files} == {
         "names.txt": b"a1\na2\na3\nb1\nb2\nb3",
         "names-count.txt": b"6",
     }
-    assert "data:image/png;base64," in dot.asset_materialization.metadata["dot.png"].value
-    assert names.asset_materialization.metadata["size_bytes"].value == 18
+    assert "data:image/png;base64," in dot["dot.png"]
+    assert names["size_bytes"] == 18
 
 
 def test_a_visualizer_that_fails_stops_no_other(lake: LocalStore) -> None:
@@ -50,14 +52,13 @@ def test_a_visualizer_that_fails_stops_no_other(lake: LocalStore) -> None:
         result = run(settings, "daily_atlas", DAY, instance=instance)
     failed = [event for event in result.all_events if event.is_step_failure]
     assert [event.step_key for event in failed] == ["atlas_bad"]
-    told = failed[0].step_failure_data.user_failure_data.description
-    assert "visualizer 'bad' returned a file 'community_graph.png'" in told
+    assert "visualizer 'bad' returned a file 'community_graph.png'" in step_failure(result, "atlas_bad")
     assert lake.download_bytes(f"atlas/date={DAY}/community_graph.png").startswith(b"\x89PNG")
     assert lake.exists(f"atlas/date={DAY}/names.txt")
     assert not lake.exists(f"atlas/date={DAY}/_atlas_bad.json")
 
 
-def test_what_is_ours_is_taken(lake: LocalStore) -> None:
+def test_names_and_files_of_the_product_are_taken(lake: LocalStore) -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         assert run(settings_for(lake.root), "daily_atlas", DAY, instance=instance).success
     files = {key.rpartition("/")[2] for key in lake.list_files(f"atlas/date={DAY}/")}

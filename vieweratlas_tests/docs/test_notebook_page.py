@@ -1,4 +1,4 @@
-"""The code of docs/notebook.md, run as one script next to a lake."""
+"""The code of docs/notebook.md, run as one script on a lake."""
 
 import io
 import os
@@ -24,7 +24,7 @@ LAST = SPEC.dates[-1]
 
 
 def above_the_footer(png: bytes) -> npt.NDArray[np.uint8]:
-    """The pixels of a picture without its last lines, which name the sources that the lake knows."""
+    """The pixels of a picture without its footer, which names the sources of the lake."""
     with Image.open(io.BytesIO(png)) as image:
         return np.asarray(image)[:-70]
 
@@ -32,16 +32,16 @@ def above_the_footer(png: bytes) -> npt.NDArray[np.uint8]:
 @pytest.mark.slow
 def test_the_page_draws_the_atlas_of_the_command_without_dagster(tmp_path: Path) -> None:
     command = Command(tmp_path)
-    named = {"VIEWERATLAS_ANALYSIS__OVERLAP_THRESHOLD": "2", "VIEWERATLAS_PARTITIONS__WINDOW_DAYS": "7"}
+    settings = {"VIEWERATLAS_ANALYSIS__OVERLAP_THRESHOLD": "2", "VIEWERATLAS_PARTITIONS__WINDOW_DAYS": "7"}
     store = LocalStore(command.root)
     write_world(store, build_world(SPEC))
     # One day alone: later days would continue it.
-    command.run("analyze", "--date", str(LAST), fails=False, **named)
+    command.run("analyze", "--date", str(LAST), **settings)
     code = "\n".join(blocks("notebook.md", "python"))
     check = "\nimport sys\nassert 'dagster' not in sys.modules\n"
     before = store.list_objects()
 
-    def read() -> npt.NDArray[np.uint8]:
+    def run_page() -> npt.NDArray[np.uint8]:
         (tmp_path / "map.png").unlink(missing_ok=True)
         ran = subprocess.run(
             [sys.executable, "-W", "error", "-c", code + check],
@@ -57,9 +57,9 @@ def test_the_page_draws_the_atlas_of_the_command_without_dagster(tmp_path: Path)
         return above_the_footer((tmp_path / "map.png").read_bytes())
 
     expected = above_the_footer(store.download_bytes(f"atlas/date={LAST}/community_graph.png"))
-    assert (read() == expected).all()
+    assert (run_page() == expected).all()
     assert store.list_objects() == before
     # Without audiences the presence itself is reduced.
     for key in store.list_files(CHANNEL_AUDIENCE):
         store.delete(key)
-    assert (read() == expected).all()
+    assert (run_page() == expected).all()

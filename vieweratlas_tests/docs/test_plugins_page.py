@@ -21,6 +21,7 @@ from vieweratlas_tests.integration.command import Command
 from vieweratlas_tests.lake_factories import DAY, put_live, two_groups
 from vieweratlas_tests.packages import write_package
 from vieweratlas_tests.pages import blocks, write_modules
+from vieweratlas_tests.sealed_records import sealed_record
 
 SMALL = {"VIEWERATLAS_ANALYSIS__MIN_CHANNEL_VIEWERS": "1", "VIEWERATLAS_PARTITIONS__WINDOW_DAYS": "3"}
 DEMO = ("demo", "--channels", "72", "--viewers", "2000", "--days", "2")
@@ -42,7 +43,7 @@ def with_modules(command: Command, **settings: str) -> dict[str, str]:
 
 
 def install(folder: Path) -> None:
-    """Install the page's package into a folder, as pip does."""
+    """Install the page's package in a folder, as pip would."""
     [text] = blocks("plugins.md", "toml")
     groups = tomllib.loads(text)["project"]["entry-points"]
     lines = [
@@ -72,7 +73,7 @@ def test_the_store_of_the_page_passes_check_store(command: Command) -> None:
     assert (ran.returncode, ran.stderr) == (0, "")
 
 
-def test_the_label_propagation_of_the_page_finds_planted_groups(command: Command) -> None:
+def test_the_page_s_label_propagation_detects_the_planted_groups(command: Command) -> None:
     module: dict[str, Any] = {}
     exec((command.folder / "my_atlas/propagation.py").read_text(), module)
     inside = [(f"{group}{one}", f"{group}{two}", 9) for group in "abc" for two in range(6) for one in range(two)]
@@ -90,16 +91,14 @@ def test_the_label_propagation_of_the_page_finds_planted_groups(command: Command
 def test_a_detector_and_a_visualizer_by_settings_file(command: Command) -> None:
     put_live(LocalStore(command.root), DAY, two_groups())
 
-    printed = command.run("analyze", "atlas.yaml", "--date", str(DAY), fails=False, **with_modules(command))
+    printed = command.run("analyze", "atlas.yaml", "--date", str(DAY), **with_modules(command))
 
     sealed = SealedPartitions(LocalStore(command.root))
-    record = sealed.record("communities", DAY)
-    assert record is not None, printed
+    record = sealed_record(sealed, "communities", DAY)
     assert record.facts["settings"]["algorithm"] == "greedy", printed
     communities = sealed.table(record, COMMUNITIES)
     assert communities.rows() == [("a1", 0), ("a2", 0), ("a3", 0), ("b1", 1), ("b2", 1), ("b3", 1)]
-    drawn = sealed.record("atlas_sizes", DAY)
-    assert drawn is not None
+    drawn = sealed_record(sealed, "atlas_sizes", DAY)
     [key] = drawn.files
     assert key == f"atlas/date={DAY}/sizes.svg"
     svg = sealed.file(drawn, key)
@@ -111,28 +110,27 @@ def test_a_detector_and_a_visualizer_by_settings_file(command: Command) -> None:
 
 @pytest.mark.slow
 @pytest.mark.long
-def test_a_demo_on_the_store_of_the_page_equals_the_demo_in_a_folder(command: Command) -> None:
+def test_a_demo_on_the_page_s_store_equals_the_demo_in_a_folder(command: Command) -> None:
     install(command.folder)
-    named = with_modules(command, VIEWERATLAS_ANALYSIS__ALGORITHM="greedy")
+    settings = with_modules(command, VIEWERATLAS_ANALYSIS__ALGORITHM="greedy")
     other = f"sqlite://{command.folder}/lake.db"
-    home = str(command.folder / "other_home")
-    command.run(*DEMO, "--root", other, fails=False, DAGSTER_HOME=home, **named)
+    command.run(*DEMO, "--root", other, **settings, DAGSTER_HOME=str(command.folder / "other_home"))
     module: dict[str, Any] = {}
     exec((command.folder / "my_atlas/sqlite_lake.py").read_text(), module)
     in_folder, in_sqlite = LocalStore(command.root), module["SqliteLake"](other)
-    # No two demos collect exactly the same: this one continues from what the other has collected.
+    # Two demos never collect exactly the same: the second starts from what the first has collected.
     for collected in ("raw/", "sandbox/", lake.VOD_PRESENCE, lake.VOD_CATALOG, lake.CHANNEL_ROSTER):
         for key in in_sqlite.list_files(collected):
             in_folder.upload_bytes(key, in_sqlite.download_bytes(key))
 
-    command.run(*DEMO, "--root", str(command.root), fails=False, **named)
+    command.run(*DEMO, "--root", str(command.root), **settings)
 
     keys = in_folder.list_files()
     assert in_sqlite.list_files() == keys
     assert len(keys) > 60
     assert sum(key.endswith("/sizes.svg") for key in keys) == 3
     differing = [key for key in keys if in_folder.download_bytes(key) != in_sqlite.download_bytes(key)]
-    # These name the versions of the files that they were built from, and each store has its own versions.
+    # The fingerprints of these records hold versions of files, which differ between stores.
     assert {key.rpartition("/")[2] for key in differing} == {"_channel_audience.json", "_live_presence.json"}
     for key in differing:
         one, two = in_folder.download_json(key), in_sqlite.download_json(key)
@@ -164,8 +162,8 @@ def test_help_imports_no_plugin(command: Command) -> None:
     (command.folder / "loud.py").write_text("raise SystemExit('imported')\n")
     write_package(command.folder, "loud", "[vieweratlas.visualizers]\nother = loud:draw\n")
     named = with_modules(command, VIEWERATLAS_PLUGINS__VISUALIZERS='{"loud": "loud:draw"}')
-    assert "analyze" in command.run("--help", fails=False, **named)
-    assert "CONFIG" in command.run("analyze", "--help", fails=False, **named)
+    assert "analyze" in command.run("--help", **named)
+    assert "CONFIG" in command.run("analyze", "--help", **named)
 
 
 @pytest.mark.parametrize(
@@ -189,26 +187,18 @@ def test_a_bad_plugin_is_one_clear_line(
 ) -> None:
     install(command.folder)
     variables = {f"VIEWERATLAS_PLUGINS__{kind}": text for kind, text in named.items()}
-    printed = command.run(*arguments, fails=True, **with_modules(command, COLUMNS="500", **variables))
-    assert message in printed
-    assert "Traceback" not in printed
+    assert message in command.fail(*arguments, **with_modules(command, COLUMNS="500", **variables))
 
 
-def test_a_detector_that_returns_nonsense_fails_its_day_and_is_named(command: Command) -> None:
+def test_a_detector_with_a_wrong_result_fails_its_day_by_name(command: Command) -> None:
     put_live(LocalStore(command.root), DAY, two_groups())
     (command.folder / "nonsense.py").write_text("def detect_communities(graph):\n    return {'a1': 0}, 0.5\n")
     named = {"VIEWERATLAS_PLUGINS__COMMUNITY_DETECTORS": '{"mine": "nonsense:detect_communities"}', "COLUMNS": "500"}
 
-    printed = command.run(
-        "analyze",
-        "--date",
-        str(DAY),
-        fails=True,
-        **with_modules(command, VIEWERATLAS_ANALYSIS__ALGORITHM="mine", **named),
-    )
+    settings = with_modules(command, VIEWERATLAS_ANALYSIS__ALGORITHM="mine", **named)
+    printed = command.fail("analyze", "--date", str(DAY), **settings)
 
     assert "community detector 'mine' returned no community for 5 channel(s): a2, a3, b1, …" in printed
-    assert "Traceback" not in printed
 
 
 def test_every_block_of_the_page_is_run_by_a_test(tmp_path: Path) -> None:

@@ -123,7 +123,7 @@ def test_the_presence_table_is_the_days_live_presence() -> None:
     assert lake.table_file("layout", DAY) == "atlas/date=2020-04-03/layout.parquet"
 
 
-@given(st.datetimes(dt.datetime(1000, 1, 1), timezones=st.just(dt.UTC)))
+@given(st.datetimes(dt.datetime(1000, 1, 1), timezones=st.just(dt.UTC)))  # noqa: DTZ001 (hypothesis takes naive bounds)
 def test_the_hour_of_a_raw_snapshot_is_read_back(moment: dt.datetime) -> None:
     hour = moment.replace(minute=0, second=0, microsecond=0)
     key = f"{lake.raw_hour(moment)}collector-1.parquet"

@@ -8,7 +8,7 @@ from urllib.request import urlopen
 
 import polars as pl
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Route
 
 from vieweratlas_assets.domain import lake
 from vieweratlas_assets.domain.atlas.changes import ranks
@@ -86,7 +86,7 @@ def test_the_slider_keeps_the_channel_and_the_place(week: list[BuiltDay], opened
 
 
 def test_who_is_not_there_on_a_day_is_told_and_comes_back(week: list[BuiltDay], opened: Explorer) -> None:
-    came = sorted(set(week[-1].atlas.nodes["channel"]) - set(week[0].atlas.nodes["channel"]))[0]
+    came = min(set(week[-1].atlas.nodes["channel"]) - set(week[0].atlas.nodes["channel"]))
     opened.ask(f"it.select(it.atlas.channelOf('{came}'))")
     go_to(opened, 0)
     assert "Not on the map of 5 October 2026" in opened.page.inner_text("#panel")
@@ -264,7 +264,12 @@ def test_a_slow_answer_does_not_undo_what_was_asked_for_since(browser: Browser, 
     first, second = SANDBOX.dates[:2]
     with explorer(browser, site) as page:
         login = page.ask("it.atlas.head.channels[it.atlas.ranked[0]]")
-        page.page.route(f"**/{first}-*.bin", lambda route: (page.page.wait_for_timeout(600), route.continue_()))
+
+        def answer_late(route: Route) -> None:
+            page.page.wait_for_timeout(600)
+            route.continue_()
+
+        page.page.route(f"**/{first}-*.bin", answer_late)
         page.page.evaluate(f"() => {{ location.hash = '#d={first}&c=none_of_them' }}")
         page.page.evaluate(f"() => {{ location.hash = '#d={second}&c={login}' }}")
         page.when(f"it.atlas.head.date === '{second}' && it.state.selected !== null")

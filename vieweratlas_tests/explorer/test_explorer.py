@@ -5,6 +5,7 @@ import random
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -12,11 +13,12 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser
 
-from vieweratlas_assets.defs.assets.products import UPSTREAM, atlas_of_day
+from vieweratlas_assets.defs.assets.products import UPSTREAM
 from vieweratlas_assets.domain import lake
 from vieweratlas_assets.domain.atlas.model import Atlas
 from vieweratlas_assets.domain.tagging.languages import language_name
 from vieweratlas_assets.importers.atlas import read_atlas
+from vieweratlas_assets.steps.products import AtlasInputs
 from vieweratlas_assets.storage.sealed import AssetDays, SealedPartitions
 from vieweratlas_tests.domain.atlas.samples import HOSTILE, empty_atlas, hostile_atlas
 from vieweratlas_tests.domain.atlas.test_map_layout import planted
@@ -52,7 +54,7 @@ def published(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
         store = request.getfixturevalue("sandbox")
         day = SANDBOX.dates[-1]
         days = (AssetDays(SealedPartitions(store), asset, [day]) for asset in UPSTREAM)
-        return atlas_of_day(day, *days), Path(store.root) / lake.atlas_file(day, "explorer.html")
+        return AtlasInputs(*days).of_day(day), Path(store.root) / lake.atlas_file(day, "explorer.html")
     if request.param == "planted":
         nodes, edges, _ = planted([60, 50, 40, 30, 20, 12, 9, 5], alone=7)
         nodes = nodes.with_columns(game_name=pl.lit("Chess"), language=pl.lit("de"))
@@ -295,7 +297,7 @@ def test_the_camera_jumps_for_those_who_want_no_motion_and_every_control_has_a_n
 
 
 def test_on_a_phone_it_fits_and_details_are_a_sheet(browser: Browser, published: Opened) -> None:
-    options = {"viewport": NARROW, "device_scale_factor": 2, "has_touch": True, "is_mobile": True}
+    options: dict[str, Any] = {"viewport": NARROW, "device_scale_factor": 2, "has_touch": True, "is_mobile": True}
     with explorer(browser, published[1], **options) as page:
         assert page.page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
         page.ask("it.select(it.atlas.ranked[0])")

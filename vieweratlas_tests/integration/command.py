@@ -1,4 +1,4 @@
-"""The command `vieweratlas`, run as a person runs it: another process, its own lake and history."""
+"""The command `vieweratlas`, run as a person runs it: in another process, with its own lake and history."""
 
 import os
 import signal
@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
+
+import dagster as dg
 
 from vieweratlas_assets.settings import LEGACY_VARIABLES
 
@@ -27,7 +29,7 @@ class Command:
         return self.folder / "lake"
 
     def environment(self, **settings: str) -> dict[str, str]:
-        """The environment of a run, with nothing of ours left in it."""
+        """The environment of a run; settings of the surrounding shell are left out."""
         kept = {
             name: value
             for name, value in os.environ.items()
@@ -46,23 +48,43 @@ class Command:
             stderr=subprocess.STDOUT,
         )
 
-    def run(self, *arguments: str, fails: bool = False, **settings: str) -> str:
+    def run(self, *arguments: str, **settings: str) -> str:
         """Run to the end and return what it printed.
 
         Raises:
-            AssertionError: it failed, or did not although it should.
+            AssertionError: the command failed.
         """
+        code, printed = self._finish(*arguments, **settings)
+        assert code == 0, printed
+        return printed
+
+    def fail(self, *arguments: str, **settings: str) -> str:
+        """Run a command that must fail, and return what it printed.
+
+        Raises:
+            AssertionError: the command succeeded, or ended in a traceback.
+        """
+        code, printed = self._finish(*arguments, **settings)
+        assert code != 0, printed
+        assert "Traceback" not in printed, printed
+        return printed
+
+    def materialized(self, asset: str) -> set[str]:
+        """Partitions of an asset that Dagster's history reports as materialized."""
+        with dg.DagsterInstance.from_config(str(self.folder / "home")) as instance:
+            return set(instance.get_materialized_partitions(dg.AssetKey(asset)))
+
+    def _finish(self, *arguments: str, **settings: str) -> tuple[int, str]:
         with self.start(*arguments, **settings) as process:
             printed = process.communicate()[0]
-        assert (process.returncode != 0) == fails, printed
-        return printed
+        return process.returncode, printed
 
     @contextmanager
     def sandbox(self, *options: str) -> Iterator[dict[str, str]]:
         """Run `sandbox up` on free ports.
 
         Yields:
-            The environment that it prints; TWITCH_OAUTH_TOKEN, which it only offers, is not in it.
+            The environment that it prints, without TWITCH_OAUTH_TOKEN, which it prints as a comment.
         """
         with self.start("sandbox", "up", "--port", "0", "--chat-port", "0", *options) as process:
             assert process.stdout is not None

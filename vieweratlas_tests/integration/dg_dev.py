@@ -1,4 +1,4 @@
-"""A real `dg dev` for tests and screenshots: started, asked through GraphQL, stopped."""
+"""A real `dg dev` for tests and screenshots, queried through GraphQL."""
 
 import json
 import os
@@ -33,10 +33,10 @@ class DagsterDev:
         """
         body = json.dumps({"query": query, "variables": variables}).encode()
         request = urllib.request.Request(f"{self.url}/graphql", body, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            found = json.load(answer)
-        assert "errors" not in found, found["errors"]
-        return found["data"]
+        with urllib.request.urlopen(request, timeout=60) as response:
+            answer = json.load(response)
+        assert "errors" not in answer, answer["errors"]
+        return answer["data"]
 
 
 @contextmanager
@@ -45,11 +45,11 @@ def dg_dev(root: Path | None, home: Path, *, more_of_instance: str = "", **setti
 
     Args:
         root: folder of the lake; None leaves it to the settings.
-        more_of_instance: YAML that dagster.yaml gets beside its own.
+        more_of_instance: YAML that is appended to dagster.yaml.
         settings: more environment variables.
 
     Raises:
-        RuntimeError: it did not come up; the end of its log is told.
+        RuntimeError: it did not start; the message holds the end of its log.
     """
     home.mkdir(parents=True, exist_ok=True)
     (home / "dagster.yaml").write_text((REPOSITORY / "dagster.yaml").read_text() + more_of_instance)
@@ -62,7 +62,7 @@ def dg_dev(root: Path | None, home: Path, *, more_of_instance: str = "", **setti
             command, cwd=REPOSITORY, env=environment, stdout=log, stderr=log, start_new_session=True
         )
         try:
-            _wait(process, f"http://127.0.0.1:{port}/server_info", home / "dev.log")
+            _wait_until_ready(process, f"http://127.0.0.1:{port}/server_info", home / "dev.log")
             yield DagsterDev(f"http://127.0.0.1:{port}")
         finally:
             _stop(process)
@@ -75,7 +75,7 @@ def free_port() -> int:
         return port
 
 
-def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+def _wait_until_ready(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
     for _ in range(START_SECONDS):
         if process.poll() is not None:
             break
@@ -84,11 +84,11 @@ def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
                 return
         except (urllib.error.URLError, ConnectionError, TimeoutError):
             time.sleep(1)
-    raise RuntimeError(f"dg dev did not come up:\n{log.read_text()[-3000:]}")
+    raise RuntimeError(f"dg dev did not start:\n{log.read_text()[-3000:]}")
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """Ask the whole process group to end, then make it."""
+    """Interrupt the whole process group; kill it after a minute."""
     os.killpg(process.pid, signal.SIGINT)
     try:
         process.wait(timeout=60)

@@ -1,8 +1,9 @@
-"""The product through the real `dg dev`: definitions load, a backfill of days runs to its end."""
+"""The real `dg dev`: definitions load, and a backfill of days completes."""
 
 import datetime as dt
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.sealed import SealedPartitions
 from vieweratlas_tests.integration.dg_dev import DagsterDev, dg_dev
 from vieweratlas_tests.sandbox.worlds import write_world
+from vieweratlas_tests.sealed_records import sealed_record
 
 SPEC = WorldSpec(channels=72, viewers=4_000, days=10)
 DAYS = list(days_between(SPEC.start, SPEC.start + dt.timedelta(days=SPEC.days - 1)))
@@ -46,33 +48,34 @@ def computed_assets() -> list[str]:
     return [name for name in names if name not in observed | {"output_copies"}]
 
 
-def wait_for_backfill(dev: DagsterDev, backfill: str) -> dict:
-    found: dict = {}
+def wait_for_backfill(dev: DagsterDev, backfill: str) -> dict[str, Any]:
+    """Wait until a backfill has ended; its status, runs and error."""
+    state: dict[str, Any] = {}
     for _ in range(600):
-        found = dev.graphql(STATUS, id=backfill)["partitionBackfillOrError"]
-        if found["status"] in TERMINAL:
-            return found
+        state = dev.graphql(STATUS, id=backfill)["partitionBackfillOrError"]
+        if state["status"] in TERMINAL:
+            return state
         time.sleep(1)
-    raise AssertionError(f"the backfill did not end: {found}")
+    raise AssertionError(f"the backfill did not end: {state}")
 
 
 @pytest.mark.slow
 @pytest.mark.long
 @pytest.mark.timeout(900)
-def test_a_backfill_of_ten_days_makes_every_partition(tmp_path: Path) -> None:
+def test_a_backfill_of_ten_days_builds_every_partition(tmp_path: Path) -> None:
     store = LocalStore(tmp_path / "lake")
     write_world(store, build_world(SPEC))
-    made_up = {day: store.download_bytes(live_presence(day)) for day in DAYS}
+    planted = {day: store.download_bytes(live_presence(day)) for day in DAYS}
     assets = computed_assets()
     assert len(assets) == len(ASSETS) + len(PRODUCTS) + 4
-    # Dagster also makes the later windows that the ten days fall into: with 3 days two more graphs, with 30 29 more.
+    # Dagster also builds later windows that contain these days: 2 more graphs for windows of 3 days, 29 for 30.
     copies = tmp_path / "for_people"
-    chosen = {
+    settings = {
         "VIEWERATLAS_PARTITIONS__WINDOW_DAYS": "3",
         "VIEWERATLAS_STORAGE__OUTPUT_DIR": str(copies),
         "LOG_LEVEL": "INFO",
     }
-    with dg_dev(tmp_path / "lake", tmp_path / "home", **chosen) as dev:
+    with dg_dev(tmp_path / "lake", tmp_path / "home", **settings) as dev:
         params = {
             "assetSelection": [{"path": [name]} for name in (*assets, "output_copies")],
             "partitionNames": [str(day) for day in DAYS],
@@ -82,21 +85,19 @@ def test_a_backfill_of_ten_days_makes_every_partition(tmp_path: Path) -> None:
         done = wait_for_backfill(dev, launched["backfillId"])
     assert done["status"] == "COMPLETED_SUCCESS", done
     assert {run["status"] for run in done["runs"]} == {"SUCCESS"}
-    # One for each of the three that go on from the day before, and three or four for the rest.
-    assert len(done["runs"]) <= 8, "a range of days takes few runs, not one a day"
+    # One run for each of the three assets that continue the day before, and three or four for the rest.
+    assert len(done["runs"]) <= 8, "a range of days takes few runs, not one per day"
     sealed = SealedPartitions(store)
     missing = [(name, day) for name in assets for day in DAYS if sealed.record(name, day) is None]
-    # The demo writes live presence itself: without raw snapshots it stays as it is.
+    # The world writes live presence itself: without raw snapshots it stays unchanged.
     assert missing == [("live_presence", day) for day in DAYS]
-    assert {day: store.download_bytes(live_presence(day)) for day in DAYS} == made_up
+    assert {day: store.download_bytes(live_presence(day)) for day in DAYS} == planted
     logged = (tmp_path / "home/vieweratlas.log").read_text()
     for day in DAYS:
         assert (copies / f"{day}/community_graph.png").exists()
         assert (copies / f"{day}/quality_report.json").exists()
-        assert f"overlap_graph of {day} sealed" in logged, "runs tell the log of their settings"
-    last = sealed.record("overlap_graph", DAYS[-1])
-    assert last is not None
-    assert last.facts["days"] == [str(day) for day in DAYS[-3:]]
+        assert f"overlap_graph of {day} sealed" in logged, "runs write to the log that the settings name"
+    assert sealed_record(sealed, "overlap_graph", DAYS[-1]).facts["days"] == [str(day) for day in DAYS[-3:]]
     for asset in ("communities", "atlas_layout", "community_history"):
-        went_on_from = [sealed.record(asset, day).facts["went_on_from"] for day in DAYS]
-        assert went_on_from == [None, *(str(day) for day in DAYS[:-1])], "days are made in order"
+        continued = [sealed_record(sealed, asset, day).facts["went_on_from"] for day in DAYS]
+        assert continued == [None, *(str(day) for day in DAYS[:-1])], "days are built in order"

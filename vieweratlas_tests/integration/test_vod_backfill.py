@@ -22,13 +22,13 @@ BACKFILLS = "{ partitionBackfillsOrError { ... on PartitionBackfills { results {
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
-def environment_of(twitch: MadeUpTwitch) -> dict[str, str]:
-    """Nothing of ours but what leads to that Twitch."""
+def environment(twitch: MadeUpTwitch) -> dict[str, str]:
+    """The environment of that Twitch, without settings of the surrounding shell."""
     return {name: "" for name in os.environ if name in LEGACY_VARIABLES} | twitch.environment()
 
 
-def all_completed(twitch: MadeUpTwitch, first: dt.date, last: dt.date) -> None:
-    """See that every VOD of the days is completed, with presence that is row for row what was written."""
+def assert_all_completed(twitch: MadeUpTwitch, first: dt.date, last: dt.date) -> None:
+    """Check that every VOD of the days is completed, and that each row of its presence is what was written."""
     vods = twitch.vods(first, last)
     twitch.exact(vods)
     with open_queue(twitch.settings()) as queue:
@@ -43,7 +43,7 @@ def test_thirty_historical_dates_are_backfilled_in_few_runs(tmp_path: Path) -> N
     with made_up_twitch(tmp_path, channels=CHANNELS, days=DAYS, languages=2) as twitch:
         days = twitch.world.spec.dates
         home = tmp_path / "home"
-        with dg_dev(tmp_path / "lake", home, **environment_of(twitch)) as dev:
+        with dg_dev(tmp_path / "lake", home, **environment(twitch)) as dev:
             params = {
                 "assetSelection": [{"path": [name]} for name in ("vod_catalog", "vod_presence")],
                 "partitionNames": [str(day) for day in days],
@@ -53,16 +53,16 @@ def test_thirty_historical_dates_are_backfilled_in_few_runs(tmp_path: Path) -> N
             done = wait_for_backfill(dev, launched["backfillId"])
         assert done["status"] == "COMPLETED_SUCCESS", done
         assert {run["status"] for run in done["runs"]} == {"SUCCESS"}
-        assert len(done["runs"]) <= 2, "a range of days takes few runs, not one a day"
-        all_completed(twitch, days[0], days[-1])
-        # A token, the logins, and a page for each channel: none is paged once a day.
+        assert len(done["runs"]) <= 2, "a range of days takes few runs, not one per day"
+        assert_all_completed(twitch, days[0], days[-1])
+        # A token, the logins, and one page per channel, not one per channel and day.
         assert twitch.helix.requests <= 2 * (1 + CHANNELS)
 
 
 def test_dates_are_backfilled_by_clicking_in_the_ui(tmp_path: Path) -> None:
     with (
         made_up_twitch(tmp_path, channels=CHANNELS, days=3, languages=2) as twitch,
-        dg_dev(tmp_path / "lake", tmp_path / "home", **environment_of(twitch)) as dev,
+        dg_dev(tmp_path / "lake", tmp_path / "home", **environment(twitch)) as dev,
         sync_playwright() as playwright,
         playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"]) as browser,
     ):
@@ -77,11 +77,11 @@ def test_dates_are_backfilled_by_clicking_in_the_ui(tmp_path: Path) -> None:
         chosen.first.fill(f"[{days[0]}...{days[-1]}]")
         chosen.first.press("Enter")
         page.get_by_role("button", name="Launch backfill").click()
-        found: list[dict[str, Any]] = []
+        backfills: list[dict[str, Any]] = []
         for _ in range(240):
-            found = dev.graphql(BACKFILLS)["partitionBackfillsOrError"]["results"]
-            if found and found[0]["status"] in TERMINAL:
+            backfills = dev.graphql(BACKFILLS)["partitionBackfillsOrError"]["results"]
+            if backfills and backfills[0]["status"] in TERMINAL:
                 break
             time.sleep(1)
-        assert [each["status"] for each in found] == ["COMPLETED_SUCCESS"], found
-        all_completed(twitch, days[0], days[-1])
+        assert [backfill["status"] for backfill in backfills] == ["COMPLETED_SUCCESS"], backfills
+        assert_all_completed(twitch, days[0], days[-1])

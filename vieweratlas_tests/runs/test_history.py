@@ -1,4 +1,4 @@
-"""Runs that are lost: which are a code location's, and what they leave behind."""
+"""Runs in Dagster's history: which belong to a code location, and that a killed run frees its place in a pool."""
 
 import datetime as dt
 import json
@@ -11,12 +11,13 @@ from typing import Any, cast
 import dagster as dg
 import pytest
 from dagster._daemon.monitoring import concurrency
+from dagster._utils.concurrency import ConcurrencySlotStatus
 
 from vieweratlas_assets.runs.history import runs_under_way
 from vieweratlas_tests.conftest import REPOSITORY
 
 
-def test_runs_of_another_code_location_and_runs_that_ended_are_not_under_way_in_it() -> None:
+def test_only_started_runs_of_a_code_location_are_under_way_in_it() -> None:
     def add(status: dg.DagsterRunStatus, host: str | None) -> str:
         tags = {} if host is None else {".dagster/grpc_info": json.dumps({"host": host, "port": 4000})}
         return instance.add_run(dg.DagsterRun(job_name="daily_atlas", status=status, tags=tags)).run_id
@@ -30,15 +31,14 @@ def test_runs_of_another_code_location_and_runs_that_ended_are_not_under_way_in_
         assert {run.run_id for run in runs_under_way(instance, "code")} == expected
 
 
-def test_a_run_that_was_killed_gives_its_place_in_a_pool_back(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_that_was_killed_frees_its_place_in_a_pool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copy(REPOSITORY / "dagster.yaml", tmp_path)
     with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
         log = instance.event_log_storage
 
         def gets_a_place(run: dg.DagsterRun) -> bool:
-            return log.claim_concurrency_slot("collector", run.run_id, "step").is_claimed
+            claim = log.claim_concurrency_slot("collector", run.run_id, "step")
+            return claim.slot_status is ConcurrencySlotStatus.CLAIMED
 
         killed, other = (instance.add_run(dg.DagsterRun(job_name="collect")) for _ in range(2))
         log.initialize_concurrency_limit_to_default("collector")

@@ -1,4 +1,4 @@
-"""What an analysis has to do: which audiences are made, which graphs are built, and what is left alone."""
+"""The plan of an analysis: which audiences and graphs are built, and which stay unchanged."""
 
 import datetime as dt
 from collections.abc import Iterable
@@ -61,7 +61,7 @@ def _put_presence(lake: Lake, *numbers: int, viewers: Iterable[str] = ("ann",)) 
 
 
 def _seal_audience(lake: Lake, settings: Settings, *numbers: int, names: ViewerNames = PLAIN) -> None:
-    """Audiences as the asset seals them, of the files of now."""
+    """Seal audiences as the asset does, with the fingerprint of the current files."""
     for number in numbers:
         day = _day(number)
         inputs = audience_fingerprint(find_day(lake.store, day), settings.analysis, names)
@@ -79,7 +79,7 @@ def _with(settings: Settings, **changes: Any) -> Settings:
     return settings.model_copy(update=changes)
 
 
-def test_the_audience_is_made_back_to_the_start_of_the_first_window(settings: Settings, lake: Lake) -> None:
+def test_audiences_are_built_from_the_start_of_the_first_window(settings: Settings, lake: Lake) -> None:
     _put_presence(lake, *range(1, 11))
 
     assert plan_analysis(settings, open_lake(settings), _day(6), _day(7)) == Plan(
@@ -89,13 +89,13 @@ def test_the_audience_is_made_back_to_the_start_of_the_first_window(settings: Se
     assert plan_analysis(settings, open_lake(settings), _day(6), _day(6)).analyzed == [_day(6)]
 
 
-def test_the_audience_is_not_made_before_there_is_any_presence(settings: Settings, lake: Lake) -> None:
+def test_no_audience_is_built_before_the_first_presence(settings: Settings, lake: Lake) -> None:
     _put_presence(lake, 5, 6)
 
     assert plan_analysis(settings, open_lake(settings), _day(6), _day(6)).audience == _days(5, 6)
 
 
-def test_the_audience_is_not_made_before_the_first_partition(settings: Settings, lake: Lake) -> None:
+def test_no_audience_is_built_before_the_first_partition(settings: Settings, lake: Lake) -> None:
     _put_presence(lake, *range(1, 7))
     starting = _with(settings, partitions=PartitionSettings(window_days=WINDOW, daily_start=_day(5)))
 
@@ -112,7 +112,7 @@ def test_days_without_presence_get_an_empty_audience_and_a_graph_of_their_window
     assert plan == Plan(_days(1, 2, 3, 4, 5), _days(3, 4, 5), (), ())
 
 
-def test_days_whose_whole_window_is_empty_are_passed_over(settings: Settings, lake: Lake) -> None:
+def test_days_with_an_empty_window_are_skipped(settings: Settings, lake: Lake) -> None:
     _put_presence(lake, 3, 10)
 
     plan = plan_analysis(settings, open_lake(settings), _day(1), _day(14))
@@ -128,21 +128,18 @@ def test_days_whose_whole_window_is_empty_are_passed_over(settings: Settings, la
     ("window_days", "graph"),
     [(1, _days(3)), (2, _days(3, 4)), (30, _days(3, 4, 5, 6))],
 )
-def test_the_window_s_length_decides(
+def test_the_length_of_the_window_decides_which_graphs_are_built(
     settings: Settings, lake: Lake, window_days: int, graph: tuple[dt.date, ...]
 ) -> None:
     _put_presence(lake, 3)
-    changed = settings.partitions.model_copy(update={"window_days": window_days})
+    changed = _with(settings, partitions=settings.partitions.model_copy(update={"window_days": window_days}))
 
-    assert (
-        plan_analysis(
-            _with(settings, partitions=changed), open_lake(_with(settings, partitions=changed)), _day(1), _day(6)
-        ).graph
-        == graph
-    )
+    assert plan_analysis(changed, open_lake(changed), _day(1), _day(6)).graph == graph
 
 
-def test_a_range_without_any_presence_is_told_with_what_the_lake_has(settings: Settings, lake: Lake) -> None:
+def test_the_message_for_a_range_without_presence_names_the_days_with_presence(
+    settings: Settings, lake: Lake
+) -> None:
     with pytest.raises(NothingToAnalyzeError) as raised:
         plan_analysis(settings, open_lake(settings), _day(1), _day(2))
     assert str(raised.value).endswith("from 2020-02-28 to 2020-03-02: it has no presence")
@@ -170,12 +167,12 @@ def test_imported_days_among_others_keep_their_graph(settings: Settings, lake: L
     plan = plan_analysis(settings, open_lake(settings), _day(4), _day(6))
 
     assert (plan.graph, plan.imported, plan.empty) == (_days(4, 6), _days(5), ())
-    # The imported day's own presence is part of the later window all the same.
+    # The presence of the imported day is still part of the later window.
     assert plan.audience == _days(4, 5, 6)
     assert plan.analyzed == list(_days(4, 5, 6))
 
 
-def test_force_computes_imported_days_too(settings: Settings, lake: Lake) -> None:
+def test_force_computes_imported_days_again(settings: Settings, lake: Lake) -> None:
     _put_presence(lake, 5)
     _import_graph(lake, 5)
 
@@ -184,7 +181,7 @@ def test_force_computes_imported_days_too(settings: Settings, lake: Lake) -> Non
     )
 
 
-def test_force_does_not_replace_an_imported_day_by_nothing(settings: Settings, lake: Lake) -> None:
+def test_force_keeps_an_imported_day_without_presence(settings: Settings, lake: Lake) -> None:
     _import_graph(lake, 5)
 
     with pytest.raises(NothingToAnalyzeError):
@@ -200,20 +197,18 @@ def test_a_computed_graph_is_computed_again(settings: Settings, lake: Lake) -> N
 
 @pytest.fixture
 def sealed(settings: Settings, lake: Lake) -> Lake:
-    """Days 1 to 6 with presence, and audiences that were made of it with the settings of now."""
+    """Days 1 to 6 with presence, and with audiences built from it with the current settings."""
     _put_presence(lake, *range(1, 7))
     _seal_audience(lake, settings, *range(1, 7))
     return lake
 
 
-def test_audiences_of_now_are_not_made_again_but_those_asked_for_are(settings: Settings, sealed: Lake) -> None:
+def test_current_audiences_are_rebuilt_only_for_the_days_asked_for(settings: Settings, sealed: Lake) -> None:
     assert plan_analysis(settings, open_lake(settings), _day(6), _day(6)).audience == _days(6)
     assert plan_analysis(settings, open_lake(settings), _day(4), _day(6)).audience == _days(4, 5, 6)
 
 
-def test_an_empty_audience_of_a_day_without_presence_is_of_now_until_presence_comes(
-    settings: Settings, lake: Lake
-) -> None:
+def test_an_empty_audience_is_current_until_presence_comes(settings: Settings, lake: Lake) -> None:
     _put_presence(lake, 4, 6)
     _seal_audience(lake, settings, 4, 5)
     assert plan_analysis(settings, open_lake(settings), _day(6), _day(6)).audience == _days(6)
@@ -222,7 +217,7 @@ def test_an_empty_audience_of_a_day_without_presence_is_of_now_until_presence_co
     assert plan_analysis(settings, open_lake(settings), _day(6), _day(6)).audience == _days(5, 6)
 
 
-def test_an_audience_of_other_files_is_made_again(settings: Settings, sealed: Lake) -> None:
+def test_an_audience_of_other_files_is_rebuilt(settings: Settings, sealed: Lake) -> None:
     _put_presence(sealed, 5, viewers=[f"viewer{n}" for n in range(50)])
     _put_presence(sealed, 3, viewers=[f"viewer{n}" for n in range(50)])  # before the window
 
@@ -240,7 +235,7 @@ def test_an_audience_of_other_files_is_made_again(settings: Settings, sealed: La
         {"drop_viewers_over_max": True},
     ],
 )
-def test_audiences_of_other_filters_are_made_again(settings: Settings, sealed: Lake, changed: dict[str, Any]) -> None:
+def test_audiences_of_other_filters_are_rebuilt(settings: Settings, sealed: Lake, changed: dict[str, Any]) -> None:
     other = _with(settings, analysis=settings.analysis.model_copy(update=changed))
 
     assert plan_analysis(other, open_lake(other), _day(6), _day(6)).audience == _days(4, 5, 6)
@@ -250,7 +245,7 @@ KEY = "a key of the tests, 32 bytes long"
 
 
 @pytest.mark.parametrize(
-    ("made", "now"),
+    ("earlier", "current"),
     [
         ({}, {"viewer_names": "pseudonymous", "pseudonym_key": KEY}),
         ({"viewer_names": "pseudonymous", "pseudonym_key": KEY}, {}),
@@ -263,8 +258,8 @@ KEY = "a key of the tests, 32 bytes long"
         ({"opt_out_file": "viewer ann"}, {}),
     ],
 )
-def test_audiences_of_other_names_or_opt_outs_are_made_again(
-    settings: Settings, sealed: Lake, tmp_path: Path, made: dict[str, str], now: dict[str, str]
+def test_audiences_of_other_names_or_opt_outs_are_rebuilt(
+    settings: Settings, sealed: Lake, tmp_path: Path, earlier: dict[str, str], current: dict[str, str]
 ) -> None:
     def with_privacy(name: str, privacy: dict[str, str]) -> Settings:
         listed = dict(privacy)
@@ -273,7 +268,7 @@ def test_audiences_of_other_names_or_opt_outs_are_made_again(
             listed["opt_out_file"] = str(tmp_path / name)
         return _with(settings, privacy=PrivacySettings.model_validate(listed))
 
-    before, after = with_privacy("made", made), with_privacy("now", now)
+    before, after = with_privacy("earlier", earlier), with_privacy("current", current)
     _seal_audience(sealed, settings, *range(1, 7), names=viewer_names(before))
 
     assert plan_analysis(before, open_lake(before), _day(6), _day(6)).audience == _days(6)
@@ -286,7 +281,7 @@ def test_an_audience_whose_presence_was_pruned_is_not_out_of_date(settings: Sett
         sealed.store.delete(paths.live_presence(_day(number)))
     assert plan_analysis(settings, open_lake(settings), _day(6), _day(6)).audience == _days(6)
 
-    # Also where presence is there again, and under other settings.
+    # The same holds when new presence arrives, and with other settings.
     _put_presence(sealed, 5, viewers=["late"])
     other = _with(settings, analysis=settings.analysis.model_copy(update={"drop_known_bots": False}))
     assert plan_analysis(other, open_lake(other), _day(6), _day(6)).audience == _days(6)
@@ -304,7 +299,7 @@ def test_a_day_whose_presence_was_pruned_can_be_analyzed_again(settings: Setting
 
 
 @pytest.mark.parametrize("changed", [{"overlap_threshold": 5}, {"seed": 7}, {"algorithm": "louvain"}])
-def test_what_comes_after_the_audience_does_not_make_it_again(
+def test_settings_of_later_steps_do_not_outdate_the_audience(
     settings: Settings, sealed: Lake, changed: dict[str, Any]
 ) -> None:
     other = _with(settings, analysis=settings.analysis.model_copy(update=changed))
@@ -312,13 +307,13 @@ def test_what_comes_after_the_audience_does_not_make_it_again(
     assert plan_analysis(other, open_lake(other), _day(6), _day(6)).audience == _days(6)
 
 
-def test_an_audience_that_was_never_finished_is_made_again(settings: Settings, sealed: Lake) -> None:
+def test_an_audience_that_was_never_sealed_is_built(settings: Settings, sealed: Lake) -> None:
     sealed.store.delete(paths.partition_record("channel_audience", _day(5)))
 
     assert plan_analysis(settings, open_lake(settings), _day(6), _day(6)).audience == _days(5, 6)
 
 
-def test_an_audience_that_does_not_say_what_it_was_made_of_is_made_again(settings: Settings, sealed: Lake) -> None:
+def test_an_audience_without_a_fingerprint_is_rebuilt(settings: Settings, sealed: Lake) -> None:
     sealed.sealed.seal("channel_audience", _day(5), {}, facts={"rows": 0})
 
     assert plan_analysis(settings, open_lake(settings), _day(6), _day(6)).audience == _days(5, 6)
@@ -360,26 +355,26 @@ def test_the_newest_day_has_presence_or_an_imported_graph(settings: Settings, la
     assert newest_day(lake) == _day(10)
 
 
-def test_a_day_that_is_not_over_is_not_the_newest_to_analyze(lake: Lake) -> None:
+def test_a_day_that_is_not_over_is_not_the_newest_day_if_there_is_another(lake: Lake) -> None:
     ahead = (dt.datetime.now(dt.UTC).date() - _day(1)).days + 3
     _put_presence(lake, ahead)
-    assert newest_day(lake) == _day(ahead)  # nothing else is there; planning says that it is not over yet
+    assert newest_day(lake) == _day(ahead)  # the lake has no other day; planning reports that it is not over
 
     _put_presence(lake, 5)
     assert newest_day(lake) == _day(5)
 
 
-def test_ranges_join_days_that_follow_one_another() -> None:
+def test_ranges_join_consecutive_days() -> None:
     assert ranges([]) == []
     assert ranges(_days(4)) == [_days(4, 4)]
     assert ranges(_days(5, 1, 3, 2, 8, 9)) == [_days(1, 3), _days(5, 5), _days(8, 9)]
 
 
 @pytest.mark.parametrize("days", [31, 32, 62, 63, 366])
-def test_no_range_is_longer_than_a_run_of_a_backfill_and_none_loses_a_day(days: int) -> None:
-    found = ranges(_days(*range(1, days + 1)))
+def test_no_range_is_longer_than_one_run_of_a_backfill_and_no_day_is_lost(days: int) -> None:
+    spans = ranges(_days(*range(1, days + 1)))
 
-    assert all((last - first).days < 31 for first, last in found)
-    assert len(found) == -(-days // 31)
-    joined = [first + dt.timedelta(days=n) for first, last in found for n in range((last - first).days + 1)]
+    assert all((last - first).days < 31 for first, last in spans)
+    assert len(spans) == -(-days // 31)
+    joined = [first + dt.timedelta(days=n) for first, last in spans for n in range((last - first).days + 1)]
     assert joined == list(_days(*range(1, days + 1)))

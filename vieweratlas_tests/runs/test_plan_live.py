@@ -1,4 +1,4 @@
-"""What an analysis does about raw snapshots: live presence is made first, where it is out of date."""
+"""An analysis of days with raw snapshots: outdated live presence is built first, then the days that need it."""
 
 import datetime as dt
 from collections.abc import Iterator
@@ -16,6 +16,7 @@ from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.sealed import SealedPartitions
 from vieweratlas_assets.wiring.lake import open_lake
 from vieweratlas_tests.lake_factories import DAY, at, put_live, put_raw, settings_for, two_groups
+from vieweratlas_tests.sealed_records import sealed_table
 
 DAYS = [DAY + dt.timedelta(days=number) for number in range(5)]
 
@@ -32,10 +33,7 @@ def store(tmp_path: Path) -> LocalStore:
 
 
 def viewers(store: LocalStore, day: dt.date) -> set[str]:
-    sealed = SealedPartitions(store)
-    record = sealed.record("channel_audience", day)
-    assert record is not None
-    return set(sealed.table(record, CHANNEL_AUDIENCE)["viewer"])
+    return set(sealed_table(SealedPartitions(store), "channel_audience", day, CHANNEL_AUDIENCE)["viewer"])
 
 
 def test_days_of_the_window_with_raw_hours_get_their_live_presence_first(
@@ -62,9 +60,7 @@ def test_days_of_the_window_with_raw_hours_get_their_live_presence_first(
     assert (again.live, again.audience) == ((), (DAYS[4],))
 
 
-def test_newer_raw_hours_make_live_presence_and_audience_again(
-    store: LocalStore, instance: dg.DagsterInstance
-) -> None:
+def test_newer_raw_hours_rebuild_live_presence_and_audience(store: LocalStore, instance: dg.DagsterInstance) -> None:
     settings = settings_for(store.root)
     for day in DAYS[:3]:
         put_raw(store, at(5, day=day), two_groups())
@@ -78,15 +74,13 @@ def test_newer_raw_hours_make_live_presence_and_audience_again(
     assert "zoe" in viewers(store, DAYS[1])
 
 
-def test_presence_that_came_without_raw_hours_asks_for_nothing(
-    store: LocalStore, instance: dg.DagsterInstance
-) -> None:
+def test_presence_without_raw_hours_needs_no_live_presence(store: LocalStore, instance: dg.DagsterInstance) -> None:
     put_live(store, DAY, two_groups())
     plan = plan_analysis(settings_for(store.root), open_lake(settings_for(store.root)), DAY, DAY)
     assert (plan.live, plan.audience) == ((), (DAY,))
 
 
-def test_raw_hours_that_cannot_be_read_are_told_and_the_other_days_are_made(
+def test_unreadable_raw_hours_are_reported_and_the_other_days_are_built(
     store: LocalStore, instance: dg.DagsterInstance
 ) -> None:
     settings = settings_for(store.root)
@@ -105,7 +99,7 @@ def test_raw_hours_that_cannot_be_read_are_told_and_the_other_days_are_made(
     assert SealedPartitions(store).record("gephi_export", DAYS[1]) is not None
 
 
-def test_a_lake_of_notes_only_has_nothing_to_analyze(store: LocalStore) -> None:
+def test_a_lake_with_only_notes_of_an_import_has_nothing_to_analyze(store: LocalStore) -> None:
     store.upload_bytes("raw/snapshots/_imported/import-live/000001.parquet", b"")
     with pytest.raises(NothingToAnalyzeError, match="has no presence: import some first"):
         newest_day(open_lake(settings_for(store.root)))

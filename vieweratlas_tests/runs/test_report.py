@@ -1,4 +1,4 @@
-"""What is written outside of Dagster's runs appears in its history, with figures and where it lies."""
+"""Data written outside of Dagster's runs appears in its history, with figures and the place in the lake."""
 
 import datetime as dt
 from collections.abc import Iterator
@@ -11,6 +11,7 @@ import pytest
 from vieweratlas_assets.domain import lake as paths
 from vieweratlas_assets.runs import report
 from vieweratlas_assets.storage.local import LocalStore
+from vieweratlas_tests.dagster_results import latest_materialization, metadata_values
 from vieweratlas_tests.lake_factories import put_raw
 
 DAY = dt.date(2026, 3, 10)
@@ -19,16 +20,14 @@ HOUR = dt.datetime(2026, 3, 10, 17, tzinfo=dt.UTC)
 
 @pytest.fixture
 def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as instance:
-        yield instance
+    with dg.DagsterInstance.ephemeral() as ephemeral:
+        yield ephemeral
 
 
 def reported(instance: dg.DagsterInstance, asset: str) -> tuple[str | None, dict[str, Any]]:
-    event = instance.get_latest_materialization_event(dg.AssetKey(asset))
-    assert event is not None
-    materialization = event.asset_materialization
-    assert materialization is not None
-    return materialization.partition, {name: value.value for name, value in materialization.metadata.items()}
+    """Partition and metadata of the newest materialization of an asset."""
+    materialization = latest_materialization(instance, asset)
+    return materialization.partition, metadata_values(materialization.metadata)
 
 
 def test_a_collected_hour_is_reported_with_the_figures_of_the_lake(

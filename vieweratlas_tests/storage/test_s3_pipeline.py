@@ -19,7 +19,7 @@ from vieweratlas_assets.storage.objects import ObjectStore
 from vieweratlas_assets.storage.opening import open_store
 from vieweratlas_tests.integration.command import Command
 from vieweratlas_tests.integration.dg_dev import REPOSITORY, DagsterDev, dg_dev
-from vieweratlas_tests.integration.test_dagster_dev import LAUNCH, computed_assets, wait_for_backfill
+from vieweratlas_tests.integration.test_dg_dev import LAUNCH, computed_assets, wait_for_backfill
 from vieweratlas_tests.sandbox.worlds import write_world
 from vieweratlas_tests.storage.conftest import BUCKET, S3Server
 

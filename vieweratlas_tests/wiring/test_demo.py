@@ -1,4 +1,4 @@
-"""The demo's collecting: a sandbox in another process, its clock, and what the lake has of it in the end."""
+"""The collecting of the demo: a sandbox in another process, its clock, and the lake in the end."""
 
 import datetime as dt
 import json
@@ -21,7 +21,7 @@ from vieweratlas_assets.wiring.demo import Collected, OtherWorldError, collect_w
 
 SPEC = WorldSpec(channels=72, viewers=2000, days=1)
 DAY = SPEC.start
-# A file of a demo that was interrupted: one minute of a channel that does not exist.
+# A file that an interrupted demo left.
 LEFT = f"{lake.raw_hour(dt.datetime.combine(DAY, dt.time(3), dt.UTC))}demo-0300-left.parquet"
 
 
@@ -53,29 +53,31 @@ def raw(store: LocalStore, collected: Collected) -> pl.DataFrame:
     return pl.concat([hour.rows for hour in read_raw_hours(store, find_raw_day(store, DAY))])
 
 
-def test_every_message_that_was_sent_is_counted_or_dropped_by_rule(collected: Collected, raw: pl.DataFrame) -> None:
+def test_every_sent_message_is_counted_or_dropped_by_rule(collected: Collected, raw: pl.DataFrame) -> None:
     assert collected.sent == collected.counted + collected.mirrors + collected.bots
     assert min(collected.counted, collected.mirrors, collected.bots) > 100
-    told = [raw[name].sum() for name in ("messages", "dropped_mirrors", "dropped_bots", "coverage_s")]
-    assert told == [collected.counted, collected.mirrors, collected.bots, collected.observed_s]
+    sums = [raw[name].sum() for name in ("messages", "dropped_mirrors", "dropped_bots", "coverage_s")]
+    assert sums == [collected.counted, collected.mirrors, collected.bots, collected.observed_s]
 
 
-def test_however_busy_the_machine_little_is_left_unobserved(collected: Collected) -> None:
+def test_little_time_is_left_unobserved_also_on_a_busy_machine(collected: Collected) -> None:
     assert 0.9 * collected.wanted_s < collected.observed_s <= collected.wanted_s
 
 
-def test_minutes_that_were_observed_are_as_they_were_written(world: World, raw: pl.DataFrame) -> None:
+def test_observed_minutes_hold_the_chatters_who_wrote(world: World, raw: pl.DataFrame) -> None:
     observed = chat_coverage_of(raw).filter(pl.col("coverage_s") == 60).select("channel", "bucket_start")
     keys = ["channel", "bucket_start"]
     people = ~pl.col("chatters").is_in(list(known_bots()))
     wrote = live_presence(world, DAY).select(*keys, "chatters").explode("chatters").filter(people)
     expected = wrote.join(observed, on=keys, how="semi").unique().sort(*keys, "chatters")
-    found = raw.select(*keys, "chatters").explode("chatters").drop_nulls().join(observed, on=keys, how="semi")
-    assert found.unique().sort(*keys, "chatters").equals(expected)
+    collected = raw.select(*keys, "chatters").explode("chatters").drop_nulls().join(observed, on=keys, how="semi")
+    assert collected.unique().sort(*keys, "chatters").equals(expected)
     assert expected.height > 0.7 * wrote.height
 
 
-def test_channels_known_through_their_vods_are_not_collected(store: LocalStore, world: World, raw) -> None:
+def test_channels_known_through_their_vods_are_not_collected(
+    store: LocalStore, world: World, raw: pl.DataFrame
+) -> None:
     vod_only = set(world.channels.filter(pl.col("source") != "live")["channel"])
     assert vod_only
     assert not vod_only & set(raw["channel"])
@@ -83,7 +85,7 @@ def test_channels_known_through_their_vods_are_not_collected(store: LocalStore, 
         assert store.exists(lake.vod_presence(row["channel"], row["vod_id"]))
 
 
-def test_each_hour_s_roster_tells_who_is_live(store: LocalStore, world: World, collected: Collected) -> None:
+def test_the_roster_of_each_hour_has_the_live_channels(store: LocalStore, world: World, collected: Collected) -> None:
     for hour in range(24):
         expected = channel_roster(world, DAY, hour)
         if expected.is_empty():
@@ -91,17 +93,17 @@ def test_each_hour_s_roster_tells_who_is_live(store: LocalStore, world: World, c
         rows = store.download_parquet(lake.channel_roster(DAY, hour), CHANNEL_ROSTER)
         [moment] = rows["observed_at"].unique()
         assert (moment.date(), moment.hour) == (DAY, hour)
-        # Twitch answers a moment after it was asked.
+        # The sandbox answers some seconds after the request.
         begin, end = (set(live_streams(world, moment + dt.timedelta(minutes=late))["channel"]) for late in (0, 10))
         assert begin & end <= set(rows["channel"]) <= set(expected["channel"])
 
 
-def test_time_goes_on_to_the_end_and_never_back(collected: Collected, moments: list[dt.datetime]) -> None:
+def test_time_runs_forward_to_the_end(collected: Collected, moments: list[dt.datetime]) -> None:
     assert moments == sorted(moments)
     assert moments[-1] >= dt.datetime.combine(DAY, dt.time(), dt.UTC) + dt.timedelta(1)
 
 
-def test_what_an_interrupted_demo_left_is_gone(store: LocalStore, collected: Collected) -> None:
+def test_files_of_an_interrupted_demo_are_deleted(store: LocalStore, collected: Collected) -> None:
     assert not store.exists(LEFT)
 
 

@@ -1,11 +1,11 @@
-"""DAGSTER_HOME: one place decides where Dagster's history, the queue, the spool and the log lie."""
+"""DAGSTER_HOME: the one folder of Dagster's history, the queue, the spool and the log."""
 
 import os
 from pathlib import Path
 
 import pytest
 
-from vieweratlas_assets.logs import log_file_of
+from vieweratlas_assets.logs import log_file_path
 from vieweratlas_assets.settings import resolve_settings
 from vieweratlas_assets.wiring.collector import spool_folder
 from vieweratlas_assets.wiring.home import INSTANCE_FILE, dagster_home, prepare_home
@@ -20,7 +20,7 @@ def _folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("value", [None, ""])
-def test_an_unset_or_empty_home_is_a_folder_of_its_own(
+def test_without_a_home_the_default_folder_is_used(
     value: str | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     if value is None:
@@ -36,7 +36,7 @@ def test_everything_stays_in_one_home_before_and_after_it_is_prepared(tmp_path: 
     settings = resolve_settings(environment={}).settings
 
     def places() -> tuple[Path, Path, str]:
-        return spool_folder(settings), log_file_of(settings), queue_url(settings)
+        return spool_folder(settings), log_file_path(settings), queue_url(settings)
 
     before = places()
     prepare_home()

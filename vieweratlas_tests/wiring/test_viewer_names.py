@@ -1,4 +1,4 @@
-"""From the settings to the key and the opt-out list, and a message for every mistake that never holds the key."""
+"""From the settings to the key and the opt-out list; each mistake has a message, and no message holds the key."""
 
 import json
 import stat
@@ -16,14 +16,15 @@ SECRET = "3f" * 32
 
 
 def settings(folder: Path, **privacy: Any) -> Settings:
-    return Settings(root=str(folder / "lake"), privacy=PrivacySettings(**privacy))
+    return Settings(root=str(folder / "lake"), privacy=PrivacySettings.model_validate(privacy))
 
 
-def stored(chosen: Settings, name: str = "ann") -> str | None:
-    return viewer_names(chosen).stored(pl.Series([name]))[0]
+def stored(current: Settings, name: str = "ann") -> str | None:
+    name_in_lake: str | None = viewer_names(current).stored(pl.Series([name]))[0]
+    return name_in_lake
 
 
-def test_names_are_plain_where_nothing_is_set(tmp_path: Path) -> None:
+def test_names_are_plain_by_default(tmp_path: Path) -> None:
     assert viewer_names(settings(tmp_path)).mode == "plain"
     assert stored(settings(tmp_path)) == "ann"
 
@@ -37,7 +38,7 @@ def test_the_key_is_the_same_from_the_setting_and_from_a_file_as_hex_in_any_case
     assert stored(by_file) == stored(by_setting) != stored(as_text)
 
 
-def test_pseudonymous_names_without_a_key_are_refused_with_the_remedy(tmp_path: Path) -> None:
+def test_pseudonymous_names_without_a_key_are_refused_with_the_command_to_run(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"is pseudonymous and no key is set.*vieweratlas privacy new-key FILE"):
         viewer_names(settings(tmp_path, viewer_names="pseudonymous"))
 
@@ -52,7 +53,7 @@ def test_pseudonymous_names_without_a_key_are_refused_with_the_remedy(tmp_path: 
 )
 def test_a_short_key_is_refused_without_repeating_it(tmp_path: Path, key: str, message: str) -> None:
     (tmp_path / "key").write_text(key)
-    # A setting that is given may not be empty at all; a file may.
+    # The setting itself refuses an empty key; a key file can be empty.
     both = ({"pseudonym_key": key}, {"pseudonym_key_file": tmp_path / "key"})
     for given in both if key else both[1:]:
         with pytest.raises(SettingsError, match=message) as raised:
@@ -86,22 +87,22 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, name: str) -> None:
     assert SECRET not in str(raised.value)
 
 
-def test_a_new_key_is_random_private_and_never_written_over_an_old_one(tmp_path: Path) -> None:
-    chosen = settings(tmp_path)
+def test_a_new_key_is_random_and_private_and_never_replaces_an_old_key(tmp_path: Path) -> None:
+    current = settings(tmp_path)
     for name in ("one", "two"):
-        write_new_key(tmp_path / name, root=chosen.root)
+        write_new_key(tmp_path / name, root=current.root)
     one, two = ((tmp_path / name).read_text() for name in ("one", "two"))
 
     assert one != two
     assert len(bytes.fromhex(one)) == 32
     assert stat.S_IMODE((tmp_path / "one").stat().st_mode) == 0o600
     with pytest.raises(SettingsError, match="exists and stays as it is"):
-        write_new_key(tmp_path / "one", root=chosen.root)
+        write_new_key(tmp_path / "one", root=current.root)
     assert (tmp_path / "one").read_text() == one
     with pytest.raises(SettingsError, match="inside the lake"):
-        write_new_key(tmp_path / "lake" / "key", root=chosen.root)
+        write_new_key(tmp_path / "lake" / "key", root=current.root)
     with pytest.raises(SettingsError, match="cannot be written: No such file"):
-        write_new_key(tmp_path / "no" / "folder" / "key", root=chosen.root)
+        write_new_key(tmp_path / "no" / "folder" / "key", root=current.root)
     used = settings(tmp_path, viewer_names="pseudonymous", pseudonym_key_file=tmp_path / "one")
     assert viewer_names(used).mode == "pseudonymous"
 
@@ -111,10 +112,10 @@ def test_an_opt_out_list_has_viewers_channels_and_comments(tmp_path: Path) -> No
     path.write_text("\ufeff# asked on 2026-01-01\n\nviewer Ann\n  CHANNEL\tbob # and this\nviewer p.00\n")
     assert read_opt_outs(path) == OptOuts(frozenset({"ann", "p.00"}), frozenset({"bob"}))
 
-    chosen = settings(tmp_path, opt_out_file=path)
-    assert stored(chosen, "ANN") is None
-    assert stored(chosen, "bob") == "bob"
-    assert not viewer_names(chosen).keeps_channel("bob")
+    current = settings(tmp_path, opt_out_file=path)
+    assert stored(current, "ANN") is None
+    assert stored(current, "bob") == "bob"
+    assert not viewer_names(current).keeps_channel("bob")
 
 
 def test_every_bad_line_of_an_opt_out_list_is_named(tmp_path: Path) -> None:
@@ -122,18 +123,18 @@ def test_every_bad_line_of_an_opt_out_list_is_named(tmp_path: Path) -> None:
     path.write_text("viewer ann\nviewer\nann\nviewer ann bob\nuser ann\n")
     with pytest.raises(SettingsError) as raised:
         read_opt_outs(path)
-    told = "line 2 is 'viewer'; line 3 is 'ann'; line 4 is 'viewer ann bob'; line 5 is 'user ann'; a line is `viewer"
-    assert f"{path}: {told}" in str(raised.value)
+    lines = "line 2 is 'viewer'; line 3 is 'ann'; line 4 is 'viewer ann bob'; line 5 is 'user ann'; a line is `viewer"
+    assert f"{path}: {lines}" in str(raised.value)
 
 
-def test_no_view_of_the_settings_shows_the_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_form_of_the_settings_shows_the_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VIEWERATLAS_PRIVACY__PSEUDONYM_KEY", SECRET)
-    chosen = load_settings(root=str(tmp_path / "lake"))
+    current = load_settings(root=str(tmp_path / "lake"))
 
-    shown = f"{chosen!r} {chosen} {chosen.model_dump()} {json.dumps(chosen.model_dump(mode='json'))}"
+    shown = f"{current!r} {current} {current.model_dump()} {json.dumps(current.model_dump(mode='json'))}"
     assert SECRET not in shown
-    assert SECRET not in chosen.model_dump_json()
-    assert viewer_names(chosen).described()["pseudonym_key_check"] not in SECRET
+    assert SECRET not in current.model_dump_json()
+    assert viewer_names(current).described()["pseudonym_key_check"] not in SECRET
 
 
 @pytest.mark.parametrize(
@@ -147,7 +148,7 @@ def test_no_view_of_the_settings_shows_the_key(tmp_path: Path, monkeypatch: pyte
         {"pseudonym_key": SECRET, "viewer_names": "hidden"},
     ],
 )
-def test_no_fault_in_the_settings_repeats_the_key(privacy: Any) -> None:
+def test_no_message_about_the_settings_repeats_the_key(privacy: Any) -> None:
     with pytest.raises(SettingsError, match="privacy") as raised:
         load_settings(privacy=privacy)
     assert SECRET not in str(raised.value)

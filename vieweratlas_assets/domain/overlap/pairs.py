@@ -170,7 +170,7 @@ class WindowPairs(AbstractContextManager["WindowPairs"]):
     def _kept(self, pairs: _PartitionedPairs) -> _PartitionedPairs:
         if (self.pairs_in_memory + pairs.size) * _BYTES_PER_PAIR > self.memory_bytes:
             # The file has no name in any folder, so a killed run leaves nothing behind.
-            file = tempfile.TemporaryFile()
+            file = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the day)
             pairs.spill(cast(BinaryIO, file))
         return pairs
 

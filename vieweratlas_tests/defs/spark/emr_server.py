@@ -1,8 +1,7 @@
-"""A stand-in for EMR Serverless and CloudWatch Logs, spoken to over HTTP by the real clients of AWS.
+"""A stand-in for EMR Serverless and CloudWatch Logs; the real clients of AWS call it over HTTP.
 
-It runs a job as EMR would as far as the launcher can tell: the script and the packages that were uploaded, with the
-environment that the parameters name; what stands on s3:// lies in a folder. It does not run Spark on EMR, resolve
-EMRFS, check IAM, or start workers: that only AWS can show.
+It runs the uploaded script and packages with the environment that the parameters name; a folder holds the objects of
+s3://. Only AWS can show that Spark runs on EMR, EMRFS resolves paths, IAM allows the calls, and workers start.
 """
 
 import json
@@ -23,12 +22,12 @@ from vieweratlas_assets.storage.local import LocalStore
 
 S3_ROOT = "s3://lake"
 AGE = {"arn": "arn:aws:emr", "createdAt": 1_790_000_000, "updatedAt": 1_790_000_000, "releaseLabel": "emr-7.9.0"}
-JOB_RUN = {"applicationId": "00fabc", "jobRunId": "00job1", "arn": "arn:aws:emr:job"}
+JOB_RUN: dict[str, Any] = {"applicationId": "00fabc", "jobRunId": "00job1", "arn": "arn:aws:emr:job"}
 DRIVER_ENVIRONMENT = "spark.emr-serverless.driverEnv."
 
 
 class S3Folder(LocalStore):
-    """A folder that says it were a bucket."""
+    """A folder whose URIs name a bucket."""
 
     def __init__(self, root: Path) -> None:
         super().__init__(root)
@@ -40,12 +39,12 @@ class S3Folder(LocalStore):
 
 
 class EmrServer:
-    """The application 00fabc: what was asked of it, and the outcome of its one job at a time.
+    """The application 00fabc, which runs one job at a time.
 
     Attributes:
         requests: bodies of StartJobRun.
-        refusal: answered to StartJobRun with status 403 where it is not empty.
-        spark_parameters: with which jobs really run, of spark-submit.
+        refusal: message with which StartJobRun is refused (status 403); empty to accept it.
+        spark_parameters: parameters of spark-submit with which jobs run on this machine.
     """
 
     def __init__(self, folder: Path, logs: Path, spark_parameters: str) -> None:
@@ -57,7 +56,8 @@ class EmrServer:
         self._process: subprocess.Popen[bytes] | None = None
 
     def answer(self, method: str, path: str, target: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        """Answer one call: status and body."""
+        """Answer one call with a status and a body."""
+        answer: dict[str, Any]
         match method, path.strip("/").split("/"), target.rpartition(".")[2]:
             case "POST", ["applications", "00fabc", "jobruns"], _:
                 if self.refusal:
@@ -84,12 +84,12 @@ class EmrServer:
         return 200, answer
 
     def _job_run(self) -> dict[str, Any]:
-        """Running, or as it ended."""
+        """The state of the job."""
         assert self._process is not None
         code = self._process.poll()
         state = "RUNNING" if code is None else "FAILED" if code else "SUCCESS"
         details = f"Job failed, please check complete logs. ExitCode: {code}. {self._log('stderr')[-300:]}"
-        asked = self.requests[-1]
+        request = self.requests[-1]
         return {
             **AGE,
             **JOB_RUN,
@@ -97,9 +97,9 @@ class EmrServer:
             "stateDetails": details if state == "FAILED" else "",
             "attempt": 1,
             "createdBy": "arn:aws:iam::123456789012:user/test",
-            "executionRole": asked["executionRoleArn"],
-            "jobDriver": asked["jobDriver"],
-            "configurationOverrides": asked["configurationOverrides"],
+            "executionRole": request["executionRoleArn"],
+            "jobDriver": request["jobDriver"],
+            "configurationOverrides": request["configurationOverrides"],
         }
 
     def _start(self, body: dict[str, Any]) -> None:
@@ -127,7 +127,7 @@ class EmrServer:
             self._process = subprocess.Popen(command, env=environment, stdout=stdout, stderr=stderr)
 
     def stop(self) -> None:
-        """End a job that still runs."""
+        """Kill a job that is still running."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
@@ -142,7 +142,7 @@ class EmrServer:
 
 @contextmanager
 def serving(server: EmrServer) -> Iterator[str]:
-    """Serve on a free port of this machine; yields the URL."""
+    """Serve on a free port of this machine, and yield the URL."""
 
     class Handler(BaseHTTPRequestHandler):
         def _handle(self) -> None:

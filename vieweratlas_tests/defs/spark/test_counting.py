@@ -1,4 +1,4 @@
-"""The overlap graph by a real Spark job through Dagster Pipes, beside the one that this machine counts."""
+"""The overlap graph of a real Spark job through Dagster Pipes, compared with the local engine's."""
 
 import datetime as dt
 import importlib.util
@@ -23,8 +23,10 @@ from vieweratlas_assets.settings import EngineSettings, Settings
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.opening import open_store
 from vieweratlas_assets.storage.sealed import SealedPartitions
+from vieweratlas_tests.dagster_results import step_failure
 from vieweratlas_tests.lake_factories import DAY, put_live, run, settings_for, two_groups
 from vieweratlas_tests.sandbox.worlds import write_world
+from vieweratlas_tests.sealed_records import sealed_record
 
 SMALL_SPARK = (
     "--master local[2] --driver-memory 1g --conf spark.driver.host=127.0.0.1 "
@@ -48,8 +50,8 @@ def instance() -> Iterator[dg.DagsterInstance]:
 
 
 def on_spark(settings: Settings, **engine: str) -> Settings:
-    chosen = {"overlap_engine": "spark", "spark_submit_parameters": SMALL_SPARK} | engine
-    return settings.model_copy(update={"engine": EngineSettings(**chosen)})
+    options = {"overlap_engine": "spark", "spark_submit_parameters": SMALL_SPARK} | engine
+    return settings.model_copy(update={"engine": EngineSettings.model_validate(options)})
 
 
 def graph_bytes(store: LocalStore, day: dt.date) -> list[bytes]:
@@ -57,14 +59,7 @@ def graph_bytes(store: LocalStore, day: dt.date) -> list[bytes]:
 
 
 def graph_facts(store: LocalStore, day: dt.date) -> dict[str, Any]:
-    record = SealedPartitions(store).record("overlap_graph", day)
-    assert record is not None
-    return dict(record.facts)
-
-
-def failure_of(result: dg.ExecuteInProcessResult) -> str:
-    failed = [event for event in result.all_events if event.is_step_failure]
-    return str(failed[0].step_failure_data.user_failure_data or failed[0].step_failure_data.error)
+    return dict(sealed_record(SealedPartitions(store), "overlap_graph", day).facts)
 
 
 def logged(instance: dg.DagsterInstance, result: dg.ExecuteInProcessResult) -> str:
@@ -74,8 +69,8 @@ def logged(instance: dg.DagsterInstance, result: dg.ExecuteInProcessResult) -> s
 @pytest.mark.slow
 @pytest.mark.long
 @pytest.mark.timeout(900)
-def test_spark_makes_the_same_graph_of_the_demo_byte_for_byte(tmp_path: Path, instance: dg.DagsterInstance) -> None:
-    # A root as awkward as folders may be: Spark takes paths for patterns and URIs.
+def test_spark_builds_the_same_graph_byte_for_byte(tmp_path: Path, instance: dg.DagsterInstance) -> None:
+    # An awkward folder name: Spark reads paths as patterns and URIs.
     root = tmp_path / "a lake [x] 50%20 {é}"
     store = LocalStore(root)
     spec = WorldSpec(channels=72, viewers=1_500, days=3, seed=5)
@@ -90,18 +85,18 @@ def test_spark_makes_the_same_graph_of_the_demo_byte_for_byte(tmp_path: Path, in
 
     result = run(on_spark(settings), "overlap_and_atlas", *days, instance=instance)
 
-    assert result.success, failure_of(result)
-    told = logged(instance, result)
+    assert result.success, step_failure(result)
+    log = logged(instance, result)
     for day, (tables, facts) in local.items():
         assert graph_bytes(store, day) == tables
-        found = graph_facts(store, day)
-        figures, here = found.pop("engine"), facts.pop("engine")
-        assert found == facts
-        assert (figures["engine"], here["engine"]) == ("spark", "local")
+        spark_facts = graph_facts(store, day)
+        figures, local_figures = spark_facts.pop("engine"), facts.pop("engine")
+        assert spark_facts == facts
+        assert (figures["engine"], local_figures["engine"]) == ("spark", "local")
         assert figures["total_viewers"] == facts["total_viewers"]
         assert figures["rows_read"] > figures["distinct_pairs"] > figures["total_viewers"]
-        assert f"{figures['rows_read']} rows" in told
-        assert "Spark 4" in told
+        assert f"{figures['rows_read']} rows" in log
+        assert "Spark 4" in log
         assert facts["edges"] > 50
         assert facts["channels_below_minimum"] > 0
     assert [facts["days_present"] for _, facts in local.values()] == [2, 3]
@@ -111,7 +106,7 @@ def test_spark_makes_the_same_graph_of_the_demo_byte_for_byte(tmp_path: Path, in
 
 @pytest.fixture
 def audience(tmp_path: Path, instance: dg.DagsterInstance) -> Settings:
-    """A lake of one day, up to its audience, with Spark to count it."""
+    """Settings with the Spark engine, and a lake with the audience of one day."""
     put_live(LocalStore(tmp_path), DAY, two_groups())
     settings = on_spark(settings_for(tmp_path))
     assert run(settings, "audience", DAY, instance=instance).success
@@ -121,17 +116,17 @@ def audience(tmp_path: Path, instance: dg.DagsterInstance) -> Settings:
 @pytest.mark.slow
 @pytest.mark.long
 @pytest.mark.timeout(600)
-def test_a_job_that_fails_says_why_and_leaves_nothing_behind(
-    audience, tmp_path: Path, instance: dg.DagsterInstance
+def test_the_message_of_a_failed_job_says_why_and_no_file_stays(
+    audience: Settings, tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
     (tmp_path / lake.channel_audience(DAY)).write_bytes(b"no Parquet at all")
 
     result = run(audience, "overlap_and_atlas", DAY, instance=instance)
 
-    told = failure_of(result)
-    assert "the Spark job failed: " in told
-    assert "part-0000.parquet is not a Parquet file" in told
-    assert "engine.spark_submit_parameters" in told
+    failure = step_failure(result)
+    assert "the Spark job failed: " in failure
+    assert "part-0000.parquet is not a Parquet file" in failure
+    assert "engine.spark_submit_parameters" in failure
     assert SealedPartitions(LocalStore(tmp_path)).record("overlap_graph", DAY) is None
     assert not list(tmp_path.glob("work/overlap_graph/*/*"))
 
@@ -139,7 +134,7 @@ def test_a_job_that_fails_says_why_and_leaves_nothing_behind(
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_an_audience_that_is_not_the_sealed_one_is_refused(
-    audience, tmp_path: Path, instance: dg.DagsterInstance
+    audience: Settings, tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
     other = LocalStore(tmp_path / "other")
     put_live(other, DAY, {"a1": [["ann", "bob"]], "a2": [["bob"]]})
@@ -147,40 +142,41 @@ def test_an_audience_that_is_not_the_sealed_one_is_refused(
     key = lake.channel_audience(DAY)
     LocalStore(tmp_path).upload_bytes(key, other.download_bytes(key))
 
-    told = failure_of(run(audience, "overlap_and_atlas", DAY, instance=instance))
+    failure = step_failure(run(audience, "overlap_and_atlas", DAY, instance=instance))
 
-    assert "Spark read 3 rows of audience and 37 were sealed: materialize channel_audience" in told
+    assert "Spark read 3 rows of audience and 37 were sealed: materialize channel_audience" in failure
 
 
-def test_without_java_the_step_says_how_to_get_it(
-    audience, tmp_path: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+def test_without_java_the_message_says_how_to_install_it(
+    audience: Settings, tmp_path: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
-    told = failure_of(run(audience, "overlap_and_atlas", DAY, instance=instance))
-    assert f"JAVA_HOME={tmp_path} has no bin/java" in told
-    assert "openjdk-17-jre-headless" in told
+    failure = step_failure(run(audience, "overlap_and_atlas", DAY, instance=instance))
+    assert f"JAVA_HOME={tmp_path} has no bin/java" in failure
+    assert "openjdk-17-jre-headless" in failure
 
     monkeypatch.delenv("JAVA_HOME")
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert "there is no java on the PATH" in failure_of(run(audience, "overlap_and_atlas", DAY, instance=instance))
+    assert "there is no java on the PATH" in step_failure(run(audience, "overlap_and_atlas", DAY, instance=instance))
 
 
-def without(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
-    found = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == package else found(name))
+def hide_package(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
+    """Let a package seem not installed."""
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == package else find_spec(name))
 
 
-def test_without_pyspark_the_step_says_what_to_install(
-    audience, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+def test_without_pyspark_the_message_says_what_to_install(
+    audience: Settings, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    without(monkeypatch, "pyspark")
-    assert "pip install 'vieweratlas[spark]'" in failure_of(
+    hide_package(monkeypatch, "pyspark")
+    assert "pip install 'vieweratlas[spark]'" in step_failure(
         run(audience, "overlap_and_atlas", DAY, instance=instance)
     )
 
 
-def test_without_dagster_aws_the_code_location_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    without(monkeypatch, "dagster_aws")
+def test_without_dagster_aws_the_message_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    hide_package(monkeypatch, "dagster_aws")
     with pytest.raises(SettingsError, match=r"needs dagster-aws, .*: pip install 'vieweratlas\[spark\]'"):
         build_defs(Settings(engine=EMR))
 
@@ -209,11 +205,11 @@ def test_the_code_location_loads_neither_spark_nor_aws(tmp_path: Path) -> None:
         "build_defs(Settings(root='.', engine=EngineSettings(overlap_engine='spark')))\n"
         "print(sorted({'pyspark', 'py4j', 'dagster_aws', 'boto3'} & set(sys.modules)))"
     )
-    found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=tmp_path)
-    assert found.stdout == "[]\n"
+    ran = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=tmp_path)
+    assert ran.stdout == "[]\n"
 
 
-def test_the_graph_says_which_engine_counts_it(tmp_path: Path) -> None:
+def test_the_kinds_of_the_graph_name_the_spark_engine(tmp_path: Path) -> None:
     def kinds(settings: Settings) -> set[str]:
         specs = build_defs(settings).resolve_all_asset_specs()
         return next(set(spec.kinds) for spec in specs if spec.key == dg.AssetKey("overlap_graph"))

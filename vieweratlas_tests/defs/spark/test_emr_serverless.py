@@ -1,4 +1,4 @@
-"""The way to EMR Serverless: the real AWS clients and the real job, against a stand-in for the service."""
+"""EMR Serverless: the real AWS clients and the real job, against a stand-in for the service."""
 
 import shlex
 import subprocess
@@ -12,16 +12,18 @@ import dagster as dg
 import pytest
 
 from vieweratlas_assets.defs.io_managers import LakeIOManager
+from vieweratlas_assets.defs.spark.emr_serverless import _zipped_dagster_pipes
 from vieweratlas_assets.domain import lake
 from vieweratlas_assets.settings import Settings
 from vieweratlas_assets.storage.local import LocalStore
+from vieweratlas_tests.dagster_results import step_failure
 from vieweratlas_tests.defs.spark.emr_server import EmrServer, S3Folder, serving
-from vieweratlas_tests.defs.spark.test_counting import EMR, SMALL_SPARK, failure_of, graph_bytes, logged
+from vieweratlas_tests.defs.spark.test_counting import EMR, SMALL_SPARK, graph_bytes, logged
 from vieweratlas_tests.lake_factories import DAY, put_live, run, settings_for, two_groups
 
 
 class S3LakeIOManager(LakeIOManager):
-    """The lake in a folder that says it were a bucket."""
+    """The lake in a folder whose URIs name a bucket."""
 
     folder: str
 
@@ -59,14 +61,14 @@ def audience(tmp_path: Path, instance: dg.DagsterInstance) -> Settings:
 
 def run_on_emr(settings: Settings, instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
     lake_on_s3 = S3LakeIOManager(root="s3://lake", folder=settings.root)
-    asked = settings.model_copy(update={"engine": EMR})
-    return run(asked, "overlap_and_atlas", DAY, instance=instance, lake=lake_on_s3)
+    on_emr = settings.model_copy(update={"engine": EMR})
+    return run(on_emr, "overlap_and_atlas", DAY, instance=instance, lake=lake_on_s3)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_emr_serverless_gets_the_job_and_gives_the_same_graph(
-    audience, server, tmp_path: Path, instance: dg.DagsterInstance
+def test_a_job_on_emr_serverless_builds_the_same_graph(
+    audience: Settings, server: EmrServer, tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
     store = LocalStore(tmp_path)
     assert run(audience, "overlap_and_atlas", DAY, instance=instance).success
@@ -76,9 +78,9 @@ def test_emr_serverless_gets_the_job_and_gives_the_same_graph(
     threads = {thread.name for thread in threading.enumerate()}
     result = run_on_emr(audience, instance)
 
-    # A thread that goes on asking CloudWatch would keep the run's process for ever.
+    # A thread that polls CloudWatch forever would keep the process of the run alive.
     assert {thread.name for thread in threading.enumerate() if not thread.daemon} <= threads
-    assert result.success, failure_of(result)
+    assert result.success, step_failure(result)
     assert graph_bytes(store, DAY) == local
     (request,) = server.requests
     work = f"s3://lake/work/overlap_graph/date={DAY}/run={result.run_id}"
@@ -90,7 +92,7 @@ def test_emr_serverless_gets_the_job_and_gives_the_same_graph(
     logging = request["configurationOverrides"]["monitoringConfiguration"]["cloudWatchLoggingConfiguration"]
     assert logging == {"enabled": True}
     assert request["tags"]["dagster/run-id"] == result.run_id
-    # What the job tells travels through its log.
+    # The log of the job carries its messages.
     assert "37 rows, 6 channels" in logged(instance, result)
     assert not store.list_files("work/")
 
@@ -98,44 +100,44 @@ def test_emr_serverless_gets_the_job_and_gives_the_same_graph(
 @pytest.mark.slow
 @pytest.mark.long
 @pytest.mark.timeout(600)
-def test_a_job_that_fails_on_emr_says_what_emr_says(
-    audience, server, tmp_path: Path, instance: dg.DagsterInstance
+def test_the_message_of_a_job_that_fails_on_emr_is_emr_s_message(
+    audience: Settings, server: EmrServer, tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
     (tmp_path / lake.channel_audience(DAY)).write_bytes(b"no Parquet at all")
 
-    told = failure_of(run_on_emr(audience, instance))
+    failure = step_failure(run_on_emr(audience, instance))
 
-    assert "job 00job1 of application 00fabc is FAILED: Job failed, please check complete logs. ExitCode: 1" in told
-    assert "/aws/emr-serverless" in told
+    assert (
+        "job 00job1 of application 00fabc is FAILED: Job failed, please check complete logs. ExitCode: 1" in failure
+    )
+    assert "/aws/emr-serverless" in failure
     assert not LocalStore(tmp_path).list_files("work/")
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_what_aws_refuses_is_told_with_what_to_check(
-    audience, server, tmp_path: Path, instance: dg.DagsterInstance
+def test_a_refusal_of_aws_is_reported_with_what_to_check(
+    audience: Settings, server: EmrServer, tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
     server.refusal = "not authorized to perform: iam:PassRole"
-    told = failure_of(run_on_emr(audience, instance))
-    assert "AccessDeniedException" in told
-    assert "iam:PassRole" in told
-    assert "docs/spark.md" in told
+    failure = step_failure(run_on_emr(audience, instance))
+    assert "AccessDeniedException" in failure
+    assert "iam:PassRole" in failure
+    assert "docs/spark.md" in failure
     assert not LocalStore(tmp_path).list_files("work/")
 
 
-def test_the_packages_that_travel_suffice(tmp_path: Path) -> None:
-    from vieweratlas_assets.defs.spark.emr_serverless import _zipped_dagster_pipes
-
+def test_the_uploaded_packages_are_enough(tmp_path: Path) -> None:
     archive = tmp_path / "dagster_pipes.zip"
     archive.write_bytes(_zipped_dagster_pipes())
     assert zipfile.ZipFile(archive).testzip() is None
     code = "import dagster_pipes; print(dagster_pipes.__file__); dagster_pipes.open_dagster_pipes"
     # -S: no site-packages, as on a cluster.
-    found = subprocess.run(
+    ran = subprocess.run(
         [sys.executable, "-S", "-c", code],
         env={"PYTHONPATH": str(archive)},
         check=True,
         capture_output=True,
         text=True,
     )
-    assert found.stdout.startswith(str(archive))
+    assert ran.stdout.startswith(str(archive))

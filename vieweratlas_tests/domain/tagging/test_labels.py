@@ -60,7 +60,7 @@ def _mixed(games: list[str | None], languages: list[str | None]) -> list[Known]:
         ([("Chess", 3), ("Go", 3), ("Art", 2), ("Music", 2)], [("pt", 5), ("en", 5)], "English-speaking Variety"),
         ([("Chess", 3), ("Go", 3), ("Art", 4)], [("pt", 4), ("en", 3), ("fr", 3)], "Art (Portuguese)"),
         ([("Chess", 30), ("Go", 35), ("Art", 35)], [("pt", 49), ("en", 26), ("fr", 25)], "Art / Go Mix"),
-        ([("Chess", 35), ("Go", 33), ("Art", 32)], [("pt", 50), ("en", 25), ("fr", 25)], "Portuguese-speaking Variety"),
+        ([("Chess", 35), ("Go", 33), ("Art", 32)], [("pt", 50), ("en", 25), ("fr", 25)], "Portuguese-speaking Variety"),  # noqa: E501
         # Only games, only languages, one game that does not lead.
         ([("Chess", 10)], [(None, 10)], "Chess"),
         ([("Chess", 5), ("Go", 5)], [(None, 10)], "Chess / Go Mix"),

@@ -1,0 +1,24 @@
+"""Sealed partitions that a test expects to exist."""
+
+import datetime as dt
+
+import polars as pl
+
+from vieweratlas_assets.domain.tables import Table
+from vieweratlas_assets.storage.sealed import PartitionRecord, SealedPartitions
+
+
+def sealed_record(sealed: SealedPartitions, asset: str, day: dt.date) -> PartitionRecord:
+    """Return the record of a partition.
+
+    Raises:
+        AssertionError: there is no whole partition.
+    """
+    record = sealed.record(asset, day)
+    assert record is not None, f"{asset} of {day} is not sealed"
+    return record
+
+
+def sealed_table(sealed: SealedPartitions, asset: str, day: dt.date, table: Table) -> pl.DataFrame:
+    """Read a table of a partition; raises as `sealed_record`."""
+    return sealed.table(sealed_record(sealed, asset, day), table)
