@@ -1,6 +1,7 @@
 """The Terraform of deploy/aws, applied into a moto server: an AWS that is not there, but answers."""
 
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -97,6 +98,7 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
         pytest.skip("SKIPPED, NOT PROVEN HERE: there is no terraform on this machine, so deploy/aws is not tried")
     folder = tmp_path_factory.mktemp("terraform") / "aws"
     shutil.copytree(SOURCE, folder, ignore=shutil.ignore_patterns(".terraform*", "terraform.tf*", "backend.tf"))
+    runpy.run_path(str(folder / "athena/tables.py"), run_name="__main__")
     port = free_port()
     command = [str(Path(sys.executable).parent / "moto_server"), "-H", "127.0.0.1", "-p", str(port)]
     with (folder / "moto.log").open("wb") as log:

@@ -12,7 +12,6 @@ from vieweratlas_assets.domain import lake
 from vieweratlas_tests.aws.conftest import FARGATE_GB, REGION, SOURCE, TAG, TASKS, Aws
 
 ALARMS: dict[str, dict[str, Any]] = json.loads((SOURCE / "alarms.json").read_text())
-TABLES: dict[str, dict[str, Any]] = json.loads((SOURCE / "athena/tables.json").read_text())
 BUCKET = f"vieweratlas-123456789012-{REGION}"
 OF_TWITCH = {"TWITCH_CLIENT_ID", "TWITCH_CLIENT_SECRET", "VIEWERATLAS_PRIVACY__PSEUDONYM_KEY", "OPT_OUT_LIST"}
 
@@ -287,14 +286,15 @@ def test_eventbridge_starts_a_task_of_the_size_that_the_job_has(
 
 def test_athena_knows_the_tables_by_the_paths_of_the_lake(applied: Aws) -> None:
     tables = applied.client("glue").get_tables(DatabaseName="vieweratlas")["TableList"]
-    assert {table["Name"] for table in tables} == TABLES.keys()
+    generated = json.loads((applied.folder / "athena/tables.json").read_text())
+    assert {table["Name"] for table in tables} == generated.keys()
     for table in tables:
-        told = TABLES[table["Name"]]
-        place = f"s3://{BUCKET}/lake/{told['folder']}"
+        expected = generated[table["Name"]]
+        place = f"s3://{BUCKET}/lake/{expected['folder']}"
         assert table["StorageDescriptor"]["Location"] == place
         columns = [(column["Name"], column["Type"]) for column in table["StorageDescriptor"]["Columns"]]
-        assert columns == [(column["name"], column["type"]) for column in told["columns"]]
-        assert [key["Name"] for key in table["PartitionKeys"]] == [key["name"] for key in told["partitions"]]
-        if told["partitions"]:
-            assert table["Parameters"]["storage.location.template"] == place + told["template"]
+        assert columns == [(column["name"], column["type"]) for column in expected["columns"]]
+        assert [key["Name"] for key in table["PartitionKeys"]] == [key["name"] for key in expected["partitions"]]
+        if expected["partitions"]:
+            assert table["Parameters"]["storage.location.template"] == place + expected["template"]
             assert table["Parameters"]["projection.day.range"] == "2026-01-01,NOW"
