@@ -5,7 +5,7 @@ set -eu
 case $UI_PASSWORD:$UI_ADDRESS in
   change-me:127.* | change-me:localhost) ;;
   change-me:*)
-    echo "UI_PASSWORD is that of .env.example, and UI_ADDRESS=$UI_ADDRESS opens the UI to others: set one of your own" >&2
+    echo "UI_PASSWORD is the one of .env.example, and UI_ADDRESS=$UI_ADDRESS opens the UI to others: set your own" >&2
     exit 1
     ;;
 esac
