@@ -1,7 +1,7 @@
-"""A fake aws, terraform, docker, podman and python for test_deploy_script; it acts as the name that it is called by.
+"""Fake aws, terraform, docker, podman and python for test_deploy_script; acts as the name that it is called by.
 
-The cloud and this machine are one JSON file, $FAKE_CLI/cloud.json, which commands read and change. Every call is added
-to calls.jsonl. Only what deploy.sh uses is implemented.
+The cloud and this machine are one JSON file, $FAKE_CLI/cloud.json, which commands read and change. calls.jsonl gets
+every call. Only what deploy.sh uses is implemented.
 """
 
 import json
