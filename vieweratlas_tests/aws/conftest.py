@@ -24,7 +24,7 @@ TAG = "0123456789ab"
 REGION = "eu-central-1"
 TASKS = ("webserver", "daemon", "code", "collector", "vods", "run")
 # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html#fargate-tasks-size
-FARGATE_GB = {
+FARGATE_GB: dict[str, set[float]] = {
     "256": {0.5, 1, 2},
     "512": set(range(1, 5)),
     "1024": set(range(2, 9)),

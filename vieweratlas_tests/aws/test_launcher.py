@@ -10,7 +10,7 @@ from typing import Any
 import boto3
 import dagster as dg
 import pytest
-import yaml
+import yaml  # type: ignore[import-untyped]
 from dagster._core.code_pointer import ModuleCodePointer
 from dagster._core.launcher.base import LaunchRunContext
 from dagster._core.origin import JobPythonOrigin, RepositoryPythonOrigin
@@ -28,7 +28,7 @@ CODE = ModuleCodePointer("vieweratlas_assets.definitions", "defs")
 
 @pytest.fixture(scope="module")
 def daemon(applied: Aws) -> Iterator[dict[str, str]]:
-    """Start a task of the daemon; yield the environment that tells it which task it is."""
+    """Start a task of the daemon; yield the environment from which it learns its task."""
     ecs, ec2 = applied.client("ecs"), applied.client("ec2")
     service = ecs.describe_services(cluster="vieweratlas", services=["daemon"])["services"][0]
     # moto needs a machine in the cluster, even for Fargate tasks.

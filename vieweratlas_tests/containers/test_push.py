@@ -95,8 +95,8 @@ def tag(engine: Engine, tmp_path: Path) -> Iterator[str]:
 def deploy(engine: Engine, folder: Path, command: str, registry: str) -> str:
     commands = folder / "bin"
     commands.mkdir(exist_ok=True)
-    for name, script in {"terraform": TERRAFORM, "aws": AWS}.items():
-        (commands / name).write_text(script.format(address=registry, manifest=MANIFEST))
+    for name, text in {"terraform": TERRAFORM, "aws": AWS}.items():
+        (commands / name).write_text(text.format(address=registry, manifest=MANIFEST))
         (commands / name).chmod(0o755)
     (folder / "registries.conf").write_text(REGISTRIES_CONF.format(address=registry))
     environment = engine.environment | {

@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-import yaml
+import yaml  # type: ignore[import-untyped]
 
 from vieweratlas_tests.conftest import REPOSITORY
 
