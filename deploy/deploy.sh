@@ -2,8 +2,7 @@
 # Deploys a commit to AWS: see --help.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-# Podman keeps the HEALTHCHECK of the Dockerfile only in this format.
-export AWS_PAGER='' BUILDAH_FORMAT=docker
+export AWS_PAGER='' BUILDAH_FORMAT=docker # In its own format, podman drops the Dockerfile's HEALTHCHECK.
 
 usage() {
   cat <<'END'
