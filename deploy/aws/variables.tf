@@ -1,5 +1,5 @@
 variable "name" {
-  description = "Name of this deployment. The names of all resources start with it."
+  description = "Name of this deployment, used in the names of its resources."
   type        = string
   default     = "vieweratlas"
   validation {
