@@ -1,4 +1,4 @@
-# One image for every role: UI, daemon, code location, run, collector, VOD worker, command.
+# One image for every role: UI, daemon, code location, run, collector, VOD worker, command line.
 ARG BASE=python:3.11-slim
 
 FROM ${BASE} AS build
@@ -10,14 +10,14 @@ RUN /opt/vieweratlas/bin/pip install --no-cache-dir --require-hashes -r requirem
 COPY pyproject.toml README.md LICENSE ./
 COPY vieweratlas_assets ./vieweratlas_assets
 RUN /opt/vieweratlas/bin/pip install --no-cache-dir --no-deps --no-build-isolation .
-# Optional, with a checksum: TwitchDownloaderCLI (MIT) for VIEWERATLAS_VOD__CHAT_SOURCE=twitchdownloader.
+# Optional: TwitchDownloaderCLI (MIT) for this architecture, for VIEWERATLAS_VOD__CHAT_SOURCE=twitchdownloader.
 ARG TWITCHDOWNLOADER_URL=
 ARG TWITCHDOWNLOADER_SHA256=
 COPY deploy/fetch_twitchdownloader.py ./
 RUN python3 fetch_twitchdownloader.py /opt/vieweratlas/bin "${TWITCHDOWNLOADER_URL}" "${TWITCHDOWNLOADER_SHA256}"
 
 FROM ${BASE}
-# A tmpfs that is mounted on a folder takes the mode of the folder.
+# A tmpfs gets the mode of the folder that it is mounted on.
 RUN useradd --uid 1000 --create-home atlas \
  && install -d -m 1777 /lake /dagster
 COPY --from=build /opt/vieweratlas /opt/vieweratlas
@@ -26,11 +26,10 @@ COPY deploy/dagster.yaml /opt/vieweratlas/instances/compose.yaml
 COPY deploy/aws/dagster.yaml /opt/vieweratlas/instances/ecs.yaml
 COPY deploy/workspace.yaml /opt/vieweratlas/workspace.yaml
 COPY --chmod=755 deploy/entrypoint.sh /usr/local/bin/entrypoint
-COPY --chmod=755 deploy/answers.sh /usr/local/bin/answers
 
 USER atlas
 WORKDIR /home/atlas
-# All writes go to these folders: the rest may be mounted read-only.
+# Everything is written to these folders. The rest can be mounted read-only.
 VOLUME ["/lake", "/dagster", "/tmp"]
 ENV PATH=/opt/vieweratlas/bin:$PATH \
     PYTHONUNBUFFERED=1 \
@@ -38,11 +37,11 @@ ENV PATH=/opt/vieweratlas/bin:$PATH \
     HOME=/dagster \
     DAGSTER_HOME=/dagster \
     NUMBA_CACHE_DIR=/dagster/numba \
-    # TwitchDownloaderCLI is .NET, which otherwise needs a system library.
+    # TwitchDownloaderCLI is a .NET program, which otherwise needs the ICU library.
     DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1 \
     VIEWERATLAS_ROOT=/lake \
     VIEWERATLAS_STORAGE__OUTPUT_DIR=
 EXPOSE 3000
-HEALTHCHECK --interval=15s --timeout=10s --start-period=60s CMD ["answers", "3000"]
+HEALTHCHECK --interval=15s --timeout=10s --start-period=60s CMD ["bash", "-c", "</dev/tcp/127.0.0.1/3000"]
 ENTRYPOINT ["entrypoint"]
 CMD ["vieweratlas", "dev", "--host", "0.0.0.0"]

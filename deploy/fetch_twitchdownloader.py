@@ -1,6 +1,6 @@
-"""Fetch TwitchDownloaderCLI for the image: only a file with the checksum that was asked for is unpacked.
+"""Download TwitchDownloaderCLI for the image, and check its SHA-256 before unpacking it.
 
-Used by the Dockerfile: fetch_twitchdownloader.py FOLDER URL SHA256; without a URL nothing is fetched.
+The Dockerfile runs `fetch_twitchdownloader.py FOLDER URL SHA256`. With an empty URL, nothing is downloaded.
 """
 
 import hashlib
@@ -16,27 +16,26 @@ MACHINES = {"x86_64": 62, "aarch64": 183}
 
 
 def fetch(folder: Path, url: str, sha256: str) -> None:
-    """Put the program of a release's zip into a folder.
+    """Download a release's zip, and unpack its program into a folder.
 
     Raises:
-        SystemExit: there is no checksum, the file has another one, or the program is not in it or for another
-            processor.
+        SystemExit: The checksum is missing or differs, or the zip has no program for this processor.
     """
     if not sha256:
-        sys.exit(f"TWITCHDOWNLOADER_SHA256 is not set: give the checksum of {url}")
-    with urlopen(url, timeout=300) as answer:
-        data = answer.read()
-    found = hashlib.sha256(data).hexdigest()
-    if found != sha256.lower():
-        sys.exit(f"{url} has the SHA-256 {found}, not {sha256}")
+        sys.exit(f"TWITCHDOWNLOADER_SHA256 is not set: set it to the checksum of {url}")
+    with urlopen(url, timeout=300) as response:
+        data = response.read()
+    actual = hashlib.sha256(data).hexdigest()
+    if actual != sha256.lower():
+        sys.exit(f"{url} has the SHA-256 {actual}, not {sha256}")
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         if NAME not in archive.namelist():
-            sys.exit(f"{url} holds no {NAME}")
+            sys.exit(f"{url} has no {NAME}")
         program = archive.read(NAME)
-    # e_machine of an ELF file: https://refspecs.linuxfoundation.org/elf/gabi4+/ch4.eheader.html
+    # The ELF field e_machine: https://refspecs.linuxfoundation.org/elf/gabi4+/ch4.eheader.html
     built_for = int.from_bytes(program[18:20], "little") if program[:4] == b"\x7fELF" else None
     if built_for != MACHINES.get(platform.machine()):
-        sys.exit(f"{url} holds a {NAME} that is not for Linux on {platform.machine()}")
+        sys.exit(f"the {NAME} in {url} is not for Linux on {platform.machine()}")
     (folder / NAME).write_bytes(program)
     (folder / NAME).chmod(0o755)
 

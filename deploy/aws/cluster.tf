@@ -1,12 +1,12 @@
 locals {
-  # What a task needs that meets viewers.
-  of_viewers = ["database", "twitch", "pseudonym-key", "opt-out"]
-  # What runs, with the Fargate size that DEPLOYMENT.md derives, and what it may do.
+  # Secrets of tasks that handle viewers' names.
+  viewer_secrets = ["database", "twitch", "pseudonym-key", "opt-out"]
+  # Each task's command, Fargate size (DEPLOYMENT.md explains it) and secrets.
   tasks = {
     webserver = {
       command = ["dagster-webserver", "-h", "0.0.0.0", "-p", "3000", "-w", "/opt/vieweratlas/workspace.yaml"]
       cpu     = 512, memory = 1024, count = 1, port = 3000
-      health  = ["CMD", "answers", "3000"]
+      health  = ["CMD", "bash", "-c", "</dev/tcp/127.0.0.1/3000"]
       secrets = ["database"]
     }
     daemon = {
@@ -18,27 +18,27 @@ locals {
     code = {
       command = ["vieweratlas", "code-server"]
       cpu     = 512, memory = 1024, count = 1, port = 4000
-      health  = ["CMD", "answers", "4000"]
-      secrets = local.of_viewers
+      health  = ["CMD", "bash", "-c", "</dev/tcp/127.0.0.1/4000"]
+      secrets = local.viewer_secrets
     }
     collector = {
       command = ["vieweratlas", "collect", "--metrics", "emf", "--namespace", local.namespace]
       cpu     = 256, memory = 512, count = var.collect ? 1 : 0, port = null
       health  = ["CMD", "vieweratlas", "health", "--alive"]
-      secrets = local.of_viewers
+      secrets = local.viewer_secrets
     }
     vods = {
       command = ["vieweratlas", "vods", "process", "--every", "60"]
       cpu     = 256, memory = 1024, count = var.vod_workers, port = null
       health  = null
-      secrets = local.of_viewers
+      secrets = local.viewer_secrets
     }
-    # No service: the daemon starts one for each run. Jobs ask for other sizes by their tags (defs/jobs.py).
+    # Not a service: the daemon starts one task per run. Jobs set their own sizes in tags (defs/jobs.py).
     run = {
       command = ["vieweratlas", "--help"]
       cpu     = 1024, memory = 4096, count = null, port = null
       health  = null
-      secrets = local.of_viewers
+      secrets = local.viewer_secrets
     }
   }
   metrics_memory = 512
@@ -60,7 +60,7 @@ locals {
     VIEWERATLAS_COLLECTION__COLLECTOR   = "collector"
     VIEWERATLAS_PARTITIONS__DAILY_START = var.first_day
   }, var.settings)
-  # Variable -> secret, and the key of its JSON where it is one. What a task has no right to is not told to it.
+  # Variable -> secret, and the key in its JSON if it has one. A task gets only the secrets that it may read.
   secret_variables = {
     DAGSTER_POSTGRES_URL               = { secret = "database", key = "" }
     VIEWERATLAS_VOD__QUEUE_URL         = { secret = "database", key = "" }
@@ -91,7 +91,7 @@ locals {
       portMappings = task.port == null ? [] : [{ containerPort = task.port, hostPort = task.port, protocol = "tcp" }]
       mountPoints  = [for place in local.writable : { sourceVolume = place, containerPath = "/${place}", readOnly = false }]
       volumesFrom  = []
-      # What is in memory goes to the lake.
+      # Time to write what is in memory to the lake.
       stopTimeout = 110
       healthCheck = task.health == null ? null : {
         command = task.health, interval = 60, timeout = 30, retries = 3, startPeriod = 180
@@ -106,14 +106,14 @@ locals {
       }
     }
   }
-  # By its revision: who starts and ends runs is replaced with the definition of runs, and goes back with it.
+  # With the revision: tasks that start and stop runs change together with the definition of runs, also in a rollback.
   run_definition = { name = "DAGSTER_RUN_TASK_DEFINITION", value = aws_ecs_task_definition.run.arn }
   main_containers = {
     for name in keys(local.services) : name => merge(local.containers[name], {
-      environment = concat(local.containers[name].environment, contains(local.ends_runs, name) ? [local.run_definition] : [])
+      environment = concat(local.containers[name].environment, contains(local.stops_runs, name) ? [local.run_definition] : [])
     })
   }
-  # Tells how the queue, the runs and the assets are; beside the daemon, which must live in any case.
+  # Reports metrics of the queue, runs and assets. It is in the daemon's task, because the daemon always runs.
   metrics_container = merge(local.main_containers.daemon, {
     name          = "metrics"
     essential     = false
@@ -122,7 +122,7 @@ locals {
     healthCheck   = null
     restartPolicy = { enabled = true, restartAttemptPeriod = 60 }
   })
-  # The image's root cannot be written; these places can.
+  # The root file system is read-only, except for these folders.
   writable = ["tmp", "dagster", "lake"]
 }
 
@@ -161,7 +161,7 @@ resource "aws_cloudwatch_log_group" "this" {
 
 resource "aws_ecs_task_definition" "run" {
   family = "${var.name}-run"
-  # The daemon of before starts runs of the revision that it was told, until it is replaced.
+  # Until the daemon is replaced, it starts runs with the earlier revision.
   skip_destroy             = true
   requires_compatibilities = ["FARGATE"]
   network_mode             = "awsvpc"
@@ -185,7 +185,7 @@ resource "aws_ecs_task_definition" "run" {
 resource "aws_ecs_task_definition" "this" {
   for_each = local.services
   family   = "${var.name}-${each.key}"
-  # ECS goes back to an older revision where a new one does not start, and deploy.sh reads what ran before.
+  # ECS returns to an earlier revision if a new one does not start, and deploy.sh reads which images ran.
   skip_destroy             = true
   requires_compatibilities = ["FARGATE"]
   network_mode             = "awsvpc"
@@ -217,10 +217,10 @@ resource "aws_ecs_service" "this" {
   launch_type                   = "FARGATE"
   propagate_tags                = "SERVICE"
   availability_zone_rebalancing = "DISABLED"
-  # Two collectors, or two daemons, would do everything twice: the old one ends before the new one begins.
+  # Two collectors or daemons would do everything twice, so the old task stops before the new one starts.
   deployment_minimum_healthy_percent = contains(["webserver", "vods"], each.key) ? 100 : 0
   deployment_maximum_percent         = contains(["webserver", "vods"], each.key) ? 200 : 100
-  # The load balancer's own patience is shorter than a first start.
+  # The first start takes longer than the load balancer's health check allows.
   health_check_grace_period_seconds = each.key == "webserver" ? 180 : null
   deployment_circuit_breaker {
     enable   = true

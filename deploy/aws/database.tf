@@ -1,4 +1,4 @@
-# Letters and digits alone: it becomes part of a URL.
+# Letters and digits only, because it becomes part of a URL.
 ephemeral "aws_secretsmanager_random_password" "database" {
   password_length     = 40
   exclude_punctuation = true
@@ -10,11 +10,11 @@ ephemeral "aws_secretsmanager_random_password" "pseudonym_key" {
 }
 
 locals {
-  # A higher number makes a new password.
+  # Raise this to create a new password.
   password_version = 1
 }
 
-# Kept before it is used: an apply that was cut off goes on with the same one.
+# Stored before it is used, so that an interrupted apply continues with the same password.
 resource "aws_secretsmanager_secret_version" "database_password" {
   secret_id                = aws_secretsmanager_secret.this["database-password"].id
   secret_string_wo         = ephemeral.aws_secretsmanager_random_password.database.random_password
@@ -23,7 +23,7 @@ resource "aws_secretsmanager_secret_version" "database_password" {
 
 ephemeral "aws_secretsmanager_secret_version" "database_password" {
   secret_id = aws_secretsmanager_secret_version.database_password.secret_id
-  # Known once it is written: a plan does not ask for a version that is not there yet.
+  # Known only after it is written, so a plan does not read a version that does not exist yet.
   version_id = aws_secretsmanager_secret_version.database_password.version_id
 }
 
@@ -58,11 +58,11 @@ resource "aws_db_instance" "this" {
 
 resource "aws_secretsmanager_secret" "this" {
   for_each = {
-    database-password = "Password of the database, of which its URL is made."
-    database          = "URL of Dagster's history and the queue of VODs."
-    twitch            = "JSON: client_id and client_secret of the Twitch application. Put there by you."
-    pseudonym-key     = "Key of viewers' pseudonyms. Who loses it begins a new atlas."
-    opt-out           = "Viewers and channels that want to be left out, a line each. Put there by you."
+    database-password = "Password of the database."
+    database          = "URL of the database, for Dagster's history and the VOD queue."
+    twitch            = "JSON with client_id and client_secret of your Twitch application. Fill this in."
+    pseudonym-key     = "Key of viewers' pseudonyms. Keep a copy: without it you have to start a new atlas."
+    opt-out           = "Viewers and channels that opted out, one per line. Fill this in."
   }
   name                    = "${var.name}/${each.key}"
   description             = each.value
@@ -82,14 +82,14 @@ resource "aws_secretsmanager_secret_version" "pseudonym_key" {
   secret_id                = aws_secretsmanager_secret.this["pseudonym-key"].id
   secret_string_wo         = ephemeral.aws_secretsmanager_random_password.pseudonym_key.random_password
   secret_string_wo_version = 1
-  # A label of its own: AWS drops a version without one when newer ones were put there, and Terraform would write anew.
+  # AWS deletes versions without a label once newer ones exist, and Terraform would write this one again.
   version_stages = ["AWSCURRENT", "terraform"]
   lifecycle {
     ignore_changes = [version_stages]
   }
 }
 
-# Something to begin with: a task does not start without a value.
+# Initial values: a task does not start if a secret has none.
 resource "aws_secretsmanager_secret_version" "yours" {
   for_each                 = { twitch = jsonencode({ client_id = "", client_secret = "" }), opt-out = "# nobody yet\n" }
   secret_id                = aws_secretsmanager_secret.this[each.key].id

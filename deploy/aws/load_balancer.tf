@@ -11,16 +11,16 @@ resource "aws_lb" "ui" {
   subnets                    = local.network.load_balancer_subnet_ids
   drop_invalid_header_fields = true
   enable_deletion_protection = var.protect
-  # AWS refuses a public one in a VPC without a gateway.
+  # AWS refuses a public load balancer in a VPC without an internet gateway.
   depends_on = [aws_internet_gateway.this]
   lifecycle {
     precondition {
       condition     = !local.has_oidc || local.has_certificate
-      error_message = "oidc needs certificate_arn: a login without TLS would be none."
+      error_message = "oidc needs certificate_arn: a login without TLS is not secure."
     }
     precondition {
       condition     = !local.has_certificate || var.ui_host != null
-      error_message = "certificate_arn needs ui_host, the name that the certificate is of."
+      error_message = "certificate_arn needs ui_host, the host name in the certificate."
     }
   }
 }
@@ -31,7 +31,7 @@ resource "aws_lb_target_group" "webserver" {
   target_type = "ip"
   port        = 3000
   protocol    = "HTTP"
-  # Pages of the UI ask again by themselves.
+  # The UI's pages reconnect by themselves.
   deregistration_delay = 30
   health_check {
     path                = "/server_info"
@@ -42,7 +42,7 @@ resource "aws_lb_target_group" "webserver" {
   }
 }
 
-# Dagster has no login of its own: people log in here, or reach an internal load balancer through your VPN.
+# Dagster has no login. People log in here, or reach an internal load balancer through your VPN.
 resource "aws_lb_listener" "ui" {
   load_balancer_arn = aws_lb.ui.arn
   port              = local.ui_port

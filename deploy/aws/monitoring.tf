@@ -1,12 +1,12 @@
 locals {
-  # What each alarm means and what to do is in RUNBOOK.md.
+  # RUNBOOK.md says what each alarm means and what to do.
   alarms = jsondecode(file("${path.module}/alarms.json"))
   patterns = merge([
     for name, alarm in local.alarms : {
       for task in keys(local.tasks) : "${name}-${task}" => { pattern = alarm.pattern, metric = alarm.metric, task = task }
     } if can(alarm.pattern)
   ]...)
-  # Of a collector that is not there nothing is to be heard.
+  # Without a collector, no metrics of it arrive.
   watched = { for name, alarm in local.alarms : name => alarm if var.collect || !contains(keys(alarm.dimension), "Collector") }
 }
 
@@ -22,7 +22,7 @@ resource "aws_sns_topic_subscription" "alarms" {
 }
 
 data "aws_iam_policy_document" "alarms" {
-  # EventBridge knows no conditions in the policy of a topic.
+  # EventBridge does not support conditions in a topic's policy.
   statement {
     sid       = "EventBridge"
     actions   = ["sns:Publish"]
@@ -68,7 +68,7 @@ resource "aws_cloudwatch_log_metric_filter" "this" {
 resource "aws_cloudwatch_metric_alarm" "this" {
   for_each            = local.watched
   alarm_name          = "${var.name}-${each.key}"
-  alarm_description   = "${each.value.means} RUNBOOK.md, ${each.key}."
+  alarm_description   = "${each.value.means} See RUNBOOK.md, ${each.key}."
   namespace           = local.namespace
   metric_name         = each.value.metric
   dimensions          = each.value.dimension
@@ -80,22 +80,22 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   treat_missing_data  = each.value.silence
   alarm_actions       = [aws_sns_topic.alarms.arn]
   ok_actions          = [aws_sns_topic.alarms.arn]
-  # Before that, silence is no news.
+  # No metrics arrive before the services run.
   depends_on = [aws_ecs_service.this]
 }
 
-# A task that ended by itself, such as one that ran out of memory, or that ECS ended as it was not well; what a
-# deployment or scaling ends is none.
+# A task that stopped by itself (for example, out of memory), did not start, or that ECS replaced because its health
+# check failed. Tasks that a deployment or scaling stops do not count.
 resource "aws_cloudwatch_event_rule" "task_failed" {
   name        = "${var.name}-task-failed"
-  description = "A container of a task ended with an error. RUNBOOK.md, task-failed."
+  description = "A task failed. See RUNBOOK.md, task-failed."
   event_pattern = jsonencode({
     source      = ["aws.ecs"]
     detail-type = ["ECS Task State Change"]
     detail = {
       clusterArn = [aws_ecs_cluster.this.arn]
       lastStatus = ["STOPPED"]
-      # A container that never started has no exit code; of one that hangs ECS says "Task failed container health checks".
+      # A container that never started has no exit code. If one hangs, ECS reports "Task failed container health checks".
       "$or" = [
         { stopCode = ["TaskFailedToStart"] },
         { stopCode = ["EssentialContainerExited"], containers = { exitCode = [{ anything-but = 0 }] } },
@@ -110,7 +110,7 @@ resource "aws_cloudwatch_event_target" "task_failed" {
   arn  = aws_sns_topic.alarms.arn
   input_transformer {
     input_paths    = { group = "$.detail.group", reason = "$.detail.stoppedReason", task = "$.detail.taskArn" }
-    input_template = "\"${var.name}: a task of <group> failed: <reason>. <task>. RUNBOOK.md, task-failed.\""
+    input_template = "\"${var.name}: a task of <group> failed: <reason>. <task>. See RUNBOOK.md, task-failed.\""
   }
 }
 
@@ -152,19 +152,19 @@ locals {
     "SnapshotsPending", "SnapshotsLost",
   ] : metric => [local.namespace, metric, "Collector", "collector"] }
   widgets = [
-    { title = "VODs of the queue by state", metrics = local.search["QueueVods"] },
-    { title = "VODs completed and given up in the last hour", metrics = [[local.namespace, "VodsCompleted"], [local.namespace, "VodsFailed"]] },
-    { title = "Seconds a VOD takes", metrics = [[local.namespace, "VodSeconds"]] },
+    { title = "VODs in the queue, by state", metrics = local.search["QueueVods"] },
+    { title = "VODs completed and failed in the last hour", metrics = [[local.namespace, "VodsCompleted"], [local.namespace, "VodsFailed"]] },
+    { title = "Seconds per VOD", metrics = [[local.namespace, "VodSeconds"]] },
     { title = "VODs by attempts", metrics = local.search["QueueAttempts"] },
-    { title = "Seconds the oldest VOD has waited", metrics = [[local.namespace, "QueueOldestSeconds"]] },
+    { title = "Age of the oldest waiting VOD, s", metrics = [[local.namespace, "QueueOldestSeconds"]] },
     { title = "Channels", metrics = [local.collector_metric["ChannelsWanted"], local.collector_metric["ChannelsJoined"]] },
-    { title = "Messages a second", metrics = [local.collector_metric["MessagesPerSecond"]] },
+    { title = "Messages per second", metrics = [local.collector_metric["MessagesPerSecond"]] },
     { title = "Coverage, %", metrics = [local.collector_metric["Coverage"]] },
     { title = "Reconnects since the start", metrics = [local.collector_metric["Reconnects"]] },
-    { title = "Age of the newest message and minute, s", metrics = [local.collector_metric["ChatLagSeconds"], local.collector_metric["SnapshotAgeSeconds"]] },
-    { title = "Minutes that wait for the lake, and that are lost", metrics = [local.collector_metric["SnapshotsPending"], local.collector_metric["SnapshotsLost"]] },
+    { title = "Age of the newest message and the newest minute, s", metrics = [local.collector_metric["ChatLagSeconds"], local.collector_metric["SnapshotAgeSeconds"]] },
+    { title = "Minutes pending and lost", metrics = [local.collector_metric["SnapshotsPending"], local.collector_metric["SnapshotsLost"]] },
     { title = "Freshness of assets, s", metrics = local.search["AssetFreshnessSeconds"] },
-    { title = "Runs of Dagster", metrics = local.search["Runs"] },
+    { title = "Dagster runs", metrics = local.search["Runs"] },
     { title = "Runs failed in the last hour", metrics = [[local.namespace, "RunsFailed"]] },
   ]
 }

@@ -5,7 +5,7 @@ locals {
     task_subnet_ids          = aws_subnet.public[*].id
     database_subnet_ids      = aws_subnet.database[*].id
     load_balancer_subnet_ids = aws_subnet.public[*].id
-    # No NAT gateway, which would cost more than all tasks; nothing from outside gets through the security groups.
+    # A NAT gateway would cost more than all tasks. The security groups let nothing in from outside.
     tasks_get_public_ip = true
   } : var.network
   zones         = slice(data.aws_availability_zones.available.names, 0, 2)
@@ -63,7 +63,7 @@ resource "aws_route_table_association" "public" {
   route_table_id = aws_route_table.public[0].id
 }
 
-# The lake's traffic stays within AWS, and costs nothing.
+# Traffic to the lake stays within AWS and is free.
 resource "aws_vpc_endpoint" "s3" {
   count           = local.makes_network ? 1 : 0
   vpc_id          = aws_vpc.this[0].id
@@ -92,7 +92,7 @@ resource "aws_security_group" "database" {
 resource "aws_vpc_security_group_ingress_rule" "load_balancer" {
   for_each          = toset(local.allowed_cidrs)
   security_group_id = aws_security_group.load_balancer.id
-  description       = "People"
+  description       = "Users of the UI"
   cidr_ipv4         = each.value
   ip_protocol       = "tcp"
   from_port         = local.ui_port
@@ -108,7 +108,7 @@ resource "aws_vpc_security_group_egress_rule" "load_balancer_to_webserver" {
   to_port                      = 3000
 }
 
-# The load balancer itself asks the identity provider for tokens.
+# The load balancer requests tokens from the identity provider.
 resource "aws_vpc_security_group_egress_rule" "load_balancer_to_oidc" {
   count             = local.has_oidc ? 1 : 0
   security_group_id = aws_security_group.load_balancer.id

@@ -1,15 +1,15 @@
-# Two roles for each task: what ECS may do to start it (its image, its secrets, its log), and what it may do itself.
+# Each task has two roles: one for ECS to start it (image, secrets, log), and one for the task itself.
 locals {
   bucket = aws_s3_bucket.lake.arn
   lake   = "${local.bucket}/${local.prefix}"
   ecs    = "arn:${data.aws_partition.current.partition}:ecs:${var.region}:${data.aws_caller_identity.current.account_id}"
-  # Where each may read, write and delete, below the lake; who writes reads there too.
-  of_vods = ["raw/vod_chat/*", "curated/presence_snapshots/source=vod/*", "curated/vod_catalog/*"]
+  # Where each task may read, write and delete below the lake. Write includes read.
+  vod_folders = ["raw/vod_chat/*", "curated/presence_snapshots/source=vod/*", "curated/vod_catalog/*"]
   lake_rights = {
-    # Its sensor looks for VODs of the channels of the last rosters.
+    # The VOD sensor reads the channels of the last rosters.
     code      = { Read = ["curated/channel_roster/*"] }
     collector = { Read = ["curated/channel_roster/*"], Write = ["raw/snapshots/*"] }
-    vods      = { Write = local.of_vods, Delete = ["raw/vod_chat/*"] }
+    vods      = { Write = local.vod_folders, Delete = ["raw/vod_chat/*"] }
     run       = { Write = ["*"], Delete = ["*"] }
   }
   lake_actions = {
@@ -22,9 +22,9 @@ locals {
     code      = ["s3:GetObject", "s3:PutObject"]
     run       = ["s3:GetObject", "s3:PutObject"]
   }
-  # The daemon starts runs; both it and the UI end them.
+  # The daemon starts runs. The daemon and the UI stop them.
   starts_runs = ["daemon"]
-  ends_runs   = ["daemon", "webserver"]
+  stops_runs  = ["daemon", "webserver"]
 }
 
 data "aws_iam_policy_document" "assume" {
@@ -86,7 +86,7 @@ resource "aws_iam_role_policy" "execution" {
   policy   = data.aws_iam_policy_document.execution[each.key].json
 }
 
-# Of the daemon, and of EventBridge's scheduler.
+# For the daemon, and for EventBridge's scheduler.
 data "aws_iam_policy_document" "starts_runs" {
   statement {
     sid       = "StartRuns"
@@ -132,7 +132,7 @@ data "aws_iam_policy_document" "task" {
       resources = [for place in statement.value : "${local.lake}${place}"]
     }
   }
-  # Of all keys: who may list only some is told "forbidden" of an object that is not there.
+  # All keys: with a right to list only some, S3 answers "forbidden" for an object that does not exist.
   dynamic "statement" {
     for_each = contains(keys(merge(local.lake_rights, local.run_logs)), each.key) ? [1] : []
     content {
@@ -150,16 +150,16 @@ data "aws_iam_policy_document" "task" {
     }
   }
   dynamic "statement" {
-    for_each = contains(local.ends_runs, each.key) ? [1] : []
+    for_each = contains(local.stops_runs, each.key) ? [1] : []
     content {
       sid       = "FollowAndEndRuns"
       actions   = ["ecs:DescribeTasks", "ecs:StopTask"]
       resources = ["${local.ecs}:task/${var.name}/*"]
     }
   }
-  # These know no resources.
+  # AWS does not support resources for these actions.
   dynamic "statement" {
-    for_each = contains(local.ends_runs, each.key) ? [1] : []
+    for_each = contains(local.stops_runs, each.key) ? [1] : []
     content {
       sid       = "KnowTheOwnNetwork"
       actions   = ["ecs:DescribeTaskDefinition", "ec2:DescribeNetworkInterfaces"]

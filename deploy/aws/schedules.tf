@@ -1,5 +1,5 @@
-# For those who start the day's work by EventBridge instead of Dagster's schedules: the same commands, as tasks of the
-# sizes that the jobs of Dagster have (defs/jobs.py).
+# EventBridge instead of Dagster's schedules: the same work as commands, in tasks of the same sizes as Dagster's jobs
+# (defs/jobs.py).
 locals {
   timed = merge(var.eventbridge_schedules ? {
     analysis = { cron = "cron(0 2 * * ? *)", command = ["vieweratlas", "analyze"], cpu = 2048, memory = 8192 }
@@ -32,7 +32,7 @@ resource "aws_scheduler_schedule" "this" {
   target {
     arn      = aws_ecs_cluster.this.arn
     role_arn = aws_iam_role.scheduler[0].arn
-    # The limit of the container too: its definition's would stay.
+    # Also set the container's memory, or the limit of the task definition would apply.
     input = jsonencode({
       cpu                = tostring(each.value.cpu)
       memory             = tostring(each.value.memory)

@@ -63,7 +63,7 @@ resource "aws_s3_bucket_policy" "lake" {
   depends_on = [aws_s3_bucket_public_access_block.lake]
 }
 
-# As DATA_POLICY.md says.
+# DATA_POLICY.md lists these periods.
 resource "aws_s3_bucket_lifecycle_configuration" "lake" {
   bucket     = aws_s3_bucket.lake.id
   depends_on = [aws_s3_bucket_versioning.lake]
@@ -100,7 +100,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "lake" {
     }
   }
 
-  # What was overwritten or erased is gone after a week.
+  # Overwritten and erased objects are deleted for good after a week.
   rule {
     id     = "older-versions"
     status = "Enabled"

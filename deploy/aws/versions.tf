@@ -1,5 +1,5 @@
-# Passwords and keys are written to AWS and never stand in the state; the one secret that does is that of oidc, if you
-# use it. Keep the state in a private bucket, with a file backend.tf of yours (https://developer.hashicorp.com/terraform/language/backend/s3).
+# Passwords and keys are not in the state, except for the client secret of oidc, if you use it. Keep the state in a
+# private bucket, with your own backend.tf: https://developer.hashicorp.com/terraform/language/backend/s3
 terraform {
   required_version = ">= 1.11"
   required_providers {

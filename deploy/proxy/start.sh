@@ -1,11 +1,11 @@
 #!/bin/sh
-# nginx before the UI. Its one user's password comes from the environment and is kept in memory only; who resolves names
-# nginx has to be told.
+# Starts nginx in front of the UI. The user's password comes from the environment and is kept in memory only. nginx needs
+# the address of the DNS server in its configuration.
 set -eu
 case $UI_PASSWORD:$UI_ADDRESS in
   change-me:127.* | change-me:localhost) ;;
   change-me:*)
-    echo "UI_PASSWORD is that of .env.example, and UI_ADDRESS=$UI_ADDRESS opens the UI to others: set one of your own" >&2
+    echo "UI_PASSWORD is the one of .env.example, and UI_ADDRESS=$UI_ADDRESS opens the UI to others: set your own" >&2
     exit 1
     ;;
 esac

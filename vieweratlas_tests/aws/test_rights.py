@@ -1,4 +1,4 @@
-"""Each task may do what it does, and nothing else: its role is taken, and moto enforces IAM."""
+"""Each task may do its own work and nothing else: the tests assume its role, and moto enforces IAM."""
 
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
@@ -11,14 +11,16 @@ import requests
 from vieweratlas_tests.aws.conftest import REGION, TASKS, Aws
 
 BUCKET = f"vieweratlas-123456789012-{REGION}"
-# What a task asks: (task, service, call, arguments).
+# Objects of the lake.
 SNAPSHOT = {"Bucket": BUCKET, "Key": "lake/raw/snapshots/2026/03/10/12/one.parquet"}
 AUDIENCE = {"Bucket": BUCKET, "Key": "lake/curated/channel_audience/date=2026-03-10/part-0000.parquet"}
 VOD = {"Bucket": BUCKET, "Key": "lake/curated/presence_snapshots/source=vod/channel=a/vod=1/part-0000.parquet"}
 ROSTER = {"Bucket": BUCKET, "Key": "lake/curated/channel_roster/date=2026-03-10/hour=12/part-0000.parquet"}
 RAW_CHAT = {"Bucket": BUCKET, "Key": "lake/raw/vod_chat/a/1/progress.parquet"}
 RUN_LOG = {"Bucket": BUCKET, "Key": "dagster-logs/storage/one/compute_logs/step.err"}
-ALLOWED = [
+# Task, service, call, arguments.
+Call = tuple[str, str, str, dict[str, str]]
+ALLOWED: list[Call] = [
     ("collector", "s3", "put_object", SNAPSHOT),
     ("collector", "s3", "get_object", ROSTER),
     ("collector", "s3", "list_objects_v2", {"Bucket": BUCKET}),
@@ -33,7 +35,7 @@ ALLOWED = [
     ("webserver", "s3", "get_object", RUN_LOG),
     ("daemon", "ecs", "describe_task_definition", {"taskDefinition": "vieweratlas-run"}),
 ]
-REFUSED = [
+REFUSED: list[Call] = [
     ("collector", "s3", "put_object", AUDIENCE),
     ("collector", "s3", "get_object", AUDIENCE),
     ("collector", "ecs", "run_task", {"taskDefinition": "vieweratlas-run", "cluster": "vieweratlas"}),
@@ -60,23 +62,23 @@ REFUSED = [
 
 @pytest.fixture(scope="module")
 def enforced(applied: Aws) -> Iterator[dict[str, dict[str, str]]]:
-    """The credentials of every role, while IAM is enforced."""
+    """Enforce IAM, and yield the credentials of every role."""
     s3, sts = applied.client("s3"), applied.client("sts")
     policy = s3.get_bucket_policy(Bucket=BUCKET)["Policy"]
-    # moto takes "never without TLS" for "never": it knows no conditions.
+    # moto ignores conditions, so it would read "deny without TLS" as "deny".
     s3.delete_bucket_policy(Bucket=BUCKET)
-    for place in (SNAPSHOT, AUDIENCE, VOD, ROSTER, RAW_CHAT, RUN_LOG):
-        s3.put_object(**place, Body=b"something")
+    for location in (SNAPSHOT, AUDIENCE, VOD, ROSTER, RAW_CHAT, RUN_LOG):
+        s3.put_object(**location, Body=b"something")
     credentials = {}
     for role in applied.client("iam").list_roles()["Roles"]:
         name = role["RoleName"].removeprefix("vieweratlas-")
-        taken = sts.assume_role(RoleArn=role["Arn"], RoleSessionName="test")["Credentials"]
+        assumed = sts.assume_role(RoleArn=role["Arn"], RoleSessionName="test")["Credentials"]
         credentials[name] = {
-            "aws_access_key_id": taken["AccessKeyId"],
-            "aws_secret_access_key": taken["SecretAccessKey"],
-            "aws_session_token": taken["SessionToken"],
+            "aws_access_key_id": assumed["AccessKeyId"],
+            "aws_secret_access_key": assumed["SecretAccessKey"],
+            "aws_session_token": assumed["SessionToken"],
         }
-    # The next calls are those of roles: https://docs.getmoto.org/en/latest/docs/iam.html
+    # From the next call on, moto checks rights: https://docs.getmoto.org/en/latest/docs/iam.html
     requests.post(f"{applied.url}/moto-api/reset-auth", data=b"0", timeout=10).raise_for_status()
     try:
         yield credentials
@@ -85,66 +87,68 @@ def enforced(applied: Aws) -> Iterator[dict[str, dict[str, str]]]:
         s3.put_bucket_policy(Bucket=BUCKET, Policy=policy)
 
 
-# What AWS knows no resources of.
+# AWS does not support resources for these actions.
 WITHOUT_RESOURCE = {"ecr:GetAuthorizationToken", "ecs:DescribeTaskDefinition", "ec2:DescribeNetworkInterfaces"}
 
 
 def statements(aws: Aws, role: str, policy: str) -> list[dict[str, Any]]:
-    found = aws.client("iam").get_role_policy(RoleName=f"vieweratlas-{role}", PolicyName=policy)
-    told: list[dict[str, Any]] = found["PolicyDocument"]["Statement"]
-    return told
+    answer = aws.client("iam").get_role_policy(RoleName=f"vieweratlas-{role}", PolicyName=policy)
+    policy_statements: list[dict[str, Any]] = answer["PolicyDocument"]["Statement"]
+    return policy_statements
 
 
-def listed(value: str | list[str]) -> list[str]:
+def as_list(value: str | list[str]) -> list[str]:
     return [value] if isinstance(value, str) else value
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_no_right_is_wider_than_what_it_is_for(applied: Aws, task: str) -> None:
+def test_no_right_is_wider_than_its_purpose(applied: Aws, task: str) -> None:
     execution = statements(applied, f"{task}-execution", "execution")
     for statement in execution + statements(applied, task, "task"):
-        assert not [action for action in listed(statement["Action"]) if "*" in action]
-        if "*" in listed(statement["Resource"]):
-            assert set(listed(statement["Action"])) <= WITHOUT_RESOURCE
-        if "iam:PassRole" in listed(statement["Action"]):
-            given = {resource.rpartition("/")[2] for resource in listed(statement["Resource"])}
+        assert not [action for action in as_list(statement["Action"]) if "*" in action]
+        if "*" in as_list(statement["Resource"]):
+            assert set(as_list(statement["Action"])) <= WITHOUT_RESOURCE
+        if "iam:PassRole" in as_list(statement["Action"]):
+            roles = {resource.rpartition("/")[2] for resource in as_list(statement["Resource"])}
             assert task == "daemon"
-            assert given == {"vieweratlas-run", "vieweratlas-run-execution"}
-    # moto knows no resources of secrets: what is written is compared with what the task is told.
-    [secrets] = [each for each in execution if "secretsmanager:GetSecretValue" in listed(each["Action"])]
+            assert roles == {"vieweratlas-run", "vieweratlas-run-execution"}
+    # moto does not check resources of secrets, so compare the policy with the task definition.
+    [secrets] = [each for each in execution if "secretsmanager:GetSecretValue" in as_list(each["Action"])]
     task_definition = applied.client("ecs").describe_task_definition(taskDefinition=f"vieweratlas-{task}")
-    told = {
+    used = {
         ":".join(secret["valueFrom"].split(":")[:7])
         for container in task_definition["taskDefinition"]["containerDefinitions"]
         for secret in container["secrets"]
     }
-    assert set(listed(secrets["Resource"])) == told
+    assert set(as_list(secrets["Resource"])) == used
 
 
+# Action, resource, condition keys of the request.
+Right = tuple[str, str, dict[str, str]]
 ECS = f"arn:aws:ecs:{REGION}:123456789012"
 LOGS = f"arn:aws:logs:{REGION}:123456789012:log-group:/vieweratlas/run"
 ROLE = "arn:aws:iam::123456789012:role/vieweratlas"
-HERE = {"ecs:cluster": f"{ECS}:cluster/vieweratlas"}
-OF_A_RUN = {"ecs:CreateAction": "RunTask"}
+IN_CLUSTER = {"ecs:cluster": f"{ECS}:cluster/vieweratlas"}
+FROM_RUN_TASK = {"ecs:CreateAction": "RunTask"}
 TO_ECS = {"iam:PassedToService": "ecs-tasks.amazonaws.com"}
-STARTS = [
-    ("ecs:RunTask", f"{ECS}:task-definition/vieweratlas-run:7", HERE),
-    ("ecs:TagResource", f"{ECS}:task/vieweratlas/0a", OF_A_RUN),
+START_RUNS: list[Right] = [
+    ("ecs:RunTask", f"{ECS}:task-definition/vieweratlas-run:7", IN_CLUSTER),
+    ("ecs:TagResource", f"{ECS}:task/vieweratlas/0a", FROM_RUN_TASK),
     ("iam:PassRole", f"{ROLE}-run", TO_ECS),
     ("iam:PassRole", f"{ROLE}-run-execution", TO_ECS),
 ]
-FOLLOWS: list[tuple[str, str, dict[str, str]]] = [
+FOLLOW_RUNS: list[Right] = [
     ("ecs:DescribeTasks", f"{ECS}:task/vieweratlas/0a", {}),
     ("ecs:StopTask", f"{ECS}:task/vieweratlas/0a", {}),
 ]
-WORK = {
-    "daemon": [*STARTS, *FOLLOWS, ("logs:GetLogEvents", f"{LOGS}:log-stream:run/run/0a", {})],
-    "webserver": FOLLOWS,
-    "scheduler": STARTS,
+RIGHTS = {
+    "daemon": [*START_RUNS, *FOLLOW_RUNS, ("logs:GetLogEvents", f"{LOGS}:log-stream:run/run/0a", {})],
+    "webserver": FOLLOW_RUNS,
+    "scheduler": START_RUNS,
 }
-BEYOND = [
+FORBIDDEN: list[Right] = [
     ("ecs:RunTask", f"{ECS}:task-definition/vieweratlas-run:7", {"ecs:cluster": f"{ECS}:cluster/another"}),
-    ("ecs:RunTask", f"{ECS}:task-definition/vieweratlas-daemon:1", HERE),
+    ("ecs:RunTask", f"{ECS}:task-definition/vieweratlas-daemon:1", IN_CLUSTER),
     ("ecs:TagResource", f"{ECS}:task/vieweratlas/0a", {"ecs:CreateAction": "TagResource"}),
     ("ecs:StopTask", f"{ECS}:task/another/0a", {}),
     ("iam:PassRole", f"{ROLE}-daemon", TO_ECS),
@@ -153,29 +157,29 @@ BEYOND = [
 
 
 def allows(statement: dict[str, Any], action: str, resource: str, context: dict[str, str]) -> bool:
-    """Whether a statement of a policy allows a call; moto itself knows no conditions."""
-    wanted = [each for told in statement.get("Condition", {}).values() for each in told.items()]
+    """Return whether a policy's statement allows a request; moto itself ignores conditions."""
+    conditions = [each for test in statement.get("Condition", {}).values() for each in test.items()]
     return (
-        action in listed(statement["Action"])
-        and any(fnmatchcase(resource, each) for each in listed(statement["Resource"]))
-        and all(context.get(name) in listed(values) for name, values in wanted)
+        action in as_list(statement["Action"])
+        and any(fnmatchcase(resource, each) for each in as_list(statement["Resource"]))
+        and all(context.get(name) in as_list(values) for name, values in conditions)
     )
 
 
-@pytest.mark.parametrize("role", WORK)
-def test_who_starts_follows_and_ends_runs_may_do_that_alone(applied: Aws, role: str) -> None:
-    told = statements(applied, role, "run" if role == "scheduler" else "task")
-    asked = [*STARTS, *FOLLOWS, *WORK["daemon"], *BEYOND]
-    allowed = [call for call in asked if any(allows(statement, *call) for statement in told)]
-    assert {call[:2] for call in allowed} == {call[:2] for call in WORK[role]}
-    assert not [call for call in BEYOND if call in allowed]
+@pytest.mark.parametrize("role", RIGHTS)
+def test_a_role_that_starts_or_stops_runs_has_no_other_rights(applied: Aws, role: str) -> None:
+    policy = statements(applied, role, "run" if role == "scheduler" else "task")
+    tried = [*START_RUNS, *FOLLOW_RUNS, *RIGHTS["daemon"], *FORBIDDEN]
+    allowed = [request for request in tried if any(allows(statement, *request) for statement in policy)]
+    assert {request[:2] for request in allowed} == {right[:2] for right in RIGHTS[role]}
+    assert not [request for request in FORBIDDEN if request in allowed]
 
 
-def ids(asked: list[tuple[str, str, str, dict[str, str]]]) -> list[str]:
-    return [f"{role} {call} {'/'.join(more.values())[-60:]}" for role, _, call, more in asked]
+def ids(calls: list[Call]) -> list[str]:
+    return [f"{role} {call} {'/'.join(arguments.values())[-60:]}" for role, _, call, arguments in calls]
 
 
-def ask(aws: Aws, keys: dict[str, str], service: str, call: str, arguments: dict[str, Any]) -> None:
+def send(aws: Aws, keys: dict[str, str], service: str, call: str, arguments: dict[str, str]) -> None:
     getattr(aws.client(service, **keys), call)(**arguments)
 
 
@@ -183,7 +187,7 @@ def ask(aws: Aws, keys: dict[str, str], service: str, call: str, arguments: dict
 def test_a_task_may_do_its_work(
     applied: Aws, enforced: dict[str, dict[str, str]], role: str, service: str, call: str, arguments: dict[str, str]
 ) -> None:
-    ask(applied, enforced[role], service, call, arguments)
+    send(applied, enforced[role], service, call, arguments)
 
 
 @pytest.mark.parametrize(("role", "service", "call", "arguments"), REFUSED, ids=ids(REFUSED))
@@ -191,4 +195,4 @@ def test_a_task_may_do_nothing_else(
     applied: Aws, enforced: dict[str, dict[str, str]], role: str, service: str, call: str, arguments: dict[str, str]
 ) -> None:
     with pytest.raises(botocore.exceptions.ClientError, match=r"AccessDenied|not authorized|Access Denied"):
-        ask(applied, enforced[role], service, call, arguments)
+        send(applied, enforced[role], service, call, arguments)

@@ -1,4 +1,4 @@
-"""Tests that need root, podman and some minutes: `make test-containers` asks for them, nothing else does."""
+"""Tests that need root, podman and some minutes. Only `make test-containers` runs them."""
 
 import os
 

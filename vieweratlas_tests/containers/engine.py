@@ -1,4 +1,4 @@
-"""Podman and Compose for the tests of the deployment: rootful, without systemd, with nothing from a registry."""
+"""Podman and Compose for the deployment tests: as root, without systemd and without a registry."""
 
 import contextlib
 import itertools
@@ -32,7 +32,7 @@ CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 
 
 class Engine:
-    """One storage of images and containers, kept between runs, and the service that Compose talks to."""
+    """A storage of images and containers, kept between runs, and the service that Compose uses."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -51,24 +51,26 @@ class Engine:
         """Run podman and return what it printed.
 
         Raises:
-            AssertionError: it failed; both streams are told.
+            AssertionError: It failed. The message has both streams.
         """
         return self.run(["podman", *arguments], **options)
 
     def run(self, command: list[str], **options: Any) -> str:
-        """Run a command of this engine; raises as `podman`."""
-        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False, **options)
+        """Run any command with this engine's environment; otherwise like `podman`."""
+        done: subprocess.CompletedProcess[str] = subprocess.run(
+            command, env=self.environment, capture_output=True, text=True, check=False, **options
+        )
         assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-3000:]}\n{done.stderr[-6000:]}"
         return done.stdout
 
     def has_image(self, name: str) -> bool:
-        """Whether there is an image of this name."""
+        """Return whether an image of this name exists."""
         command = ["podman", "image", "exists", name]
         return subprocess.run(command, env=self.environment, check=False).returncode == 0
 
     @contextmanager
     def serving(self) -> Iterator[None]:
-        """Answer Compose, and do health checks, for which podman counts on systemd."""
+        """Serve Compose, and run health checks, because podman needs systemd for them."""
         socket = self.folder / "podman.sock"
         socket.unlink(missing_ok=True)
         with (self.folder / "service.log").open("wb") as log:
@@ -95,13 +97,13 @@ class Engine:
                 return
             with contextlib.suppress(AssertionError):
                 for container in json.loads(self.podman("ps", "--format", "json")):
-                    # A check takes processor time: who is well is asked once a minute.
+                    # A check takes CPU time, so healthy containers are checked only once per minute.
                     if "(healthy)" not in container["Status"] or number % 20 == 0:
                         command = ["podman", "healthcheck", "run", container["Id"]]
                         subprocess.run(command, env=self.environment, capture_output=True, check=False)
 
     def build_images(self) -> None:
-        """The images of the stack: Debian's Python, what stands in for others' images, and the product."""
+        """Build the images: Debian with Python, a substitute for the images of others, and the product."""
         bases = {
             "localhost/python:3.11-slim": "python3,python3-pip,python3-venv,ca-certificates",
             "localhost/services": "postgresql-15,nginx-light,wget,ca-certificates",
@@ -123,7 +125,7 @@ class Engine:
     def _bootstrap(self, name: str, packages: str) -> None:
         tar = self.folder / "base.tar"
         command = ["mmdebstrap", "--variant=minbase", "--mode=root", f"--include={packages}"]
-        # The certificates of this machine: it may reach PyPI through a proxy of its own.
+        # This machine's certificates, because it may reach PyPI through a proxy.
         command += [f"--customize-hook=upload {CERTIFICATES} {CERTIFICATES}", "bookworm", str(tar)]
         self.run(command)
         self.podman(

@@ -1,4 +1,4 @@
-"""The stack of deploy/compose.yaml, up."""
+"""A running stack of deploy/compose.yaml."""
 
 import base64
 import json
@@ -15,18 +15,18 @@ PROJECT = "vieweratlas-test"
 PORT = 13000
 METRICS_PORT = 19200
 EVERY_PROFILE = ["--profile", "collect", "--profile", "vods", "--profile", "metrics"]
-# What is set beside .env.example.
+# Settings in addition to .env.example.
 SETTINGS = {
-    "UI_PASSWORD": "of-the-ui-5c1e",
+    "UI_PASSWORD": "ui-password-5c1e",
     "UI_PORT": str(PORT),
     "METRICS_PORT": str(METRICS_PORT),
-    "POSTGRES_PASSWORD": "ofPostgres77d0",
-    "S3_SECRET_KEY": "of-the-lake-94ab",
+    "POSTGRES_PASSWORD": "postgresPassword77d0",
+    "S3_SECRET_KEY": "lake-key-94ab",
     "VIEWERATLAS_IMAGE": "localhost/vieweratlas",
     "POSTGRES_IMAGE": "localhost/service",
     "S3_IMAGE": "localhost/service",
     "PROXY_IMAGE": "localhost/service",
-    # Of the sandbox, beside the collector.
+    # The sandbox shares the collector's network.
     "TWITCH_CLIENT_ID": "sandbox",
     "TWITCH_CLIENT_SECRET": "sandbox-secret",
     "HELIX_URL": "http://127.0.0.1:8200/helix",
@@ -36,13 +36,13 @@ SETTINGS = {
 }
 
 
-class NoReplyError(AssertionError):
-    """Dagster answered with an error, as it does while its database is away."""
+class NoAnswerError(AssertionError):
+    """Dagster answered with an error, as it does while its database is down."""
 
 
 @dataclass(frozen=True)
 class Stack:
-    """The stack as its user drives it: Compose, and the UI behind its login."""
+    """The stack as a user controls it: with Compose, and through the UI behind its login."""
 
     engine: Engine
 
@@ -56,24 +56,24 @@ class Stack:
         return self.engine.run([*command, *files, *arguments])
 
     def up(self, *services: str) -> None:
-        """Start services, or all of no profile, and wait until they are well."""
+        """Start services and wait until they are healthy. Without names, start all that have no profile."""
         profiles = EVERY_PROFILE if services else []
         self.compose(
             *profiles, "up", "-d", "--no-build", "--pull", "never", "--wait", "--wait-timeout", "180", *services
         )
 
     def stop(self, service: str) -> int:
-        """Stop a service, and return what its container ended with."""
+        """Stop a service and return the exit code of its container."""
         self.compose(*EVERY_PROFILE, "stop", service)
         state = json.loads(self.engine.podman("inspect", f"{PROJECT}-{service}-1"))[0]["State"]
         return int(state["ExitCode"])
 
     def logs(self, *services: str) -> str:
-        """What services wrote."""
+        """Return the logs of services."""
         return self.compose(*EVERY_PROFILE, "logs", "--no-color", *services)
 
     def down(self) -> None:
-        """End all services, and remove what they keep."""
+        """Stop all services and delete their data."""
         self.compose(*EVERY_PROFILE, "down", "--volumes", "--timeout", "60")
 
     def exec(self, service: str, *command: str) -> str:
@@ -81,13 +81,13 @@ class Stack:
         return self.engine.podman("exec", f"{PROJECT}-{service}-1", *command)
 
     def kill(self, service: str) -> None:
-        """End a container as kill -9 does."""
+        """Kill a container with SIGKILL."""
         self.engine.podman("kill", "--signal", "KILL", f"{PROJECT}-{service}-1")
 
     def request(
         self, path: str, body: dict[str, Any] | None = None, *, password: str | None = None
     ) -> tuple[int, bytes]:
-        """Ask the UI through the proxy.
+        """Send a request to the UI through the proxy.
 
         Returns:
             Status and body.
@@ -97,33 +97,33 @@ class Stack:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"http://127.0.0.1:{PORT}{path}", data, headers)
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
-                return answer.status, answer.read()
+            with urllib.request.urlopen(request, timeout=30) as response:
+                return response.status, response.read()
         except urllib.error.HTTPError as error:
             return error.code, error.read()
 
     def graphql(self, query: str, **variables: Any) -> dict[str, Any]:
-        """Ask Dagster through the proxy.
+        """Send a query to Dagster through the proxy.
 
         Raises:
-            NoReplyError: it, or the proxy before it, told of an error.
+            NoAnswerError: Dagster or the proxy answered with an error.
         """
         status, body = self.request("/graphql", {"query": query, "variables": variables})
         if status != 200 or "errors" in json.loads(body):
-            raise NoReplyError(body[-2000:])
-        found: dict[str, Any] = json.loads(body)["data"]
-        return found
+            raise NoAnswerError(body[-2000:])
+        answer: dict[str, Any] = json.loads(body)["data"]
+        return answer
 
 
-def wait(reached: Callable[[], Any], what: str, seconds: float = 300) -> Any:
-    """Wait until something is reached, and return it; what is not answered is asked again."""
+def wait(condition: Callable[[], Any], what: str, seconds: float = 300) -> Any:
+    """Wait until a condition returns something true, and return it. While Dagster has no answer, try again."""
     deadline = time.monotonic() + seconds
     while True:
-        told = ""
+        reason = ""
         try:
-            if found := reached():
-                return found
-        except NoReplyError as error:
-            told = f": {error}"
-        assert time.monotonic() < deadline, f"{what} did not come in {seconds} s{told}"
+            if result := condition():
+                return result
+        except NoAnswerError as error:
+            reason = f": {error}"
+        assert time.monotonic() < deadline, f"{what} did not happen in {seconds} s{reason}"
         time.sleep(2)

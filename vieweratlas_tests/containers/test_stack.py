@@ -1,4 +1,4 @@
-"""The stack of deploy/compose.yaml as it is used: it comes up, runs, is killed, goes on, collects, and ends."""
+"""The stack of deploy/compose.yaml in use: it starts, runs, survives kills, collects and stops."""
 
 import datetime as dt
 import inspect
@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from vieweratlas_tests.containers.engine import Engine
-from vieweratlas_tests.containers.stack import METRICS_PORT, PROJECT, SETTINGS, NoReplyError, Stack, wait
-from vieweratlas_tests.integration.test_dagster_dev import LAUNCH, STATUS, TERMINAL, computed_assets
+from vieweratlas_tests.containers.stack import METRICS_PORT, PROJECT, SETTINGS, NoAnswerError, Stack, wait
+from vieweratlas_tests.integration.test_dg_dev import LAUNCH, STATUS, TERMINAL, computed_assets
 from vieweratlas_tests.sandbox import worlds
 
 DAYS = ["2026-10-05", "2026-10-06", "2026-10-07"]
@@ -27,7 +27,7 @@ from vieweratlas_assets.api import get_storage
 from vieweratlas_assets.sandbox.world import WorldSpec, build_world
 write_world(get_storage(), build_world(WorldSpec(channels=72, viewers=4_000, days=3)))
 """
-# What each object holds; of the records of partitions without what tells of when files were written.
+# The content of each object. Records of partitions are compared without `made_from`, which depends on file times.
 CONTENTS = """
 import hashlib, json
 from vieweratlas_assets.api import get_storage
@@ -40,26 +40,26 @@ def content(key):
 keys = [key for top in ("atlas/", "curated/", "site/") for key in store.list_files(top)]
 print(json.dumps({key: content(key) for key in keys}))
 """
-FORGET = """
+DELETE_RESULTS = """
 from vieweratlas_assets.api import get_storage
 store = get_storage()
-given = tuple(f"curated/{table}/" for table in ("presence_snapshots", "vod_catalog", "channel_roster"))
+inputs = tuple(f"curated/{table}/" for table in ("presence_snapshots", "vod_catalog", "channel_roster"))
 for top in ("atlas/", "site/", "curated/"):
     for key in store.list_files(top):
-        if not key.startswith(given):
+        if not key.startswith(inputs):
             store.delete(key)
 """
 pytestmark = pytest.mark.timeout(900)
-TOLD: dict[str, Any] = {}
+MEASURED: dict[str, Any] = {}
 SERVICES = ("code", "daemon", "webserver", "collector", "vod-collector", "metrics", "proxy", "s3", "postgres")
 
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[Engine]:
     engine = Engine(Path(os.environ["TEST_CONTAINERS"]).absolute())
-    found = shutil.which("docker-compose")
-    assert found, "docker-compose is not there: make test-containers installs it"
-    shutil.copy(found, engine.folder / "docker-compose")
+    compose = shutil.which("docker-compose")
+    assert compose, "docker-compose is missing: make test-containers installs it"
+    shutil.copy(compose, engine.folder / "docker-compose")
     with timed("build"):
         engine.build_images()
     with engine.serving():
@@ -72,8 +72,8 @@ def stack(engine: Engine) -> Iterator[Stack]:
     stack.down()
     with timed("up"):
         stack.up()
-    TOLD["start_s"] = starts(stack, "code", "webserver", "daemon")
-    TOLD["memory_idle"] = memory(stack)
+    MEASURED["start_s"] = starts(stack, "code", "webserver", "daemon")
+    MEASURED["memory_idle"] = memory(stack)
     stack.exec("code", "python3", "-c", WRITE_WORLD)
     try:
         yield stack
@@ -82,36 +82,36 @@ def stack(engine: Engine) -> Iterator[Stack]:
             (engine.folder / f"{service}.log").write_text(stack.logs(service))
         with timed("down"):
             stack.down()
-        print(json.dumps(TOLD, indent=2))
+        print(json.dumps(MEASURED, indent=2))
 
 
 @contextmanager
 def timed(what: str) -> Iterator[None]:
-    """Tell how long a block took, with the rest at the end."""
+    """Measure how long a block takes."""
     began = time.monotonic()
     yield
-    TOLD[f"{what}_s"] = round(time.monotonic() - began, 1)
+    MEASURED[f"{what}_s"] = round(time.monotonic() - began, 1)
 
 
 @pytest.fixture(scope="module")
 def undisturbed(engine: Engine) -> dict[str, str]:
-    """What the atlas of the days holds where nobody killed anything: made in a folder, by the same image."""
+    """Build the atlas of the days in a folder with the same image, and return its content: nothing is killed."""
     program = f"{WRITE_WORLD}\nimport subprocess, sys\n"
-    analyse = ["vieweratlas", "analyze", "--from", DAYS[0], "--to", DAYS[-1]]
-    program += f"subprocess.run({analyse!r}, check=True, stdout=sys.stderr)\n{CONTENTS}"
+    analyze = ["vieweratlas", "analyze", "--from", DAYS[0], "--to", DAYS[-1]]
+    program += f"subprocess.run({analyze!r}, check=True, stdout=sys.stderr)\n{CONTENTS}"
     options = ["--rm", "--tmpfs", "/lake", "--env", "VIEWERATLAS_PARTITIONS__WINDOW_DAYS=1"]
     printed = engine.podman("run", *options, "localhost/vieweratlas", "python3", "-c", program)
-    found: dict[str, str] = json.loads(printed.splitlines()[-1])
-    return found
+    expected: dict[str, str] = json.loads(printed.splitlines()[-1])
+    return expected
 
 
 def contents(stack: Stack) -> dict[str, str]:
-    found: dict[str, str] = json.loads(stack.exec("code", "python3", "-c", CONTENTS).splitlines()[-1])
-    return found
+    content: dict[str, str] = json.loads(stack.exec("code", "python3", "-c", CONTENTS).splitlines()[-1])
+    return content
 
 
 def launch(stack: Stack) -> str:
-    """Begin the backfill of the days."""
+    """Launch a backfill of the days."""
     selection = [{"path": [name]} for name in computed_assets() if name != "live_presence"]
     params = {"assetSelection": selection, "partitionNames": DAYS}
     launched = stack.graphql(LAUNCH, params=params)["launchPartitionBackfill"]
@@ -121,30 +121,30 @@ def launch(stack: Stack) -> str:
 
 
 def status(stack: Stack, backfill: str) -> dict[str, Any]:
-    found: dict[str, Any] = stack.graphql(STATUS, id=backfill)["partitionBackfillOrError"]
-    if "status" not in found:
-        raise NoReplyError(str(found))
-    return found
+    answer: dict[str, Any] = stack.graphql(STATUS, id=backfill)["partitionBackfillOrError"]
+    if "status" not in answer:
+        raise NoAnswerError(str(answer))
+    return answer
 
 
 def ended(stack: Stack, backfill: str) -> dict[str, Any] | None:
-    found = status(stack, backfill)
-    return found if found["status"] in TERMINAL else None
+    answer = status(stack, backfill)
+    return answer if answer["status"] in TERMINAL else None
 
 
 def starts(stack: Stack, *services: str) -> dict[str, float]:
-    """Seconds from the start of each container to the first time that it was well; to be asked right after it."""
-    found = {}
+    """Return the seconds from the start of each container to its first passed health check. Call it right after."""
+    seconds = {}
     for service in services:
         state = json.loads(stack.engine.podman("inspect", f"{PROJECT}-{service}-1"))[0]["State"]
-        well = next(each["End"] for each in state["Health"]["Log"] if each["ExitCode"] == 0)
-        began, ended = (dt.datetime.fromisoformat(moment[:19]) for moment in (state["StartedAt"], well))
-        found[service] = (ended - began).total_seconds()
-    return found
+        healthy = next(each["End"] for each in state["Health"]["Log"] if each["ExitCode"] == 0)
+        began, ended = (dt.datetime.fromisoformat(moment[:19]) for moment in (state["StartedAt"], healthy))
+        seconds[service] = (ended - began).total_seconds()
+    return seconds
 
 
 def memory(stack: Stack) -> dict[str, str]:
-    """Memory of each service."""
+    """Return the memory of each service."""
     lines = stack.engine.podman("stats", "--no-stream", "--format", "{{.Name}} {{.MemUsage}}").splitlines()
     return {
         name.removeprefix(f"{PROJECT}-").removesuffix("-1"): used
@@ -152,13 +152,13 @@ def memory(stack: Stack) -> dict[str, str]:
     }
 
 
-def test_the_image_is_of_a_known_size_and_runs_as_nobody_special(engine: Engine) -> None:
+def test_the_image_has_the_documented_size_and_an_unprivileged_user(engine: Engine) -> None:
     described = json.loads(engine.podman("image", "inspect", "localhost/vieweratlas"))[0]
-    TOLD["image_mb"] = round(described["Size"] / 1e6)
-    # DEPLOYMENT.md tells 1,614.
+    MEASURED["image_mb"] = round(described["Size"] / 1e6)
     assert described["User"] == "atlas"
-    assert TOLD["image_mb"] < 2000
-    told = engine.podman(
+    # DEPLOYMENT.md says 1,614.
+    assert MEASURED["image_mb"] < 2000
+    printed = engine.podman(
         "run",
         "--rm",
         "--read-only",
@@ -168,7 +168,7 @@ def test_the_image_is_of_a_known_size_and_runs_as_nobody_special(engine: Engine)
         "vieweratlas",
         "--version",
     )
-    assert re.search(r"\d+\.\d+", told)
+    assert re.search(r"\d+\.\d+", printed)
     with timed("command"):
         engine.podman("run", "--rm", "localhost/vieweratlas", "vieweratlas", "--version")
     with timed("definitions"):
@@ -177,7 +177,7 @@ def test_the_image_is_of_a_known_size_and_runs_as_nobody_special(engine: Engine)
         )
 
 
-def test_a_list_of_opt_outs_may_come_in_a_variable(engine: Engine) -> None:
+def test_the_list_of_opt_outs_can_come_in_a_variable(engine: Engine) -> None:
     options = ["--rm", "--read-only", "--tmpfs", "/dagster", "--env", "OPT_OUT_LIST=viewer ann"]
     program = 'cat "$VIEWERATLAS_PRIVACY__OPT_OUT_FILE"; echo "left: $OPT_OUT_LIST"'
     printed = engine.podman("run", *options, "localhost/vieweratlas", "sh", "-c", program)
@@ -192,17 +192,17 @@ def test_the_ui_is_behind_a_login(stack: Stack) -> None:
     assert json.loads(body)["dagster_version"]
 
 
-def test_a_run_is_dequeued_executed_and_succeeds(stack: Stack, undisturbed: dict[str, str]) -> None:
+def test_a_backfill_succeeds(stack: Stack, undisturbed: dict[str, str]) -> None:
     with timed("backfill"):
         backfill = launch(stack)
-        done = wait(lambda: ended(stack, backfill), "the backfill's end")
+        done = wait(lambda: ended(stack, backfill), "the end of the backfill")
     assert done["status"] == "COMPLETED_SUCCESS", done
     assert contents(stack) == undisturbed
-    TOLD["memory_after_runs"] = memory(stack)
+    MEASURED["memory_after_runs"] = memory(stack)
 
 
 def kill_a_worker(stack: Stack) -> None:
-    """Kill the process of a run, and what it started."""
+    """Kill the process of a run and its child processes."""
     listed = stack.engine.podman("top", f"{PROJECT}-code-1", "hpid", "args").splitlines()
     workers = [line.split()[0] for line in listed if "execute_run" in line or "spawn_main" in line]
     assert workers, listed
@@ -212,52 +212,52 @@ def kill_a_worker(stack: Stack) -> None:
 
 @pytest.mark.parametrize("killed", ["worker", "code", "daemon", "postgres"])
 def test_a_backfill_survives_kill_9(stack: Stack, undisturbed: dict[str, str], killed: str) -> None:
-    stack.exec("code", "python3", "-c", FORGET)
+    stack.exec("code", "python3", "-c", DELETE_RESULTS)
     backfill = launch(stack)
     wait(lambda: "STARTED" in {run["status"] for run in status(stack, backfill)["runs"]}, "a run")
     if killed == "worker":
         kill_a_worker(stack)
     else:
         stack.kill(killed)
-        # As its restart policy does where podman has systemd.
+        # With systemd, podman's restart policy does this.
         stack.engine.podman("start", f"{PROJECT}-{killed}-1")
     with timed(f"backfill_after_{killed}"):
-        done = wait(lambda: ended(stack, backfill), "the backfill's end", seconds=600)
+        done = wait(lambda: ended(stack, backfill), "the end of the backfill", seconds=600)
     assert done["status"] == "COMPLETED_SUCCESS", done
     assert contents(stack) == undisturbed
 
 
-def test_a_new_webserver_is_found_behind_the_login(stack: Stack) -> None:
-    """As after a new image; its address may be another."""
+def test_the_proxy_finds_a_new_webserver(stack: Stack) -> None:
+    """A new container, as after a new image, may have another address."""
     stack.compose("up", "-d", "--no-build", "--pull", "never", "--force-recreate", "--wait", "webserver")
     assert wait(lambda: stack.request("/server_info")[0] == 200, "the UI", seconds=60)
 
 
-def test_the_atlas_of_a_day_is_one_command(stack: Stack, undisturbed: dict[str, str]) -> None:
-    stack.exec("code", "python3", "-c", FORGET)
+def test_one_command_builds_the_atlas_of_the_days(stack: Stack, undisturbed: dict[str, str]) -> None:
+    stack.exec("code", "python3", "-c", DELETE_RESULTS)
     command = ["vieweratlas", "analyze", "--from", DAYS[0], "--to", DAYS[-1]]
     program = f"import resource, subprocess; subprocess.run({command!r}, check=True)"
     program += "; print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
     options = ["--rm", "--no-TTY", "--env", "VIEWERATLAS_PARTITIONS__WINDOW_DAYS=1"]
     printed = stack.compose("--profile", "analysis", "run", *options, "analysis", "python3", "-c", program)
-    TOLD["analysis_peak_mb"] = int(printed.split()[-1]) // 1024
+    MEASURED["analysis_peak_mb"] = int(printed.split()[-1]) // 1024
     assert contents(stack) == undisturbed
 
 
 def test_a_collector_fills_the_lake_and_stops_cleanly(stack: Stack) -> None:
     stack.up("sandbox", "collector", "vod-collector", "metrics")
-    TOLD["start_s"] |= starts(stack, "collector")
+    MEASURED["start_s"] |= starts(stack, "collector")
     files = "from vieweratlas_assets.api import get_storage; print(len(get_storage().list_files('raw/')))"
     wait(lambda: int(stack.exec("code", "python3", "-c", files)) >= 3, "three minutes of chat")
-    TOLD["memory_collecting"] = memory(stack)
-    with urllib.request.urlopen(f"http://127.0.0.1:{METRICS_PORT}/metrics", timeout=60) as answer:
-        told = answer.read().decode()
-    assert re.search(r'^vieweratlas_channels_joined\{collector="[^"]+"\} [1-9]', told, re.MULTILINE), told
+    MEASURED["memory_collecting"] = memory(stack)
+    with urllib.request.urlopen(f"http://127.0.0.1:{METRICS_PORT}/metrics", timeout=60) as response:
+        exposed = response.read().decode()
+    assert re.search(r'^vieweratlas_channels_joined\{collector="[^"]+"\} [1-9]', exposed, re.MULTILINE), exposed
     with timed("collector_stop"):
         assert stack.stop("collector") == 0, stack.logs("collector")
 
 
-def test_vod_workers_fetch_what_the_queue_has_and_stop_cleanly(stack: Stack) -> None:
+def test_vod_workers_fetch_vods_from_the_queue_and_stop_cleanly(stack: Stack) -> None:
     def completed() -> int:
         stats = json.loads(stack.exec("vod-collector", "vieweratlas", "vods", "stats", "--json"))
         return int(stats["states"]["completed"])
@@ -267,12 +267,12 @@ def test_vod_workers_fetch_what_the_queue_has_and_stop_cleanly(stack: Stack) -> 
     stack.exec("vod-collector", "vieweratlas", "vods", "discover", "--channels-file", channels, "--vod-limit", "1")
     with timed("three_vods"):
         wait(lambda: completed() >= 3, "three VODs")
-    TOLD["memory_of_vods"] = memory(stack)
+    MEASURED["memory_of_vods"] = memory(stack)
     with timed("vod_worker_stop"):
         assert stack.stop("vod-collector") == 0, stack.logs("vod-collector")
 
 
-def test_no_log_tells_a_secret(stack: Stack) -> None:
+def test_no_log_contains_a_secret(stack: Stack) -> None:
     logs = stack.logs(*SERVICES)
     secrets = [
         SETTINGS[name] for name in ("UI_PASSWORD", "POSTGRES_PASSWORD", "S3_SECRET_KEY", "TWITCH_CLIENT_SECRET")

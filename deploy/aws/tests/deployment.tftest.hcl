@@ -1,5 +1,5 @@
-# What a plan comes to. AWS_ENDPOINT_URL leads to moto: mock providers know no ephemeral resources.
-# vieweratlas_tests/aws/test_terraform.py runs it.
+# Tests of plans, run by vieweratlas_tests/aws/test_terraform.py. AWS_ENDPOINT_URL points to moto, because Terraform's mock
+# providers do not support ephemeral resources.
 variables {
   image_tag = "0123456789ab"
 }
@@ -12,7 +12,7 @@ run "by_default_nothing_is_open_to_the_world" {
   }
   assert {
     condition     = keys(aws_vpc_security_group_ingress_rule.load_balancer) == ["10.40.0.0/16"]
-    error_message = "an internal load balancer is for the VPC"
+    error_message = "an internal load balancer must only accept the VPC"
   }
   assert {
     condition     = !aws_db_instance.this.publicly_accessible && aws_db_instance.this.storage_encrypted
@@ -27,11 +27,11 @@ run "by_default_nothing_is_open_to_the_world" {
   }
   assert {
     condition     = aws_ecr_repository.images.image_tag_mutability == "IMMUTABLE"
-    error_message = "a tag must name one image for ever"
+    error_message = "a tag must always name the same image"
   }
 }
 
-run "the_lake_is_kept_as_the_data_policy_says" {
+run "the_lake_is_kept_as_long_as_the_data_policy_says" {
   command = plan
   assert {
     condition = {
@@ -40,28 +40,28 @@ run "the_lake_is_kept_as_the_data_policy_says" {
       } == {
       "lake/raw/snapshots/" = 30, "lake/raw/vod_chat/" = 7, "lake/work/" = 2, "dagster-logs/" = 90, "athena-results/" = 7
     }
-    error_message = "raw snapshots 30 days, raw VOD chat 7"
+    error_message = "raw snapshots expire after 30 days, raw VOD chat after 7"
   }
   assert {
     condition = [
       for rule in aws_s3_bucket_lifecycle_configuration.lake.rule :
       [rule.filter[0].prefix, one(rule.transition).storage_class, one(rule.transition).days] if length(rule.transition) > 0
     ] == [["lake/curated/", "GLACIER_IR", 90]]
-    error_message = "curated tables move to Glacier Instant Retrieval after 90 days"
+    error_message = "curated tables must move to Glacier Instant Retrieval after 90 days"
   }
 }
 
-run "the_budget_tells_before_it_is_spent" {
+run "the_budget_warns_before_it_is_spent" {
   command = plan
   assert {
     condition = {
-      for told in aws_budgets_budget.this[0].notification : told.notification_type => told.threshold
+      for notification in aws_budgets_budget.this[0].notification : notification.notification_type => notification.threshold
     } == { ACTUAL = 80, FORECASTED = 100 }
-    error_message = "at 80 % spent, and when 100 % are forecast"
+    error_message = "it must warn at 80 % spent, and when 100 % are forecast"
   }
   assert {
     condition     = one(aws_budgets_budget.this[0].cost_filter).values == tolist(["user:Application$vieweratlas"])
-    error_message = "the budget is of what bears the tag of this deployment"
+    error_message = "the budget must cover only resources with the tag of this deployment"
   }
 }
 
@@ -76,12 +76,12 @@ run "with_a_login_it_is_public" {
       token_endpoint         = "https://id.example/token"
       user_info_endpoint     = "https://id.example/userinfo"
       client_id              = "vieweratlas"
-      client_secret          = "of-the-test"
+      client_secret          = "test-secret"
     }
   }
   assert {
     condition     = !aws_lb.ui.internal && aws_lb_listener.ui.default_action[0].type == "authenticate-oidc"
-    error_message = "a public load balancer asks for a login before anything else"
+    error_message = "a public load balancer must first ask for a login"
   }
 }
 
@@ -94,13 +94,13 @@ run "a_login_needs_tls" {
       token_endpoint         = "https://id.example/token"
       user_info_endpoint     = "https://id.example/userinfo"
       client_id              = "vieweratlas"
-      client_secret          = "of-the-test"
+      client_secret          = "test-secret"
     }
   }
   expect_failures = [aws_lb.ui]
 }
 
-run "a_certificate_is_of_a_name" {
+run "a_certificate_needs_a_host_name" {
   command = plan
   variables {
     certificate_arn = "arn:aws:acm:eu-central-1:123456789012:certificate/one"
@@ -108,7 +108,7 @@ run "a_certificate_is_of_a_name" {
   expect_failures = [aws_lb.ui]
 }
 
-run "a_network_of_yours_is_used" {
+run "an_existing_network_is_used" {
   command = plan
   override_data {
     target = data.aws_vpc.existing
@@ -125,15 +125,15 @@ run "a_network_of_yours_is_used" {
   }
   assert {
     condition     = length(aws_vpc.this) == 0 && keys(aws_vpc_security_group_ingress_rule.load_balancer) == ["10.7.0.0/16"]
-    error_message = "no VPC is made where one is given"
+    error_message = "an existing VPC must be used instead of a new one"
   }
   assert {
     condition     = !aws_ecs_service.this["code"].network_configuration[0].assign_public_ip
-    error_message = "tasks in private subnets get no public address"
+    error_message = "tasks in private subnets must not get public addresses"
   }
 }
 
-run "without_a_collector_nobody_waits_for_it" {
+run "without_a_collector_no_alarm_watches_it" {
   command = plan
   variables {
     collect               = false
@@ -142,15 +142,15 @@ run "without_a_collector_nobody_waits_for_it" {
   }
   assert {
     condition     = aws_ecs_service.this["collector"].desired_count == 0 && !contains(keys(aws_cloudwatch_metric_alarm.this), "snapshots-stalled")
-    error_message = "an alarm would wait for a collector that is not there"
+    error_message = "no alarm may watch a collector that does not run"
   }
   assert {
     condition     = { for name, schedule in aws_scheduler_schedule.this : name => schedule.schedule_expression } == { analysis = "cron(0 2 * * ? *)" }
-    error_message = "the atlas at 02:00 UTC, and no VODs without being asked"
+    error_message = "only the atlas at 02:00 UTC: VODs have their own variable"
   }
 }
 
-run "the_day_is_not_made_twice" {
+run "the_daily_atlas_is_not_built_twice" {
   command = plan
   variables {
     eventbridge_schedules = true
@@ -158,7 +158,7 @@ run "the_day_is_not_made_twice" {
   expect_failures = [var.eventbridge_schedules]
 }
 
-run "a_name_that_aws_keeps_is_refused" {
+run "a_name_that_aws_reserves_is_refused" {
   command = plan
   variables {
     name = "internal-atlas"

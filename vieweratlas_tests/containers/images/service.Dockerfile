@@ -1,4 +1,4 @@
-# Stands in for the images of Postgres, SeaweedFS and nginx that compose.yaml names, where no registry can be reached.
+# Replaces the images of Postgres, SeaweedFS and nginx in compose.yaml, because the tests use no registry.
 FROM localhost/services
 COPY weed /usr/local/bin/weed
 COPY start-postgres.sh /usr/local/bin/start-postgres

@@ -1,5 +1,5 @@
 #!/bin/sh
-# As the image postgres:16 begins: makes the cluster, its user and its database where there are none.
+# Starts like the image postgres:16: creates the cluster, its user and its database if they do not exist.
 set -eu
 PATH=/usr/lib/postgresql/15/bin:$PATH
 data=/var/lib/postgresql/data

@@ -1,13 +1,13 @@
-// Reads {trino: {name: sql}, hive: {name: sql}} as JSON and prints the errors of each name that has some.
+// Reads {trino: {name: sql}, hive: {name: sql}} as JSON and prints the errors by name, for the names that have errors.
 import { HiveSQL, TrinoSQL } from 'dt-sql-parser'
 import { readFileSync } from 'node:fs'
 
 const parsers = { trino: new TrinoSQL(), hive: new HiveSQL() }
-const found = {}
+const invalid = {}
 for (const [grammar, statements] of Object.entries(JSON.parse(readFileSync(0, 'utf8')))) {
   for (const [name, sql] of Object.entries(statements)) {
     const errors = parsers[grammar].validate(sql)
-    if (errors.length) found[name] = errors.map((error) => `line ${error.startLine}: ${error.message}`)
+    if (errors.length) invalid[name] = errors.map((error) => `line ${error.startLine}: ${error.message}`)
   }
 }
-console.log(JSON.stringify(found))
+console.log(JSON.stringify(invalid))
