@@ -68,7 +68,7 @@ def explorer(browser: Browser, place: Path | str, link: str = "", **options: Any
     page = opened.page
     page.on("request", lambda sent: opened.requests.append(sent.url) if sent.url.startswith(ELSEWHERE) else None)
     page.on("pageerror", lambda error: opened.errors.append(str(error)))
-    page.on("console", lambda told: opened.errors.append(told.text) if told.type == "error" else None)
+    page.on("console", lambda message: opened.errors.append(message.text) if message.type == "error" else None)
     page.goto((place if isinstance(place, str) else place.as_uri()) + link)
     page.wait_for_selector("html[data-ready]", timeout=60_000)
     yield opened
@@ -101,6 +101,6 @@ def luminance(colour: str) -> float:
 
 
 def contrast(one: str, other: str) -> float:
-    """WCAG 2 contrast of two colours."""
+    """WCAG 2 contrast of two colors."""
     light, dark = sorted((luminance(one), luminance(other)), reverse=True)
     return (light + 0.05) / (dark + 0.05)

@@ -85,7 +85,7 @@ def test_the_slider_keeps_the_channel_and_the_place(week: list[BuiltDay], opened
         assert community == channels["community_id"]
 
 
-def test_who_is_not_there_on_a_day_is_told_and_comes_back(week: list[BuiltDay], opened: Explorer) -> None:
+def test_a_channel_that_a_day_lacks_is_reported_and_comes_back(week: list[BuiltDay], opened: Explorer) -> None:
     came = min(set(week[-1].atlas.nodes["channel"]) - set(week[0].atlas.nodes["channel"]))
     opened.ask(f"it.select(it.atlas.channelOf('{came}'))")
     go_to(opened, 0)
@@ -201,7 +201,7 @@ def test_a_site_shows_all_its_days(browser: Browser, site: str) -> None:
         assert page.page.locator("#panel h2").inner_text() == "What changed"
 
 
-def test_a_day_that_was_made_anew_is_found_by_a_page_that_knows_the_old_one(
+def test_a_page_that_knows_the_old_version_of_a_day_loads_the_rebuilt_one(
     browser: Browser, site: str, sandbox: LocalStore
 ) -> None:
     manifest = ask(site, "manifest.json")
@@ -218,7 +218,7 @@ def test_a_day_that_was_made_anew_is_found_by_a_page_that_knows_the_old_one(
     sandbox.upload_bytes(lake.site_file("manifest.json"), json.dumps(manifest).encode())
 
 
-def test_a_day_that_is_gone_is_told_and_the_shown_one_stays(browser: Browser, site: str, sandbox: LocalStore) -> None:
+def test_a_missing_day_is_reported_and_the_shown_one_stays(browser: Browser, site: str, sandbox: LocalStore) -> None:
     first = ask(site, "manifest.json")["days"][0]
     with explorer(browser, site) as page:
         data = sandbox.download_bytes(lake.site_file(first["bin"]))
@@ -242,15 +242,15 @@ def test_a_channel_s_file_is_what_the_tables_say(site: str, sandbox: LocalStore)
     nodes = [sealed.table(record, GRAPH_NODES) for record in records if record]
     edges = [sealed.table(record, GRAPH_EDGES) for record in records if record]
     for channel in nodes[-1]["channel"]:
-        told = ask(site, channel_file(channel).replace("%", "%25"))
+        document = ask(site, channel_file(channel).replace("%", "%25"))
         its = edges[-1].filter((pl.col("channel_a") == channel) | (pl.col("channel_b") == channel))
         other = pl.when(pl.col("channel_a") == channel).then("channel_b").otherwise("channel_a")
         expected = dict(its.select(other, "shared_viewers").iter_rows())
-        assert {each["channel"]: each["shared"] for each in told["overlaps"]} == expected
-        assert [each["shared"] for each in told["overlaps"]] == sorted(expected.values(), reverse=True)
-        assert told["viewers"] == of(nodes[-1], channel)
-        assert told["trend"]["viewers"] == [of(n, channel) for n in nodes]
-        for each in told["trend"]["overlaps"]:
+        assert {each["channel"]: each["shared"] for each in document["overlaps"]} == expected
+        assert [each["shared"] for each in document["overlaps"]] == sorted(expected.values(), reverse=True)
+        assert document["viewers"] == of(nodes[-1], channel)
+        assert document["trend"]["viewers"] == [of(n, channel) for n in nodes]
+        for each in document["trend"]["overlaps"]:
             there = [
                 shared(links, channel, each["channel"])
                 if of(known, channel) is not None and of(known, each["channel"]) is not None

@@ -92,8 +92,8 @@ def test_the_overview_is_full_of_names_that_do_not_overlap(published: Opened, op
     assert not ((across > 0.5) & (up > 0.5) & ~np.eye(len(boxes), dtype=bool)).any()
     pixels = np.asarray(Image.open(io.BytesIO(opened.page.screenshot())).convert("RGB")).astype(int)
     paper = pixels[2, -2]
-    beside = pixels[:, 300:]
-    assert (np.abs(beside - paper).max(axis=2) > 6).mean() >= 0.25
+    map_area = pixels[:, 300:]
+    assert (np.abs(map_area - paper).max(axis=2) > 6).mean() >= 0.25
 
 
 def test_a_channel_is_found_by_keyboard_alone_with_all_its_overlaps(published: Opened, opened: Explorer) -> None:
@@ -130,7 +130,7 @@ def test_a_channel_is_found_by_keyboard_alone_with_all_its_overlaps(published: O
     assert page.locator("#panel").is_hidden()
 
 
-def test_who_is_not_there_is_told(opened: Explorer) -> None:
+def test_an_unknown_channel_is_reported(opened: Explorer) -> None:
     opened.page.fill("#search", "nobody_has_this_name")
     assert opened.page.inner_text("#results") == "Not on this day's map"
     opened.page.keyboard.press("Enter")
@@ -229,7 +229,7 @@ def test_names_follow_at_once_what_is_looked_at(opened: Explorer) -> None:
     assert opened.ask(f"(it.select(it.atlas.ranked[2]), {at_once})")
 
 
-def test_names_go_with_a_map_that_is_pulled_and_are_chosen_anew_when_it_rests(opened: Explorer) -> None:
+def test_names_follow_a_dragged_map_and_are_chosen_again_when_it_rests(opened: Explorer) -> None:
     opened.page.mouse.move(1300, 300)
     opened.page.mouse.down()
     opened.page.mouse.move(1280, 300)
@@ -263,7 +263,7 @@ def test_a_picture_can_be_saved(published: Opened, opened: Explorer) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["dark", "light"])
-def test_texts_and_colours_stand_out(browser: Browser, published: Opened, scheme: str) -> None:
+def test_texts_and_colors_stand_out(browser: Browser, published: Opened, scheme: str) -> None:
     with explorer(browser, published[1], color_scheme=scheme) as page:
         paper, ink = page.page.evaluate(
             "() => [getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color]"
@@ -271,8 +271,8 @@ def test_texts_and_colours_stand_out(browser: Browser, published: Opened, scheme
         assert contrast(ink, paper) >= 7
         dim = page.page.evaluate("() => getComputedStyle(document.querySelector('h1 small')).color")
         assert contrast(dim, paper) >= 7
-        colours = page.ask("it.atlas.head.communities.map(c => c.colours)")
-        assert min(contrast(each[scheme == "light"], paper) for each in colours) >= 3
+        colors = page.ask("it.atlas.head.communities.map(c => c.colours)")
+        assert min(contrast(each[scheme == "light"], paper) for each in colors) >= 3
         page.page.click("#theme")
         assert page.page.evaluate("() => getComputedStyle(document.body).backgroundColor") != paper
 
