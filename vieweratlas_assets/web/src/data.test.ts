@@ -173,7 +173,7 @@ describe("links", () => {
     expect([atlas.other(0, 0), atlas.other(0, 1)]).toEqual([1, 0]);
   });
 
-  test("tell shared viewers: 0 without a link, null where they are unknown", () => {
+  test("have a number of shared viewers: 0 without a link, null where they are unknown", () => {
     expect([atlas.sharedBy(0, 1), atlas.sharedBy(1, 0), atlas.sharedBy(0, 2), atlas.sharedBy(0, 3)]).toEqual([
       40,
       40,

@@ -2,7 +2,7 @@
 
 import { defined } from "./defined";
 
-/** Hex, on dark and on light paper. */
+/** Hex colors: one for the dark theme, one for the light theme. */
 export type Colors = [dark: string, light: string];
 
 export interface Community {
@@ -12,9 +12,9 @@ export interface Community {
   channels: number;
   viewers: number | null;
   since: string;
-  /** Stored days spell this key so. */
+  /** Stored days use this spelling. */
   colours: Colors;
-  /** x, y and the free radius around them; null without a country. */
+  /** A point inside the country and the free radius around it; null without a country. */
   anchor: [x: number, y: number, room: number] | null;
   /** Closed borders: x and y alternate. */
   rings: number[][];

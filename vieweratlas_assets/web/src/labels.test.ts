@@ -233,7 +233,7 @@ describe("labels", () => {
     expect([countries(), map.context.curves, map.context.arcs]).toEqual([[], 5, 1]);
   });
 
-  test("tell which community has its name at a point", () => {
+  test("know which community has its name at a point", () => {
     open(crowd(4));
     expect([labels.communityAt(250, 400), labels.communityAt(750, 400), labels.communityAt(500, 100)]).toEqual([
       0,

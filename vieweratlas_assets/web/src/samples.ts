@@ -1,4 +1,4 @@
-// Small days for tests, written as day_data.py writes them.
+// Small days for tests, with the columns that day_data.py writes.
 
 import { Atlas, type Changes, type Column, type Community, type Head, NONE } from "./data";
 

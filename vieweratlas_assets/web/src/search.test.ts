@@ -38,7 +38,7 @@ describe("matches", () => {
     expect(names(index, DAY, "한국")).toEqual(["한국어"]);
   });
 
-  test("are none without text or for unknown text", () => {
+  test("do not exist for no text or unknown text", () => {
     expect([names(index, DAY, " "), names(index, DAY, "nobody")]).toEqual([[], []]);
   });
 
