@@ -3,18 +3,22 @@
 import datetime as dt
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import dagster as dg
 import polars as pl
 
 from vieweratlas_assets.defs.build import build_defs
 from vieweratlas_assets.domain import lake
+from vieweratlas_assets.domain.atlas.picture import HEIGHT, WIDTH, draw_png
 from vieweratlas_assets.domain.presence.live_merge import SNAPSHOTS, complete_raw_snapshots
 from vieweratlas_assets.domain.presence.names import PLAIN, ViewerNames
 from vieweratlas_assets.domain.schemas import CHANNEL_ROSTER, PRESENCE, RAW_SNAPSHOTS
 from vieweratlas_assets.settings import AnalysisSettings, PartitionSettings, Settings, StorageSettings
+from vieweratlas_assets.steps import products
 from vieweratlas_assets.steps.audience import audience_of_day
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.objects import ObjectStore
@@ -148,7 +152,10 @@ def run(
     force: bool = False,
     **resources: Any,
 ) -> dg.ExecuteInProcessResult:
-    """Run a job of the code location for a day or a range; the result holds failures, which are not raised."""
+    """Run a job of the code location for a day or a range; the result holds failures, which are not raised.
+
+    Pictures are drawn at a tenth of their width and height: the tests of domain.atlas draw them in full.
+    """
     definitions = build_defs(settings, resources)
     config: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     if force:
@@ -157,6 +164,7 @@ def run(
         "dagster/asset_partition_range_start": str(first),
         "dagster/asset_partition_range_end": str(last or first),
     }
-    return definitions.resolve_job_def(job).execute_in_process(
-        run_config=config, instance=instance, tags=tags, raise_on_error=False
-    )
+    with patch.object(products, "draw_png", partial(draw_png, width_px=WIDTH // 10, height_px=HEIGHT // 10)):
+        return definitions.resolve_job_def(job).execute_in_process(
+            run_config=config, instance=instance, tags=tags, raise_on_error=False
+        )

@@ -365,8 +365,7 @@ def atlas(settings: Settings) -> Any:
 def identities(settings: Settings) -> Any:
     """The names of the second day's communities, the day that they continue, and the days of the page."""
     with dg.DagsterInstance.ephemeral() as instance:
-        for day in (DAY - dt.timedelta(days=1), DAY):
-            assert run(settings, "daily_atlas", day, instance=instance).success
+        assert run(settings, "daily_atlas", DAY - dt.timedelta(days=1), DAY, instance=instance).success
     history = sealed_partitions(settings).table(_record(settings, "community_history"), COMMUNITY_HISTORY)
     continued, page = _record(settings, "communities"), _record(settings, "atlas_explorer")
     return history["name"].to_list(), continued.facts["went_on_from"], page.facts["days"]
