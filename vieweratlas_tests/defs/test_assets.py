@@ -140,21 +140,21 @@ def test_metadata_shows_figures_columns_and_a_picture(
         assert materialization.partition == str(DAY)
         return metadata_values(materialization.metadata)
 
-    assert metadata("channel_audience")["total_unique_viewers"].value == 16
-    assert metadata("channel_audience")["dagster/row_count"].value == len(
+    assert metadata("channel_audience")["total_unique_viewers"] == 16
+    assert metadata("channel_audience")["dagster/row_count"] == len(
         read(store, "channel_audience", DAY, CHANNEL_AUDIENCE)
     )
-    assert metadata("overlap_graph")["days_present"].value == 1
-    assert metadata("overlap_graph")["dagster/uri"].value.endswith("graph_nodes.parquet")
-    assert metadata("atlas_png")["map"].value.startswith("![map](data:image/png;base64,")
-    assert len(metadata("atlas_png")["map"].value) < 100_000
+    assert metadata("overlap_graph")["days_present"] == 1
+    assert metadata("overlap_graph")["dagster/uri"].endswith("graph_nodes.parquet")
+    assert metadata("atlas_png")["map"].startswith("![map](data:image/png;base64,")
+    assert len(metadata("atlas_png")["map"]) < 100_000
     for asset, file in (("atlas_html", "community_graph.html"), ("atlas_explorer", "explorer.html")):
-        assert metadata(asset)["map"].value.startswith("![map](data:image/png;base64,")
-        assert metadata(asset)[f"open {file}"].value == (tmp_path / lake.atlas_file(DAY, file)).as_uri()
-    assert metadata("atlas_site")["map"].value == metadata("atlas_explorer")["map"].value
-    assert metadata("communities")["profile"].value.startswith("![map](data:image/png;base64,")
-    assert len(metadata("communities")["profile"].value) < 80_000
-    assert metadata("communities")["natural_resolution"].value == 1.0
+        assert metadata(asset)["map"].startswith("![map](data:image/png;base64,")
+        assert metadata(asset)[f"open {file}"] == (tmp_path / lake.atlas_file(DAY, file)).as_uri()
+    assert metadata("atlas_site")["map"] == metadata("atlas_explorer")["map"]
+    assert metadata("communities")["profile"].startswith("![map](data:image/png;base64,")
+    assert len(metadata("communities")["profile"]) < 80_000
+    assert metadata("communities")["natural_resolution"] == 1.0
 
 
 @pytest.mark.parametrize(("mode", "natural"), [("natural", 1.0), ("absolute", None)])

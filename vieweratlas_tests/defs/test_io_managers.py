@@ -101,7 +101,7 @@ def window_reader(seen: dict[dt.date, list[dt.date]], window_days: int) -> dg.As
             day = dt.date.fromisoformat(key)
             seen[day] = [record.day for record in numbers.window(day, window_days)]
         assert numbers.record(DAYS[1]) is None
-        with pytest.raises(MissingPartitionError, match="numbers of 2026-03-11 is not there"):
+        with pytest.raises(MissingPartitionError, match="numbers of 2026-03-11 does not exist"):
             numbers.file(DAYS[1], "numbers.parquet")
 
     return reader

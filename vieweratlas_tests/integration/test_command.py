@@ -46,7 +46,7 @@ def test_help_names_the_commands_and_the_lake(command: Command) -> None:
         ),
         (["analyze"], {"VIEWERATLAS_ANALISYS__SEED": "1"}, "VIEWERATLAS_ANALISYS__SEED"),
         (["analyze"], {"VIEWERATLAS_ROOT": ""}, "root is '' (variable VIEWERATLAS_ROOT)"),
-        (["analyze"], {"VIEWERATLAS_LOG_FILE": "/dev/null/x.log"}, "log_file is '/dev/null/x.log': it cannot be"),
+        (["analyze"], {"VIEWERATLAS_LOG_FILE": "/dev/null/x.log"}, "log_file is '/dev/null/x.log', which cannot be"),
         (["analyze", "rigorus"], {}, "did you mean rigorous?"),
         (["dev"], {"VIEWERATLAS_CONFIG": "none.yaml"}, "none.yaml (variable VIEWERATLAS_CONFIG) cannot be read"),
         (["demo", "--channels", "3"], {}, "channels is 3; allowed"),

@@ -189,7 +189,7 @@ def test_a_lake_that_spark_cannot_read_is_named(tmp_path: Path, monkeypatch: pyt
     assert LocalSpark().root_of(folder) == f"file://{tmp_path}"
     assert LocalSpark().root_of(bucket) == "s3a://b/p"
     assert emr.root_of(bucket) == "s3://b/p"
-    with pytest.raises(SparkError, match="cannot read the lake at memory://lake: it takes a folder or s3://"):
+    with pytest.raises(SparkError, match="cannot read the lake at memory://lake: it reads a folder or s3://"):
         LocalSpark().root_of(other)
     for store in (folder, other):
         with pytest.raises(SparkError, match=f"cannot read the lake at {store.root}: put it on s3://"):
