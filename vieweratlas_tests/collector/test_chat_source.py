@@ -60,7 +60,7 @@ def test_messages_that_an_account_hears_are_in_the_lake(tmp_path: Path, collecti
 
 @pytest.mark.parametrize("collection", [{"chat_source": "eventsub"}, {"chat_account": "token"}], ids=str)
 def test_an_account_needs_a_token(collection: dict[str, str]) -> None:
-    with pytest.raises(TokenRefusedError, match=f"collection.{next(iter(collection))} .* set TWITCH_OAUTH_TOKEN"):
+    with pytest.raises(TokenRefusedError, match=f"collection.{next(iter(collection))}.*set TWITCH_OAUTH_TOKEN"):
         chat_source(Settings(collection=CollectionSettings.model_validate(collection)))
 
 
