@@ -87,7 +87,7 @@ def test_one_vod_is_added_skipped_and_retried(twitch: MadeUpTwitch, vods: VodsCo
     one, two = twitch.world.streams["vod_id"][:2]
     assert "1 of 1 VOD(s) are new" in vods.run("add", "--vod-id", one)
     assert "give --channel and --created-at" in vods.fail("add", "--vod-id", "999", "--channel", "ann")
-    assert f"VOD {two} is of " in vods.fail("add", "--vod-id", two, "--channel", "ann")
+    assert f"VOD {two} belongs to " in vods.fail("add", "--vod-id", two, "--channel", "ann")
     channel = twitch.vods(*sorted(set(twitch.world.streams["started_at"].dt.date()))[::2])
     [login] = channel.filter(channel["vod_id"] == two)["channel"]
     began = channel.filter(channel["vod_id"] == two)["started_at"][0].isoformat()
