@@ -1,7 +1,7 @@
 """A day's overlap graph: the channels of the trailing window, joined by the viewers they share.
 
 Belongs here: which days a window has, counting them on this machine, figures and verdicts. Not here: the counting
-and the graph itself (domain.overlap), counting on Spark (defs.overlap).
+and the graph itself (domain.overlap), counting on Spark (defs.spark).
 """
 
 import datetime as dt
