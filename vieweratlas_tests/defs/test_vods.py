@@ -55,9 +55,8 @@ def test_one_run_fetches_a_range_of_days_and_pages_each_channel_once(twitch: Mad
     assert twitch.helix.requests == 1 + 72
     by_day = vods.group_by(vods["started_at"].dt.date()).len().rows()
     events = {event.partition: event.metadata for event in result.asset_materializations_for_node("vod_presence")}
-    assert {day: metadata["vods_completed"].value for day, metadata in events.items()} == {
-        str(day): count for day, count in by_day
-    }
+    completed = {day: metadata["vods_completed"].value for day, metadata in events.items()}
+    assert completed == {str(day): count for day, count in by_day}
     for metadata in events.values():
         table = metadata["vods"]
         assert isinstance(table, dg.TableMetadataValue)

@@ -1,12 +1,9 @@
 """Live presence: built from raw hours, kept on days without them, and never less than the earlier presence."""
 
 import datetime as dt
-from collections.abc import Iterator
-from pathlib import Path
 
 import dagster as dg
 import polars as pl
-import pytest
 
 from vieweratlas_assets.defs.build import build_defs
 from vieweratlas_assets.domain import lake
@@ -21,17 +18,6 @@ from vieweratlas_tests.lake_factories import DAY, at, put_live, put_raw, run, se
 from vieweratlas_tests.sealed_records import sealed_record, sealed_table
 
 NEXT = DAY + dt.timedelta(days=1)
-
-
-@pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as ephemeral:
-        yield ephemeral
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> LocalStore:
-    return LocalStore(tmp_path)
 
 
 def build(
@@ -276,19 +262,6 @@ def test_the_daily_job_builds_the_audience_from_raw_hours(store: LocalStore, ins
     assert run(settings_for(store.root), "daily_atlas", DAY, instance=instance).success
     audience = sealed_table(SealedPartitions(store), "channel_audience", DAY, CHANNEL_AUDIENCE)
     assert audience["viewer"].n_unique() == 16
-
-
-def test_presence_is_current_until_its_raw_hours_change(store: LocalStore, instance: dg.DagsterInstance) -> None:
-    sealed = SealedPartitions(store)
-    assert is_live_presence_current(sealed, PLAIN, DAY)
-    put_live(store, DAY, two_groups())
-    assert is_live_presence_current(sealed, PLAIN, DAY)
-    put_raw(store, at(3), {"a": [["ann"]]})
-    assert not is_live_presence_current(sealed, PLAIN, DAY)
-    build(store, instance)
-    assert is_live_presence_current(sealed, PLAIN, DAY)
-    put_raw(store, at(3), {"a": [["ann"]]}, name="collector-2")
-    assert not is_live_presence_current(sealed, PLAIN, DAY)
 
 
 def test_live_presence_follows_raw_hours_also_on_days_before_the_first_hour() -> None:

@@ -1,7 +1,6 @@
 """Days that continue earlier days: in order, over gaps, and never from days that were rebuilt since."""
 
 import datetime as dt
-from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
@@ -10,19 +9,12 @@ import pytest
 
 from vieweratlas_assets.domain.schemas import COMMUNITIES, COMMUNITY_HISTORY, LAYOUT
 from vieweratlas_assets.settings import Settings
-from vieweratlas_assets.steps.days_to_explore import earlier_atlas
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.sealed import SealedPartitions, table_files
 from vieweratlas_tests.lake_factories import DAY, put_live, run, settings_for, two_groups
 from vieweratlas_tests.sealed_records import sealed_record, sealed_table
 
 DAYS = [DAY + dt.timedelta(days=number) for number in (0, 1, 3)]
-
-
-@pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as ephemeral:
-        yield ephemeral
 
 
 @pytest.fixture
@@ -85,26 +77,3 @@ def test_a_day_with_an_outage_does_not_interrupt_the_history(
     assert history(sealed, DAYS[2]) == history(sealed, DAYS[0])
     places = [sealed_table(sealed, "atlas_layout", day, LAYOUT) for day in (DAYS[0], DAYS[2])]
     assert places[0].equals(places[1])
-
-
-def test_changes_since_a_day_with_another_history_are_left_out(
-    settings: Settings, instance: dg.DagsterInstance, caplog: pytest.LogCaptureFixture
-) -> None:
-    for day in DAYS[:2]:
-        assert run(settings, "daily_atlas", day, instance=instance).success
-    sealed = SealedPartitions(LocalStore(settings.root))
-    assert compared_day(sealed, DAYS[1]) == DAYS[0]
-    assert compared_day(sealed, DAYS[0]) is None
-    record = sealed_record(sealed, "community_history", DAYS[0])
-    other = sealed.table(record, COMMUNITY_HISTORY).with_columns(community_id=3 - pl.col("community_id"))
-    files = table_files(DAYS[0], {COMMUNITY_HISTORY: other})
-    files |= {key: sealed.file(record, key) for key in record.files if key not in files}
-    sealed.seal("community_history", DAYS[0], files, facts=record.facts, made_from=record.made_from)
-    assert compared_day(sealed, DAYS[1]) is None
-    assert "was rebuilt" in caplog.text
-
-
-def compared_day(sealed: SealedPartitions, day: dt.date) -> dt.date | None:
-    """The earlier day whose atlas is compared with a day's."""
-    earlier = earlier_atlas(sealed, day)
-    return None if earlier is None else earlier.day
