@@ -2,7 +2,8 @@
 
 import datetime as dt
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,15 @@ from vieweratlas_assets.storage.objects import ObjectStore
 from vieweratlas_assets.storage.sealed import SealedPartitions, table_files
 
 DAY = dt.date(2026, 3, 10)
+# The tables of a day, without what is published from them.
+TABLES = (
+    "channel_audience",
+    "overlap_graph",
+    "communities",
+    "community_tags",
+    "atlas_layout",
+    "community_history",
+)
 # Small lakes have small channels.
 ANALYSIS = {"min_channel_viewers": 1}
 
@@ -142,6 +152,13 @@ def settings_for(root: Path | str, *, window_days: int = 3, **analysis: Any) -> 
     )
 
 
+@contextmanager
+def small_pictures() -> Iterator[None]:
+    """Runs in this process draw pictures at a tenth of their width and height."""
+    with patch.object(products, "draw_png", partial(draw_png, width_px=WIDTH // 10, height_px=HEIGHT // 10)):
+        yield
+
+
 def run(
     settings: Settings,
     job: str,
@@ -150,11 +167,15 @@ def run(
     *,
     instance: dg.DagsterInstance,
     force: bool = False,
+    assets: Sequence[str] | None = None,
     **resources: Any,
 ) -> dg.ExecuteInProcessResult:
     """Run a job of the code location for a day or a range; the result holds failures, which are not raised.
 
-    Pictures are drawn at a tenth of their width and height: the tests of domain.atlas draw them in full.
+    Pictures are small: the tests of domain.atlas draw them in full.
+
+    Args:
+        assets: the assets of the job that run; all of them by default.
     """
     definitions = build_defs(settings, resources)
     config: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -164,7 +185,8 @@ def run(
         "dagster/asset_partition_range_start": str(first),
         "dagster/asset_partition_range_end": str(last or first),
     }
-    with patch.object(products, "draw_png", partial(draw_png, width_px=WIDTH // 10, height_px=HEIGHT // 10)):
+    chosen = None if assets is None else [dg.AssetKey(asset) for asset in assets]
+    with small_pictures():
         return definitions.resolve_job_def(job).execute_in_process(
-            run_config=config, instance=instance, tags=tags, raise_on_error=False
+            run_config=config, instance=instance, tags=tags, raise_on_error=False, asset_selection=chosen
         )

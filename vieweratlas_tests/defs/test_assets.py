@@ -21,7 +21,7 @@ from vieweratlas_assets.steps import graph, results
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.sealed import SealedPartitions
 from vieweratlas_tests.dagster_results import check_results, latest_materialization, metadata_values, step_failure
-from vieweratlas_tests.lake_factories import DAY, put_live, put_roster, run, settings_for, two_groups
+from vieweratlas_tests.lake_factories import DAY, TABLES, put_live, put_roster, run, settings_for, two_groups
 from vieweratlas_tests.sealed_records import stored_facts, stored_table
 
 PRODUCTS = {
@@ -89,7 +89,7 @@ def test_every_run_copies_the_products_to_the_output_folder(
     assert latest_materialization(instance, "output_copies").metadata["files"].value == len(copied)
     (tmp_path / "file").write_text("")
     blocked = settings.model_copy(update={"storage": StorageSettings(output_dir=tmp_path / "file")})
-    result = run(blocked, "daily_atlas", DAY, instance=instance)
+    result = run(blocked, "daily_atlas", DAY, instance=instance, assets=["output_copies"])
     assert not result.success
     assert f"{tmp_path / 'file'}" in step_failure(result, "output_copies")
 
@@ -132,7 +132,7 @@ def test_a_second_run_of_a_day_replaces_it_and_gives_the_same_bytes(
     assert run(settings, "daily_atlas", DAY, instance=instance).success
     assert first == {key: store.download_bytes(key) for key in store.list_files()}
     put_live(store, DAY, {"a1": [["only"]], "a2": [["only"]]})
-    assert run(settings, "daily_atlas", DAY, instance=instance).success
+    assert run(settings, "daily_atlas", DAY, instance=instance, assets=TABLES).success
     assert stored_table(store, "overlap_graph", DAY, GRAPH_NODES)["viewers"].to_list() == [1, 1]
 
 
@@ -142,7 +142,10 @@ def test_settings_can_be_changed_for_one_run_in_the_launchpad(
     put_live(store, DAY, two_groups())
     job = build_defs(settings_for(tmp_path)).resolve_job_def("daily_atlas")
     config = {"resources": {"analysis": {"config": {"overlap_threshold": 4}}}}
-    assert job.execute_in_process(run_config=config, instance=instance, partition_key=str(DAY)).success
+    chosen = [dg.AssetKey(asset) for asset in TABLES]
+    assert job.execute_in_process(
+        run_config=config, instance=instance, partition_key=str(DAY), asset_selection=chosen
+    ).success
     edges = stored_table(store, "overlap_graph", DAY, GRAPH_EDGES)
     assert edges.height
     assert min(edges["shared_viewers"]) >= 4

@@ -12,7 +12,7 @@ from vieweratlas_assets.settings import PluginSettings, Settings
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.sealed import SealedPartitions
 from vieweratlas_tests.dagster_results import latest_metadata, step_failure
-from vieweratlas_tests.lake_factories import DAY, put_live, run, settings_for, two_groups
+from vieweratlas_tests.lake_factories import DAY, TABLES, put_live, run, settings_for, two_groups
 from vieweratlas_tests.sealed_records import sealed_record
 
 PLUGINS = "vieweratlas_tests.sample_plugins"
@@ -33,7 +33,8 @@ def with_visualizers(store: LocalStore, **named: str) -> Settings:
 def test_files_are_sealed_and_a_png_shows_in_the_ui(lake: LocalStore) -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         settings = with_visualizers(lake, names="draw_names", dot="draw_dot")
-        assert run(settings, "daily_atlas", DAY, instance=instance).success
+        assets = (*TABLES, "atlas_names", "atlas_dot")
+        assert run(settings, "daily_atlas", DAY, instance=instance, assets=assets).success
         dot = latest_metadata(instance, "atlas_dot")
         names = latest_metadata(instance, "atlas_names")
     sealed = SealedPartitions(lake)
@@ -49,7 +50,8 @@ def test_files_are_sealed_and_a_png_shows_in_the_ui(lake: LocalStore) -> None:
 def test_a_visualizer_that_fails_stops_no_other(lake: LocalStore) -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         settings = with_visualizers(lake, bad="draw_elsewhere", names="draw_names")
-        result = run(settings, "daily_atlas", DAY, instance=instance)
+        assets = (*TABLES, "atlas_png", "atlas_bad", "atlas_names")
+        result = run(settings, "daily_atlas", DAY, instance=instance, assets=assets)
     failed = [event for event in result.all_events if event.is_step_failure]
     assert [event.step_key for event in failed] == ["atlas_bad"]
     assert "visualizer 'bad' returned a file 'community_graph.png'" in step_failure(result, "atlas_bad")

@@ -1,9 +1,15 @@
-"""The command `vieweratlas`, run as a person runs it: in another process, with its own lake and history."""
+"""The command `vieweratlas`, run as a person runs it: in another process, with its own lake and history.
 
+Loading Dagster takes seconds of the processor, and a test runs several commands. So a server that has loaded it once
+forks into each command that runs to its end; `Command.start` starts Python anew.
+"""
+
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +21,36 @@ import dagster as dg
 from vieweratlas_assets.settings import LEGACY_VARIABLES
 
 COMMAND = [sys.executable, "-c", "from vieweratlas_assets.cli import main; main()"]
+# Not Polars and what imports it: its threads do not survive a fork.
+LOADED = [
+    "dagster",
+    "dagster._core.storage.sqlite_storage",
+    "matplotlib.backends.backend_agg",
+    "networkx",
+    "numba",
+    "pyvis.network",
+    "requests",
+    "rich.progress",
+    "sknetwork.clustering",
+]
+
+_server = multiprocessing.get_context("forkserver")
+_server.set_forkserver_preload(LOADED)
+
+
+def _become_command(arguments: list[str], environment: dict[str, str], folder: Path, output: Path) -> None:
+    """Become the command, in a process that the server forked."""
+    with output.open("wb") as file, Path(os.devnull).open("rb") as nothing:
+        for source, descriptor in ((nothing, 0), (file, 1), (file, 2)):
+            os.dup2(source.fileno(), descriptor)
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(folder)
+    sys.argv = ["vieweratlas", *arguments]
+
+    from vieweratlas_assets.cli import main
+
+    main()
 
 
 @dataclass(frozen=True)
@@ -75,9 +111,18 @@ class Command:
             return set(instance.get_materialized_partitions(dg.AssetKey(asset)))
 
     def _finish(self, *arguments: str, **settings: str) -> tuple[int, str]:
-        with self.start(*arguments, **settings) as process:
-            printed = process.communicate()[0]
-        return process.returncode, printed
+        with tempfile.TemporaryDirectory() as folder:
+            output = Path(folder) / "output"
+            started = (list(arguments), self.environment(**settings), self.folder, output)
+            process = _server.Process(target=_become_command, args=started, daemon=True)
+            process.start()
+            try:
+                process.join()
+            finally:
+                process.kill()
+                process.join()
+            assert process.exitcode is not None
+            return process.exitcode, output.read_text(encoding="utf-8")
 
     @contextmanager
     def sandbox(self, *options: str) -> Iterator[dict[str, str]]:

@@ -30,7 +30,7 @@ from vieweratlas_assets.wiring.viewer_names import viewer_names
 from vieweratlas_tests.dagster_results import latest_metadata
 from vieweratlas_tests.importers.samples import three_days
 from vieweratlas_tests.integration.command import Command
-from vieweratlas_tests.lake_factories import DAY, live_rows, put_live, run, settings_for, two_groups
+from vieweratlas_tests.lake_factories import DAY, TABLES, live_rows, put_live, run, settings_for, two_groups
 from vieweratlas_tests.sealed_records import sealed_table
 
 SECRET = "7d" * 32
@@ -85,7 +85,7 @@ def test_the_atlas_of_pseudonyms_equals_the_atlas_of_plain_names(
     LocalStore(on_collecting).upload_parquet(lake.live_presence(DAY), stored, PRESENCE)
 
     for root, privacy in ((plain, {}), (on_collecting, KEYED), (on_rebuild, KEYED)):
-        assert run(settings(root, **privacy), "daily_atlas", DAY, instance=instance).success
+        assert run(settings(root, **privacy), "daily_atlas", DAY, instance=instance, assets=TABLES).success
 
     expected = tables(plain)
     assert expected["graph_edges"].height > 5
@@ -115,18 +115,18 @@ def test_a_minute_counts_once_when_one_collector_stored_plain_names(
 def test_a_viewer_who_opts_out_is_gone_after_the_next_rebuild(tmp_path: Path, instance: dg.DagsterInstance) -> None:
     root, opted_out = tmp_path / "lake", tmp_path / "opt-out.txt"
     put_live(LocalStore(root), DAY, chat())
-    run(settings(root), "daily_atlas", DAY, instance=instance)
+    run(settings(root), "daily_atlas", DAY, instance=instance, assets=TABLES)
     assert outdated_days(settings(root), open_lake(settings(root))) == []
     opted_out.write_text("viewer ann3\nchannel b2\n")
     now = settings(root, opt_out_file=opted_out)
 
     assert outdated_days(now, open_lake(now)) == [DAY]
-    assert run(now, "daily_atlas", DAY, instance=instance).success
+    assert run(now, "daily_atlas", DAY, instance=instance, assets=TABLES).success
 
     assert outdated_days(now, open_lake(now)) == []
     left = {c: [[name for name in row if name != "ann3"] for row in rows] for c, rows in chat().items() if c != "b2"}
     put_live(LocalStore(tmp_path / "never"), DAY, left)
-    run(settings(tmp_path / "never"), "daily_atlas", DAY, instance=instance)
+    run(settings(tmp_path / "never"), "daily_atlas", DAY, instance=instance, assets=TABLES)
     assert all(frame.equals(tables(root)[name]) for name, frame in tables(tmp_path / "never").items())
     assert audience(root).equals(audience(tmp_path / "never"))
 
@@ -134,13 +134,13 @@ def test_a_viewer_who_opts_out_is_gone_after_the_next_rebuild(tmp_path: Path, in
 def test_an_audience_whose_presence_was_pruned_stays(tmp_path: Path, instance: dg.DagsterInstance) -> None:
     store = LocalStore(tmp_path)
     put_live(store, DAY, chat())
-    run(settings(tmp_path), "daily_atlas", DAY, instance=instance)
+    run(settings(tmp_path), "daily_atlas", DAY, instance=instance, assets=TABLES)
     before, graph = audience(tmp_path), tables(tmp_path)
     mark_pruned(SealedPartitions(store), DAY)
     store.delete(lake.live_presence(DAY))
 
     assert outdated_days(settings(tmp_path), open_lake(settings(tmp_path))) == []
-    result = run(settings(tmp_path), "daily_atlas", DAY, instance=instance)
+    result = run(settings(tmp_path), "daily_atlas", DAY, instance=instance, assets=TABLES)
 
     assert result.success
     assert audience(tmp_path).equals(before)
@@ -157,7 +157,7 @@ def test_a_change_of_presence_outdates_every_day_whose_window_has_it_until_they_
     days = [DAY + dt.timedelta(days=n) for n in range(5)]
     for day in days:
         put_live(store, day, chat())
-    run(current, "daily_atlas", days[0], days[-1], instance=instance)
+    run(current, "daily_atlas", days[0], days[-1], instance=instance, assets=TABLES)
     assert outdated_days(current, open_lake(current)) == []
 
     put_live(store, days[1], {**chat(), "c1": [["ann1"]]})
@@ -165,7 +165,7 @@ def test_a_change_of_presence_outdates_every_day_whose_window_has_it_until_they_
     # To rebuild the audience alone is not enough, nor is one of the graphs.
     run(current, "audience", days[1], instance=instance)
     assert outdated_days(current, open_lake(current)) == days[1:4]
-    run(current, "overlap_and_atlas", days[2], instance=instance)
+    run(current, "overlap_and_atlas", days[2], instance=instance, assets=TABLES[1:])
     assert outdated_days(current, open_lake(current)) == [days[1], days[3]]
     assert plan_analysis(current, open_lake(current), days[1], days[1]).audience == (days[1],)
 

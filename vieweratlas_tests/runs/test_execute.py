@@ -15,7 +15,7 @@ from vieweratlas_assets.steps.freshness import is_live_presence_current
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.sealed import SealedPartitions
 from vieweratlas_assets.wiring.lake import open_lake
-from vieweratlas_tests.lake_factories import DAY, at, put_live, put_raw, settings_for, two_groups
+from vieweratlas_tests.lake_factories import DAY, at, put_live, put_raw, settings_for, small_pictures, two_groups
 from vieweratlas_tests.sealed_records import sealed_table
 
 DAYS = [DAY + dt.timedelta(days=number) for number in range(5)]
@@ -25,6 +25,12 @@ DAYS = [DAY + dt.timedelta(days=number) for number in range(5)]
 def instance() -> Iterator[dg.DagsterInstance]:
     with dg.DagsterInstance.ephemeral() as ephemeral:
         yield ephemeral
+
+
+@pytest.fixture(autouse=True)
+def _small_pictures() -> Iterator[None]:
+    with small_pictures():
+        yield
 
 
 @pytest.fixture

@@ -25,7 +25,6 @@ from vieweratlas_assets import logs
 from vieweratlas_assets.clients.eventsub.reader import EventSubReader
 from vieweratlas_assets.clients.irc.reader import IrcReader
 from vieweratlas_assets.clients.rotation import Rotation
-from vieweratlas_assets.commands.analyze import analyze
 from vieweratlas_assets.commands.import_live import import_live
 from vieweratlas_assets.commands.privacy import prune
 from vieweratlas_assets.commands.vods import vods_group
@@ -74,7 +73,7 @@ from vieweratlas_assets.wiring.plugins import load_plugins
 from vieweratlas_assets.wiring.viewer_names import viewer_names
 from vieweratlas_assets.wiring.vod_workers import open_queue, queue_url, vod_workers
 from vieweratlas_tests.conftest import REPOSITORY
-from vieweratlas_tests.lake_factories import DAY, away_from_the_hour_s_end, put_live, put_raw, put_roster, run
+from vieweratlas_tests.lake_factories import DAY, TABLES, away_from_the_hour_s_end, put_live, put_raw, put_roster, run
 
 # Settings that have one allowed value.
 FIXED = {"vod.bucket_len_s"}
@@ -354,9 +353,9 @@ def communities(settings: Settings) -> Any:
 
 
 def atlas(settings: Settings) -> Any:
-    """Labels and positions after a whole run."""
+    """Labels and positions after a run."""
     with dg.DagsterInstance.ephemeral() as instance:
-        assert run(settings, "daily_atlas", DAY, instance=instance).success
+        assert run(settings, "daily_atlas", DAY, instance=instance, assets=TABLES).success
     tables = {"community_tags": COMMUNITY_TAGS, "atlas_layout": LAYOUT}
     sealed = sealed_partitions(settings)
     return [sealed.table(_record(settings, asset), table).rows() for asset, table in tables.items()]
@@ -365,7 +364,8 @@ def atlas(settings: Settings) -> Any:
 def identities(settings: Settings) -> Any:
     """The names of the second day's communities, the day that they continue, and the days of the page."""
     with dg.DagsterInstance.ephemeral() as instance:
-        assert run(settings, "daily_atlas", DAY - dt.timedelta(days=1), DAY, instance=instance).success
+        first, assets = DAY - dt.timedelta(days=1), (*TABLES, "explorer_data", "atlas_explorer")
+        assert run(settings, "daily_atlas", first, DAY, instance=instance, assets=assets).success
     history = sealed_partitions(settings).table(_record(settings, "community_history"), COMMUNITY_HISTORY)
     continued, page = _record(settings, "communities"), _record(settings, "atlas_explorer")
     return history["name"].to_list(), continued.facts["went_on_from"], page.facts["days"]
@@ -435,14 +435,14 @@ def log(settings: Settings) -> Any:
 
 
 def copies(settings: Settings) -> Any:
-    """The copies of products that `analyze` leaves outside the lake."""
-    output = {environment_variable("storage.output_dir"): str(settings.storage.output_dir)}
-    result = CliRunner(env=output).invoke(analyze, ["--date", str(DAY)], obj=settings.root, catch_exceptions=False)
-    assert result.exit_code == 0, result.output
-    pictures = sorted(Path().glob(f"*/{DAY}/community_graph.png"))
-    for picture in pictures:
-        shutil.rmtree(picture.parents[1])
-    return pictures
+    """The copies of products that a run leaves outside the lake."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        assets = (*TABLES, "analysis_results", "output_copies")
+        assert run(settings, "daily_atlas", DAY, instance=instance, assets=assets).success
+    results = sorted(Path().glob(f"*/{DAY}/analysis_results.json"))
+    for result in results:
+        shutil.rmtree(result.parents[1])
+    return results
 
 
 @dataclass(frozen=True)

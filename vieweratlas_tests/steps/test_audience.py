@@ -19,7 +19,16 @@ from vieweratlas_assets.domain.schemas import (
 )
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_tests.dagster_results import check_results, step_failure
-from vieweratlas_tests.lake_factories import DAY, live_rows, put_live, put_roster, run, settings_for, two_groups
+from vieweratlas_tests.lake_factories import (
+    DAY,
+    TABLES,
+    live_rows,
+    put_live,
+    put_roster,
+    run,
+    settings_for,
+    two_groups,
+)
 from vieweratlas_tests.sealed_records import stored_table
 
 NEXT = DAY + dt.timedelta(days=1)
@@ -30,9 +39,9 @@ def test_a_day_without_presence_is_an_empty_audience_and_a_warning(
 ) -> None:
     put_live(store, DAY, two_groups())
     settings = settings_for(tmp_path)
-    assert run(settings, "daily_atlas", DAY, instance=instance).success
+    assert run(settings, "daily_atlas", DAY, instance=instance, assets=TABLES).success
     before = {key: store.download_bytes(key) for key in store.list_files(f"atlas/date={DAY}/")}
-    result = run(settings, "daily_atlas", NEXT, instance=instance)
+    result = run(settings, "daily_atlas", NEXT, instance=instance, assets=TABLES)
     assert result.success
     assert stored_table(store, "channel_audience", NEXT, CHANNEL_AUDIENCE).is_empty()
     assert check_results(result, "channel_audience") == {
@@ -71,11 +80,11 @@ def test_a_day_without_a_readable_file_fails_and_keeps_its_earlier_files(
 ) -> None:
     put_live(store, DAY, two_groups())
     settings = settings_for(tmp_path)
-    assert run(settings, "daily_atlas", DAY, instance=instance).success
+    assert run(settings, "daily_atlas", DAY, instance=instance, assets=TABLES).success
     before = {key: store.download_bytes(key) for key in store.list_files(suffix="")}
     whole = store.download_bytes(lake.live_presence(DAY))
     store.upload_bytes(lake.live_presence(DAY), whole[: len(whole) // 2])
-    result = run(settings, "daily_atlas", DAY, instance=instance)
+    result = run(settings, "daily_atlas", DAY, instance=instance, assets=TABLES)
     assert not result.success
     failure = step_failure(result, "channel_audience")
     assert "none of the 1 file(s)" in failure
@@ -99,7 +108,8 @@ def test_one_channel_and_a_channel_without_viewers(
     store: LocalStore, tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
     put_live(store, DAY, {"alone": [["v1"]], "silent": [[], []]})
-    result = run(settings_for(tmp_path, min_channel_viewers=0), "daily_atlas", DAY, instance=instance)
+    settings = settings_for(tmp_path, min_channel_viewers=0)
+    result = run(settings, "daily_atlas", DAY, instance=instance, assets=TABLES)
     assert result.success
     activity = stored_table(store, "channel_audience", DAY, CHANNEL_ACTIVITY)
     assert dict(activity.select("channel", "viewers").iter_rows()) == {"alone": 1, "silent": 0}

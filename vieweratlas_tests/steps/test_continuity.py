@@ -11,7 +11,7 @@ from vieweratlas_assets.domain.schemas import COMMUNITIES, COMMUNITY_HISTORY, LA
 from vieweratlas_assets.settings import Settings
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.sealed import SealedPartitions, table_files
-from vieweratlas_tests.lake_factories import DAY, put_live, run, settings_for, two_groups
+from vieweratlas_tests.lake_factories import DAY, TABLES, put_live, run, settings_for, two_groups
 from vieweratlas_tests.sealed_records import sealed_record, sealed_table
 
 DAYS = [DAY + dt.timedelta(days=number) for number in (0, 1, 3)]
@@ -39,7 +39,7 @@ def continued_day(sealed: SealedPartitions, asset: str, day: dt.date) -> str | N
 
 def test_a_day_continues_the_latest_day_that_exists(settings: Settings, instance: dg.DagsterInstance) -> None:
     for day in DAYS:
-        assert run(settings, "daily_atlas", day, instance=instance).success
+        assert run(settings, "daily_atlas", day, instance=instance, assets=TABLES).success
     sealed = SealedPartitions(LocalStore(settings.root))
     for asset in ("communities", "atlas_layout", "community_history"):
         assert [continued_day(sealed, asset, day) for day in DAYS] == [None, str(DAYS[0]), str(DAYS[1])]
@@ -50,14 +50,14 @@ def test_a_history_of_communities_that_were_rebuilt_is_skipped(
     settings: Settings, instance: dg.DagsterInstance, caplog: pytest.LogCaptureFixture
 ) -> None:
     for day in DAYS[:2]:
-        assert run(settings, "daily_atlas", day, instance=instance).success
+        assert run(settings, "daily_atlas", day, instance=instance, assets=TABLES).success
     sealed = SealedPartitions(LocalStore(settings.root))
     before = history(sealed, DAYS[0])
     record = sealed_record(sealed, "communities", DAYS[1])
     swapped = sealed.table(record, COMMUNITIES).with_columns(community=(1 - pl.col("community")).cast(pl.Int32))
     files = table_files(DAYS[1], {COMMUNITIES: swapped})
     sealed.seal("communities", DAYS[1], files, facts={**record.facts, "settings": None})
-    assert run(settings, "daily_atlas", DAYS[2], instance=instance).success
+    assert run(settings, "daily_atlas", DAYS[2], instance=instance, assets=TABLES).success
     assert history(sealed, DAYS[2]) == before
     assert continued_day(sealed, "community_history", DAYS[2]) == str(DAYS[0])
     assert f"community_history of {DAYS[1]} describes communities that no longer exist" in caplog.text
@@ -69,7 +69,7 @@ def test_a_day_with_an_outage_does_not_interrupt_the_history(
     # On the second day only two channels were collected, and they share no viewer.
     put_live(LocalStore(settings.root), DAYS[1], {"a1": [["ann1", "ann2"]], "b1": [["bob1", "bob2"]]})
     for day in DAYS:
-        assert run(settings, "daily_atlas", day, instance=instance).success
+        assert run(settings, "daily_atlas", day, instance=instance, assets=TABLES).success
     sealed = SealedPartitions(LocalStore(settings.root))
     assert sealed_table(sealed, "communities", DAYS[1], COMMUNITIES)["community"].null_count() == 2
     for asset in ("communities", "atlas_layout", "community_history"):

@@ -10,7 +10,7 @@ from vieweratlas_assets.domain.schemas import COMMUNITY_HISTORY
 from vieweratlas_assets.steps.days_to_explore import earlier_atlas
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.sealed import SealedPartitions, table_files
-from vieweratlas_tests.lake_factories import DAY, put_live, run, settings_for, two_groups
+from vieweratlas_tests.lake_factories import DAY, TABLES, put_live, run, settings_for, two_groups
 from vieweratlas_tests.sealed_records import sealed_record
 
 DAYS = [DAY, DAY + dt.timedelta(days=1)]
@@ -28,7 +28,7 @@ def test_changes_since_a_day_with_another_history_are_left_out(
     settings = settings_for(store.root, window_days=1)
     for day in DAYS:
         put_live(store, day, two_groups())
-        assert run(settings, "daily_atlas", day, instance=instance).success
+        assert run(settings, "daily_atlas", day, instance=instance, assets=TABLES).success
     sealed = SealedPartitions(store)
     assert compared_day(sealed, DAYS[1]) == DAYS[0]
     assert compared_day(sealed, DAYS[0]) is None

@@ -15,7 +15,7 @@ from vieweratlas_assets.domain.schemas import (
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.sealed import SealedPartitions, table_files
 from vieweratlas_tests.dagster_results import step_failure
-from vieweratlas_tests.lake_factories import DAY, put_live, run, settings_for, two_groups
+from vieweratlas_tests.lake_factories import DAY, TABLES, put_live, run, settings_for, two_groups
 from vieweratlas_tests.sealed_records import stored_facts, stored_table
 
 NEXT = DAY + dt.timedelta(days=1)
@@ -27,7 +27,8 @@ def test_a_range_of_days_runs_once_and_reports_each_day(
     days = [DAY + dt.timedelta(days=n) for n in range(4)]
     for day in days:
         put_live(store, day, {"a1": [[f"viewer{day.day}", "regular"]], "a2": [["regular"]]})
-    result = run(settings_for(tmp_path), "daily_atlas", days[0], days[-1], instance=instance)
+    assets = (*TABLES, "analysis_results")
+    result = run(settings_for(tmp_path), "daily_atlas", days[0], days[-1], instance=instance, assets=assets)
     assert result.success
     for asset in ("channel_audience", "overlap_graph", "analysis_results"):
         assert instance.get_materialized_partitions(dg.AssetKey(asset)) == {str(day) for day in days}
@@ -42,7 +43,7 @@ def test_a_window_takes_the_days_that_exist(store: LocalStore, tmp_path: Path, i
     settings = settings_for(tmp_path)
     assert run(settings, "audience", DAY, instance=instance).success
     later = DAY + dt.timedelta(days=2)
-    assert run(settings, "overlap_and_atlas", later, instance=instance).success
+    assert run(settings, "overlap_and_atlas", later, instance=instance, assets=TABLES[1:]).success
     graph = stored_facts(store, "overlap_graph", later)
     assert (graph["days_present"], graph["window_days"], graph["days"]) == (1, 3, [str(DAY)])
 
@@ -65,7 +66,7 @@ def test_one_failed_day_of_a_range_does_not_stop_the_others(
     put_live(store, NEXT, two_groups())
     settings = settings_for(tmp_path)
     assert run(settings, "audience", DAY, NEXT, instance=instance).success
-    result = run(settings, "overlap_and_atlas", DAY, NEXT, instance=instance)
+    result = run(settings, "overlap_and_atlas", DAY, NEXT, instance=instance, assets=TABLES[1:])
     assert not result.success
     assert f"failed for 1 of 2 day(s): {DAY}: no presence" in step_failure(result, "overlap_graph")
     assert SealedPartitions(store).record("overlap_graph", NEXT) is not None
@@ -95,9 +96,10 @@ def test_an_imported_graph_is_kept_unless_forced(
     put_live(store, DAY, two_groups())
     seal_imported(store, DAY)
     settings = settings_for(tmp_path)
-    assert run(settings, "daily_atlas", DAY, instance=instance).success
+    assets = (*TABLES, "analysis_results")
+    assert run(settings, "daily_atlas", DAY, instance=instance, assets=assets).success
     assert stored_table(store, "overlap_graph", DAY, GRAPH_NODES)["channel"].to_list() == ["x", "y"]
     results = json.loads(store.download_bytes(lake.atlas_file(DAY, "analysis_results.json")))
     assert results["statistics"]["graph"]["origin"] == "import atlas other.csv"
-    assert run(settings, "daily_atlas", DAY, instance=instance, force=True).success
+    assert run(settings, "daily_atlas", DAY, instance=instance, force=True, assets=assets).success
     assert stored_table(store, "overlap_graph", DAY, GRAPH_NODES)["channel"].to_list() == sorted(two_groups())

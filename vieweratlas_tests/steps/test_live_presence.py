@@ -259,7 +259,8 @@ def test_broken_presence_is_rebuilt_from_raw_hours(store: LocalStore, instance: 
 
 def test_the_daily_job_builds_the_audience_from_raw_hours(store: LocalStore, instance: dg.DagsterInstance) -> None:
     put_raw(store, at(3), two_groups())
-    assert run(settings_for(store.root), "daily_atlas", DAY, instance=instance).success
+    assets = ("live_presence", "channel_audience")
+    assert run(settings_for(store.root), "daily_atlas", DAY, instance=instance, assets=assets).success
     audience = sealed_table(SealedPartitions(store), "channel_audience", DAY, CHANNEL_AUDIENCE)
     assert audience["viewer"].n_unique() == 16
 

@@ -16,7 +16,7 @@ from vieweratlas_assets.domain.schemas import (
 )
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_tests.dagster_results import check_results, latest_materialization
-from vieweratlas_tests.lake_factories import DAY, put_live, run, settings_for, two_groups
+from vieweratlas_tests.lake_factories import DAY, TABLES, put_live, run, settings_for, two_groups
 from vieweratlas_tests.sealed_records import stored_table
 
 NEXT = DAY + dt.timedelta(days=1)
@@ -27,7 +27,8 @@ def test_query_tables_are_the_tables_of_the_atlas_in_one_folder_each(
 ) -> None:
     put_live(store, DAY, two_groups())
     put_live(store, NEXT, two_groups())
-    assert run(settings_for(tmp_path), "daily_atlas", DAY, NEXT, instance=instance).success
+    assets = (*TABLES, "query_tables")
+    assert run(settings_for(tmp_path), "daily_atlas", DAY, NEXT, instance=instance, assets=assets).success
     for name in ("graph_nodes", "graph_edges", "communities", "community_tags", "community_history"):
         for day in (DAY, NEXT):
             sealed_table = store.download_bytes(lake.atlas_file(day, f"{name}.parquet"))
@@ -43,7 +44,7 @@ def test_results_hold_the_resolution_used_and_the_resolution_profile(
 ) -> None:
     put_live(store, DAY, two_groups())
     settings = settings_for(tmp_path, resolution=1.5, resolution_mode=mode)
-    assert run(settings, "daily_atlas", DAY, instance=instance).success
+    assert run(settings, "daily_atlas", DAY, instance=instance, assets=(*TABLES, "analysis_results")).success
     results = store.download_json(lake.atlas_file(DAY, "analysis_results.json"))
     detection = results["statistics"]["detection"]
     assert results["settings"]["detection"]["resolution_mode"] == mode
@@ -91,7 +92,8 @@ def test_results_hold_the_settings_of_each_step_and_a_mixed_window_warns(
     put_live(store, DAY, two_groups())
     put_live(store, NEXT, two_groups())
     assert run(settings_for(tmp_path, min_buckets_per_viewer=2), "audience", DAY, instance=instance).success
-    result = run(settings_for(tmp_path, resolution=1.5), "daily_atlas", NEXT, instance=instance)
+    settings, assets = settings_for(tmp_path, resolution=1.5), (*TABLES, "analysis_results")
+    result = run(settings, "daily_atlas", NEXT, instance=instance, assets=assets)
     assert result.success
     assert check_results(result, "overlap_graph")["same_filters"] is False
     stored = store.download_json(lake.atlas_file(NEXT, "analysis_results.json"))
