@@ -4,6 +4,7 @@ Belongs here: options, what is printed. Not here: what it answers (sandbox).
 """
 
 import datetime as dt
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +12,9 @@ from vieweratlas_assets.commands import display
 from vieweratlas_assets.errors import InputError
 from vieweratlas_assets.sandbox.vocabulary import LANGUAGES
 from vieweratlas_assets.sandbox.world_spec import WorldSpec
+
+if TYPE_CHECKING:
+    from vieweratlas_assets.sandbox.server import SandboxServer
 
 
 @click.group("sandbox")
@@ -61,6 +65,26 @@ def up(
     to revoke all tokens; POST {"reset": true}, {"freeze": true}, {"reconnect": 10} or {"joins_to_drop": 5} to
     /sandbox/chat.
     """
+    moment = dt.datetime.now(dt.UTC) if start is None else start.replace(tzinfo=dt.UTC)
+    try:
+        # Starts a day earlier, so that broadcasts are already running.
+        eve = moment.date() - dt.timedelta(days=1)
+        spec = WorldSpec(seed=seed, channels=channels, viewers=viewers, languages=languages, days=days, start=eve)
+        server, user_token = _server(spec, moment, speed, port=port, chat_port=chat_port)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    except OSError as error:
+        raise InputError(
+            f"port {error.filename} is not available: {error.strerror}; --port 0 and --chat-port 0 take free ones"
+        ) from error
+    _print_exports(server, user_token)
+    server.run()
+
+
+def _server(
+    spec: WorldSpec, moment: dt.datetime, speed: float, *, port: int, chat_port: int
+) -> "tuple[SandboxServer, str]":
+    """Make up a Twitch, and a server of it with open ports; also returns a token of a user."""
     from vieweratlas_assets.sandbox.clock import SandboxClock
     from vieweratlas_assets.sandbox.feed import WorldFeed
     from vieweratlas_assets.sandbox.helix import SandboxHelix
@@ -70,24 +94,19 @@ def up(
     from vieweratlas_assets.sandbox.vod_chat import SandboxVodChat, WorldVodChats
     from vieweratlas_assets.sandbox.world import build_world
 
-    moment = dt.datetime.now(dt.UTC) if start is None else start.replace(tzinfo=dt.UTC)
-    try:
-        # Starts a day earlier, so that broadcasts are already running.
-        eve = moment.date() - dt.timedelta(days=1)
-        spec = WorldSpec(seed=seed, channels=channels, viewers=viewers, languages=languages, days=days, start=eve)
-        with display.console.status("making up a Twitch"):
-            world, clock = build_world(spec), SandboxClock(moment, speed)
-            helix = SandboxHelix(world, clock, client_id=CLIENT_ID, client_secret=CLIENT_SECRET)
-            chat = SandboxChat(WorldFeed(world), clock, knows=helix.knows)
-            vod_chat = SandboxVodChat(WorldVodChats(world, clock))
-        server = SandboxServer(helix, chat, vod_chat, port=port, chat_port=chat_port)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
-    except OSError as error:
-        raise InputError(
-            f"port {error.filename} is not available: {error.strerror}; --port 0 and --chat-port 0 take free ones"
-        ) from error
-    for name, value in {
+    with display.console.status("making up a Twitch"):
+        world, clock = build_world(spec), SandboxClock(moment, speed)
+        helix = SandboxHelix(world, clock, client_id=CLIENT_ID, client_secret=CLIENT_SECRET)
+        chat = SandboxChat(WorldFeed(world), clock, knows=helix.knows)
+        vod_chat = SandboxVodChat(WorldVodChats(world, clock))
+    return SandboxServer(helix, chat, vod_chat, port=port, chat_port=chat_port), helix.user_token()
+
+
+def _print_exports(server: "SandboxServer", user_token: str) -> None:
+    """Print the settings that direct collection to a server, as lines for a shell."""
+    from vieweratlas_assets.sandbox.process import CLIENT_ID, CLIENT_SECRET
+
+    exports = {
         "VIEWERATLAS_TWITCH__HELIX_URL": f"{server.url}/helix",
         "VIEWERATLAS_TWITCH__ID_URL": f"{server.url}/oauth2",
         "VIEWERATLAS_TWITCH__CHAT_URL": server.chat_url,
@@ -95,11 +114,7 @@ def up(
         "VIEWERATLAS_VOD__GRAPHQL_URL": f"{server.url}/gql",
         "TWITCH_CLIENT_ID": CLIENT_ID,
         "TWITCH_CLIENT_SECRET": CLIENT_SECRET,
-    }.items():
-        display.console.print(f"export {name}={value}", highlight=False, soft_wrap=True)
-    display.console.print(
-        f"# for chat_account token and chat_source eventsub: export TWITCH_OAUTH_TOKEN={helix.user_token()}",
-        highlight=False,
-        soft_wrap=True,
-    )
-    server.run()
+    }
+    token = f"# for chat_account token and chat_source eventsub: export TWITCH_OAUTH_TOKEN={user_token}"
+    for line in (*(f"export {name}={value}" for name, value in exports.items()), token):
+        display.console.print(line, highlight=False, soft_wrap=True)

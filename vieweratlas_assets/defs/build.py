@@ -82,8 +82,42 @@ def build_defs(
 
 
 def _definitions(settings: Settings, resource_overrides: Mapping[str, Any]) -> dg.Definitions:
+    return dg.Definitions(
+        assets=_assets(settings),
+        jobs=JOBS,
+        sensors=[vod_discovery_sensor(settings)],
+        schedules=build_schedules(settings.schedules.running),
+        resources=_resources(settings) | dict(resource_overrides),
+        # Parallelism comes from runs: a process per step would cost seconds each.
+        executor=dg.in_process_executor,
+    )
+
+
+def _assets(settings: Settings) -> list[dg.AssetsDefinition]:
     partitions = partitions_of(settings.partitions)
-    resources: dict[str, Any] = {
+    published = [
+        *(asset(partitions) for asset in PRODUCTS),
+        explorer.atlas_explorer_asset(partitions, settings.atlas.explorer_days),
+        *(products.visualizer_asset(partitions, *each) for each in load_visualizers(settings).items()),
+    ]
+    folder = settings.storage.output_dir
+    copies = [] if folder is None else [products.output_copies_asset(partitions, folder, published)]
+    return [
+        channel_roster.channel_roster_asset(partitions, settings.collection.top_channels_limit),
+        raw_snapshots.raw_snapshots_asset(partitions, settings.collection.collection_minutes),
+        vods.vod_catalog_asset(partitions, settings),
+        vods.vod_presence_asset(partitions, settings.vod.downloads_at_once),
+        atlas.overlap_graph_asset(partitions, settings.engine),
+        *(asset(partitions) for asset in ASSETS),
+        continuity.community_history_asset(partitions, settings.atlas),
+        *published,
+        *copies,
+        products.query_tables_asset(partitions),
+    ]
+
+
+def _resources(settings: Settings) -> dict[str, Any]:
+    return {
         "lake": LakeIOManager(root=settings.root, region=settings.storage.region),
         "analysis": analysis_resource(settings.analysis),
         # Read when a run starts: the key must never be part of a definition.
@@ -107,30 +141,3 @@ def _definitions(settings: Settings, resource_overrides: Mapping[str, Any]) -> d
             lambda _: partial(watch_list, settings), description="The channels that are always watched."
         ),
     }
-    published = [
-        *(asset(partitions) for asset in PRODUCTS),
-        explorer.atlas_explorer_asset(partitions, settings.atlas.explorer_days),
-        *(products.visualizer_asset(partitions, *each) for each in load_visualizers(settings).items()),
-    ]
-    folder = settings.storage.output_dir
-    copies = [] if folder is None else [products.output_copies_asset(partitions, folder, published)]
-    return dg.Definitions(
-        assets=[
-            channel_roster.channel_roster_asset(partitions, settings.collection.top_channels_limit),
-            raw_snapshots.raw_snapshots_asset(partitions, settings.collection.collection_minutes),
-            vods.vod_catalog_asset(partitions, settings),
-            vods.vod_presence_asset(partitions, settings.vod.downloads_at_once),
-            atlas.overlap_graph_asset(partitions, settings.engine),
-            *(asset(partitions) for asset in ASSETS),
-            continuity.community_history_asset(partitions, settings.atlas),
-            *published,
-            *copies,
-            products.query_tables_asset(partitions),
-        ],
-        jobs=JOBS,
-        sensors=[vod_discovery_sensor(settings)],
-        schedules=build_schedules(settings.schedules.running),
-        resources=resources | dict(resource_overrides),
-        # Parallelism comes from runs: a process per step would cost seconds each.
-        executor=dg.in_process_executor,
-    )

@@ -22,6 +22,7 @@ from sqlglot.optimizer.qualify import qualify
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_tests.conftest import REPOSITORY
 from vieweratlas_tests.integration.command import Command
+from vieweratlas_tests.lake_factories import TABLES as TABLES_OF_A_DAY
 from vieweratlas_tests.lake_factories import put_live, put_roster, run, settings_for, two_groups
 
 ATHENA = REPOSITORY / "deploy/aws/athena"
@@ -83,7 +84,8 @@ def lake(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         put_live(store, day, two_groups())
         put_roster(store, day, {"a1": ("Chess", "en"), "b1": ("Art", "pt")})
     with dg.DagsterInstance.ephemeral() as instance:
-        assert run(settings_for(command.root), "daily_atlas", *DAYS, instance=instance).success
+        assets = (*TABLES_OF_A_DAY, "query_tables")
+        assert run(settings_for(command.root), "daily_atlas", *DAYS, instance=instance, assets=assets).success
     return command.root
 
 

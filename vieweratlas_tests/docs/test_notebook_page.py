@@ -19,7 +19,7 @@ from vieweratlas_tests.integration.command import Command
 from vieweratlas_tests.pages import blocks
 from vieweratlas_tests.sandbox.worlds import write_world
 
-SPEC = WorldSpec(channels=72, viewers=2000, days=7)
+SPEC = WorldSpec(channels=72, viewers=2000, days=3)
 LAST = SPEC.dates[-1]
 
 
@@ -32,7 +32,7 @@ def above_the_footer(png: bytes) -> npt.NDArray[np.uint8]:
 @pytest.mark.slow
 def test_the_page_draws_the_atlas_of_the_command_without_dagster(tmp_path: Path) -> None:
     command = Command(tmp_path)
-    settings = {"VIEWERATLAS_ANALYSIS__OVERLAP_THRESHOLD": "2", "VIEWERATLAS_PARTITIONS__WINDOW_DAYS": "7"}
+    settings = {"VIEWERATLAS_ANALYSIS__OVERLAP_THRESHOLD": "2", "VIEWERATLAS_PARTITIONS__WINDOW_DAYS": "3"}
     store = LocalStore(command.root)
     write_world(store, build_world(SPEC))
     # One day alone: later days would continue it.

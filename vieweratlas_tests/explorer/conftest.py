@@ -9,7 +9,7 @@ from vieweratlas_assets.sandbox.world import build_world
 from vieweratlas_assets.settings import Settings
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_tests.explorer.pages import CHROMIUM, SANDBOX
-from vieweratlas_tests.lake_factories import run, settings_for
+from vieweratlas_tests.lake_factories import TABLES, run, settings_for
 from vieweratlas_tests.sandbox.worlds import write_world
 
 
@@ -23,7 +23,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> LocalStore:
-    """The lake of a sandbox world, all of its days made by the assets."""
+    """The lake of a sandbox world, all of its days made by the assets, without pictures."""
     store = LocalStore(str(tmp_path_factory.mktemp("sandbox")))
     write_world(store, build_world(SANDBOX))
     # In a thread of its own: where Playwright runs, no other event loop may.
@@ -34,5 +34,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> LocalStore:
 
 def make_days(settings: Settings) -> bool:
     with dg.DagsterInstance.ephemeral() as instance:
-        made: bool = run(settings, "daily_atlas", SANDBOX.dates[0], SANDBOX.dates[-1], instance=instance).success
+        days = SANDBOX.dates[0], SANDBOX.dates[-1]
+        assets = (*TABLES, "explorer_data", "atlas_explorer", "atlas_site")
+        made: bool = run(settings, "daily_atlas", *days, instance=instance, assets=assets).success
     return made

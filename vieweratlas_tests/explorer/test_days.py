@@ -23,7 +23,7 @@ from vieweratlas_tests.commands.site import served
 from vieweratlas_tests.domain.atlas.week import BuiltDay, days_of
 from vieweratlas_tests.explorer.pages import NARROW, SANDBOX, Explorer, explorer
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("explorer")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("explorer_days")]
 
 
 @pytest.fixture(scope="module")

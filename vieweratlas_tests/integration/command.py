@@ -46,6 +46,7 @@ def _become_command(arguments: list[str], environment: dict[str, str], folder: P
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)
+    sys.path[:0] = filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))
     sys.argv = ["vieweratlas", *arguments]
 
     from vieweratlas_assets.cli import main
@@ -114,7 +115,7 @@ class Command:
         with tempfile.TemporaryDirectory() as folder:
             output = Path(folder) / "output"
             started = (list(arguments), self.environment(**settings), self.folder, output)
-            process = _server.Process(target=_become_command, args=started, daemon=True)
+            process = _server.Process(target=_become_command, args=started)
             process.start()
             try:
                 process.join()

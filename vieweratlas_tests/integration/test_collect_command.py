@@ -142,10 +142,12 @@ def test_continuous_leaves_no_daemon_behind_if_it_cannot_collect(command: Comman
     wrong = twitch | {"TWITCH_CLIENT_SECRET": "wrong-4711"}
     assert "4711" not in command.fail("continuous", **wrong)
     home = str(command.folder / "home")
-    ours = [
-        process for process in psutil.process_iter(["cmdline", "environ"]) if home in str(process.info["environ"])
-    ]
-    assert not [process for process in ours if "dagster" in str(process.info["cmdline"])]
+
+    def is_left() -> bool:
+        started = (each.info for each in psutil.process_iter(["cmdline", "environ"]))
+        return any(home in str(each["environ"]) and "dagster" in str(each["cmdline"]) for each in started)
+
+    wait(lambda: not is_left(), "no daemon is left")
 
 
 LAUNCH = """

@@ -1,4 +1,4 @@
-"""`import live` and `analyze` as a person runs them, on the folder of another collector."""
+"""`import live` as a person runs it, on the folder of another collector, and the graph of what it imported."""
 
 import datetime as dt
 import json
@@ -9,6 +9,7 @@ import time
 from collections import Counter, defaultdict
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from vieweratlas_assets.domain import lake
@@ -25,6 +26,7 @@ from vieweratlas_tests.importers.snapshot_files import (
     write_json,
 )
 from vieweratlas_tests.integration.command import Command
+from vieweratlas_tests.lake_factories import run, settings_for
 from vieweratlas_tests.sealed_records import sealed_record, sealed_table
 
 FIRST = dt.datetime(2026, 3, 10, tzinfo=dt.UTC)
@@ -107,7 +109,10 @@ def test_a_folder_of_every_shape_becomes_an_atlas_with_exact_counts(command: Com
     hours = {f"{each.at:%Y-%m-%d-%H}:00" for each in snapshots}
     assert command.materialized("raw_snapshots") == hours
 
-    command.run("analyze", "--from", str(DAYS[0]), "--to", str(DAYS[-1]), **SETTINGS)
+    assets = ("live_presence", "channel_audience", "overlap_graph")
+    settings = settings_for(command.root, window_days=2)
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert run(settings, "daily_atlas", DAYS[0], DAYS[-1], instance=instance, assets=assets).success
 
     sealed, pairs = SealedPartitions(LocalStore(command.root)), minutes_by_pair(snapshots)
     for number, day in enumerate(DAYS):

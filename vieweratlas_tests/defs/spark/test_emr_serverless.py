@@ -62,7 +62,7 @@ def audience(tmp_path: Path, instance: dg.DagsterInstance) -> Settings:
 def run_on_emr(settings: Settings, instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
     lake_on_s3 = S3LakeIOManager(root="s3://lake", folder=settings.root)
     on_emr = settings.model_copy(update={"engine": EMR})
-    return run(on_emr, "overlap_and_atlas", DAY, instance=instance, lake=lake_on_s3)
+    return run(on_emr, "overlap_and_atlas", DAY, instance=instance, assets=["overlap_graph"], lake=lake_on_s3)
 
 
 @pytest.mark.slow
@@ -71,7 +71,7 @@ def test_a_job_on_emr_serverless_builds_the_same_graph(
     audience: Settings, server: EmrServer, tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
     store = LocalStore(tmp_path)
-    assert run(audience, "overlap_and_atlas", DAY, instance=instance).success
+    assert run(audience, "overlap_and_atlas", DAY, instance=instance, assets=["overlap_graph"]).success
     local = graph_bytes(store, DAY)
     store.delete(lake.atlas_file(DAY, "graph_edges.parquet"))
 

@@ -33,7 +33,7 @@ def test_published_communities_are_detected_with_any_seed(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [7, pytest.param(11, marks=pytest.mark.long)])
-@pytest.mark.parametrize("size", ["S", "M", "L"])
+@pytest.mark.parametrize("size", ["S", "M", pytest.param("L", marks=pytest.mark.long)])
 def test_communities_planted_in_a_harder_world_are_detected(size: str, seed: int) -> None:
     from benchmarks import communities  # the import limits this process to one thread
 
