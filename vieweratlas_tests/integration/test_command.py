@@ -246,7 +246,7 @@ def test_a_killed_run_leaves_no_half_partition_and_the_next_completes(command: C
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_the_demo_collects_and_recovers_its_planted_communities(command: Command) -> None:
-    arguments = ("--root", str(command.root), "demo", "--days", "2")
+    arguments = ("--root", str(command.root), "demo", "--days", "1")
     elsewhere = {"VIEWERATLAS_ROOT": str(command.folder / "another")}
     printed = command.run(*arguments, **elsewhere)
     assert not (command.folder / "another").exists()
@@ -257,15 +257,15 @@ def test_the_demo_collects_and_recovers_its_planted_communities(command: Command
     assert str(command.root) in printed
     assert "community_graph.png" in printed
     sealed = SealedPartitions(LocalStore(command.root))
-    communities = sealed_table(sealed, "communities", dt.date(2026, 10, 6), COMMUNITIES)
+    communities = sealed_table(sealed, "communities", dt.date(2026, 10, 5), COMMUNITIES)
     assert communities["community"].n_unique() == 12
     for asset in ("channel_roster", "raw_snapshots"):
-        assert len(command.materialized(asset)) == 48
+        assert len(command.materialized(asset)) == 24
     for asset in ("live_presence", "vod_catalog", "vod_presence", "communities"):
-        assert command.materialized(asset) == {"2026-10-05", "2026-10-06"}
+        assert command.materialized(asset) == {"2026-10-05"}
 
     again = command.run(*arguments, **elsewhere)
     assert "already has this made-up Twitch" in again
     assert f"adjusted Rand index {index:.3f}" in again
     refused = command.fail("--root", str(command.root), "demo", "--days", "3")
-    assert "has the made-up Twitch of days 2: name another --root" in " ".join(refused.split())
+    assert "has the made-up Twitch of days 1: name another --root" in " ".join(refused.split())
