@@ -6,30 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-import pytest
 
 from vieweratlas_assets.domain.atlas import site
-from vieweratlas_assets.domain.atlas.day_data import DayBlock, day_data, read_day
-from vieweratlas_assets.domain.atlas.model import printable
+from vieweratlas_assets.domain.atlas.day_data import day_data, read_day
 from vieweratlas_assets.domain.lake import cache_control
-from vieweratlas_tests.domain.atlas.samples import ATLASES, DAY, hostile_atlas, shuffled, small_atlas
+from vieweratlas_tests.domain.atlas.samples import DAY, hostile_atlas, small_atlas
 from vieweratlas_tests.domain.atlas.test_changes import earlier
 
 DOCUMENT = Path(__file__).parents[3] / "docs/site.md"
-
-
-def block_of(name: str) -> DayBlock:
-    return read_day(day_data(ATLASES[name]()))
-
-
-@pytest.mark.parametrize("name", ATLASES)
-def test_a_packed_day_holds_its_channels_and_links(name: str) -> None:
-    atlas, block = ATLASES[name](), block_of(name)
-    assert block.head["channels"] == [printable(channel) for channel in atlas.channels["channel"]]
-    ends = [[block.head["channels"][at] for at in block.columns[end]] for end in ("a", "b")]
-    edges = atlas.edges.select("channel_a", "channel_b").rows()
-    assert list(zip(*ends, strict=True)) == [(printable(a), printable(b)) for a, b in edges]
-    assert day_data(shuffled(atlas)) == day_data(atlas)
 
 
 def test_names_are_included_if_they_differ_from_logins() -> None:
