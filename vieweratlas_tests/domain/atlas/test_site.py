@@ -10,7 +10,7 @@ import polars as pl
 from vieweratlas_assets.domain.atlas import site
 from vieweratlas_assets.domain.atlas.day_data import day_data, read_day
 from vieweratlas_assets.domain.lake import cache_control
-from vieweratlas_tests.domain.atlas.samples import DAY, hostile_atlas, small_atlas
+from vieweratlas_tests.domain.atlas.samples import DAY, packed_day, small_atlas
 from vieweratlas_tests.domain.atlas.test_changes import earlier
 
 DOCUMENT = Path(__file__).parents[3] / "docs/site.md"
@@ -29,7 +29,7 @@ def test_names_are_included_if_they_differ_from_logins() -> None:
 
 
 def test_files_of_a_day_are_named_by_their_content() -> None:
-    packed = day_data(small_atlas())
+    packed = packed_day("small")
     files = site.day_files(DAY, packed, read_day(packed))
     other = site.day_files(DAY, day_data(small_atlas(), earlier()), read_day(day_data(small_atlas(), earlier())))
     assert all(re.fullmatch(r"days/2026-11-22-[0-9a-f]{12}\.(bin|json)", name) for name in files)
@@ -37,7 +37,7 @@ def test_files_of_a_day_are_named_by_their_content() -> None:
 
 
 def test_a_manifest_lists_all_days_and_the_newest() -> None:
-    blocks = {DAY.replace(day=number): read_day(day_data(small_atlas())) for number in (20, 3, 11)}
+    blocks = {DAY.replace(day=number): read_day(packed_day("small")) for number in (20, 3, 11)}
     entries = {day: site.day_entry(day, site.day_files(day, b"", block), block) for day, block in blocks.items()}
     manifest = json.loads(site.manifest(entries))
     assert manifest["newest"] == "2026-11-20"
@@ -51,7 +51,7 @@ def test_a_manifest_lists_all_days_and_the_newest() -> None:
 
 
 def test_names_that_are_not_logins_have_their_own_files() -> None:
-    block = read_day(day_data(hostile_atlas()))
+    block = read_day(packed_day("hostile"))
     files = [name for name, _ in site.channel_files([block])]
     assert len(set(files)) == len(files) == len(block.head["channels"])
     assert all(name.count("/") == 1 and ".." not in name for name in files)
