@@ -74,7 +74,7 @@ class Database:
             ) from error
         except OSError as error:
             raise QueueUnavailableError(
-                f"the folder of {self._public_url} cannot be used: {error.strerror}; set vod.queue_url or DAGSTER_HOME"
+                f"the folder of {self._public_url} cannot be used: {error.strerror}; see vod.queue_url"
             ) from error
         try:
             self.transaction(self._migrate)

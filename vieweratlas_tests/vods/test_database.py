@@ -46,7 +46,7 @@ def test_a_password_is_never_shown_wherever_it_stands_in_the_url(url: str, tmp_p
 @pytest.mark.parametrize(
     ("place", "message"),
     [
-        ("file/queue.db", "the folder of sqlite:///.*file/queue.db cannot be used: File exists; set vod.queue_url"),
+        ("file/queue.db", "the folder of sqlite:///.*file/queue.db cannot be used: File exists; see vod.queue_url"),
         ("folder", "folder.* cannot be used: unable to open database file; see vod.queue_url"),
         ("file", "file.* cannot be used: file is not a database; see vod.queue_url"),
     ],
