@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -32,7 +33,7 @@ def roster_for(settings: Settings, store: LocalStore, names: ViewerNames = PLAIN
 
 def put_roster(store: LocalStore, **viewers: int | None) -> None:
     """Write the roster of the evening: viewers by login."""
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"channel": login, "channel_id": "1", "observed_at": EVENING, "viewer_count": count, "tags": []}
         for login, count in viewers.items()
     ]

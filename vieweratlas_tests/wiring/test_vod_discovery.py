@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -49,7 +50,7 @@ def queue(tmp_path: Path, twitch: MadeUpTwitch) -> Iterator[VodQueue]:
 def put_roster(store: LocalStore, day: dt.date, **ids: str | None) -> None:
     """Write a roster of noon: ids by login."""
     noon = dt.datetime.combine(day, dt.time(12), dt.UTC)
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"channel": login, "channel_id": number, "observed_at": noon, "tags": []} for login, number in ids.items()
     ]
     frame = pl.DataFrame(rows, schema=CHANNEL_ROSTER.schema)
