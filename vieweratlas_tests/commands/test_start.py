@@ -50,9 +50,9 @@ def test_a_command_logs_where_its_settings_say(tmp_path: Path, monkeypatch: pyte
 
 
 def test_a_plug_in_that_cannot_be_used_is_refused_before_the_log_begins(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("VIEWERATLAS_PLUGINS__VISUALIZERS", '{"mine": "no_such_module:draw"}')
     with pytest.raises(SettingsError, match="no_such_module"):
         start(None)
-    assert not (tmp_path / "home").exists()
+    assert [type(handler) for handler in logs.LOGGER.handlers] == [logging.NullHandler]

@@ -50,12 +50,12 @@ def test_the_spool_is_where_the_settings_say(tmp_path: Path, monkeypatch: pytest
 
 
 def test_the_first_roster_is_that_of_the_lake_and_later_ones_are_of_twitch(helix: Twitch, store: LocalStore) -> None:
-    put_roster(store, ann=5, bob=None, cid=9, dan=5)
+    put_roster(store, ann=5, bob=None, cid=9, dan=5, eve=None)
     roster = roster_for(helix.settings(TWITCH_CHANNELS="zoe,bob"), store)
     first = roster()
     # The watched ones first, then by viewers; those of unknown size come last.
-    assert first.channels == ("bob", "zoe", "cid", "ann", "dan")
-    assert set(first.roster["channel"]) == {"ann", "bob", "cid", "dan"}
+    assert first.channels == ("bob", "zoe", "cid", "ann", "dan", "eve")
+    assert set(first.roster["channel"]) == {"ann", "bob", "cid", "dan", "eve"}
     assert helix.helix.requests == 0
     assert roster().channels == ("bob", "zoe", *helix.live())
 
@@ -115,7 +115,10 @@ def test_what_may_pass_is_tried_again(helix: Twitch, store: LocalStore) -> None:
 def test_a_signal_ends_the_collector_and_its_handlers_are_restored(
     tmp_path: Path, store: LocalStore, number: signal.Signals
 ) -> None:
-    before, sent = signal.getsignal(number), threading.Event()
+    def own(*_: object) -> None:
+        """A handler that is not Python's."""
+
+    sent, default = threading.Event(), signal.signal(number, own)
 
     def end(_: Metrics) -> None:
         if not sent.is_set():
@@ -138,8 +141,9 @@ def test_a_signal_ends_the_collector_and_its_handlers_are_restored(
             listeners=Listeners(on_metrics=end),
         )
         _, by_signal = collect_until_stopped(collector)
+    restored = signal.signal(number, default)
     assert by_signal
-    assert signal.getsignal(number) is before
+    assert restored is own
 
 
 def test_a_collector_ends_at_its_moment_in_any_thread(tmp_path: Path, store: LocalStore) -> None:

@@ -55,13 +55,19 @@ def test_no_pair_is_lost_in_memory_or_on_disk(days: list[Pairs], memory_bytes: i
             assert held_by(window, [FIRST + dt.timedelta(days=number)]) == coded(pairs)
 
 
-def test_all_pairs_of_a_viewer_are_in_one_part() -> None:
+@pytest.mark.parametrize("memory_bytes", [1, PLENTY])
+def test_all_pairs_of_a_viewer_are_in_one_part(memory_bytes: int) -> None:
     # More pairs than are processed together.
-    pairs = [(channel, f"v{number}") for channel in ("a", "b") for number in range(40_000)]
-    with window_of([pairs]) as window:
-        parts = [set(viewers.tolist()) for viewers, _ in window.parts()]
-    assert len(parts) > 1
-    assert sum(map(len, parts)) == len(set().union(*parts)) == 40_000
+    names = [f"v{number}" for number in range(80_000)]
+    pairs = [(f"c{number % 40_000 % 7}", names[number % 40_000 + number // 40_000]) for number in range(80_000)]
+    with window_of([pairs], memory_bytes) as window:
+        read = [(viewers.tolist(), codes.tolist()) for viewers, codes in window.parts()]
+        code = {name: number for number, name in enumerate(window.codes.names())}
+    assert len(read) > 1
+    digests = pl.Series([viewer for _, viewer in pairs]).hash().to_list()
+    expected = set(zip(digests, (code[channel] for channel, _ in pairs), strict=True))
+    assert {pair for viewers, codes in read for pair in zip(viewers, codes, strict=True)} == expected
+    assert sum(len(set(viewers)) for viewers, _ in read) == len(set(digests))
 
 
 def test_days_before_a_day_are_dropped() -> None:
