@@ -118,7 +118,7 @@ def print_uris(sealed: "SealedPartitions", keys: Iterable[str]) -> None:
 
 def print_import(title: str, report: ImportReport) -> None:
     """Print what an import read, and what it rejected with file, row and reason."""
-    table = Table(title=title, title_justify="left", show_header=False)
+    table = Table(title=escape(title), title_justify="left", show_header=False)
     for what, count in report.counts.items():
         table.add_row(escape(what), f"{count:,}")
     table.add_row("rejected", f"{len(report.rejections):,}")
@@ -152,9 +152,9 @@ def print_rows(title: str, rows: Iterable[dict[str, str | float | int | None]], 
 def print_table(title: str, rows: Sequence[dict[str, str | float | int | None]]) -> None:
     """Print dictionaries with the same keys as a table whose first column holds names; without rows, one line."""
     if not rows:
-        console.print(f"{title}: nothing")
+        console.print(f"{title}: nothing", markup=False)
         return
-    table = Table(title=title, title_justify="left")
+    table = Table(title=escape(title), title_justify="left")
     for number, heading in enumerate(rows[0]):
         table.add_column(heading.replace("_", " "), justify="right" if number else "left")
     for row in rows:

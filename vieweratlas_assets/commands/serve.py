@@ -41,7 +41,8 @@ def serve(settings: Settings, port: int, host: str, opens: bool) -> None:
         raise InputError(f"cannot listen on {host}:{port}: {error}; --port 0 takes a free port") from error
     with listener:
         address = f"http://{host}:{listener.getsockname()[1]}/"
-        display.console.print(f"Serving the site of {store.root} on {address}; stop with Ctrl-C")
+        message = f"Serving the site of {store.root} on {address}; stop with Ctrl-C"
+        display.console.print(message, markup=False, soft_wrap=True)
         if opens:
             click.launch(address)
         site_server(store).run(sockets=[listener])

@@ -12,6 +12,8 @@ import yaml  # type: ignore[import-untyped]  # PyYAML has no types
 from vieweratlas_assets.errors import SettingsError
 from vieweratlas_assets.settings.dotted_keys import sections
 
+NO_VALUE = "tag:yaml.org,2002:null"
+
 
 class SettingsFileError(SettingsError):
     """A YAML file does not hold keys and values."""
@@ -36,7 +38,8 @@ def read_entries(text: str) -> list[Entry]:
     loader = yaml.SafeLoader(text)
     try:
         node = loader.get_single_node()
-        if node is None:
+        # A file whose lines are all comments, with or without "---" above them.
+        if node is None or node.tag == NO_VALUE:
             return []
         if not isinstance(node, yaml.MappingNode):
             raise SettingsFileError("it holds no settings; write a section, and its keys indented below it")

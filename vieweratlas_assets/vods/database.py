@@ -52,7 +52,8 @@ class Database:
             retry_for_s: how long to try again while the database does not answer.
 
         Raises:
-            QueueUnavailableError: the URL is not valid, its driver is not installed, or the database does not answer.
+            QueueUnavailableError: the URL is not valid, its driver is not installed, or the database does not answer
+                or cannot be written.
         """
         self._retry_for_s, self._sleep = retry_for_s, sleep
         try:
@@ -71,7 +72,15 @@ class Database:
                 f"the driver of vod.queue_url is not installed ({error.name}); for Postgres run "
                 "pip install 'vieweratlas[postgres]'"
             ) from error
-        self.transaction(self._migrate)
+        except OSError as error:
+            raise QueueUnavailableError(
+                f"the folder of {self._public_url} cannot be used: {error.strerror}; see vod.queue_url"
+            ) from error
+        try:
+            self.transaction(self._migrate)
+        except DBAPIError as error:
+            self.close()
+            raise QueueUnavailableError(f"{self!r} cannot be used: {_reason(error)}; see vod.queue_url") from error
 
     def __repr__(self) -> str:
         return f"Database({self._public_url})"
@@ -99,8 +108,7 @@ class Database:
             except (DBAPIError, PoolTimeout) as error:
                 if isinstance(error, DBAPIError) and not _is_temporary(error):
                     raise
-                cause = error.orig if isinstance(error, DBAPIError) else "no connection is free"
-                reason = str(cause).strip().partition("\n")[0]
+                reason = _reason(error) if isinstance(error, DBAPIError) else "no connection is free"
                 if time.monotonic() >= deadline:
                     raise QueueUnavailableError(f"{self!r} does not answer: {reason}") from error
                 LOG.warning("%r: %s; trying again", self, reason)
@@ -156,6 +164,11 @@ def _public_url(url: sa.URL) -> str:
     if "password" in url.query:
         raise ValueError("a password in the query")
     return f"{url.get_backend_name()}://{url.host or ''}{f':{url.port}' if url.port else ''}/{url.database or ''}"
+
+
+def _reason(error: DBAPIError) -> str:
+    """The first line of the database's own message."""
+    return str(error.orig).strip().partition("\n")[0]
 
 
 def _is_temporary(error: DBAPIError) -> bool:

@@ -13,6 +13,7 @@ from vieweratlas_assets.sandbox.helix import SandboxHelix
 from vieweratlas_assets.sandbox.planted_presence import live_streams
 from vieweratlas_assets.sandbox.server import SandboxServer
 from vieweratlas_assets.sandbox.world import World
+from vieweratlas_assets.settings import Settings, resolve_settings
 
 SECRET = "sandbox-secret"
 EVENING = dt.datetime(2026, 10, 6, 18, tzinfo=dt.UTC)
@@ -42,6 +43,16 @@ class Twitch:
         """A client with its own token."""
         token = token or ApplicationToken("sandbox", SECRET, url=f"{self.url}/oauth2", http=self.http())
         return HelixClient(token, url=f"{self.url}/helix", http=self.http(), now=lambda: self.time[0])
+
+    def settings(self, **environment: str) -> Settings:
+        """Settings that lead to this sandbox."""
+        sandbox = {
+            "VIEWERATLAS_TWITCH__HELIX_URL": f"{self.url}/helix",
+            "VIEWERATLAS_TWITCH__ID_URL": f"{self.url}/oauth2",
+            "TWITCH_CLIENT_ID": "sandbox",
+            "TWITCH_CLIENT_SECRET": SECRET,
+        }
+        return resolve_settings(environment=sandbox | environment).settings
 
     def live(self) -> list[str]:
         """The channels that are live, most viewers first."""

@@ -7,30 +7,14 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from vieweratlas_assets.clients.twitch_token import TokenRefusedError
 from vieweratlas_assets.domain.presence.coverage import chat_coverage_of
-from vieweratlas_assets.sandbox import helix
-from vieweratlas_assets.settings import CollectionSettings, Settings, TwitchSettings
 from vieweratlas_assets.wiring.twitch import chat_source
-from vieweratlas_tests.clients.chatting import QUICK, START, Chatting, SteadyFeed, chatting, of_world, until
+from vieweratlas_tests.clients.chatting import QUICK, START, SteadyFeed, of_world, until
 from vieweratlas_tests.collector.test_collector import collect_during, collecting
+from vieweratlas_tests.wiring.test_twitch import settings_for
 
 MESSAGES_PER_S = 10
 """Messages per second and channel."""
-
-
-def settings_for(twitch: Chatting, **collection: object) -> Settings:
-    """Settings for the sandbox, with a user's token."""
-    return Settings(
-        twitch=TwitchSettings(
-            oauth_token=f"oauth:{twitch.helix.user_token()}",
-            helix_url=f"{twitch.server.url}/helix",
-            id_url=f"{twitch.server.url}/oauth2",
-            chat_url=twitch.server.chat_url,
-            eventsub_url=twitch.server.eventsub_url,
-        ),
-        collection=CollectionSettings.model_validate(collection),
-    )
 
 
 @pytest.mark.parametrize("collection", [{"chat_source": "eventsub"}, {"chat_account": "token"}], ids=str)
@@ -56,15 +40,3 @@ def test_messages_that_an_account_hears_are_in_the_lake(tmp_path: Path, collecti
     # Coverage is rounded to whole seconds, and 0.3 s of messages are on their way at its ends.
     off = pl.col("messages") - pl.col("coverage_s") * MESSAGES_PER_S
     assert coverage.select(off.abs().max() <= MESSAGES_PER_S * (0.5 + 0.3)).item()
-
-
-@pytest.mark.parametrize("collection", [{"chat_source": "eventsub"}, {"chat_account": "token"}], ids=str)
-def test_an_account_needs_a_token(collection: dict[str, str]) -> None:
-    with pytest.raises(TokenRefusedError, match=f"collection.{next(iter(collection))}.*set TWITCH_OAUTH_TOKEN"):
-        chat_source(Settings(collection=CollectionSettings.model_validate(collection)))
-
-
-def test_eventsub_needs_a_token_that_may_read_chat(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(helix, "SCOPES", ["chat:read"])
-    with chatting(1) as twitch, pytest.raises(TokenRefusedError, match="lacks the scope user:read:chat"):
-        chat_source(settings_for(twitch, chat_source="eventsub"))

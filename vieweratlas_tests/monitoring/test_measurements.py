@@ -1,24 +1,16 @@
 """The values of the metrics, and that both formats have all of them."""
 
 import datetime as dt
-import re
 from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
 from vieweratlas_assets.collector.health import Metrics as CollectorMetrics
-from vieweratlas_assets.commands.metrics import metrics as command
 from vieweratlas_assets.domain.days import partition_end
 from vieweratlas_assets.monitoring import measurements
 from vieweratlas_assets.monitoring.measurements import Measurement
-from vieweratlas_assets.settings import resolve_settings
-from vieweratlas_assets.vods.database import Database
-from vieweratlas_assets.vods.queue import QueuedVod, VodQueue
 from vieweratlas_assets.vods.stats import QueueStats
-from vieweratlas_assets.wiring.vod_workers import queue_url
 
 NOW = dt.datetime(2026, 3, 10, 12, tzinfo=dt.UTC)
 QUIET = QueueStats(
@@ -101,22 +93,6 @@ def test_a_collector_with_a_stale_health_file_has_only_the_age_of_its_last_minut
     assert live["Coverage/one"] == 90
     stale = values(measurements.collector_measurements(COLLECTOR, "one", COLLECTOR.at + 3600))
     assert stale == {"SnapshotAgeSeconds/one": 3670}
-
-
-@pytest.mark.parametrize(("enabled", "waits"), [("1", False), ("0", True)], ids=["by Dagster's runs", "by workers"])
-def test_a_vod_of_today_is_due_for_workers_and_not_for_runs(
-    tmp_path: Path, bare_environment: pytest.MonkeyPatch, enabled: str, waits: bool
-) -> None:
-    bare_environment.setenv("DAGSTER_HOME", str(tmp_path))
-    environment = {"VIEWERATLAS_ROOT": str(tmp_path / "lake"), "VIEWERATLAS_VOD__ENABLED": enabled}
-    settings = resolve_settings(environment=environment).settings
-    database = Database(queue_url(settings))
-    a_minute_ago = dt.datetime.now(dt.UTC).timestamp() - 60
-    VodQueue(database, clock=lambda: a_minute_ago).add([QueuedVod("1", "ann", dt.datetime.now(dt.UTC))])
-    printed = CliRunner().invoke(command, [], obj=settings, catch_exceptions=False).output
-    database.close()
-    [stalled] = re.findall(r"^vieweratlas_queue_stalled_seconds (\S+)$", printed, re.MULTILINE)
-    assert (float(stalled) > 0) is waits
 
 
 def test_freshness_counts_from_the_end_of_the_partition() -> None:

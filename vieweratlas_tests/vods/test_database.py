@@ -43,6 +43,21 @@ def test_a_password_is_never_shown_wherever_it_stands_in_the_url(url: str, tmp_p
     assert "@cret" not in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [
+        ("file/queue.db", "the folder of sqlite:///.*file/queue.db cannot be used: File exists; see vod.queue_url"),
+        ("folder", "folder.* cannot be used: unable to open database file; see vod.queue_url"),
+        ("file", "file.* cannot be used: file is not a database; see vod.queue_url"),
+    ],
+)
+def test_a_file_that_cannot_be_a_queue_is_refused_with_its_path(place: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("neither a folder nor a database")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(QueueUnavailableError, match=message):
+        Database(f"sqlite:///{tmp_path}/{place}", retry_for_s=0)
+
+
 def test_a_password_is_not_shown_if_the_server_does_not_answer() -> None:
     with pytest.raises(QueueUnavailableError) as raised:
         Database("postgresql://user:secret@127.0.0.1:1/name", retry_for_s=0)

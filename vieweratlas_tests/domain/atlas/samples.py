@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from datetime import date
+from functools import cache
 from typing import Any
 
 import polars as pl
 
+from vieweratlas_assets.domain.atlas.day_data import day_data
 from vieweratlas_assets.domain.atlas.identity import identify
 from vieweratlas_assets.domain.atlas.model import Atlas
 from vieweratlas_assets.domain.communities.history import Day
@@ -146,3 +148,9 @@ ATLASES: dict[str, Callable[[], Atlas]] = {
     "unclustered": lambda: bare_atlas(["a", "b", "c"], shared_viewers=[3, None, 1]),
     "only overlap_coefficient": lambda: bare_atlas(["a", "b", "c"], overlap_coefficient=[0.5, 0.25, 0.125]),
 }
+
+
+@cache
+def packed_day(name: str) -> bytes:
+    """One of ATLASES, packed for the explorer."""
+    return day_data(ATLASES[name]())

@@ -9,7 +9,7 @@ import pytest
 from matplotlib.font_manager import FontProperties
 from PIL import Image
 
-from vieweratlas_assets.domain.atlas.canvas import Canvas, drawable
+from vieweratlas_assets.domain.atlas.canvas import Canvas
 from vieweratlas_assets.domain.atlas.model import Atlas
 from vieweratlas_assets.domain.atlas.palette import THEMES, Theme
 from vieweratlas_assets.domain.atlas.picture import draw_card, draw_png, preview_png
@@ -88,18 +88,8 @@ def test_texts_are_drawn_as_they_are(monkeypatch: pytest.MonkeyPatch, caplog: py
     assert any("😀" in text for text in texts)
 
 
-@pytest.mark.parametrize(
-    ("name", "shown"),
-    [
-        ("한글 日本語 中文 ไทย", "한글 日本語 中文 ···"),
-        ("👩‍👩‍👧 ❤️ 👍🏽", "👩👩👧 ❤ 👍"),
-        ("Ünïcödé Ελλ Привет", "Ünïcödé Ελλ Привет"),
-        ("e\u0301", "é"),
-        ("x" * 50, "x" * 39 + "…"),
-    ],
-)
-def test_characters_that_no_font_has_become_a_dot(name: str, shown: str, caplog: pytest.LogCaptureFixture) -> None:
-    assert drawable(name) == shown
+@pytest.mark.parametrize("name", ["한글 日本語 中文 ไทย", "👩‍👩‍👧 ❤️ 👍🏽", "Ünïcödé Ελλ Привет", "x" * 50])
+def test_characters_that_no_font_has_cause_no_warning(name: str, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         draw_png(bare_atlas([name, "b"]), width_px=600, height_px=400)
     assert not caplog.records

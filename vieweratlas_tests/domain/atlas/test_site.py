@@ -6,30 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-import pytest
 
 from vieweratlas_assets.domain.atlas import site
-from vieweratlas_assets.domain.atlas.day_data import DayBlock, day_data, read_day
-from vieweratlas_assets.domain.atlas.model import printable
+from vieweratlas_assets.domain.atlas.day_data import day_data, read_day
 from vieweratlas_assets.domain.lake import cache_control
-from vieweratlas_tests.domain.atlas.samples import ATLASES, DAY, hostile_atlas, shuffled, small_atlas
+from vieweratlas_tests.domain.atlas.samples import DAY, packed_day, small_atlas
 from vieweratlas_tests.domain.atlas.test_changes import earlier
 
 DOCUMENT = Path(__file__).parents[3] / "docs/site.md"
-
-
-def block_of(name: str) -> DayBlock:
-    return read_day(day_data(ATLASES[name]()))
-
-
-@pytest.mark.parametrize("name", ATLASES)
-def test_a_packed_day_holds_its_channels_and_links(name: str) -> None:
-    atlas, block = ATLASES[name](), block_of(name)
-    assert block.head["channels"] == [printable(channel) for channel in atlas.channels["channel"]]
-    ends = [[block.head["channels"][at] for at in block.columns[end]] for end in ("a", "b")]
-    edges = atlas.edges.select("channel_a", "channel_b").rows()
-    assert list(zip(*ends, strict=True)) == [(printable(a), printable(b)) for a, b in edges]
-    assert day_data(shuffled(atlas)) == day_data(atlas)
 
 
 def test_names_are_included_if_they_differ_from_logins() -> None:
@@ -45,7 +29,7 @@ def test_names_are_included_if_they_differ_from_logins() -> None:
 
 
 def test_files_of_a_day_are_named_by_their_content() -> None:
-    packed = day_data(small_atlas())
+    packed = packed_day("small")
     files = site.day_files(DAY, packed, read_day(packed))
     other = site.day_files(DAY, day_data(small_atlas(), earlier()), read_day(day_data(small_atlas(), earlier())))
     assert all(re.fullmatch(r"days/2026-11-22-[0-9a-f]{12}\.(bin|json)", name) for name in files)
@@ -53,7 +37,7 @@ def test_files_of_a_day_are_named_by_their_content() -> None:
 
 
 def test_a_manifest_lists_all_days_and_the_newest() -> None:
-    blocks = {DAY.replace(day=number): read_day(day_data(small_atlas())) for number in (20, 3, 11)}
+    blocks = {DAY.replace(day=number): read_day(packed_day("small")) for number in (20, 3, 11)}
     entries = {day: site.day_entry(day, site.day_files(day, b"", block), block) for day, block in blocks.items()}
     manifest = json.loads(site.manifest(entries))
     assert manifest["newest"] == "2026-11-20"
@@ -67,7 +51,7 @@ def test_a_manifest_lists_all_days_and_the_newest() -> None:
 
 
 def test_names_that_are_not_logins_have_their_own_files() -> None:
-    block = read_day(day_data(hostile_atlas()))
+    block = read_day(packed_day("hostile"))
     files = [name for name, _ in site.channel_files([block])]
     assert len(set(files)) == len(files) == len(block.head["channels"])
     assert all(name.count("/") == 1 and ".." not in name for name in files)

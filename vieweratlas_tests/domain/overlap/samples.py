@@ -1,5 +1,6 @@
 """Audiences for the tests of this folder, and shared viewers counted by hand."""
 
+import datetime as dt
 import itertools
 from collections import defaultdict
 from collections.abc import Iterable
@@ -7,10 +8,14 @@ from collections.abc import Iterable
 import polars as pl
 from hypothesis import strategies as st
 
+from vieweratlas_assets.domain.overlap.pairs import WindowPairs, code_audience
 from vieweratlas_assets.domain.schemas import CHANNEL_ACTIVITY
 from vieweratlas_tests.domain.atlas.samples import table
 
 Pairs = list[tuple[str, str]]
+
+FIRST = dt.date(2026, 3, 1)
+PLENTY = 2**20
 
 # These names sort the same as bytes and as code points, but differently by the rules of a locale.
 CHANNELS = ("alpha", "Beta", "beta", '"quoted", name', "line\nbreak", "emoji 😀", " ", "é", "z", "_")
@@ -22,6 +27,16 @@ pair_lists = st.lists(st.tuples(st.sampled_from(CHANNELS), st.sampled_from(VIEWE
 
 def pairs_frame(pairs: Iterable[tuple[str, str]]) -> pl.DataFrame:
     return pl.DataFrame(list(pairs), schema={"channel": pl.String, "viewer": pl.String}, orient="row")
+
+
+def window_of(days: list[Pairs], memory_bytes: int = PLENTY) -> WindowPairs:
+    """Consecutive days of pairs from FIRST, each in two chunks."""
+    window = WindowPairs(memory_bytes)
+    for number, pairs in enumerate(days):
+        half = len(pairs) // 2
+        chunks = [code_audience(pairs_frame(part), window.codes) for part in (pairs[:half], pairs[half:])]
+        window.add(FIRST + dt.timedelta(days=number), chunks)
+    return window
 
 
 def audiences(pairs: Iterable[tuple[str, str]]) -> dict[str, set[str]]:

@@ -3,7 +3,6 @@ import itertools
 import random
 import string
 from collections import Counter
-from collections.abc import Iterator
 
 import polars as pl
 import pytest
@@ -12,29 +11,20 @@ from hypothesis import strategies as st
 
 from benchmarks.presence_pairs import code_presence
 from vieweratlas_assets.domain.overlap.counting import SHARED, SIZES, Overlap, count_overlap, overlap_of
-from vieweratlas_assets.domain.overlap.pairs import CodedPairs, WindowPairs, code_audience
+from vieweratlas_assets.domain.overlap.pairs import WindowPairs
 from vieweratlas_tests.domain.overlap.samples import (
     CHANNELS,
+    FIRST,
+    PLENTY,
     Pairs,
     audiences,
     pair_lists,
     pairs_frame,
     shared_by_hand,
+    window_of,
 )
 
 EVERYBODY = [(channel, "ann") for channel in CHANNELS]
-FIRST = dt.date(2026, 3, 1)
-PLENTY = 2**20
-
-
-def _window(days: list[Pairs], memory_bytes: int = PLENTY) -> WindowPairs:
-    """Days of pairs, each in two chunks."""
-    window = WindowPairs(memory_bytes)
-    for number, pairs in enumerate(days):
-        half = len(pairs) // 2
-        chunks = [code_audience(pairs_frame(part), window.codes) for part in (pairs[:half], pairs[half:])]
-        window.add(FIRST + dt.timedelta(days=number), chunks)
-    return window
 
 
 def _without_the_busiest(pairs: Pairs, most: int) -> Pairs:
@@ -59,7 +49,7 @@ def _without_the_busiest(pairs: Pairs, most: int) -> Pairs:
 def test_a_window_of_days_is_counted_as_by_hand(
     days: list[Pairs], min_shared: int, minimum: int, most: int | None, memory_bytes: int
 ) -> None:
-    with _window(days, memory_bytes) as window:
+    with window_of(days, memory_bytes) as window:
         overlap = count_overlap(
             window,
             min_shared=min_shared,
@@ -110,7 +100,7 @@ def test_a_larger_window_in_many_rounds_and_on_disk(memory_bytes: int) -> None:
     days = [[(f"c{int(120 * draw.random() ** 2)}", f"v{draw.randrange(400)}") for _ in range(3000)] for _ in range(3)]
     expected = shared_by_hand(itertools.chain(*days), 3)
     assert len(expected) > 1000
-    with _window(days, memory_bytes) as window:
+    with window_of(days, memory_bytes) as window:
         assert count_overlap(window, min_shared=3, memory_bytes=memory_bytes).shared.rows() == expected
 
 
@@ -123,7 +113,7 @@ def test_more_viewers_than_one_part_takes_are_counted_in_parts() -> None:
 
 def test_a_window_moves_over_the_days_that_it_holds() -> None:
     days = [[("a", "ann"), ("b", "ann")], [("a", "bob"), ("b", "bob")], [("c", "ann"), ("a", "bob")]]
-    window = _window(days)
+    window = window_of(days)
     first, second, third = (FIRST + dt.timedelta(days=number) for number in range(3))
     assert count_overlap(window, [first, second]).shared.rows() == [("a", "b", 2)]
     assert count_overlap(window, [second, third]).shared.rows() == [("a", "b", 1)]
@@ -133,29 +123,6 @@ def test_a_window_moves_over_the_days_that_it_holds() -> None:
     left = count_overlap(window)
     assert left.sizes.rows() == [("a", 1), ("c", 1)]
     assert left.shared.is_empty()
-
-
-def test_nothing_is_kept_of_a_day_that_fails() -> None:
-    with _window([[("a", "ann")]], memory_bytes=1) as window:
-        chunk = code_audience(pairs_frame([("b", "ann")]), window.codes)
-
-        def broken() -> Iterator[CodedPairs]:
-            yield chunk
-            raise OSError("the disk is gone")
-
-        with pytest.raises(OSError, match="the disk is gone"):
-            window.add(FIRST + dt.timedelta(days=1), broken())
-        assert window.days == {FIRST}
-        assert window.pairs == 1
-        assert count_overlap(window).sizes.rows() == [("a", 1)]
-
-
-def test_pairs_beyond_the_memory_limit_are_kept_on_disk() -> None:
-    pairs = [(f"c{number % 7}", f"v{number % 50}") for number in range(350)]
-    with _window([pairs] * 4) as held, _window([pairs] * 4, memory_bytes=1) as spilled:
-        assert spilled.pairs_in_memory == 0
-        assert held.pairs_in_memory == held.pairs == spilled.pairs
-        _equal(count_overlap(spilled), count_overlap(held))
 
 
 def test_other_columns_and_repeats_do_not_count() -> None:

@@ -120,3 +120,24 @@ def test_unknown_weights_and_edges_without_any_are_refused_with_the_known_ones()
         usable_weight(GRAPH_EDGES.empty(), "weight")
     with pytest.raises(ValueError, match=f"the edges have none of {known}"):
         usable_weight(edges_between(ring(["a", "b", "c"])), "jaccard")
+
+
+@pytest.mark.parametrize(
+    ("measures", "expected"),
+    [
+        ({"shared_viewers": [1, None], "jaccard": [0.1, 0.2]}, "shared_viewers"),
+        ({"jaccard": [None, 0.2], "overlap_z": [1.0, 2.0]}, "jaccard"),
+        ({"overlap_coefficient": [0.1, 0.2]}, "overlap_coefficient"),
+        ({"overlap_z": [-1.0, 2.0]}, "overlap_z"),
+    ],
+)
+def test_edge_weight_is_the_first_measure_that_is_known(
+    measures: dict[str, list[float | None]], expected: str
+) -> None:
+    assert usable_weight(edges_between([("a", "b"), ("b", "c")], **measures)) == expected
+
+
+def test_edge_weight_of_no_edges_and_of_edges_without_measures() -> None:
+    assert usable_weight(GRAPH_EDGES.empty()) == "shared_viewers"
+    with pytest.raises(ValueError, match="have none of"):
+        usable_weight(edges_between([("a", "b")]))
