@@ -48,4 +48,4 @@ def update(settings: Settings, limit: int, output: Path) -> None:
         output.write_text(watch_list_text(TITLE, logins), encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{output}: {error}") from error
-    display.console.print(f"{len(logins)} channels in {output}", highlight=False, markup=False, soft_wrap=True)
+    display.console.print(f"{len(logins)} channels in {output}", highlight=False, soft_wrap=True)

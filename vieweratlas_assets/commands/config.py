@@ -7,7 +7,6 @@ import json
 from typing import Any
 
 import click
-from rich.markup import escape
 from rich.table import Table
 
 from vieweratlas_assets.commands import display
@@ -44,7 +43,7 @@ def show(root: str | None, config: str | None, as_json: bool) -> None:
         table.add_column(heading, overflow="fold")
     for key, row in rows.items():
         section, _, name = key.rpartition(".")
-        table.add_row(section, name, escape(_text(row["value"])), escape(row["origin"]))
+        table.add_row(section, name, _text(row["value"]), row["origin"])
     display.console.print(table)
 
 

@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from vieweratlas_assets.domain.lake import atlas_file
 from vieweratlas_assets.importers.report import ImportReport
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
 PROGRESS = logging.getLogger("vieweratlas.progress")
 MOST_REJECTIONS = 20
 
-# A log or a pipe has no width, and a table cut to 80 columns says little.
-console = Console(width=None if sys.stdout.isatty() else 120)
+# A log or a pipe has no width, and a table cut to 80 columns says little. Without markup: a path may have brackets.
+console = Console(width=None if sys.stdout.isatty() else 120, markup=False)
 
 
 def progress_bar() -> Progress:
     """A bar with the step, its progress, and the item it works on."""
     return Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        TextColumn("{task.fields[now]}"),
+        TextColumn("{task.fields[now]}", markup=False),
         console=console,
     )
 
@@ -99,14 +99,14 @@ def print_days(sealed: "SealedPartitions", days: Sequence[dt.date]) -> None:
         table.add_row(str(day), window, *map(_figure, (*figures, counts["modularity"], counts["stability"])))
     console.print(table)
     if without:
-        console.print(f"[yellow]{len(without)} day(s) have no presence of their own:[/yellow] {', '.join(without)}")
+        console.print(f"{len(without)} day(s) have no presence of their own: {', '.join(without)}", style="yellow")
 
 
 def print_products(sealed: "SealedPartitions", day: dt.date) -> None:
     """Print the paths of a day's products, if it has any."""
     keys = [key for key in sealed.store.list_files(atlas_file(day, "")) if "/_" not in key]
     if keys:
-        console.print(f"[bold]Products of {day}[/bold]")
+        console.print(f"Products of {day}", style="bold")
     print_uris(sealed, keys)
 
 
@@ -118,9 +118,9 @@ def print_uris(sealed: "SealedPartitions", keys: Iterable[str]) -> None:
 
 def print_import(title: str, report: ImportReport) -> None:
     """Print what an import read, and what it rejected with file, row and reason."""
-    table = Table(title=escape(title), title_justify="left", show_header=False)
+    table = Table(title=title, title_justify="left", show_header=False)
     for what, count in report.counts.items():
-        table.add_row(escape(what), f"{count:,}")
+        table.add_row(what, f"{count:,}")
     table.add_row("rejected", f"{len(report.rejections):,}")
     console.print(table)
     print_lines("rejected", [str(rejection) for rejection in report.rejections])
@@ -129,9 +129,9 @@ def print_import(title: str, report: ImportReport) -> None:
 def print_lines(heading: str, lines: Sequence[str]) -> None:
     """Print lines in red; of many, the first MOST_REJECTIONS."""
     for line in lines[:MOST_REJECTIONS]:
-        console.print(f"[red]{heading}[/red] {escape(line)}", soft_wrap=True, highlight=False)
+        console.print(Text.assemble((heading, "red"), " ", line), soft_wrap=True)
     if len(lines) > MOST_REJECTIONS:
-        console.print(f"[red]{heading}[/red] … and {len(lines) - MOST_REJECTIONS} more")
+        console.print(Text.assemble((heading, "red"), f" … and {len(lines) - MOST_REJECTIONS} more"))
 
 
 def print_rows(title: str, rows: Iterable[dict[str, str | float | int | None]], *, of: int) -> None:
@@ -152,9 +152,9 @@ def print_rows(title: str, rows: Iterable[dict[str, str | float | int | None]], 
 def print_table(title: str, rows: Sequence[dict[str, str | float | int | None]]) -> None:
     """Print dictionaries with the same keys as a table whose first column holds names; without rows, one line."""
     if not rows:
-        console.print(f"{title}: nothing", markup=False)
+        console.print(f"{title}: nothing")
         return
-    table = Table(title=escape(title), title_justify="left")
+    table = Table(title=title, title_justify="left")
     for number, heading in enumerate(rows[0]):
         table.add_column(heading.replace("_", " "), justify="right" if number else "left")
     for row in rows:
@@ -171,4 +171,4 @@ def _figure(value: str | float | int | None) -> str:
         case float():
             return f"{value:.4f}"
         case _:
-            return escape(value)
+            return value

@@ -42,7 +42,7 @@ def serve(settings: Settings, port: int, host: str, opens: bool) -> None:
     with listener:
         address = f"http://{host}:{listener.getsockname()[1]}/"
         message = f"Serving the site of {store.root} on {address}; stop with Ctrl-C"
-        display.console.print(message, markup=False, soft_wrap=True)
+        display.console.print(message, soft_wrap=True)
         if opens:
             click.launch(address)
         site_server(store).run(sockets=[listener])
