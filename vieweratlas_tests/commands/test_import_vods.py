@@ -1,7 +1,6 @@
-"""Imports at the command line: what they print, refuse, resume and report to Dagster."""
+"""Imports of VODs at the command line: what they print, refuse, resume and report to Dagster."""
 
 import json
-import re
 from pathlib import Path
 
 import dagster as dg
@@ -11,6 +10,7 @@ from vieweratlas_assets.domain import lake
 from vieweratlas_assets.domain.schemas import GRAPH_EDGES, VOD_CATALOG
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_tests.importers.chats import chat, comment, record, write_json
+from vieweratlas_tests.importers.samples import three_days, vod_path
 from vieweratlas_tests.integration.command import Command
 
 
@@ -80,46 +80,6 @@ def test_presence_as_json_is_imported_and_analyzed(command: Command) -> None:
     assert edges.select("channel_a", "channel_b", "shared_viewers").rows() == [("alpha", "beta", 1)]
 
 
-def test_a_map_with_too_few_positions_is_not_compared(command: Command) -> None:
-    path = command.folder / "g.gexf"
-    nodes = "".join(f'<node id="{n}" label="{n}"><viz:position x="{n}" y="0"/></node>' for n in range(2))
-    path.write_text(
-        '<gexf xmlns:viz="http://www.gexf.net/1.2draft/viz"><graph><nodes>'
-        f'{nodes}</nodes><edges><edge source="0" target="1" weight="9"/></edges></graph></gexf>'
-    )
-    command.run("import", "atlas", "--gexf", str(path), "--date", "2022-05-01")
-    command.run("analyze", "--date", "2022-05-01")
-    assert "2 channel(s) have published positions: too few" in command.run("compare", "--date", "2022-05-01")
-
-
-def test_a_map_that_published_only_positions_is_compared_with_ours(command: Command) -> None:
-    # Two groups of six channels that all share viewers, placed far from each other.
-    names = [f"{ring}{number}" for ring in "ab" for number in range(6)]
-    nodes = "".join(
-        f'<node id="{name}" label="{name}"><viz:position x="{100 * (name[0] == "b") + int(name[1])}" y="0"/></node>'
-        for name in names
-    )
-    edges = "".join(
-        f'<edge source="{ring}{number}" target="{ring}{other}" weight="9"/>'
-        for ring in "ab"
-        for number in range(6)
-        for other in range(number)
-    )
-    path = command.folder / "g.gexf"
-    path.write_text(
-        '<gexf xmlns:viz="http://www.gexf.net/1.2draft/viz"><graph>'
-        f"<nodes>{nodes}</nodes><edges>{edges}</edges></graph></gexf>"
-    )
-    command.run("import", "atlas", "--gexf", str(path), "--date", "2022-05-01")
-    assert "12 channels have published positions" in command.run("compare", "--date", "2022-05-01")
-    command.run("analyze", "--date", "2022-05-01", OVERLAP_THRESHOLD="1")
-    printed = command.run("compare", "--date", "2022-05-01")
-    assert re.search(
-        r"of the 10 channels nearest to a channel on their map, \d+\.\d% are also nearest on ours", printed
-    )
-    assert "over 12 channels" in printed
-
-
 def test_a_graph_as_gexf_and_as_percentages_is_the_graph_of_a_day(command: Command) -> None:
     nodes = '<node id="a" label="a"/><node id="b" label="b"/>'
     path = command.folder / "g.gexf"
@@ -167,3 +127,15 @@ def test_an_impossible_import_is_one_clear_line(command: Command, arguments: lis
     printed = command.fail("import", *arguments)
 
     assert message in " ".join(printed.split())
+
+
+def test_an_import_skips_broken_files_and_is_reported_to_dagster(command: Command) -> None:
+    folder = three_days(command.folder / "vods")
+    broken = vod_path(folder, "gamma", "502")
+    broken.write_bytes(broken.read_bytes()[:100])
+    printed = command.run("import", "vod-lake", str(folder))
+    assert "channel=gamma/vod=502/part-0000.parquet" in printed
+    assert "cut off after 100 bytes" in printed
+    days = {"2020-03-01", "2020-03-02", "2020-03-03"}
+    assert command.materialized("vod_presence") == command.materialized("vod_catalog") == days
+    assert "VODs already there     │ 5" in command.run("import", "vod-lake", str(folder))
