@@ -1,6 +1,7 @@
 """The sandbox's Helix, read by independent clients: TwitchIO and pyTwitchAPI."""
 
 import asyncio
+from collections.abc import Iterator
 
 import pytest
 import twitchio
@@ -8,7 +9,20 @@ from twitchAPI.helper import first
 from twitchAPI.twitch import Twitch as PyTwitchAPI
 from twitchio.http import Route
 
-from vieweratlas_tests.clients.twitch import EVENING, SECRET, Twitch
+from vieweratlas_assets.sandbox.world import World, build_world
+from vieweratlas_assets.sandbox.world_spec import WorldSpec
+from vieweratlas_tests.clients.twitch import EVENING, SECRET, Twitch, twitch
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return build_world(WorldSpec(channels=1_600, viewers=16_000, days=2))
+
+
+@pytest.fixture
+def running(world: World) -> Iterator[Twitch]:
+    with twitch(world) as sandbox:
+        yield sandbox
 
 
 def test_twitchio_pages_through_streams_users_and_videos(running: Twitch, monkeypatch: pytest.MonkeyPatch) -> None:
