@@ -1,9 +1,11 @@
-"""The sandbox's Helix, read by independent clients: TwitchIO and pyTwitchAPI."""
+"""The sandbox's Helix, read by independent clients (TwitchIO and pyTwitchAPI), and what it refuses."""
 
 import asyncio
 from collections.abc import Iterator
 
+import polars as pl
 import pytest
+import requests
 import twitchio
 from twitchAPI.helper import first
 from twitchAPI.twitch import Twitch as PyTwitchAPI
@@ -73,3 +75,71 @@ def _vods(running: Twitch, login: str) -> list[str]:
     streams = [row for row in running.world.streams.iter_rows(named=True) if row["channel_no"] == number]
     begun = sorted((row["started_at"], row["vod_id"]) for row in streams if row["started_at"] <= EVENING)
     return [vod for _, vod in reversed(begun)]
+
+
+def ask(running: Twitch, path: str, **parameters: object) -> requests.Response:
+    """Ask Helix with a valid token."""
+    headers = {"Client-Id": "sandbox", "Authorization": f"Bearer {running.helix.user_token()}"}
+    parameters = {name: str(value) if isinstance(value, int) else value for name, value in parameters.items()}
+    return requests.get(f"{running.url}/helix/{path}", headers=headers, params=parameters, timeout=30)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("path", "parameters", "message"),
+    [
+        ("streams", {"first": 0}, "1 to 100"),
+        ("streams", {"first": 101}, "1 to 100"),
+        ("streams", {"after": "nonsense"}, "is not valid"),
+        ("streams", {"after": "bm8gY3Vyc29y"}, "is not valid"),
+        ("streams", {"user_login": ["a"] * 101}, "more than 100 values"),
+        ("users", {}, "1 to 100 values"),
+        ("users", {"login": ["a"] * 60, "id": ["1"] * 41}, "1 to 100 values"),
+        ("videos", {}, "one user_id, or ids"),
+        ("videos", {"user_id": "1", "id": "2"}, "one user_id, or ids"),
+    ],
+)
+def test_a_request_that_twitch_refuses_is_refused(
+    running: Twitch, path: str, parameters: dict[str, object], message: str
+) -> None:
+    answer = ask(running, path, **parameters)
+    assert (answer.status_code, answer.json()["error"]) == (400, "Bad Request")
+    assert message in answer.json()["message"]
+
+
+@pytest.mark.parametrize("wrong", [{"Authorization": "Bearer other"}, {"Client-Id": "other"}, {"Client-Id": ""}])
+def test_a_token_counts_only_for_its_application(running: Twitch, wrong: dict[str, str]) -> None:
+    headers = {"Client-Id": "sandbox", "Authorization": f"Bearer {running.helix.user_token()}"} | wrong
+    assert requests.get(f"{running.url}/helix/streams", headers=headers, timeout=30).status_code == 401
+
+
+def test_points_are_spent_by_requests_and_restored_after_a_minute(world: World) -> None:
+    with twitch(world, points_per_minute=2) as running:
+        statuses = [ask(running, "users", login="nobody").status_code for _ in range(3)]
+        refused = ask(running, "users", login="nobody")
+        assert [*statuses, refused.status_code] == [200, 200, 429, 429]
+        assert refused.headers["Ratelimit-Remaining"] == "0"
+        running.time[0] = float(refused.headers["Ratelimit-Reset"])
+        assert ask(running, "users", login="nobody").headers["Ratelimit-Remaining"] == "1"
+
+
+def test_deleted_vods_and_those_of_the_future_are_not_listed(running: Twitch) -> None:
+    login = running.live()[0]
+    vods = _vods(running, login)
+    running.helix.deleted.add(vods[0])
+    listed = ask(running, "videos", user_id=_channel_id(running, login), first=100).json()["data"]
+    assert [vod["id"] for vod in listed] == vods[1:]
+    assert ask(running, "videos", id=vods[0]).status_code == 404
+    future = running.world.streams.filter(pl.col("started_at") > EVENING)["vod_id"][0]
+    assert ask(running, "videos", id=[future, vods[1]]).json()["data"] == [
+        vod for vod in listed if vod["id"] == vods[1]
+    ]
+
+
+def test_faults_and_expired_tokens_are_caused_by_request(running: Twitch) -> None:
+    headers = {"Client-Id": "sandbox", "Authorization": f"Bearer {running.helix.user_token()}"}
+    body = {"statuses": [503, 200], "expire_tokens": True}
+    assert requests.post(f"{running.url}/sandbox/faults", json=body, timeout=30).json() == {"statuses": [503, 200]}
+    statuses = [requests.get(f"{running.url}/helix/users", headers=headers, timeout=30).status_code for _ in range(2)]
+    assert statuses == [503, 401]
+    for wrong in ({"statuses": [302]}, {"statuses": "many"}, [1]):
+        assert requests.post(f"{running.url}/sandbox/faults", json=wrong, timeout=30).status_code == 400
