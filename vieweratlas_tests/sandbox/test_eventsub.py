@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import requests
@@ -173,9 +174,9 @@ def test_an_impossible_subscription_is_refused(
         ({"condition": []}, 400, "has a type, a version, a condition and a transport"),
     ],
 )
-def test_a_request_that_twitch_refuses_is_refused(changed: dict[str, object], status: int, reason: str) -> None:
+def test_a_request_that_twitch_refuses_is_refused(changed: dict[str, Any], status: int, reason: str) -> None:
     with chatting(1) as twitch:
-        body = {
+        body: dict[str, Any] = {
             "type": "channel.chat.message",
             "version": "1",
             "condition": {"broadcaster_user_id": "0", "user_id": "1"},

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from typing import Any
 
 import polars as pl
 import pytest
@@ -137,7 +138,7 @@ def test_deleted_vods_and_those_of_the_future_are_not_listed(running: Twitch) ->
 
 def test_faults_and_expired_tokens_are_caused_by_request(running: Twitch) -> None:
     headers = {"Client-Id": "sandbox", "Authorization": f"Bearer {running.helix.user_token()}"}
-    body = {"statuses": [503, 200], "expire_tokens": True}
+    body: dict[str, Any] = {"statuses": [503, 200], "expire_tokens": True}
     assert requests.post(f"{running.url}/sandbox/faults", json=body, timeout=30).json() == {"statuses": [503, 200]}
     statuses = [requests.get(f"{running.url}/helix/users", headers=headers, timeout=30).status_code for _ in range(2)]
     assert statuses == [503, 401]

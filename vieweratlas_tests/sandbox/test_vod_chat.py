@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -51,7 +52,7 @@ def test_every_comment_is_read(read: Reader, tmp_path: Path, monkeypatch: pytest
         assert sorted(read(replay, tmp_path, monkeypatch)) == expected
 
 
-def post(replay: Replay, *operations: object, **headers: str) -> requests.Response:
+def post(replay: Replay, *operations: Any, **headers: str) -> requests.Response:
     """Send operations, as a list if there are several."""
     body = operations[0] if len(operations) == 1 else list(operations)
     return requests.post(
@@ -59,7 +60,7 @@ def post(replay: Replay, *operations: object, **headers: str) -> requests.Respon
     )
 
 
-def operation(name: str = OPERATION, query_hash: str = QUERY_HASH, **variables: object) -> dict[str, object]:
+def operation(name: str = OPERATION, query_hash: str = QUERY_HASH, **variables: object) -> dict[str, Any]:
     """A request for comments of the VOD."""
     persisted = {"persistedQuery": {"version": 1, "sha256Hash": query_hash}}
     return {"operationName": name, "variables": {"videoID": VOD} | variables, "extensions": persisted}

@@ -8,7 +8,7 @@ from vieweratlas_assets.domain import lake
 from vieweratlas_assets.domain.presence.names import PLAIN
 from vieweratlas_assets.domain.presence.records import complete_vod_presence
 from vieweratlas_assets.domain.schemas import CHANNEL_ROSTER, PRESENCE, VOD_CATALOG
-from vieweratlas_assets.storage.local import LocalStore
+from vieweratlas_assets.storage.objects import ObjectStore
 
 DAY = dt.date(2020, 3, 10)
 
@@ -24,14 +24,14 @@ def presence(channel: str, vod_id: str, *viewers: str) -> pl.DataFrame:
     return complete_vod_presence(rows, created_at=NOON, names=PLAIN)
 
 
-def put_vod(store: LocalStore, channel: str, vod_id: str, *viewers: str) -> str:
+def put_vod(store: ObjectStore, channel: str, vod_id: str, *viewers: str) -> str:
     """Write the presence of a VOD; returns its key."""
     key = lake.vod_presence(channel, vod_id)
     store.upload_parquet(key, presence(channel, vod_id, *viewers), PRESENCE)
     return key
 
 
-def put_catalog(store: LocalStore, day: dt.date, *vods: tuple[str, str]) -> None:
+def put_catalog(store: ObjectStore, day: dt.date, *vods: tuple[str, str]) -> None:
     """Write the catalog of a day: (channel, VOD)."""
     known = pl.DataFrame(
         {"channel": [channel for channel, _ in vods], "vod_id": [vod_id for _, vod_id in vods]},
@@ -47,7 +47,7 @@ def _with_other_columns(known: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def put_live(store: LocalStore, day: dt.date, channel: str, *viewers: str) -> str:
+def put_live(store: ObjectStore, day: dt.date, channel: str, *viewers: str) -> str:
     """Write the live presence of one channel; returns its key."""
     frame = presence(channel, "1", *viewers).with_columns(
         pl.lit("live").alias("source"), pl.lit("live:1").alias("content_id")
@@ -56,7 +56,7 @@ def put_live(store: LocalStore, day: dt.date, channel: str, *viewers: str) -> st
     return lake.live_presence(day)
 
 
-def put_roster(store: LocalStore, day: dt.date, hour: int, channel: str) -> str:
+def put_roster(store: ObjectStore, day: dt.date, hour: int, channel: str) -> str:
     """Write an hour of the roster with one channel; returns its key."""
     frame = CHANNEL_ROSTER.empty()
     row = {"channel": channel, "observed_at": NOON, "tags": ["a"]}
@@ -67,7 +67,7 @@ def put_roster(store: LocalStore, day: dt.date, hour: int, channel: str) -> str:
     return lake.channel_roster(day, hour)
 
 
-def fill(store: LocalStore) -> LocalStore:
+def fill(store: ObjectStore) -> None:
     """Live presence, two VODs and two roster hours of the day, and of the days before and after it."""
     for day, vods in ((DAY, ("1", "2")), (DAY + dt.timedelta(days=1), ("3",)), (DAY - dt.timedelta(days=1), ("4",))):
         put_live(store, day, "live_channel", "ann")
@@ -76,4 +76,3 @@ def fill(store: LocalStore) -> LocalStore:
             put_vod(store, f"c{vod_id}", vod_id, f"viewer{vod_id}")
         for hour in (9, 23):
             put_roster(store, day, hour, f"r{hour}")
-    return store

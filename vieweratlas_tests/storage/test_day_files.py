@@ -27,7 +27,8 @@ def store(tmp_path: Path) -> LocalStore:
 
 @pytest.fixture
 def full(store: LocalStore) -> LocalStore:
-    return fill(store)
+    fill(store)
+    return store
 
 
 def test_a_day_is_its_live_presence_the_vods_of_its_catalog_and_its_roster_hours(full: LocalStore) -> None:

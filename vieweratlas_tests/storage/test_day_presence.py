@@ -50,7 +50,8 @@ def store(tmp_path: Path) -> LocalStore:
 
 @pytest.fixture
 def full(store: LocalStore) -> LocalStore:
-    return fill(store)
+    fill(store)
+    return store
 
 
 def test_every_file_is_read(full: LocalStore) -> None:

@@ -25,7 +25,7 @@ def database(url: str) -> Iterator[Database]:
 def test_a_migrated_database_has_these_tables_and_no_other_columns(database: Database) -> None:
     def differences(connection: sa.Connection) -> list[object]:
         options = {"include_name": lambda name, kind, _: kind != "table" or name in METADATA.tables}
-        return compare_metadata(MigrationContext.configure(connection, opts=options), METADATA)
+        return list(compare_metadata(MigrationContext.configure(connection, opts=options), METADATA))
 
     assert database.transaction(differences) == []
 
