@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -107,6 +107,18 @@ def test_a_daemon_that_is_killed_is_replaced(play: Callable[[str], Program]) -> 
     wait_until(lambda: not program.running())
 
 
+@pytest.fixture
+def handler() -> Iterator[object]:
+    """A handler of SIGTERM that another part of the program has set."""
+
+    def handle(*_: object) -> None:
+        pytest.fail("the signal did not end the block")
+
+    before = signal.signal(signal.SIGTERM, handle)
+    yield handle
+    signal.signal(signal.SIGTERM, before)
+
+
 def fail(program: Program) -> None:
     with kept_running({}):
         program.wait_for(1)
@@ -122,13 +134,13 @@ def be_terminated(program: Program) -> None:
 
 @pytest.mark.parametrize(("end", "error"), [(fail, ZeroDivisionError), (be_terminated, KeyboardInterrupt)])
 def test_it_ends_with_a_block_that_fails_or_is_terminated(
-    play: Callable[[str], Program], end: Callable[[Program], None], error: type[BaseException]
+    play: Callable[[str], Program], handler: object, end: Callable[[Program], None], error: type[BaseException]
 ) -> None:
-    program, before = play("exec sleep 60"), signal.getsignal(signal.SIGTERM)
+    program = play("exec sleep 60")
     with pytest.raises(error):
         end(program)
     wait_until(lambda: not program.running())
-    assert signal.getsignal(signal.SIGTERM) is before
+    assert signal.getsignal(signal.SIGTERM) is handler
 
 
 def test_a_daemon_that_does_not_end_is_killed(

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from vieweratlas_assets.clients import chat
 from vieweratlas_assets.clients.chat import ChatMessage
 from vieweratlas_assets.clients.irc.connection import Account, Connection
+from vieweratlas_assets.clients.irc.lines import MAX_LINE_BYTES
 from vieweratlas_assets.clients.irc.reader import IrcReader
 from vieweratlas_tests.clients.chatting import Chatting, Heard, chatting, heard_from, until
 from vieweratlas_tests.clients.irc.scenarios import CHANNELS, nothing, play
@@ -141,6 +142,13 @@ def test_lines_are_read_in_whatever_pieces_their_bytes_come(cuts: list[int]) -> 
         ChatMessage("ann", "cid", 6, "2", mirrored=False, by_bot=False),
     ]
     assert owner.events == [("unreadable", ""), ("unreadable", "cid"), ("joined", "ann")]
+
+
+def test_the_rest_of_a_line_that_was_too_long_is_not_a_line() -> None:
+    line = b":bob!bob@bob PRIVMSG #ann :hi\r\n"
+    owner = after(b"x" * (MAX_LINE_BYTES + 1), b"x" * MAX_LINE_BYTES, line + line).owner
+    assert owner.events == [("unreadable", "")]
+    assert [message.login for message in owner.messages] == ["bob"]
 
 
 def test_a_ping_of_the_server_is_answered_with_its_text() -> None:
