@@ -10,7 +10,6 @@ import pytest
 
 from vieweratlas_assets.domain import lake
 from vieweratlas_assets.domain.schemas import RAW_SNAPSHOTS
-from vieweratlas_assets.importers import live
 from vieweratlas_assets.importers.snapshots import MAX_LISTED_ROWS
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_tests.importers.snapshot_files import import_snapshots, reasons, seen_in_lake, write_csv, write_json
@@ -81,16 +80,6 @@ def test_a_snapshot_is_stored_completely_in_its_hour(folder: Path, store: LocalS
     assert done.report.counts == {"files accepted": 1, "snapshots accepted": 1, "hours written": 1}
     assert done.written == {NOON: 1}
     assert done.known == {NOON}
-
-
-def test_fields_are_read_under_their_aliases(folder: Path, store: LocalStore) -> None:
-    one = {"channel_login": "#Alpha", "viewers": "12", "game": "Go", "broadcaster_language": "pt", "uptime": "2h0m0s"}
-    write_json(folder / "logs.json", [GOOD | {"channel": None} | one])
-
-    import_snapshots(folder, store)
-
-    row = raw(store).select("channel", "concurrent_viewers", "game_name", "language", "started_at").row(0)
-    assert row == ("alpha", 12, "Go", "pt", NOON - dt.timedelta(hours=2) + dt.timedelta(seconds=30))
 
 
 @pytest.mark.parametrize(
@@ -237,59 +226,6 @@ def test_every_malformed_file_is_named_with_its_reason_and_the_good_ones_are_imp
     assert done.report.counts["files accepted"] == 1
 
 
-def test_every_bad_element_of_an_array_is_named_and_the_others_are_imported(folder: Path, store: LocalStore) -> None:
-    listed = [GOOD, 17, GOOD | {"channel": "b"}, GOOD | {"timestamp": "x"}, [], None, GOOD | {"channel": "c"}]
-    write_json(folder / "a.json", listed)
-
-    done = import_snapshots(folder, store)
-
-    assert {channel for channel, _ in seen_in_lake(store)} == {"alpha", "b", "c"}
-    assert reasons(done) == {
-        "a.json:2": "is a number, not a JSON object",
-        "a.json:4": "timestamp 'x' is not an ISO 8601 time such as 2020-03-01T20:31:25Z",
-        "a.json:5": "is an array, not a JSON object",
-        "a.json:6": "is null, not a JSON object",
-    }
-
-
-@pytest.mark.parametrize("whole_bytes", [live.WHOLE_BYTES, 0], ids=["read whole", "streamed"])
-def test_snapshots_before_the_end_of_a_cut_off_array_are_imported(
-    folder: Path, store: LocalStore, monkeypatch: pytest.MonkeyPatch, whole_bytes: int
-) -> None:
-    monkeypatch.setattr(live, "WHOLE_BYTES", whole_bytes)
-    text = json.dumps([GOOD | {"channel": channel} for channel in "abc"])
-    (folder / "sub").mkdir(parents=True)
-    (folder / "sub/a.json").write_text(f"\ufeff {text[:-20]}", encoding="utf-8")
-
-    done = import_snapshots(folder, store)
-
-    assert {channel for channel, _ in seen_in_lake(store)} == {"a", "b"}
-    assert reasons(done)["sub/a.json:3"].startswith(
-        "is not JSON from here on; the 2 element(s) before it were read: "
-    )
-    assert done.report.counts["snapshots accepted"] == 2
-
-
-def test_chatters_may_be_text_and_numbers_but_nothing_else(folder: Path, store: LocalStore) -> None:
-    write_json(
-        folder / "a.json",
-        [
-            GOOD | {"chatters": "ann; Bob"},
-            GOOD | {"channel": "b", "chatters": [1234, None, True, 1.5, {"name": "x"}, ["y"], "cid"]},
-        ],
-    )
-    write_json(folder / "c_20200301_120030.json", {"title": "\udfff", "chatters": ["dan", "\ud800"]})
-
-    done = import_snapshots(folder, store)
-
-    assert seen_in_lake(store) == {
-        ("alpha", NOON): {"ann", "bob"},
-        ("b", NOON): {"1234", "cid"},
-        ("c", NOON): {"dan"},
-    }
-    assert done.report.counts["chatters that are not names (left out)"] == 5
-
-
 def test_two_snapshots_of_one_minute_become_one_with_the_latest_known_values(folder: Path, store: LocalStore) -> None:
     later = GOOD | {"timestamp": "2020-03-01T12:00:59Z", "chatters": ["bob"], "viewer_count": 9}
     earlier = GOOD | {"timestamp": "2020-03-01T12:00:00Z", "viewer_count": 5, "game_name": "Chess", "title": "a"}
@@ -301,63 +237,6 @@ def test_two_snapshots_of_one_minute_become_one_with_the_latest_known_values(fol
     assert rows == [(["ann", "bob"], 9, "Chess", "a")]
 
 
-def test_rows_of_a_table_are_rejected_one_by_one(folder: Path, store: LocalStore) -> None:
-    at = "2020-03-01T12:00:30Z"
-    rows = [
-        (at, "alpha", 5, "Chess", "a", "", "ann"),
-        (at, "alpha", 5, "Chess", "a", "", "bob"),
-        ("noon", "alpha", 5, "Chess", "a", "", "cid"),
-        ("noon", "alpha", 5, "Chess", "a", "", "dan"),
-        (at, "", 5, "Chess", "a", "", "eve"),
-        ("", "alpha", 5, "Chess", "a", "", "fay"),
-        (at, "alpha", 5, "Chess", "a", " title", "", "gus"),
-        (at,),
-        (at, "beta", "Unavailable", "", "", "", ""),
-    ]
-    write_csv(folder / "x_20200301_120000.csv", COLUMNS, rows)
-
-    done = import_snapshots(folder, store)
-
-    assert seen_in_lake(store) == {("alpha", NOON): {"ann", "bob"}, ("beta", NOON): set()}
-    name = "x_20200301_120000.csv"
-    assert reasons(done) == {
-        f"{name}:4": "timestamp 'noon' is not an ISO 8601 time such as 2020-03-01T20:31:25Z",
-        f"{name}:5": "timestamp 'noon' is not an ISO 8601 time such as 2020-03-01T20:31:25Z",
-        f"{name}:6": "channel is empty",
-        f"{name}:7": "timestamp is empty",
-        f"{name}:8": "has more fields than the header; is a comma in a title not quoted?",
-        f"{name}:9": "channel is empty",
-    }
-    assert done.report.counts["files accepted"] == 1
-
-
-def test_an_unquoted_list_is_read_if_its_count_proves_it(folder: Path, store: LocalStore) -> None:
-    folder.mkdir()
-    at = "2020-03-01T12:00:30Z"
-    (folder / "a.csv").write_text(
-        "timestamp,channel,total_viewers,chatters_count,chatters\n"
-        f"{at},alpha,10,3,ann,bob,cid\n"
-        f"{at},beta,10,7,ann,bob,cid\n"
-        f'{at},gamma,10,7,"ann,bob"\n'
-        f"{at},delta,10,1,ann|ann\n"
-        f"{at},eps,10,0,\n"
-    )
-
-    done = import_snapshots(folder, store)
-
-    assert {channel: chatters for (channel, _), chatters in seen_in_lake(store).items()} == {
-        "alpha": {"ann", "bob", "cid"},
-        "gamma": {"ann", "bob"},
-        "delta": {"ann"},
-        "eps": set(),
-    }
-    assert reasons(done) == {
-        "a.csv:3": "has more fields than the header, and its chatters_count is not the length of the list; "
-        "quote the list"
-    }
-    assert done.report.counts["rows whose chatters_count is not the length of the list (the list is used)"] == 1
-
-
 def test_rejected_rows_of_a_wrong_file_are_listed_up_to_a_limit_and_then_counted(
     folder: Path, store: LocalStore
 ) -> None:
@@ -367,17 +246,6 @@ def test_rejected_rows_of_a_wrong_file_are_listed_up_to_a_limit_and_then_counted
 
     assert len(done.report.rejections) == MAX_LISTED_ROWS
     assert done.report.counts[f"rejected rows not listed, beyond {MAX_LISTED_ROWS:,} per file"] == 5
-
-
-def test_a_cell_may_hold_the_chatters_of_the_largest_channel(folder: Path, store: LocalStore) -> None:
-    chatters = [f"viewer_{number:06d}" for number in range(100_000)]
-    header = ("timestamp", "channel", "total_viewers", "chatters_count", "chatters")
-    write_csv(folder / "a.csv", header, [("2020-03-01T12:00Z", "alpha", 1, 100_000, json.dumps(chatters))])
-
-    done = import_snapshots(folder, store)
-
-    assert seen_in_lake(store) == {("alpha", NOON): set(chatters)}
-    assert done.report.rejections == []
 
 
 def test_ambiguous_and_skipped_times_at_a_change_of_clocks_are_reported(folder: Path, store: LocalStore) -> None:

@@ -14,7 +14,6 @@ from sknetwork.clustering import Leiden
 
 from vieweratlas_assets.domain import lake
 from vieweratlas_assets.domain.schemas import CHANNEL_ROSTER, PRESENCE, VOD_CATALOG
-from vieweratlas_assets.sandbox.chat import stream_chat
 from vieweratlas_assets.sandbox.planted_presence import (
     channel_roster,
     live_presence,
@@ -137,13 +136,6 @@ def test_bots_and_broadcasters_write_in_their_broadcasts(live: pl.DataFrame) -> 
         assert np.mean([bot in chatters for chatters in chatters_by_channel.values()]) > 0.5
     nightbot = live.filter(pl.col("chatters").list.contains("nightbot")).group_by("content_id").len()["len"]
     assert np.median(nightbot.to_numpy()) >= 4
-
-
-def test_the_chat_of_one_broadcast_is_the_same_when_drawn_alone(world: World) -> None:
-    again = stream_chat(build_world(SPEC), 40)
-    assert stream_chat(world, 40).equals(again)
-    assert again["second"].is_sorted()
-    assert again["second"].is_between(0, world.streams["duration_s"][40], closed="left").all()
 
 
 def test_the_audience_has_a_heavy_tail(audience: pl.DataFrame) -> None:

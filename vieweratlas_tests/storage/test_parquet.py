@@ -6,11 +6,8 @@ import random
 import polars as pl
 import pytest
 
-from vieweratlas_assets.domain.schemas import CHANNEL_AUDIENCE
-from vieweratlas_assets.domain.tables import SchemaError
-from vieweratlas_assets.storage import parquet, row_groups
+from vieweratlas_assets.storage import parquet
 from vieweratlas_assets.storage.errors import CorruptObjectError
-from vieweratlas_tests.domain.atlas.samples import table
 
 FRAME = pl.DataFrame(
     {
@@ -43,55 +40,6 @@ def test_equal_frames_give_equal_bytes() -> None:
 
     assert pieces.n_chunks() > 1
     assert parquet.encode(frame) == parquet.encode(pieces) == parquet.encode(slice_of_more)
-
-
-def _audience(*viewers: int) -> pl.DataFrame:
-    """An audience of channel alpha with these viewers."""
-    return table(
-        CHANNEL_AUDIENCE,
-        channel=["alpha"] * len(viewers),
-        viewer=[f"{number:04}" for number in viewers],
-        buckets=list(viewers),
-        sources=["live"] * len(viewers),
-    )
-
-
-@pytest.mark.parametrize("height", [0, 1, 9, 10, 11, 20, 35])
-@pytest.mark.parametrize("cut", [1, 4, 10, 50])
-def test_a_table_in_pieces_has_the_rows_and_bytes_of_the_whole(
-    height: int, cut: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(row_groups, "ROWS_PER_GROUP", 10)
-    whole = _audience(*range(height))
-    pieces = [CHANNEL_AUDIENCE.empty(), *whole.iter_slices(cut), CHANNEL_AUDIENCE.empty()]
-    written = row_groups.EncodedTable(CHANNEL_AUDIENCE, pieces)
-
-    assert parquet.decode_table(written.data, CHANNEL_AUDIENCE, uri="here").equals(whole)
-    assert written.data == row_groups.EncodedTable(CHANNEL_AUDIENCE, [whole]).data
-    assert [frame.height for frame in written] == [10] * (height // 10) + [height % 10] * (height % 10 > 0)
-    assert written.rows == height
-
-
-def test_a_table_of_many_pages_has_the_same_bytes_in_any_pieces() -> None:
-    whole = _audience(*range(300_000)).with_columns(pl.format("viewer{}", pl.int_range(300_000)).alias("viewer"))
-    whole = CHANNEL_AUDIENCE.conform(whole)
-    written = row_groups.EncodedTable(CHANNEL_AUDIENCE, [whole]).data
-    for cut in (777, 5_000, 100_000):
-        assert row_groups.EncodedTable(CHANNEL_AUDIENCE, whole.iter_slices(cut)).data == written, cut
-
-
-def test_a_null_in_a_piece_is_reported() -> None:
-    broken = _audience(5).with_columns(viewer=pl.lit(None, pl.String))
-    with pytest.raises(SchemaError, match="nulls in viewer"):
-        CHANNEL_AUDIENCE.validate_pieces([_audience(1), broken])
-
-
-@pytest.mark.parametrize("second", [_audience(0), _audience(2), _audience(1, 3)])
-def test_pieces_out_of_order_are_refused(second: pl.DataFrame) -> None:
-    with pytest.raises(SchemaError, match="table channel_audience: row 2 does not come after"):
-        row_groups.EncodedTable(CHANNEL_AUDIENCE, [_audience(1, 2), second])
-    with pytest.raises(SchemaError, match="row 2 does not come after"):
-        CHANNEL_AUDIENCE.validate_pieces([_audience(1, 2), second])
 
 
 @pytest.mark.parametrize("data", [b"", b"PAR1", b"PAR1PAR1", b"PAR1PAR1PAR1", b"{}" * 50, b"PK\x03\x04" * 20])

@@ -219,14 +219,3 @@ def test_every_file_that_it_wrote_becomes_presence(tmp_path: Path, shared_data: 
         (row,) = queue.rows()
         assert row["comments"] == len([each for each in comments if each["content_offset_seconds"] >= 0])
         assert row["chatters"] == len(set().union(*expected.values()))
-
-
-def test_a_missing_file_and_a_file_of_another_vod_are_reported(tmp_path: Path) -> None:
-    (tmp_path / "chat").mkdir()
-    files = FileSource(tmp_path / "chat")
-    with pytest.raises(VodChatError, match="no file in"), files.chat(ChatRequest(VOD)):
-        pass
-    (tmp_path / "chat/ann_77.json").write_text(json.dumps(CHAT | {"video": {"id": "78"}}))
-    (tmp_path / "chat/ann_177.json").write_text(json.dumps(CHAT))
-    with pytest.raises(VodChatError, match=r"ann_77\.json holds VOD 78"), files.chat(ChatRequest(VOD)):
-        pass

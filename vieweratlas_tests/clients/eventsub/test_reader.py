@@ -17,7 +17,6 @@ from vieweratlas_assets.clients.eventsub.reader import EventSubReader
 from vieweratlas_assets.clients.retry import wait_until
 from vieweratlas_assets.clients.rotation import Rotation, Turns
 from vieweratlas_assets.clients.twitch_token import TwitchUser, UserToken
-from vieweratlas_assets.sandbox.feed import FedMessage
 from vieweratlas_tests.clients.chatting import (
     NO_LIMITS,
     Chatting,
@@ -74,26 +73,6 @@ def test_every_message_of_every_channel_is_heard_once(talking: Chatting) -> None
     assert heard.messages[0].login.startswith("viewer_")
     assert not heard.unreadable
     asyncio.run(until(lambda: not talking.chat.sessions, "the connection is closed"))
-
-
-class BotsAndMirrors(SteadyFeed):
-    """Every third message is a bot's; every fifth was written in another channel."""
-
-    def between(self, start: dt.datetime, end: dt.datetime) -> Iterator[FedMessage]:
-        for message in super().between(start, end):
-            number = message.sent_ms // 50
-            badges = "@badges=bot-badge/1" if number % 3 == 0 else "@badges=vip/1"
-            source = "@source-id=there;source-room-id=4711;" if number % 5 == 0 else "@"
-            line = message.line.replace("@badges=", badges, 1).replace("@", source, 1)
-            yield message._replace(line=line)
-
-
-def test_bots_and_messages_of_other_channels_are_marked() -> None:
-    with chatting(BotsAndMirrors(CHANNELS)) as twitch:
-        heard = play(nothing, twitch)
-    numbers = [message.sent_ms // 50 for message in heard.messages]
-    assert [message.by_bot for message in heard.messages] == [number % 3 == 0 for number in numbers]
-    assert [message.mirrored for message in heard.messages] == [number % 5 == 0 for number in numbers]
 
 
 def test_a_connection_that_is_reset_is_replaced(talking: Chatting) -> None:

@@ -4,8 +4,10 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
+import requests
 import twitchio
 from twitchio.eventsub import ChatMessageSubscription, websockets
 from twitchio.http import Route
@@ -158,3 +160,33 @@ def test_an_impossible_subscription_is_refused(
         assert reason in str(failed.value.extra)
 
     listening(talking, ask)
+
+
+@pytest.mark.parametrize(
+    ("changed", "status", "reason"),
+    [
+        ({"type": "channel.follow"}, 400, "this sandbox knows channel.chat.message"),
+        ({"version": "2"}, 400, "this sandbox knows channel.chat.message"),
+        ({"transport": {"method": "webhook", "session_id": "x"}}, 400, "over websocket"),
+        ({"transport": {"method": "websocket"}}, 400, "has a type, a version, a condition and a transport"),
+        ({"transport": {"method": "websocket", "session_id": "x"}}, 400, "does not exist"),
+        ({"condition": {"broadcaster_user_id": "0", "user_id": "2"}}, 403, "missing proper authorization"),
+        ({"condition": []}, 400, "has a type, a version, a condition and a transport"),
+    ],
+)
+def test_a_request_that_twitch_refuses_is_refused(changed: dict[str, Any], status: int, reason: str) -> None:
+    with chatting(1) as twitch:
+        body: dict[str, Any] = {
+            "type": "channel.chat.message",
+            "version": "1",
+            "condition": {"broadcaster_user_id": "0", "user_id": "1"},
+            "transport": {"method": "websocket", "session_id": "sandbox-session-1"},
+        }
+        answer = requests.post(
+            f"{twitch.server.url}/helix/eventsub/subscriptions",
+            json=body | changed,
+            headers={"Client-Id": "sandbox", "Authorization": f"Bearer {twitch.helix.user_token()}"},
+            timeout=30,
+        )
+    assert answer.status_code == status
+    assert reason in answer.json()["message"]
