@@ -51,6 +51,38 @@ ALLOWED: dict[str, set[str]] = {
 WITH_DAGSTER = {"defs", "definitions", "runs", "spark"}
 # Planning an analysis takes no Dagster; neither does ending its daemon.
 DAGSTER_FREE_MODULES = {"vieweratlas_assets.runs.plan", "vieweratlas_assets.runs.daemon"}
+# Modules whose behavior shows only through another module, and the test modules that prove it. All others have a test
+# module of the same name.
+PROVEN_BY = {
+    "clients/chat": "clients/irc/test_shard",
+    "collector/wanted": "collector/test_collector",
+    "commands/code_server": "containers/test_stack",
+    "definitions": "defs/test_build",
+    "defs/assets/atlas": "steps/test_graph",
+    "defs/assets/channel_audience": "steps/test_audience",
+    "defs/assets/continuity": "steps/test_continuity",
+    "defs/assets/explorer": "steps/test_days_to_explore",
+    "defs/assets/live_presence": "steps/test_live_presence",
+    "defs/assets/options": "defs/test_build",
+    "defs/checks": "defs/assets/test_products",
+    "defs/days": "steps/test_graph",
+    "defs/jobs": "defs/test_build",
+    "defs/metadata": "defs/assets/test_products",
+    "defs/partitions": "defs/test_build",
+    "defs/resources": "defs/assets/test_products",
+    "defs/schedules": "defs/test_build",
+    "defs/spark/door": "defs/spark/test_counting",
+    "defs/spark/launching": "defs/spark/test_counting",
+    "defs/spark/local": "defs/spark/test_counting",
+    "domain/atlas/layout_kernels": "domain/atlas/test_map_layout",
+    "domain/overlap/kernels": "domain/overlap/test_counting",
+    "domain/presence/kernels": "domain/presence/test_audience",
+    "domain/presence/source_bits": "domain/presence/test_audience",
+    "sandbox/vocabulary": "sandbox/test_world",
+    "storage/errors": "storage/test_objects",
+    "vods/migrations/env": "vods/test_tables",
+    "vods/migrations/versions/0001_vod_queue": "vods/test_tables",
+}
 LONGEST_MODULE = 400
 MOST_LOOSE_MODULES = 6
 
@@ -130,6 +162,17 @@ def test_a_module_says_what_belongs_in_it_and_stays_readable(path: Path) -> None
     docstring = ast.get_docstring(ast.parse(text))
     assert docstring, f"{path} has no docstring"
     assert len(text.splitlines()) <= LONGEST_MODULE
+
+
+def test_every_module_has_a_test_module_of_its_name_or_names_another() -> None:
+    tests = Path(__file__).parent
+    without = set()
+    for path in modules():
+        module = path.relative_to(PACKAGE).with_suffix("")
+        if not (tests / module.parent / f"test_{module.name}.py").exists():
+            without.add(module.as_posix())
+    assert without == PROVEN_BY.keys()
+    assert [proof for proof in PROVEN_BY.values() if not (tests / f"{proof}.py").exists()] == []
 
 
 def test_no_module_imports_itself_in_a_circle() -> None:
