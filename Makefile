@@ -33,7 +33,7 @@ dev: $(VENV)/runtime ## Open the Dagster UI (http://127.0.0.1:3000) on the lake 
 	VIEWERATLAS_ROOT=$${VIEWERATLAS_ROOT:-$(CURDIR)/$(DEMO)} $(BIN)/vieweratlas dev
 
 test: $(VENV)/dev ## Run the fast tests
-	$(BIN)/python -m pytest -n auto -m "not slow"
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow"
 
 test-slow: $(VENV)/dev ## Run the slow tests, except those that take minutes each
 	$(BIN)/python -m pytest -n auto --dist loadgroup -m "slow and not long"

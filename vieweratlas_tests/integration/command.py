@@ -1,7 +1,7 @@
 """The command `vieweratlas`, run as a person runs it: in another process, with its own lake and history.
 
 Loading Dagster takes seconds of the processor, and a test runs several commands. So a server that has loaded it once
-forks into each command that runs to its end; `Command.start` starts Python anew.
+forks into each command that runs to its end; `Command.start` starts a Python of its own.
 """
 
 import multiprocessing
