@@ -460,6 +460,8 @@ class Effect:
     others: dict[str, str] = field(default_factory=dict)
 
 
+# Results without a path or a moment in them.
+OF_THE_LAKE_ALONE = (audience, graph, communities, atlas, identities, roster_requests, discovered)
 SAMPLES = "vieweratlas_tests.sample_plugins"
 S3 = {"root": "s3://b/p/"}
 S3_STORAGE = {"storage.storage_type": "s3", "storage.s3_bucket": "b"}
@@ -578,6 +580,22 @@ EFFECTS = {
 }
 
 
+# Results of settings that several effects start from; their lakes are equal.
+_shared: dict[tuple[Callable[[Settings], Any], frozenset[tuple[str, str]]], Any] = {}
+
+
+def result_without(effect: Effect, settings: Settings) -> Any:
+    """The result without the setting; computed twice, it must be the same."""
+    start = effect.result, frozenset(effect.others.items())
+    if start in _shared:
+        return _shared[start]
+    result = effect.result(settings)
+    assert effect.result(settings) == result, "the result differs by itself"
+    if effect.result in OF_THE_LAKE_ALONE:
+        _shared[start] = result
+    return result
+
+
 def test_every_setting_has_an_effect_or_one_allowed_value() -> None:
     assert set(keys()) == {*EFFECTS, *FIXED}
     assert len(keys()) == len(EFFECTS) + len(FIXED), "a setting is in both tables"
@@ -604,9 +622,8 @@ def test_a_setting_changes_a_result(key: str, lake: Path, monkeypatch: pytest.Mo
     with_it = resolve_settings(environment={**variables, environment_variable(key): effect.text}).settings
 
     assert setting_value(without, key) != setting_value(with_it, key)
-    before, after = effect.result(without), effect.result(with_it)
+    before, after = result_without(effect, without), effect.result(with_it)
     assert before != after
-    assert effect.result(without) == before, "the result differs without the setting"
 
 
 def test_the_launchpad_starts_from_the_settings_in_effect(bare_environment: pytest.MonkeyPatch) -> None:
