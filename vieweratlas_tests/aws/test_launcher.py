@@ -100,21 +100,23 @@ def _empty_job(name: str) -> dg.JobDefinition:
     return job
 
 
-@pytest.mark.parametrize("job", JOBS, ids=lambda job: job.name)
-def test_each_job_runs_in_a_task_of_its_size(applied: Aws, instance: dg.DagsterInstance, job: Any) -> None:
-    size = {name: job.tags[name] for name in ("ecs/cpu", "ecs/memory")}
-    cpu, memory = size.values()
-    assert int(memory) / 1024 in FARGATE_GB[cpu], "Fargate does not offer this size"
-    run = launch(instance, job.name, size)
-    [task] = applied.client("ecs").describe_tasks(cluster="vieweratlas", tasks=[run.tags["ecs/task_arn"]])["tasks"]
-    assert task["taskDefinitionArn"].rpartition("/")[2].startswith("vieweratlas-run:")
-    assert (task["overrides"]["cpu"], task["overrides"]["memory"]) == (cpu, memory)
-    [container] = task["overrides"]["containerOverrides"]
-    assert container["memory"] == int(memory), "otherwise the container keeps the limit of its definition"
-    assert container["name"] == "run"
-    assert container["command"][:3] == ["dagster", "api", "execute_run"]
-    # The limit of ECS.
-    assert len(json.dumps(task["overrides"])) < 8192
+def test_each_job_runs_in_a_task_of_its_size(applied: Aws, instance: dg.DagsterInstance) -> None:
+    for job in JOBS:
+        size = {name: job.tags[name] for name in ("ecs/cpu", "ecs/memory")}
+        cpu, memory = size.values()
+        assert int(memory) / 1024 in FARGATE_GB[cpu], f"Fargate does not offer the size of {job.name}"
+        run = launch(instance, job.name, size)
+        [task] = applied.client("ecs").describe_tasks(cluster="vieweratlas", tasks=[run.tags["ecs/task_arn"]])[
+            "tasks"
+        ]
+        assert task["taskDefinitionArn"].rpartition("/")[2].startswith("vieweratlas-run:")
+        assert (task["overrides"]["cpu"], task["overrides"]["memory"]) == (cpu, memory), job.name
+        [container] = task["overrides"]["containerOverrides"]
+        assert container["memory"] == int(memory), "otherwise the container keeps the limit of its definition"
+        assert container["name"] == "run"
+        assert container["command"][:3] == ["dagster", "api", "execute_run"]
+        # The limit of ECS.
+        assert len(json.dumps(task["overrides"])) < 8192
 
 
 def test_a_run_without_a_size_gets_the_default_size_and_can_be_stopped(

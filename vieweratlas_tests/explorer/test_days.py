@@ -120,7 +120,7 @@ def test_ranks_say_who_rose_fell_and_is_new(week: list[BuiltDay], opened: Explor
     made = week[-1]
     assert made.earlier is not None
     then = dict(ranks(made.earlier.nodes).select("channel", "rank").iter_rows())
-    for channel, rank in ranks(made.atlas.nodes).sort("rank").select("channel", "rank").head(30).iter_rows():
+    for channel, rank in ranks(made.atlas.nodes).sort("rank").select("channel", "rank").head(12).iter_rows():
         opened.ask(f"it.select(it.atlas.channelOf('{channel}'))")
         rise = None if then.get(channel) is None else then[channel] - rank
         word = "new" if channel not in then else "=" if not rise else f"{'▲' if rise > 0 else '▼'}{abs(rise)}"
