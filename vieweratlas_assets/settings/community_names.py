@@ -25,7 +25,8 @@ def read_community_names(path: Path) -> dict[int, str]:
         entries = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SettingsError(f"{where}, which cannot be read: {error.strerror}") from error
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
+    # PyYAML raises the last two for a date that does not exist and for a text that is tagged as one.
+    except (yaml.YAMLError, ValueError, AttributeError) as error:
         raise SettingsError(f"{where}, which is not YAML: {error}") from error
     if entries is None:
         return {}

@@ -61,6 +61,7 @@ def _read_mapping(loader: yaml.SafeLoader, node: yaml.MappingNode, section: str 
 def _value(loader: yaml.SafeLoader, node: yaml.Node) -> Any:
     try:
         return loader.construct_object(node, deep=True)
-    except ValueError:
-        # It looks like a date but is not one: the check of the setting shows the text and what is allowed.
+    except (ValueError, AttributeError):
+        # It looks like a date, or is tagged as one, but is none: PyYAML raises either. The check of the setting shows
+        # the text and what is allowed.
         return str(node.value)

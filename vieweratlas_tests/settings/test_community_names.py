@@ -28,6 +28,8 @@ def test_names_are_read_by_id(tmp_path: Path) -> None:
         ("yes: Chess", "True is not the id"),
         ("1: Chess\n2: Chess", "'Chess' is the name of 2 communities"),
         ("1: a: b", "which is not YAML"),
+        ("1: 2026-02-30", "which is not YAML: day is out of range"),
+        ("1: !!timestamp x", "which is not YAML"),
     ],
 )
 def test_an_invalid_name_is_refused_with_the_file(tmp_path: Path, text: str, message: str) -> None:

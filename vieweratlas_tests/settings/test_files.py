@@ -65,6 +65,7 @@ def test_a_section_may_take_the_keys_of_an_anchor() -> None:
 def test_a_date_that_does_not_exist_stays_a_text() -> None:
     text = "partitions:\n  daily_start: 2020-02-{}\n"
     assert [read_entries(text.format(day))[0].value for day in (29, 30)] == [dt.date(2020, 2, 29), "2020-02-30"]
+    assert read_entries("partitions:\n  daily_start: !!timestamp soon\n")[0].value == "soon"
 
 
 @pytest.mark.parametrize("text", ["- a\n- b", "rigorous", "5"])

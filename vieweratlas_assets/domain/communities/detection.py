@@ -13,7 +13,12 @@ import polars as pl
 from scipy import sparse
 
 from vieweratlas_assets.domain.communities.agreement import agreement, mean_pairwise_rand_index
-from vieweratlas_assets.domain.communities.detectors import WeightedGraph, community_detector, modularity
+from vieweratlas_assets.domain.communities.detectors import (
+    CommunityDetector,
+    WeightedGraph,
+    community_detector,
+    modularity,
+)
 from vieweratlas_assets.domain.communities.refining import continued_partition
 from vieweratlas_assets.domain.communities.resolution import (
     ProfileStep,
@@ -104,14 +109,10 @@ def detect_communities(
         raise ValueError(f"unknown resolution_mode {resolution_mode!r}; known are {', '.join(RESOLUTION_MODES)}")
     detector = community_detector(algorithm)
     used, whole = _choose_weight(edges, weight)
-    natural, per_channel, graph = None, None, whole
-    profile: tuple[ProfileStep, ...] = ()
+    seen = _SeenGraph(whole)
     if resolution_mode == "natural":
-        per_channel = backbone_size(len(whole.channels), used)
-        graph = backbone(whole, per_channel)
-        natural = natural_resolution(graph, detector, seed=seed)
-        profile = resolution_profile(graph, detector, natural, seed=seed) if profiled else ()
-    gamma = resolution * (natural or 1.0)
+        seen = _natural(whole, backbone_size(len(whole.channels), used), detector, seed=seed, profiled=profiled)
+    graph, gamma = seen.graph, resolution * (seen.natural or 1.0)
     runs = seeded_runs(graph, detector, gamma, seed=seed)
     labels = runs[0] if runs else np.array([], dtype=np.int64)
     kept = None
@@ -130,11 +131,31 @@ def detect_communities(
         edges_left_out=edges.height - whole.matrix.nnz // 2,
         edges_used=graph.matrix.nnz // 2,
         resolution=gamma,
-        natural_resolution=natural,
-        edges_per_channel=per_channel,
-        profile=profile,
+        natural_resolution=seen.natural,
+        edges_per_channel=seen.edges_per_channel,
+        profile=seen.profile,
         continues_earlier=None if earlier is None else kept is not None,
     )
+
+
+@dataclass(frozen=True)
+class _SeenGraph:
+    """The graph that the detector sees, and what a natural resolution says of it; fields as in Detection."""
+
+    graph: WeightedGraph
+    natural: float | None = None
+    edges_per_channel: int | None = None
+    profile: tuple[ProfileStep, ...] = ()
+
+
+def _natural(
+    whole: WeightedGraph, per_channel: int, detector: CommunityDetector, *, seed: int, profiled: bool
+) -> _SeenGraph:
+    """The backbone of a graph, with its natural resolution."""
+    graph = backbone(whole, per_channel)
+    natural = natural_resolution(graph, detector, seed=seed)
+    profile = resolution_profile(graph, detector, natural, seed=seed) if profiled else ()
+    return _SeenGraph(graph, natural, per_channel, profile)
 
 
 def _choose_weight(edges: pl.DataFrame, weight: str) -> tuple[str, WeightedGraph]:
