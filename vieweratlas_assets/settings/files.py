@@ -62,6 +62,6 @@ def _value(loader: yaml.SafeLoader, node: yaml.Node) -> Any:
     try:
         return loader.construct_object(node, deep=True)
     except (ValueError, AttributeError):
-        # It looks like a date, or is tagged as one, but is none: PyYAML raises either. The check of the setting shows
+        # It looks like a date, or is tagged as one, and is not: PyYAML raises either. The check of the setting shows
         # the text and what is allowed.
         return str(node.value)
