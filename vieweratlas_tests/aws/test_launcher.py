@@ -102,6 +102,7 @@ def _empty_job(name: str) -> dg.JobDefinition:
 
 def test_each_job_runs_in_a_task_of_its_size(applied: Aws, instance: dg.DagsterInstance) -> None:
     for job in JOBS:
+        assert job.tags is not None
         size = {name: job.tags[name] for name in ("ecs/cpu", "ecs/memory")}
         cpu, memory = size.values()
         assert int(memory) / 1024 in FARGATE_GB[cpu], f"Fargate does not offer the size of {job.name}"
