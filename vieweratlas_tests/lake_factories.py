@@ -142,6 +142,13 @@ def two_groups() -> dict[str, list[list[str]]]:
     }
 
 
+def two_groups_with_bots() -> dict[str, list[list[str]]]:
+    """Two groups of channels in which bots and broadcasters also write."""
+    messages = {channel: [[*row, "nightbot"] for row in rows] for channel, rows in two_groups().items()}
+    messages["a1"][0] = [*messages["a1"][0], "a1", "b1"]
+    return messages
+
+
 def settings_for(root: Path | str, *, window_days: int = 3, **analysis: Any) -> Settings:
     """Settings for a lake in a folder, without the environment and without copies of products."""
     return Settings(

@@ -48,11 +48,6 @@ def test_help_writes_no_file(command: str, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.fixture
-def command(tmp_path: Path) -> Command:
-    return Command(tmp_path)
-
-
 def test_help_names_the_commands_and_the_lake(command: Command) -> None:
     printed = command.run("--help")
     for name in ("demo", "import", "analyze", "compare", "erase", "prune", "privacy", "dev", "VIEWERATLAS_ROOT"):

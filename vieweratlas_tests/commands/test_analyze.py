@@ -57,11 +57,6 @@ def test_an_analysis_with_nothing_to_do_loads_no_dagster(
     assert "LOADED []" in ran.stdout
 
 
-@pytest.fixture
-def command(tmp_path: Path) -> Command:
-    return Command(tmp_path)
-
-
 def test_analyze_takes_the_newest_day_and_builds_the_audiences_it_needs(command: Command) -> None:
     store = LocalStore(command.root)
     for day in (DAY, DAY + dt.timedelta(days=1)):

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import dagster as dg
 import polars as pl
@@ -29,11 +28,6 @@ WORLD = ("--channels", "2000", "--viewers", "40000", "--days", "3")
 DEADLINE_S = 120.0
 MESSAGES = ("messages", "dropped_mirrors", "dropped_bots")
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
-
-
-@pytest.fixture
-def command(tmp_path: Path) -> Command:
-    return Command(tmp_path)
 
 
 @pytest.fixture

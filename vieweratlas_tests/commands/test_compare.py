@@ -1,16 +1,8 @@
 """Comparing an imported map with ours at the command line."""
 
 import re
-from pathlib import Path
-
-import pytest
 
 from vieweratlas_tests.integration.command import Command
-
-
-@pytest.fixture
-def command(tmp_path: Path) -> Command:
-    return Command(tmp_path)
 
 
 def test_a_map_with_too_few_positions_is_not_compared(command: Command) -> None:

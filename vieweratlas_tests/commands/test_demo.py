@@ -1,7 +1,6 @@
 """The demo as a newcomer meets it."""
 
 import datetime as dt
-from pathlib import Path
 
 import pytest
 
@@ -10,11 +9,6 @@ from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.sealed import SealedPartitions
 from vieweratlas_tests.integration.command import Command
 from vieweratlas_tests.sealed_records import sealed_table
-
-
-@pytest.fixture
-def command(tmp_path: Path) -> Command:
-    return Command(tmp_path)
 
 
 @pytest.mark.slow

@@ -1,7 +1,5 @@
 """Graphs of others at the command line."""
 
-from pathlib import Path
-
 import pytest
 
 from vieweratlas_assets.storage.local import LocalStore
@@ -9,11 +7,6 @@ from vieweratlas_tests.integration.command import Command
 from vieweratlas_tests.lake_factories import DAY, put_live, two_groups
 
 SMALL = {"VIEWERATLAS_ANALYSIS__MIN_CHANNEL_VIEWERS": "1", "VIEWERATLAS_PARTITIONS__WINDOW_DAYS": "3"}
-
-
-@pytest.fixture
-def command(tmp_path: Path) -> Command:
-    return Command(tmp_path)
 
 
 def test_an_imported_atlas_is_reported_to_dagster(command: Command) -> None:

@@ -35,11 +35,6 @@ CHANNELS = ["rocket_beans", "esl_csgo", "_under_", "chess_24", "nova"]
 SETTINGS = {"VIEWERATLAS_ANALYSIS__MIN_CHANNEL_VIEWERS": "1", "VIEWERATLAS_PARTITIONS__WINDOW_DAYS": "2"}
 
 
-@pytest.fixture
-def command(tmp_path: Path) -> Command:
-    return Command(tmp_path)
-
-
 def four_days(seed: int = 7) -> list[SampleSnapshot]:
     """Snapshots of five channels over four days; the broadcaster and a bot also chat, in mixed letter case."""
     draw = random.Random(seed)

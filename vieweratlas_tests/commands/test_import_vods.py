@@ -1,7 +1,6 @@
 """Imports of VODs at the command line: what they print, refuse, resume and report to Dagster."""
 
 import json
-from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -12,11 +11,6 @@ from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_tests.importers.chats import chat, comment, record, write_json
 from vieweratlas_tests.importers.samples import three_days, vod_path
 from vieweratlas_tests.integration.command import Command
-
-
-@pytest.fixture
-def command(tmp_path: Path) -> Command:
-    return Command(tmp_path)
 
 
 @pytest.mark.slow

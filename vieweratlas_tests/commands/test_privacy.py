@@ -16,28 +16,10 @@ from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_tests.dagster_results import latest_metadata
 from vieweratlas_tests.importers.samples import three_days
 from vieweratlas_tests.integration.command import Command
-from vieweratlas_tests.lake_factories import DAY, put_live, two_groups
+from vieweratlas_tests.lake_factories import DAY, put_live, two_groups_with_bots
 
 SECRET = "7d" * 32
 NEXT = DAY + dt.timedelta(days=1)
-
-
-@pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as ephemeral:
-        yield ephemeral
-
-
-def chat() -> dict[str, list[list[str]]]:
-    """Two groups of channels in which bots and broadcasters also write."""
-    messages = {channel: [[*row, "nightbot"] for row in rows] for channel, rows in two_groups().items()}
-    messages["a1"][0] = [*messages["a1"][0], "a1", "b1"]
-    return messages
-
-
-@pytest.fixture
-def command(tmp_path: Path) -> Command:
-    return Command(tmp_path)
 
 
 SMALL = {"VIEWERATLAS_ANALYSIS__MIN_CHANNEL_VIEWERS": "1", "VIEWERATLAS_PARTITIONS__WINDOW_DAYS": "3"}
@@ -127,7 +109,7 @@ def test_bad_input_is_one_clear_line_without_the_key(
 
 
 def test_erasing_all_who_opted_out_reports_the_changed_presence_to_dagster(command: Command, tmp_path: Path) -> None:
-    put_live(LocalStore(command.root), DAY, chat())
+    put_live(LocalStore(command.root), DAY, two_groups_with_bots())
     put_live(LocalStore(command.root), NEXT, {"a1": [["bob1"]]})
     (tmp_path / "opt-out.txt").write_text("viewer ann1\nviewer ann2\n")
     listed = {"VIEWERATLAS_PRIVACY__OPT_OUT_FILE": str(tmp_path / "opt-out.txt")}

@@ -2,7 +2,6 @@
 
 import socket
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import requests
@@ -12,11 +11,6 @@ from vieweratlas_tests.integration.command import Command
 SMALL = ("--channels", "300", "--viewers", "3000", "--days", "3")
 # In the evening, more than 30 of the 300 channels are live.
 EVENING = ("--start", "2026-11-20T20:00:00")
-
-
-@pytest.fixture
-def command(tmp_path: Path) -> Command:
-    return Command(tmp_path)
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """The lake's IO manager with a user's own assets: single days, ranges, windows."""
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import dagster as dg
@@ -20,12 +20,6 @@ DAILY = dg.DailyPartitionsDefinition("2026-03-01")
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 DAYS = [DAY + dt.timedelta(days=n) for n in range(4)]
 pytestmark = pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
-
-
-@pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as ephemeral:
-        yield ephemeral
 
 
 def day_frame(day: str) -> pl.DataFrame:

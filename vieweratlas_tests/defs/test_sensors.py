@@ -2,8 +2,6 @@
 
 import datetime as dt
 import time
-from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,28 +13,8 @@ from vieweratlas_assets.defs.sensors import Sweep, due_days, next_channels, rest
 from vieweratlas_assets.vods.queue import QueuedVod
 from vieweratlas_assets.vods.tables import State
 from vieweratlas_assets.wiring.vod_workers import open_queue
-from vieweratlas_tests.lake_factories import run
+from vieweratlas_tests.defs.vod_runs import FIRST, LAST, fetch, states
 from vieweratlas_tests.vods.made_up import MadeUpTwitch, made_up_twitch
-
-Result = dg.ExecuteInProcessResult
-
-FIRST, LAST = dt.date(2026, 10, 5), dt.date(2026, 10, 6)
-
-
-@pytest.fixture
-def twitch(tmp_path: Path) -> Iterator[MadeUpTwitch]:
-    with made_up_twitch(tmp_path) as running:
-        yield running
-
-
-def fetch(twitch: MadeUpTwitch, first: dt.date, last: dt.date | None = None, **environment: str) -> Result:
-    with dg.DagsterInstance.ephemeral() as instance:
-        return run(twitch.settings(**environment), "vods", first, last, instance=instance)
-
-
-def states(twitch: MadeUpTwitch) -> Counter[str]:
-    with open_queue(twitch.settings()) as queue:
-        return Counter(row["state"] for row in queue.rows())
 
 
 def tick(twitch: MadeUpTwitch, instance: dg.DagsterInstance, cursor: str | None = None, **environment: str) -> Any:

@@ -1,9 +1,6 @@
 """Records of imported files: the latest counts, a replacement is remembered, a broken piece is reported."""
 
 import datetime as dt
-from pathlib import Path
-
-import pytest
 
 from vieweratlas_assets.domain import lake
 from vieweratlas_assets.importers.imported_files import FileRecord, ImportedFiles
@@ -11,11 +8,6 @@ from vieweratlas_assets.importers.report import ImportReport
 from vieweratlas_assets.storage.local import LocalStore
 
 HOURS = tuple(dt.datetime(2020, 3, 1, hour, tzinfo=dt.UTC) for hour in (12, 13))
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> LocalStore:
-    return LocalStore(tmp_path)
 
 
 def read(store: LocalStore, report: ImportReport | None = None) -> ImportedFiles:

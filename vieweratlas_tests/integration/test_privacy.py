@@ -1,13 +1,11 @@
 """Privacy from collecting to the atlas: pseudonyms change no count, opt-outs hold, erased viewers stay erased."""
 
 import datetime as dt
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import polars as pl
-import pytest
 
 from vieweratlas_assets.domain import lake
 from vieweratlas_assets.domain.schemas import (
@@ -27,7 +25,15 @@ from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.sealed import SealedPartitions
 from vieweratlas_assets.wiring.lake import open_lake
 from vieweratlas_assets.wiring.viewer_names import viewer_names
-from vieweratlas_tests.lake_factories import DAY, TABLES, live_rows, put_live, run, settings_for, two_groups
+from vieweratlas_tests.lake_factories import (
+    DAY,
+    TABLES,
+    live_rows,
+    put_live,
+    run,
+    settings_for,
+    two_groups_with_bots,
+)
 from vieweratlas_tests.sealed_records import sealed_table
 
 SECRET = "7d" * 32
@@ -37,19 +43,6 @@ BELOW_AUDIENCE = {
     "communities": (COMMUNITIES,),
     "atlas_layout": (LAYOUT,),
 }
-
-
-@pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as ephemeral:
-        yield ephemeral
-
-
-def chat() -> dict[str, list[list[str]]]:
-    """Two groups of channels in which bots and broadcasters also write."""
-    messages = {channel: [[*row, "nightbot"] for row in rows] for channel, rows in two_groups().items()}
-    messages["a1"][0] = [*messages["a1"][0], "a1", "b1"]
-    return messages
 
 
 def settings(root: Path, **privacy: Any) -> Settings:
@@ -76,8 +69,8 @@ def test_the_atlas_of_pseudonyms_equals_the_atlas_of_plain_names(
     plain, on_collecting, on_rebuild = (tmp_path / name for name in ("plain", "collecting", "rebuild"))
     names = viewer_names(settings(on_collecting, **KEYED))
     for root in (plain, on_rebuild):
-        put_live(LocalStore(root), DAY, chat())
-    stored = names.apply(live_rows(DAY, chat()))
+        put_live(LocalStore(root), DAY, two_groups_with_bots())
+    stored = names.apply(live_rows(DAY, two_groups_with_bots()))
     LocalStore(on_collecting).upload_parquet(lake.live_presence(DAY), stored, PRESENCE)
 
     for root, privacy in ((plain, {}), (on_collecting, KEYED), (on_rebuild, KEYED)):
@@ -110,7 +103,7 @@ def test_a_minute_counts_once_when_one_collector_stored_plain_names(
 
 def test_a_viewer_who_opts_out_is_gone_after_the_next_rebuild(tmp_path: Path, instance: dg.DagsterInstance) -> None:
     root, opted_out = tmp_path / "lake", tmp_path / "opt-out.txt"
-    put_live(LocalStore(root), DAY, chat())
+    put_live(LocalStore(root), DAY, two_groups_with_bots())
     run(settings(root), "daily_atlas", DAY, instance=instance, assets=TABLES)
     assert outdated_days(settings(root), open_lake(settings(root))) == []
     opted_out.write_text("viewer ann3\nchannel b2\n")
@@ -120,7 +113,11 @@ def test_a_viewer_who_opts_out_is_gone_after_the_next_rebuild(tmp_path: Path, in
     assert run(now, "daily_atlas", DAY, instance=instance, assets=TABLES).success
 
     assert outdated_days(now, open_lake(now)) == []
-    left = {c: [[name for name in row if name != "ann3"] for row in rows] for c, rows in chat().items() if c != "b2"}
+    left = {
+        c: [[name for name in row if name != "ann3"] for row in rows]
+        for c, rows in two_groups_with_bots().items()
+        if c != "b2"
+    }
     put_live(LocalStore(tmp_path / "never"), DAY, left)
     run(settings(tmp_path / "never"), "daily_atlas", DAY, instance=instance, assets=TABLES)
     assert all(frame.equals(tables(root)[name]) for name, frame in tables(tmp_path / "never").items())
@@ -129,7 +126,7 @@ def test_a_viewer_who_opts_out_is_gone_after_the_next_rebuild(tmp_path: Path, in
 
 def test_an_audience_whose_presence_was_pruned_stays(tmp_path: Path, instance: dg.DagsterInstance) -> None:
     store = LocalStore(tmp_path)
-    put_live(store, DAY, chat())
+    put_live(store, DAY, two_groups_with_bots())
     run(settings(tmp_path), "daily_atlas", DAY, instance=instance, assets=TABLES)
     before, graph = audience(tmp_path), tables(tmp_path)
     mark_pruned(SealedPartitions(store), DAY)
@@ -152,11 +149,11 @@ def test_a_change_of_presence_outdates_every_day_whose_window_has_it_until_they_
     store = LocalStore(tmp_path)
     days = [DAY + dt.timedelta(days=n) for n in range(5)]
     for day in days:
-        put_live(store, day, chat())
+        put_live(store, day, two_groups_with_bots())
     run(current, "daily_atlas", days[0], days[-1], instance=instance, assets=TABLES)
     assert outdated_days(current, open_lake(current)) == []
 
-    put_live(store, days[1], {**chat(), "c1": [["ann1"]]})
+    put_live(store, days[1], {**two_groups_with_bots(), "c1": [["ann1"]]})
     assert outdated_days(current, open_lake(current)) == days[1:4]
     # To rebuild the audience alone is not enough, nor is one of the graphs.
     run(current, "audience", days[1], instance=instance)

@@ -2,7 +2,6 @@
 
 import datetime as dt
 from collections.abc import Iterator
-from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -21,21 +20,10 @@ from vieweratlas_tests.sealed_records import sealed_table
 DAYS = [DAY + dt.timedelta(days=number) for number in range(5)]
 
 
-@pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as ephemeral:
-        yield ephemeral
-
-
 @pytest.fixture(autouse=True)
 def _small_pictures() -> Iterator[None]:
     with small_pictures():
         yield
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> LocalStore:
-    return LocalStore(tmp_path)
 
 
 def viewers(store: LocalStore, day: dt.date) -> set[str]:

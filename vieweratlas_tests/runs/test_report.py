@@ -1,12 +1,10 @@
 """Data written outside of Dagster's runs appears in its history, with figures and the place in the lake."""
 
 import datetime as dt
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import pytest
 
 from vieweratlas_assets.domain import lake as paths
 from vieweratlas_assets.runs import report
@@ -16,12 +14,6 @@ from vieweratlas_tests.lake_factories import put_raw
 
 DAY = dt.date(2026, 3, 10)
 HOUR = dt.datetime(2026, 3, 10, 17, tzinfo=dt.UTC)
-
-
-@pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as ephemeral:
-        yield ephemeral
 
 
 def reported(instance: dg.DagsterInstance, asset: str) -> tuple[str | None, dict[str, Any]]:

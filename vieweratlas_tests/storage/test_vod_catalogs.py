@@ -1,7 +1,6 @@
 """The catalog of a day's VODs: a day without one has no VODs, and a damaged one is an error."""
 
 import datetime as dt
-from pathlib import Path
 
 import pytest
 
@@ -11,11 +10,6 @@ from vieweratlas_assets.storage.errors import CorruptObjectError
 from vieweratlas_assets.storage.local import LocalStore
 from vieweratlas_assets.storage.vod_catalogs import read_vod_catalog
 from vieweratlas_tests.storage.filled_days import DAY, put_catalog
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> LocalStore:
-    return LocalStore(tmp_path)
 
 
 def test_a_catalog_has_the_vods_of_its_day_only(store: LocalStore) -> None:

@@ -1,6 +1,5 @@
 """Assets through Dagster: a day's products, their metadata, copies and checks, on small hand-written lakes."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -44,17 +43,6 @@ PRODUCTS = {
     "analysis_results.json",
     "quality_report.json",
 }
-
-
-@pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as ephemeral:
-        yield ephemeral
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> LocalStore:
-    return LocalStore(tmp_path)
 
 
 def test_a_day_of_presence_becomes_every_product(

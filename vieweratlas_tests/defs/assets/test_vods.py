@@ -1,10 +1,7 @@
-"""VODs through Dagster, against the sandbox: one day, a range of days, and the sensor."""
+"""VODs through Dagster, against the sandbox: one day and a range of days."""
 
 import datetime as dt
-from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import dagster as dg
 import polars as pl
@@ -18,27 +15,9 @@ from vieweratlas_assets.vods.tables import State
 from vieweratlas_assets.wiring import vod_discovery
 from vieweratlas_assets.wiring.vod_workers import open_queue
 from vieweratlas_tests.dagster_results import latest_metadata, metadata_values, step_failure
+from vieweratlas_tests.defs.vod_runs import FIRST, LAST, fetch, states
 from vieweratlas_tests.lake_factories import run
-from vieweratlas_tests.vods.made_up import MadeUpTwitch, made_up_twitch
-
-Result = dg.ExecuteInProcessResult
-FIRST, LAST = dt.date(2026, 10, 5), dt.date(2026, 10, 6)
-
-
-@pytest.fixture
-def twitch(tmp_path: Path) -> Iterator[MadeUpTwitch]:
-    with made_up_twitch(tmp_path) as running:
-        yield running
-
-
-def fetch(twitch: MadeUpTwitch, first: dt.date, last: dt.date | None = None, **environment: str) -> Result:
-    with dg.DagsterInstance.ephemeral() as instance:
-        return run(twitch.settings(**environment), "vods", first, last, instance=instance)
-
-
-def states(twitch: MadeUpTwitch) -> Counter[str]:
-    with open_queue(twitch.settings()) as queue:
-        return Counter(row["state"] for row in queue.rows())
+from vieweratlas_tests.vods.made_up import MadeUpTwitch
 
 
 def test_one_run_fetches_a_range_of_days_and_pages_each_channel_once(twitch: MadeUpTwitch) -> None:

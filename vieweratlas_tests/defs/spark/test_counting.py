@@ -4,7 +4,6 @@ import datetime as dt
 import importlib.util
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -43,12 +42,6 @@ EMR = EngineSettings(
     emr_serverless_role_arn="arn:aws:iam::123456789012:role/vieweratlas-spark",
 )
 GRAPH = ("graph_nodes.parquet", "graph_edges.parquet")
-
-
-@pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as ephemeral:
-        yield ephemeral
 
 
 def on_spark(settings: Settings, **engine: str) -> Settings:
